@@ -1,0 +1,59 @@
+//! Finding partitions in storage: `walk` lists the Hive directories below a table's root, `diff` compares them with the catalog.
+
+mod diff;
+mod walk;
+
+use std::{fmt::Debug, sync::Arc};
+
+use async_trait::async_trait;
+pub use diff::{Repair, diff};
+use object_store::ObjectMeta;
+pub use walk::{Found, WalkOptions, walk};
+
+use crate::error::Result;
+
+/// One page of a listing is asked for with this.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListRequest {
+    /// The key prefix below the store's root, raw: no `/` is appended to it.
+    pub prefix: String,
+    /// Whether keys that continue with a `/` after the prefix are rolled up into `prefixes`.
+    pub delimited: bool,
+    /// Only keys after this one.
+    pub start_after: Option<String>,
+    /// From the page before.
+    pub token: Option<String>,
+}
+
+/// One page of a listing.
+#[derive(Debug, Clone, Default)]
+pub struct ListPage {
+    pub objects: Vec<ObjectMeta>,
+    /// Rolled-up prefixes, each with its final `/`, raw (not percent-decoded).
+    pub prefixes: Vec<String>,
+    /// Present if there is more.
+    pub next_token: Option<String>,
+}
+
+/// Lists a store page by page, so that every request is visible.
+#[async_trait]
+pub trait Lister: Debug + Send + Sync {
+    /// # Errors
+    /// `Denied`, `NotFound` (a bucket, a host), `Throttled`, `Unavailable`, naming the location.
+    async fn page(&self, request: ListRequest) -> Result<ListPage>;
+}
+
+/// A location opened for listing.
+#[derive(Debug, Clone)]
+pub struct OpenLocation {
+    pub lister: Arc<dyn Lister>,
+    /// The key prefix of the location below the store's root, without a final `/`; empty for the root itself.
+    pub prefix: String,
+}
+
+/// Opens the store of a URL. The engine provides it; the catalog never builds a store.
+pub trait StoreProvider: Debug + Send + Sync {
+    /// # Errors
+    /// `Invalid` for a URL that names no store, `Unsupported` for a scheme that is not offered.
+    fn open(&self, location: &str) -> Result<OpenLocation>;
+}

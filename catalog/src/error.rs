@@ -1,0 +1,201 @@
+//! The one error of the catalog, and the kinds that every crate above shares.
+//!
+//! A kind says what the caller should do; the message says what happened, in lower case, with the object's name in double
+//! quotes; the hint says what to try. `Display` never repeats the source: the outermost boundary walks `source()`.
+
+use std::{fmt, sync::Arc};
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong, as far as a caller would act on it differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// The text of a statement does not parse: correct the statement.
+    Syntax,
+    /// The request makes no sense as it stands: correct the argument, type or setting.
+    Invalid,
+    /// Understood, but not offered: do it another way.
+    Unsupported,
+    /// The named object does not exist.
+    NotFound,
+    /// The named object exists already.
+    AlreadyExists,
+    /// Somebody else changed the object meanwhile: read again and retry.
+    Conflict,
+    /// The caller may not do this: obtain the permission or credentials.
+    Denied,
+    /// A limit that was set was reached: raise the limit or ask for less.
+    LimitExceeded,
+    /// The other side asks for a slower pace: retry later.
+    Throttled,
+    /// The other side does not answer: check the connection, retry later.
+    Unavailable,
+    /// Stored data is damaged or not what it says it is: repair or replace it.
+    CorruptData,
+    /// The query was cancelled by its user, a limit of time, or a disconnect.
+    Cancelled,
+    /// A bug of Glaux.
+    Internal,
+}
+
+impl ErrorKind {
+    /// Every kind, in the order of declaration.
+    pub const ALL: [Self; 13] = [
+        Self::Syntax,
+        Self::Invalid,
+        Self::Unsupported,
+        Self::NotFound,
+        Self::AlreadyExists,
+        Self::Conflict,
+        Self::Denied,
+        Self::LimitExceeded,
+        Self::Throttled,
+        Self::Unavailable,
+        Self::CorruptData,
+        Self::Cancelled,
+        Self::Internal,
+    ];
+
+    /// The stable name, as printed, logged and stored in the history: `NOT_FOUND`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Syntax => "SYNTAX",
+            Self::Invalid => "INVALID",
+            Self::Unsupported => "UNSUPPORTED",
+            Self::NotFound => "NOT_FOUND",
+            Self::AlreadyExists => "ALREADY_EXISTS",
+            Self::Conflict => "CONFLICT",
+            Self::Denied => "DENIED",
+            Self::LimitExceeded => "LIMIT_EXCEEDED",
+            Self::Throttled => "THROTTLED",
+            Self::Unavailable => "UNAVAILABLE",
+            Self::CorruptData => "CORRUPT_DATA",
+            Self::Cancelled => "CANCELLED",
+            Self::Internal => "INTERNAL",
+        }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// An error with its kind, message, optional hint, context and source.
+#[derive(Clone)]
+pub struct Error(Box<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    kind: ErrorKind,
+    message: String,
+    hint: Option<String>,
+    context: Vec<(&'static str, String)>,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Error {
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self(Box::new(Inner { kind, message: message.into(), hint: None, context: Vec::new(), source: None }))
+    }
+
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Invalid, message)
+    }
+
+    pub fn unsupported(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Unsupported, message)
+    }
+
+    pub fn not_found(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::NotFound, message)
+    }
+
+    pub fn already_exists(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::AlreadyExists, message)
+    }
+
+    pub fn conflict(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Conflict, message)
+    }
+
+    pub fn corrupt(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::CorruptData, message)
+    }
+
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Internal, message)
+    }
+
+    /// Adds what the user should do, as a full sentence without a full stop at the end.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds a named detail, such as the path or the table at hand.
+    #[must_use]
+    pub fn with_context(mut self, key: &'static str, value: impl Into<String>) -> Self {
+        self.0.context.push((key, value.into()));
+        self
+    }
+
+    /// Adds the error underneath, which the boundary prints after this one.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.0.source = Some(Arc::from(source.into()));
+        self
+    }
+
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    #[must_use]
+    pub fn hint(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+
+    #[must_use]
+    pub fn context(&self) -> &[(&'static str, String)] {
+        &self.0.context
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)?;
+        for (key, value) in &self.0.context {
+            write!(f, ", {key} \"{value}\"")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {self}", self.0.kind)?;
+        if let Some(hint) = &self.0.hint {
+            write!(f, "\nhint: {hint}")?;
+        }
+        if let Some(source) = &self.0.source {
+            write!(f, "\ncaused by: {source:?}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}

@@ -1,0 +1,59 @@
+//! Names of databases, tables and columns: folded to lower case, quoted or not, as Athena and Hive do.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// The catalog's name in three-part names and in `information_schema`, as in Athena.
+pub const CATALOG_NAME: &str = "awsdatacatalog";
+
+/// The database that exists from the beginning.
+pub const DEFAULT_DATABASE: &str = "default";
+
+/// The longest name that Glue accepts, in bytes.
+pub const MAX_NAME_BYTES: usize = 255;
+
+/// Folds a name to its stored form.
+#[must_use]
+pub fn fold(name: &str) -> String {
+    name.to_lowercase()
+}
+
+/// Folds a name and refuses what no catalog accepts: empty, too long, or with control characters, `/` or a dot.
+///
+/// # Errors
+/// `Invalid`, naming the name and the `what` (`database`, `table`, `column`).
+pub fn checked(what: &str, name: &str) -> Result<String> {
+    let name = fold(name.trim());
+    let fault = if name.is_empty() {
+        "is empty".to_owned()
+    } else if name.len() > MAX_NAME_BYTES {
+        format!("is longer than {MAX_NAME_BYTES} bytes")
+    } else if name.chars().any(|c| c.is_control() || c == '/' || (c == '.' && what != "column")) {
+        "holds a character that names may not have".to_owned()
+    } else {
+        return Ok(name);
+    };
+    Err(Error::invalid(format!("{what} name \"{name}\" {fault}")).with_hint("Use lower-case letters, digits and underscores"))
+}
+
+/// A table or view by its full name, both parts folded.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct TableName {
+    pub database: String,
+    pub table: String,
+}
+
+impl TableName {
+    pub fn new(database: impl AsRef<str>, table: impl AsRef<str>) -> Self {
+        Self { database: fold(database.as_ref()), table: fold(table.as_ref()) }
+    }
+}
+
+impl fmt::Display for TableName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.database, self.table)
+    }
+}

@@ -1,0 +1,133 @@
+//! The contract of a metastore: databases, tables and partitions, changed one whole statement at a time.
+//!
+//! Every implementation passes the suite in `conformance`. Methods that change something are atomic and durable when they return:
+//! they happen whole or not at all, whatever happens to the process. A table's `version` rises with every change of its definition or
+//! of its partitions, so whatever is cached by `(id, version)` is never stale.
+
+pub mod conformance;
+mod memory;
+mod sqlite;
+
+use std::{fmt::Debug, sync::Arc};
+
+use async_trait::async_trait;
+pub use memory::MemoryMetastore;
+pub use sqlite::SqliteMetastore;
+
+use crate::{
+    error::Result,
+    ident::TableName,
+    model::{Database, Partition, Table},
+    partition::PartitionIndex,
+};
+
+/// Changes to the partitions of one table, applied in one transaction in the order of the fields.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PartitionChange {
+    /// Removed first.
+    pub drop: Vec<DropPartition>,
+    /// Then renamed: from these values to those.
+    pub rename: Vec<(Vec<Option<String>>, Vec<Option<String>>)>,
+    /// Then replaced whole; each must exist.
+    pub replace: Vec<Partition>,
+    /// Then added.
+    pub add: Vec<Partition>,
+    /// Whether adding a partition that exists is skipped (`IF NOT EXISTS`) or refused with `AlreadyExists`.
+    pub skip_existing: bool,
+}
+
+/// One partition to drop.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DropPartition {
+    pub values: Vec<Option<String>>,
+    /// Whether a partition that does not exist is passed over (`IF EXISTS`) or refused with `NotFound`.
+    pub if_exists: bool,
+}
+
+/// What a [`PartitionChange`] did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PartitionChangeSummary {
+    pub dropped: usize,
+    pub renamed: usize,
+    pub replaced: usize,
+    pub added: usize,
+}
+
+#[async_trait]
+pub trait Metastore: Debug + Send + Sync {
+    /// All databases, by name.
+    async fn databases(&self) -> Result<Vec<Database>>;
+
+    /// # Errors
+    /// `NotFound`, with the nearest existing name in the hint.
+    async fn database(&self, name: &str) -> Result<Database>;
+
+    /// # Errors
+    /// `AlreadyExists`; `Invalid` for a name that no database may have.
+    async fn create_database(&self, database: Database) -> Result<()>;
+
+    /// Replaces the definition of the database with that name.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    async fn replace_database(&self, database: Database) -> Result<()>;
+
+    /// Removes the database; with `cascade` its tables too. Data files are never touched.
+    ///
+    /// # Errors
+    /// `NotFound`; `Invalid` if it holds tables and `cascade` is not set, naming some; `Invalid` for the default database.
+    async fn drop_database(&self, name: &str, cascade: bool) -> Result<()>;
+
+    /// The names of a database's tables and views, in order.
+    ///
+    /// # Errors
+    /// `NotFound` for the database.
+    async fn table_names(&self, database: &str) -> Result<Vec<String>>;
+
+    /// A database's tables and views with their definitions, by name.
+    ///
+    /// # Errors
+    /// `NotFound` for the database.
+    async fn tables(&self, database: &str) -> Result<Vec<Table>>;
+
+    /// # Errors
+    /// `NotFound` for the database or the table, with the nearest existing name in the hint.
+    async fn table(&self, name: &TableName) -> Result<Table>;
+
+    /// Creates a table or view; gives it its id and version, which it returns. `id` and `version` of the argument are ignored.
+    ///
+    /// # Errors
+    /// `NotFound` for the database, `AlreadyExists` for the table, `Invalid` for definitions that contradict themselves (no columns, a
+    /// column named twice, a partition key that is also a column or has a nested type).
+    async fn create_table(&self, table: Table) -> Result<Table>;
+
+    /// Replaces the definition of the table with that id, if it still has the `version` of the argument; returns it with its new
+    /// version. The name may differ (a rename); partition keys may not.
+    ///
+    /// # Errors
+    /// `Conflict` if the table was changed or dropped meanwhile; otherwise as [`Metastore::create_table`].
+    async fn replace_table(&self, table: Table) -> Result<Table>;
+
+    /// Removes the table with its partitions. Data files are never touched.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    async fn drop_table(&self, name: &TableName) -> Result<()>;
+
+    /// The typed index of a table's partitions, as of at least the version of the argument. Cheap to call again: it is cached by
+    /// `(id, version)`.
+    ///
+    /// # Errors
+    /// `CorruptData` if a stored value does not fit its key's type.
+    async fn partition_index(&self, table: &Table) -> Result<Arc<PartitionIndex>>;
+
+    /// The partitions with exactly these values; those that do not exist are absent from the answer.
+    async fn partitions(&self, table: &Table, values: &[Vec<Option<String>>]) -> Result<Vec<Partition>>;
+
+    /// Applies the change in one transaction and raises the table's version if anything changed.
+    ///
+    /// # Errors
+    /// `NotFound` for the table (looked up by id) or a partition, `AlreadyExists`, `Invalid` for values that do not fit the keys in
+    /// number or type. Then nothing has changed.
+    async fn change_partitions(&self, table: &Table, change: PartitionChange) -> Result<PartitionChangeSummary>;
+}

@@ -1,0 +1,16 @@
+//! Plain data: what the catalog holds, in the words of Hive and Glue. No IO and no behaviour beyond looking things up.
+
+mod column;
+mod database;
+mod partition;
+mod storage_descriptor;
+mod table;
+
+pub use column::Column;
+pub use database::Database;
+pub use partition::Partition;
+pub use storage_descriptor::{SerDe, StorageDescriptor, TableFormat};
+pub use table::{Table, TableType};
+
+/// Properties of databases, tables, partitions and SerDes: Glue's `Parameters`, in key order.
+pub type Properties = std::collections::BTreeMap<String, String>;

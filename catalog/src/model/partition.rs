@@ -1,0 +1,31 @@
+//! A Hive partition: a tuple of raw values and, if it differs from the table's, its own location and description.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{Column, Properties, SerDe};
+
+/// The identity of a partition is its raw values: `month=01` and `month=1` are two partitions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Partition {
+    /// One raw, decoded string a partition key; `None` is Hive's `__HIVE_DEFAULT_PARTITION__`, SQL's NULL.
+    pub values: Vec<Option<String>>,
+    /// The full URL where it is not `table root + Hive name`.
+    pub location: Option<String>,
+    /// Own columns (after `ALTER TABLE ... PARTITION ... REPLACE COLUMNS`); `None` means the table's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub columns: Option<Vec<Column>>,
+    /// Own SerDe; `None` means the table's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serde: Option<SerDe>,
+    #[serde(default)]
+    pub properties: Properties,
+    pub created_at: DateTime<Utc>,
+}
+
+impl Partition {
+    #[must_use]
+    pub fn new(values: Vec<Option<String>>, created_at: DateTime<Utc>) -> Self {
+        Self { values, location: None, columns: None, serde: None, properties: Properties::new(), created_at }
+    }
+}

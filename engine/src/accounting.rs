@@ -1,0 +1,20 @@
+//! The bill: what a query's `Meter` counts, the `Usage` it reports, and the `Tariff` that prices it. Pure: no IO, no clock.
+
+mod meter;
+mod tariff;
+mod usage;
+
+pub use meter::{FileMeter, Meter, ScanMeter};
+pub use tariff::{Bill, Tariff};
+pub use usage::{Requests, Scanned, Timings, Usage};
+
+/// A kind of request to a store, as the store's bill tells them apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RequestKind {
+    Get,
+    Head,
+    /// One page of a listing.
+    List,
+    Put,
+    Delete,
+}

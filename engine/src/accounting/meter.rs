@@ -1,0 +1,260 @@
+//! The meter of one query: counters that only grow, written to by the scan's readers, the store stack and the listings.
+//!
+//! It is shared by `Arc` and read at any time. A byte budget (`--max-scan`) is checked where bytes are consumed, so that a query stops
+//! at the read that crosses it.
+
+use std::{
+    collections::HashSet,
+    ops::Range,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use super::{RequestKind, Requests, Scanned, Usage};
+
+/// The counters of one query.
+#[derive(Debug, Default)]
+pub struct Meter {
+    data_scanned: AtomicU64,
+    metadata: AtomicU64,
+    fetched: AtomicU64,
+    requests: [AtomicU64; 5],
+    partitions_scanned: AtomicU64,
+    partitions_total: AtomicU64,
+    partitions_unknown: AtomicBool,
+    files_scanned: AtomicU64,
+    files_total: AtomicU64,
+    row_groups_scanned: AtomicU64,
+    row_groups_total: AtomicU64,
+    rows: AtomicU64,
+    listing_nanos: AtomicU64,
+    scan_limit: Option<u64>,
+}
+
+impl Meter {
+    /// A meter that lets a query consume at most `scan_limit` bytes of table data.
+    #[must_use]
+    pub fn new(scan_limit: Option<u64>) -> Arc<Self> {
+        Arc::new(Self { scan_limit, ..Self::default() })
+    }
+
+    /// The budget of table data in bytes, if there is one.
+    #[must_use]
+    pub fn scan_limit(&self) -> Option<u64> {
+        self.scan_limit
+    }
+
+    /// Whether more table data was consumed than the budget allows.
+    #[must_use]
+    pub fn is_over_limit(&self) -> bool {
+        self.scan_limit.is_some_and(|limit| self.data_scanned.load(Relaxed) > limit)
+    }
+
+    /// An attempt of a request to a store.
+    pub fn add_request(&self, kind: RequestKind) {
+        self.requests[kind as usize].fetch_add(1, Relaxed);
+    }
+
+    /// Bytes of a response body as they arrive, or of a local read.
+    pub fn add_fetched(&self, bytes: u64) {
+        self.fetched.fetch_add(bytes, Relaxed);
+    }
+
+    /// Bytes of footers, indexes, bloom filters and schema probes, as fetched.
+    pub fn add_metadata(&self, bytes: u64) {
+        self.metadata.fetch_add(bytes, Relaxed);
+    }
+
+    /// The partitions of one scan of a table: those that survived pruning, of all it has (`None` where that is not enumerated).
+    pub fn add_partitions(&self, scanned: u64, total: Option<u64>) {
+        self.partitions_scanned.fetch_add(scanned, Relaxed);
+        match total {
+            Some(total) => _ = self.partitions_total.fetch_add(total, Relaxed),
+            None => self.partitions_unknown.store(true, Relaxed),
+        }
+    }
+
+    /// Files in the surviving partitions of one scan.
+    pub fn add_files_total(&self, files: u64) {
+        self.files_total.fetch_add(files, Relaxed);
+    }
+
+    pub fn add_rows(&self, rows: u64) {
+        self.rows.fetch_add(rows, Relaxed);
+    }
+
+    /// Wall time that a scan spent on listing.
+    pub fn add_listing_time(&self, time: Duration) {
+        self.listing_nanos.fetch_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    #[must_use]
+    pub fn listing_time(&self) -> Duration {
+        Duration::from_nanos(self.listing_nanos.load(Relaxed))
+    }
+
+    /// The figures so far.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        let get = |counter: &AtomicU64| counter.load(Relaxed);
+        let request = |kind: RequestKind| get(&self.requests[kind as usize]);
+        Usage {
+            data_scanned_bytes: get(&self.data_scanned),
+            metadata_bytes: get(&self.metadata),
+            fetched_bytes: get(&self.fetched),
+            requests: Requests {
+                get: request(RequestKind::Get),
+                head: request(RequestKind::Head),
+                list: request(RequestKind::List),
+                put: request(RequestKind::Put),
+                delete: request(RequestKind::Delete),
+            },
+            partitions: Scanned {
+                scanned: get(&self.partitions_scanned),
+                total: (!self.partitions_unknown.load(Relaxed)).then(|| get(&self.partitions_total)),
+            },
+            files: Scanned { scanned: get(&self.files_scanned), total: Some(get(&self.files_total)) },
+            row_groups: Scanned { scanned: get(&self.row_groups_scanned), total: Some(get(&self.row_groups_total)) },
+            rows: get(&self.rows),
+        }
+    }
+}
+
+/// One scan node of a query's plan; tells a file that is read by several streams from several files.
+#[derive(Debug)]
+pub struct ScanMeter {
+    meter: Arc<Meter>,
+    opened: Mutex<HashSet<String>>,
+    scanned: Mutex<HashSet<String>>,
+}
+
+impl ScanMeter {
+    #[must_use]
+    pub fn new(meter: Arc<Meter>) -> Arc<Self> {
+        Arc::new(Self { meter, opened: Mutex::default(), scanned: Mutex::default() })
+    }
+
+    #[must_use]
+    pub fn meter(&self) -> &Arc<Meter> {
+        &self.meter
+    }
+
+    /// The meter of one opening of a file by one stream of one execution.
+    #[must_use]
+    pub fn file(self: &Arc<Self>, path: impl Into<String>) -> FileMeter {
+        FileMeter { scan: Arc::clone(self), path: path.into(), row_groups: Vec::new(), consumed: RangeSet::default() }
+    }
+}
+
+/// Counts what the decoders of one opened file consume: each byte once, however often it is asked for.
+#[derive(Debug)]
+pub struct FileMeter {
+    scan: Arc<ScanMeter>,
+    path: String,
+    /// The byte range of each row group's data, and whether it was counted.
+    row_groups: Vec<(Range<u64>, bool)>,
+    consumed: RangeSet,
+}
+
+impl FileMeter {
+    /// Tells where the row groups' data lie, once the footer is known.
+    pub fn opened(&mut self, row_groups: impl IntoIterator<Item = Range<u64>>) {
+        self.row_groups = row_groups.into_iter().map(|range| (range, false)).collect();
+        let mut opened = self.scan.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        if opened.insert(self.path.clone()) {
+            self.scan.meter.row_groups_total.fetch_add(self.row_groups.len() as u64, Relaxed);
+        }
+    }
+
+    /// Counts a range of table data that is handed to a decoder.
+    pub fn consume(&mut self, range: &Range<u64>) {
+        let fresh = self.consumed.insert(range.clone());
+        if fresh == 0 {
+            return;
+        }
+        let meter = &self.scan.meter;
+        meter.data_scanned.fetch_add(fresh, Relaxed);
+        let mut scanned = self.scan.scanned.lock().unwrap_or_else(PoisonError::into_inner);
+        if !scanned.contains(&self.path) {
+            scanned.insert(self.path.clone());
+            meter.files_scanned.fetch_add(1, Relaxed);
+        }
+        drop(scanned);
+        for (row_group, counted) in &mut self.row_groups {
+            if !*counted && row_group.start < range.end && range.start < row_group.end {
+                *counted = true;
+                meter.row_groups_scanned.fetch_add(1, Relaxed);
+            }
+        }
+    }
+
+    #[must_use]
+    pub fn meter(&self) -> &Arc<Meter> {
+        &self.scan.meter
+    }
+}
+
+/// A set of bytes as disjoint ranges, in order.
+#[derive(Debug, Default)]
+struct RangeSet(std::collections::BTreeMap<u64, u64>);
+
+impl RangeSet {
+    /// Adds a range; returns how many of its bytes were not in the set before.
+    fn insert(&mut self, range: Range<u64>) -> u64 {
+        if range.is_empty() {
+            return 0;
+        }
+        let (mut start, mut end, mut known) = (range.start, range.end, 0);
+        if let Some((&before, &before_end)) = self.0.range(..=start).next_back()
+            && before_end >= start
+        {
+            known += before_end.min(end) - start;
+            start = before;
+            end = end.max(before_end);
+        }
+        while let Some((&next, &next_end)) = self.0.range(start + 1..=end).next() {
+            known += next_end.min(range.end) - next.min(range.end);
+            end = end.max(next_end);
+            self.0.remove(&next);
+        }
+        self.0.insert(start, end);
+        (range.end - range.start) - known
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_range_set_counts_each_byte_once(ranges in prop::collection::vec((0_u64..200, 0_u64..40), 0..60)) {
+            let (mut set, mut brute) = (RangeSet::default(), HashSet::new());
+            for (start, length) in ranges {
+                let before = brute.len();
+                brute.extend(start..start + length);
+                prop_assert_eq!(set.insert(start..start + length), (brute.len() - before) as u64);
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_read_by_two_streams_is_one_file() {
+        let meter = Meter::new(None);
+        let scan = ScanMeter::new(Arc::clone(&meter));
+        for range in [4_u64..10, 10..30] {
+            let mut file = scan.file("a.parquet");
+            file.opened([4..10, 10..30]);
+            file.consume(&range);
+            file.consume(&range);
+        }
+        let usage = meter.usage();
+        assert_eq!(usage.data_scanned_bytes, 26);
+        assert_eq!((usage.files.scanned, usage.row_groups), (1, Scanned { scanned: 2, total: Some(2) }));
+    }
+}

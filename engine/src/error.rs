@@ -1,0 +1,127 @@
+//! The house's one error type, and how the errors of DataFusion, Arrow, Parquet and the stores become it.
+//!
+//! DataFusion carries our own errors as `External`; [`from_datafusion`] finds them again, however deeply they are wrapped, so that a
+//! kind given by a scan or a store reaches the user unchanged.
+
+use datafusion::{common::SchemaError, error::DataFusionError};
+pub use glaux_catalog::{Error, ErrorKind, Result};
+
+/// Hands one of our errors to DataFusion.
+#[must_use]
+pub fn to_datafusion(error: Error) -> DataFusionError {
+    DataFusionError::External(Box::new(error))
+}
+
+/// Takes an error from DataFusion; what it wraps decides the kind.
+#[must_use]
+pub fn from_datafusion(error: DataFusionError) -> Error {
+    if let Some(ours) = find::<Error>(&error) {
+        return ours.clone();
+    }
+    if let Some(store) = find::<object_store::Error>(&error) {
+        return from_store(store);
+    }
+    let kind = match error.find_root() {
+        DataFusionError::SQL(..) => ErrorKind::Syntax,
+        DataFusionError::Plan(_) | DataFusionError::SchemaError(..) | DataFusionError::Configuration(_) => ErrorKind::Invalid,
+        DataFusionError::NotImplemented(_) => ErrorKind::Unsupported,
+        DataFusionError::ResourcesExhausted(_) => ErrorKind::LimitExceeded,
+        DataFusionError::ParquetError(_) => ErrorKind::CorruptData,
+        DataFusionError::ArrowError(..) | DataFusionError::Execution(_) => ErrorKind::Invalid,
+        DataFusionError::ExecutionJoin(join) if join.is_cancelled() => ErrorKind::Cancelled,
+        _ => ErrorKind::Internal,
+    };
+    match error.find_root() {
+        DataFusionError::SchemaError(schema, _) => from_schema_error(schema),
+        DataFusionError::SQL(parser, _) => Error::new(kind, parser.to_string()),
+        root => Error::new(kind, plain(&root.strip_backtrace())),
+    }
+}
+
+/// An unknown or ambiguous column, with the near names as hint.
+fn from_schema_error(error: &SchemaError) -> Error {
+    match error {
+        SchemaError::FieldNotFound { field, valid_fields } => {
+            let names = valid_fields.iter().map(|column| column.name.as_str());
+            let error = Error::new(ErrorKind::NotFound, format!("column \"{}\" does not exist", field.flat_name()));
+            match nearest(&field.name, names) {
+                Some(near) => error.with_hint(format!("Did you mean \"{near}\"?")),
+                None => error,
+            }
+        }
+        other => Error::invalid(plain(&other.to_string())),
+    }
+}
+
+/// The error of a store, by what a caller can do about it.
+#[must_use]
+pub fn from_store(error: &object_store::Error) -> Error {
+    use object_store::Error as Store;
+    let text = error.to_string();
+    let (kind, hint) = match error {
+        Store::NotFound { .. } => (ErrorKind::NotFound, None),
+        Store::AlreadyExists { .. } => (ErrorKind::AlreadyExists, None),
+        Store::PermissionDenied { .. } | Store::Unauthenticated { .. } => {
+            (ErrorKind::Denied, Some("Check the credentials and the policy of the bucket; `glaux doctor` shows which are used"))
+        }
+        Store::NotSupported { .. } | Store::NotImplemented { .. } => (ErrorKind::Unsupported, None),
+        Store::InvalidPath { .. } | Store::UnknownConfigurationKey { .. } => (ErrorKind::Invalid, None),
+        Store::Precondition { .. } | Store::NotModified { .. } => (ErrorKind::Conflict, None),
+        _ if text.contains("503") || text.contains("SlowDown") || text.contains("429") => {
+            (ErrorKind::Throttled, Some("The store asks for a slower pace: retry later"))
+        }
+        _ => (ErrorKind::Unavailable, Some("Check the endpoint and the network; `glaux doctor` tries each store")),
+    };
+    let error = Error::new(kind, plain(&text));
+    match hint {
+        Some(hint) => error.with_hint(hint),
+        None => error,
+    }
+}
+
+/// Looks for an error of a type through all that wraps it.
+fn find<T: std::error::Error + 'static>(error: &DataFusionError) -> Option<&T> {
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(current) = next {
+        if let Some(found) = current.downcast_ref::<T>() {
+            return Some(found);
+        }
+        next = match current.downcast_ref::<DataFusionError>() {
+            Some(DataFusionError::External(inner)) => Some(inner.as_ref()),
+            Some(DataFusionError::Shared(inner)) => Some(inner.as_ref()),
+            Some(DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner)) => Some(inner.as_ref()),
+            Some(DataFusionError::ObjectStore(inner)) => Some(inner.as_ref()),
+            Some(DataFusionError::Collection(errors)) => errors.first().map(|first| first as _),
+            _ => current.source(),
+        };
+    }
+    None
+}
+
+/// The name nearest to `name`, if one is near enough to be a slip.
+pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let limit = (name.chars().count() / 3).max(1);
+    candidates
+        .map(|candidate| (datafusion::common::utils::datafusion_strsim::levenshtein(name, candidate), candidate))
+        .filter(|(distance, _)| *distance <= limit)
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+/// A message without the prefixes that libraries put before it, beginning in lower case.
+fn plain(message: &str) -> String {
+    let mut text = message.trim();
+    for prefix in ["External error: ", "Error during planning: ", "Schema error: ", "Execution error: ", "Arrow error: ",
+        "Parquet error: ", "Generic S3 error: ", "Generic local error: ", "Optimizer rule", "This feature is not implemented: ",
+        "Object Store error: ", "Resources exhausted: ", "type_coercion\ncaused by\n"]
+    {
+        text = text.strip_prefix(prefix).unwrap_or(text);
+    }
+    let mut chars = text.chars();
+    match (chars.next(), chars.next()) {
+        (Some(first), Some(second)) if first.is_uppercase() && second.is_lowercase() => {
+            first.to_lowercase().chain(text.chars().skip(1)).collect()
+        }
+        _ => text.to_owned(),
+    }
+}
