@@ -1,0 +1,229 @@
+//! A session: who asks, in which database, with which settings. Shared by handle; a statement such as `USE` changes it for the next.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use chrono_tz::Tz;
+use glaux_catalog::ident::DEFAULT_DATABASE;
+
+use crate::error::{Error, Result};
+
+/// What a front end knows of a session when it opens it.
+#[derive(Debug, Clone)]
+pub struct SessionOptions {
+    pub database: String,
+    pub workgroup: String,
+    pub user: String,
+    /// Free-form labels (`--label k=v`), kept in the history.
+    pub labels: BTreeMap<String, String>,
+    pub time_zone: Tz,
+    /// Bytes of table data that one query may scan.
+    pub max_scan: Option<u64>,
+    /// How long one query may take.
+    pub timeout: Option<Duration>,
+}
+
+impl Default for SessionOptions {
+    fn default() -> Self {
+        Self {
+            database: DEFAULT_DATABASE.to_owned(),
+            workgroup: "primary".to_owned(),
+            user: "glaux".to_owned(),
+            labels: BTreeMap::new(),
+            time_zone: Tz::UTC,
+            max_scan: None,
+            timeout: None,
+        }
+    }
+}
+
+/// The handle of a session. Clones share its state.
+#[derive(Debug, Clone)]
+pub struct Session(Arc<Mutex<SessionOptions>>);
+
+/// A setting that `SET SESSION` accepts and `SHOW SESSION` lists.
+struct Setting {
+    name: &'static str,
+    description: &'static str,
+    get: fn(&SessionOptions) -> String,
+    set: fn(&mut SessionOptions, &str) -> Result<()>,
+    copy: fn(&mut SessionOptions, &SessionOptions),
+}
+
+const SETTINGS: &[Setting] = &[
+    Setting {
+        name: "max_scan_bytes",
+        description: "Bytes of table data that one query may scan; empty for no limit",
+        get: |options| options.max_scan.map(|bytes| bytes.to_string()).unwrap_or_default(),
+        set: |options, value| {
+            options.max_scan = if value.is_empty() { None } else { Some(parse_bytes(value)?) };
+            Ok(())
+        },
+        copy: |options, from| options.max_scan = from.max_scan,
+    },
+    Setting {
+        name: "query_timeout",
+        description: "How long one query may take, such as 30s or 5m; empty for no limit",
+        get: |options| options.timeout.map(|time| format!("{}s", time.as_secs_f64())).unwrap_or_default(),
+        set: |options, value| {
+            options.timeout = if value.is_empty() { None } else { Some(parse_duration(value)?) };
+            Ok(())
+        },
+        copy: |options, from| options.timeout = from.timeout,
+    },
+    Setting {
+        name: "time_zone",
+        description: "The zone of CURRENT_DATE and of instants as text",
+        get: |options| options.time_zone.name().to_owned(),
+        set: |options, value| {
+            options.time_zone = parse_time_zone(value)?;
+            Ok(())
+        },
+        copy: |options, from| options.time_zone = from.time_zone,
+    },
+    Setting {
+        name: "workgroup",
+        description: "The workgroup that queries are recorded under",
+        get: |options| options.workgroup.clone(),
+        set: |options, value| {
+            value.clone_into(&mut options.workgroup);
+            Ok(())
+        },
+        copy: |options, from| options.workgroup.clone_from(&from.workgroup),
+    },
+];
+
+impl Session {
+    #[must_use]
+    pub fn new(options: SessionOptions) -> Self {
+        Self(Arc::new(Mutex::new(options)))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, SessionOptions> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The session as it is now.
+    #[must_use]
+    pub fn options(&self) -> SessionOptions {
+        self.lock().clone()
+    }
+
+    #[must_use]
+    pub fn database(&self) -> String {
+        self.lock().database.clone()
+    }
+
+    /// Makes a database current; whether it exists is the caller's to check.
+    pub fn set_database(&self, database: &str) {
+        self.lock().database = glaux_catalog::ident::fold(database);
+    }
+
+    /// `SET SESSION name = value`.
+    ///
+    /// # Errors
+    /// `NotFound` for the name, `Invalid` for the value.
+    pub fn set(&self, name: &str, value: &str) -> Result<()> {
+        (setting(name)?.set)(&mut self.lock(), value.trim())
+    }
+
+    /// `RESET SESSION name`: back to the default.
+    ///
+    /// # Errors
+    /// `NotFound` for the name.
+    pub fn reset(&self, name: &str) -> Result<()> {
+        (setting(name)?.copy)(&mut self.lock(), &SessionOptions::default());
+        Ok(())
+    }
+
+    /// `SHOW SESSION`: name, value, default and description of every setting, by name.
+    #[must_use]
+    pub fn settings(&self) -> Vec<[String; 4]> {
+        let (options, default) = (self.lock(), SessionOptions::default());
+        let row = |s: &Setting| [s.name.to_owned(), (s.get)(&options), (s.get)(&default), s.description.to_owned()];
+        SETTINGS.iter().map(row).collect()
+    }
+}
+
+fn setting(name: &str) -> Result<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.name.eq_ignore_ascii_case(name)).ok_or_else(|| {
+        let names: Vec<_> = SETTINGS.iter().map(|setting| setting.name).collect();
+        Error::not_found(format!("session setting \"{name}\" does not exist"))
+            .with_hint(format!("SHOW SESSION lists them: {}", names.join(", ")))
+    })
+}
+
+/// Parses a number of bytes: `10000000`, `10MB` (10^6), `10MiB` (2^20).
+///
+/// # Errors
+/// `Invalid`.
+pub fn parse_bytes(text: &str) -> Result<u64> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let unit: u64 = match text[digits..].trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kb" => 1_000,
+        "m" | "mb" => 1_000_000,
+        "g" | "gb" => 1_000_000_000,
+        "t" | "tb" => 1_000_000_000_000,
+        "ki" | "kib" => 1 << 10,
+        "mi" | "mib" => 1 << 20,
+        "gi" | "gib" => 1 << 30,
+        "ti" | "tib" => 1 << 40,
+        _ => 0,
+    };
+    text[..digits].parse::<u64>().ok().filter(|_| unit > 0).and_then(|number| number.checked_mul(unit)).ok_or_else(|| {
+        Error::invalid(format!("\"{text}\" is not a number of bytes")).with_hint("Write it as 10000000, 10MB (10^6) or 10MiB (2^20)")
+    })
+}
+
+/// Parses a duration: `250ms`, `30s` (or `30`), `5m`, `1h`.
+///
+/// # Errors
+/// `Invalid`.
+pub fn parse_duration(text: &str) -> Result<Duration> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let seconds = match text[digits..].trim() {
+        "ms" => 0.001,
+        "" | "s" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3600.0,
+        _ => 0.0,
+    };
+    let number = text[..digits].parse::<f64>().ok().filter(|_| seconds > 0.0);
+    number.and_then(|number| Duration::try_from_secs_f64(number * seconds).ok()).ok_or_else(|| {
+        Error::invalid(format!("\"{text}\" is not a duration")).with_hint("Write it as 250ms, 30s, 5m or 1h")
+    })
+}
+
+/// Parses a zone by its IANA name.
+///
+/// # Errors
+/// `Invalid`.
+pub fn parse_time_zone(text: &str) -> Result<Tz> {
+    text.parse().map_err(|_| {
+        Error::invalid(format!("time zone \"{text}\" is not known")).with_hint("Use an IANA name, such as UTC or Europe/Berlin")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_set_shown_and_reset() {
+        let session = Session::new(SessionOptions::default());
+        session.set("MAX_SCAN_BYTES", "10MB").unwrap();
+        session.set("time_zone", "Europe/Berlin").unwrap();
+        assert_eq!(session.options().max_scan, Some(10_000_000));
+        assert_eq!(session.settings()[2][1], "Europe/Berlin");
+        session.reset("time_zone").unwrap();
+        assert_eq!(session.options().time_zone, Tz::UTC);
+        assert!(session.set("query_timeout", "soon").unwrap_err().to_string().contains("soon"));
+        assert!(session.set("nope", "1").unwrap_err().hint().unwrap().contains("workgroup"));
+    }
+}
