@@ -1,0 +1,45 @@
+//! The engine's settings: plain numbers and paths, read from a file or given by an embedding program. Live objects are not here.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{accounting::Tariff, storage::StorageOptions};
+
+/// How an engine is opened. Every field has a default, so that `EngineOptions::default()` opens `./glaux-data`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EngineOptions {
+    /// Catalog, history and spill files live here.
+    pub data_dir: PathBuf,
+    /// Bytes that all queries together may hold in memory before they spill; absent means 70 % of the machine's.
+    pub memory_limit: Option<u64>,
+    /// Bytes that spilling may write to disk.
+    pub spill_limit: u64,
+    /// Streams that one query decodes in parallel; absent means one a core.
+    pub parallelism: Option<usize>,
+    /// Queries that run at the same time; more wait.
+    pub max_concurrent_queries: usize,
+    /// Listing requests of one query in flight.
+    pub listing_concurrency: usize,
+    /// Bytes of decoded footers kept in memory.
+    pub footer_cache_bytes: u64,
+    pub tariff: Tariff,
+    pub storage: StorageOptions,
+}
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::from("./glaux-data"),
+            memory_limit: None,
+            spill_limit: 100 << 30,
+            parallelism: None,
+            max_concurrent_queries: 16,
+            listing_concurrency: 64,
+            footer_cache_bytes: 128 << 20,
+            tariff: Tariff::default(),
+            storage: StorageOptions::default(),
+        }
+    }
+}

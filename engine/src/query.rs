@@ -1,0 +1,12 @@
+//! A query's life: `manager` takes it in and hands it out, `guard` walks it through its states, `run` executes it, `history` remembers it.
+
+mod guard;
+mod history;
+mod manager;
+mod report;
+mod run;
+
+pub use guard::{Executing, Planned, QueryGuard, Received};
+pub use history::{History, QueryFilter, QueryRecord};
+pub use manager::{Failure, Query, QueryManager, RunningQuery};
+pub use report::{QueryId, QueryReport, QueryState};

@@ -1,0 +1,93 @@
+//! What is told of a query when it has ended, or so far: its id, state, figures, bill and times, by the contract's names.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
+use uuid::Uuid;
+
+use crate::accounting::{Bill, Timings, Usage};
+
+/// The identity of a query, in order of time (UUID version 7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct QueryId(pub Uuid);
+
+impl QueryId {
+    #[must_use]
+    pub fn next() -> Self {
+        Self(Uuid::now_v7())
+    }
+}
+
+impl fmt::Display for QueryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Athena's states of a query execution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum QueryState {
+    /// Received, not yet admitted to run.
+    Queued,
+    Running,
+    Succeeded,
+    Failed,
+    Cancelled,
+}
+
+impl QueryState {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "QUEUED",
+            Self::Running => "RUNNING",
+            Self::Succeeded => "SUCCEEDED",
+            Self::Failed => "FAILED",
+            Self::Cancelled => "CANCELLED",
+        }
+    }
+
+    #[must_use]
+    pub const fn is_terminal(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Failed | Self::Cancelled)
+    }
+}
+
+impl fmt::Display for QueryState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The statistics of one query: the object that `--stats json` prints.
+#[derive(Debug, Clone, Copy)]
+pub struct QueryReport {
+    pub query_id: QueryId,
+    pub state: QueryState,
+    pub usage: Usage,
+    /// What the tariff makes of the usage; zero for statements that are free and for failed queries.
+    pub bill: Bill,
+    pub timings: Timings,
+}
+
+impl Serialize for QueryReport {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Usage { data_scanned_bytes, metadata_bytes, fetched_bytes, requests, partitions, files, row_groups, rows } = self.usage;
+        let mut map = serializer.serialize_map(Some(13))?;
+        map.serialize_entry("query_id", &self.query_id.to_string())?;
+        map.serialize_entry("state", self.state.as_str())?;
+        map.serialize_entry("data_scanned_bytes", &data_scanned_bytes)?;
+        map.serialize_entry("metadata_bytes", &metadata_bytes)?;
+        map.serialize_entry("fetched_bytes", &fetched_bytes)?;
+        map.serialize_entry("billed_bytes", &self.bill.billed_bytes)?;
+        map.serialize_entry("cost_usd", &self.bill.cost_usd())?;
+        map.serialize_entry("requests", &requests)?;
+        map.serialize_entry("partitions", &partitions)?;
+        map.serialize_entry("files", &files)?;
+        map.serialize_entry("row_groups", &row_groups)?;
+        map.serialize_entry("rows", &rows)?;
+        map.serialize_entry("timings_ms", &self.timings)?;
+        map.end()
+    }
+}
