@@ -1,10 +1,13 @@
 //! A query's life: `manager` takes it in and hands it out, `guard` walks it through its states, `run` executes it, `history` remembers it.
 
+mod explain;
 mod guard;
 mod history;
 mod manager;
+mod output;
 mod report;
-mod run;
+pub(crate) mod run;
+mod statement;
 
 pub use guard::{Executing, Planned, QueryGuard, Received};
 pub use history::{History, QueryFilter, QueryRecord};

@@ -1,7 +1,7 @@
 //! The meter of one query: counters that only grow, written to by the scan's readers, the store stack and the listings.
 //!
 //! It is shared by `Arc` and read at any time. A byte budget (`--max-scan`) is checked where bytes are consumed, so that a query stops
-//! at the read that crosses it.
+//! before the read that would cross it.
 
 use std::{
     collections::HashSet,
@@ -32,6 +32,7 @@ pub struct Meter {
     rows: AtomicU64,
     listing_nanos: AtomicU64,
     scan_limit: Option<u64>,
+    refused: AtomicBool,
 }
 
 impl Meter {
@@ -47,10 +48,20 @@ impl Meter {
         self.scan_limit
     }
 
-    /// Whether more table data was consumed than the budget allows.
+    /// Whether the budget allows that many more bytes of table data; a refusal is remembered.
+    #[must_use]
+    pub fn admits(&self, bytes: u64) -> bool {
+        let admits = self.scan_limit.is_none_or(|limit| self.data_scanned.load(Relaxed).saturating_add(bytes) <= limit);
+        if !admits {
+            self.refused.store(true, Relaxed);
+        }
+        admits
+    }
+
+    /// Whether a read was refused because of the budget.
     #[must_use]
     pub fn is_over_limit(&self) -> bool {
-        self.scan_limit.is_some_and(|limit| self.data_scanned.load(Relaxed) > limit)
+        self.refused.load(Relaxed)
     }
 
     /// An attempt of a request to a store.

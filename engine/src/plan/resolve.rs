@@ -1,0 +1,212 @@
+//! The tables and views that a query names, found in the metastore as DataFusion asks for them; nothing else is loaded.
+
+use std::{fmt, sync::Arc};
+
+use async_trait::async_trait;
+use datafusion::{
+    catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider, view::ViewTable},
+    error::Result as DataFusionResult,
+    execution::{
+        context::SessionState,
+        runtime_env::{RuntimeEnv, RuntimeEnvBuilder},
+        session_state::SessionStateBuilder,
+    },
+    logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder},
+    sql::parser::Statement as PlannedStatement,
+};
+use glaux_catalog::{
+    Metastore, TableName,
+    ident::{CATALOG_NAME, fold},
+    model::Table,
+    partition::PartitionIndex,
+};
+use sqlparser::ast;
+
+use crate::{
+    clock::Clock,
+    error::{Error, ErrorKind, Result, from_datafusion, to_datafusion},
+    scan::{LakeTable, ScanContext},
+    session::SessionOptions,
+    sql,
+    system::{self, SystemDeps},
+};
+
+/// Views within views beyond this are taken for a circle.
+const MAX_VIEW_DEPTH: usize = 32;
+
+/// Everything that planning one query needs.
+#[derive(Debug, Clone)]
+pub struct PlanContext {
+    pub base: Arc<SessionState>,
+    pub metastore: Arc<dyn Metastore>,
+    pub scan: ScanContext,
+    pub system: Arc<SystemDeps>,
+    pub session: SessionOptions,
+    pub clock: Arc<dyn Clock>,
+}
+
+impl PlanContext {
+    /// DataFusion's state for this query, with `database` current.
+    ///
+    /// # Errors
+    /// `Internal` if DataFusion refuses its own settings.
+    pub fn state(&self, database: &str) -> Result<SessionState> {
+        self.state_at(database, 0)
+    }
+
+    fn state_at(&self, database: &str, view_depth: usize) -> Result<SessionState> {
+        let stores: Arc<dyn datafusion::execution::object_store::ObjectStoreRegistry> = Arc::clone(&self.scan.stores) as _;
+        let runtime: Arc<RuntimeEnv> = RuntimeEnvBuilder::from_runtime_env(self.base.runtime_env())
+            .with_object_store_registry(stores)
+            .build_arc()
+            .map_err(from_datafusion)?;
+        let mut config = self.base.config().clone().with_default_catalog_and_schema(CATALOG_NAME, database);
+        config.options_mut().execution.time_zone = Some(self.session.time_zone.name().to_owned());
+        let catalogs = Catalogs { context: self.clone(), view_depth };
+        let mut state = SessionStateBuilder::new_from_existing(self.base.as_ref().clone())
+            .with_config(config)
+            .with_runtime_env(runtime)
+            .with_catalog_list(Arc::new(catalogs))
+            .build();
+        let props = state.execution_props_mut();
+        props.query_execution_start_time = Some(self.clock.now());
+        Ok(state)
+    }
+
+    /// The logical plan of a query whose unqualified names belong to `database`.
+    ///
+    /// # Errors
+    /// `NotFound` with near names, `Invalid`, `Unsupported`.
+    pub async fn logical(&self, query: &ast::Statement, database: &str) -> Result<(SessionState, LogicalPlan)> {
+        self.logical_at(query, database, 0).await
+    }
+
+    async fn logical_at(&self, query: &ast::Statement, database: &str, view_depth: usize) -> Result<(SessionState, LogicalPlan)> {
+        let state = self.state_at(database, view_depth)?;
+        let statement = PlannedStatement::Statement(Box::new(query.clone()));
+        let plan = state.statement_to_plan(statement).await.map_err(from_datafusion)?;
+        Ok((state, plan))
+    }
+}
+
+/// The catalogs of one query.
+pub struct Catalogs {
+    context: PlanContext,
+    view_depth: usize,
+}
+
+impl fmt::Debug for Catalogs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Catalogs").field("view_depth", &self.view_depth).finish_non_exhaustive()
+    }
+}
+
+impl CatalogProviderList for Catalogs {
+    fn register_catalog(&self, _name: String, _catalog: Arc<dyn CatalogProvider>) -> Option<Arc<dyn CatalogProvider>> {
+        None
+    }
+
+    fn catalog_names(&self) -> Vec<String> {
+        vec![CATALOG_NAME.to_owned()]
+    }
+
+    fn catalog(&self, name: &str) -> Option<Arc<dyn CatalogProvider>> {
+        let lake = || Lake { context: self.context.clone(), view_depth: self.view_depth };
+        (fold(name) == CATALOG_NAME).then(|| Arc::new(lake()) as _)
+    }
+}
+
+#[derive(Debug)]
+struct Lake {
+    context: PlanContext,
+    view_depth: usize,
+}
+
+impl CatalogProvider for Lake {
+    fn schema_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
+        Some(Arc::new(LakeDatabase { context: self.context.clone(), view_depth: self.view_depth, name: fold(name) }))
+    }
+}
+
+#[derive(Debug)]
+struct LakeDatabase {
+    context: PlanContext,
+    view_depth: usize,
+    name: String,
+}
+
+#[async_trait]
+impl SchemaProvider for LakeDatabase {
+    fn table_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn table_exist(&self, _name: &str) -> bool {
+        true
+    }
+
+    async fn table(&self, name: &str) -> DataFusionResult<Option<Arc<dyn TableProvider>>> {
+        self.resolve(name).await.map(Some).map_err(to_datafusion)
+    }
+}
+
+impl LakeDatabase {
+    async fn resolve(&self, name: &str) -> Result<Arc<dyn TableProvider>> {
+        if let Some(provider) = system::provider(&self.name, name, &self.context.system) {
+            return Ok(provider);
+        }
+        if system::is_system_schema(&self.name) {
+            let names = system::table_names(&self.name).join(", ");
+            return Err(Error::not_found(format!("table \"{}.{name}\" does not exist", self.name))
+                .with_hint(format!("Schema \"{}\" has {names}", self.name)));
+        }
+        let (plain, has_hidden) = match name.strip_suffix(sql::HIDDEN_SUFFIX) {
+            Some(plain) => (plain, true),
+            None => (name, false),
+        };
+        let table = self.context.metastore.table(&TableName::new(&self.name, plain)).await?;
+        if table.is_view() {
+            return self.view(table, has_hidden).await;
+        }
+        let index = match table.is_partitioned() {
+            true => self.context.metastore.partition_index(&table).await?,
+            false => Arc::new(PartitionIndex::empty()),
+        };
+        Ok(Arc::new(LakeTable::try_new(table, index, self.context.scan.clone(), has_hidden)?))
+    }
+
+    /// A view's plan, under the names its definition gave the columns.
+    async fn view(&self, view: Table, has_hidden: bool) -> Result<Arc<dyn TableProvider>> {
+        if has_hidden {
+            return Err(Error::invalid(format!("view \"{}\" has no hidden columns", view.name))
+                .with_hint("Select \"$path\" inside the view and give it a name"));
+        }
+        if self.view_depth >= MAX_VIEW_DEPTH {
+            return Err(Error::invalid(format!("view \"{}\" refers to itself, or views are nested too deeply", view.name)));
+        }
+        let text = view.view_text.clone().unwrap_or_default();
+        let stale = |error: Error| {
+            let kind = if error.kind() == ErrorKind::Internal { ErrorKind::Internal } else { ErrorKind::Invalid };
+            Error::new(kind, format!("view \"{}\" is stale: {error}", view.name))
+                .with_hint(format!("CREATE OR REPLACE VIEW {} to match the tables it reads", view.name))
+        };
+        let query = sql::parse_query(&text).map_err(stale)?;
+        let database = view.view_database.as_deref().unwrap_or(&view.name.database);
+        // A view's plan is boxed: views nest.
+        let planned = Box::pin(self.context.logical_at(&query, database, self.view_depth + 1));
+        let (_, plan) = planned.await.map_err(stale)?;
+        let (now, then) = (plan.schema().fields().len(), view.storage.columns.len());
+        if now != then {
+            return Err(stale(Error::invalid(format!("its query gives {now} columns, its definition has {then}"))));
+        }
+        let columns = plan.schema().columns();
+        let named = columns.into_iter().zip(&view.storage.columns).map(|(from, to)| Expr::Column(from).alias(&to.name));
+        let named = named.collect::<Vec<_>>();
+        let plan = LogicalPlanBuilder::from(plan).project(named).and_then(LogicalPlanBuilder::build).map_err(from_datafusion)?;
+        Ok(Arc::new(ViewTable::new(plan, Some(text))))
+    }
+}

@@ -1,0 +1,77 @@
+//! DataFusion's state: built once an engine, and made a query's own with its catalogs, stores, clock and time zone.
+
+use std::sync::Arc;
+
+use datafusion::{
+    execution::{
+        context::SessionState,
+        memory_pool::{GreedyMemoryPool, MemoryPool, TrackConsumersPool},
+        runtime_env::{RuntimeEnv, RuntimeEnvBuilder},
+        session_state::SessionStateBuilder,
+    },
+    prelude::SessionConfig,
+};
+use glaux_catalog::ident::{CATALOG_NAME, DEFAULT_DATABASE};
+
+use crate::{
+    config::EngineOptions,
+    error::{Error, Result, from_datafusion},
+};
+
+/// Consumers that an out-of-memory error names.
+const NAMED_CONSUMERS: usize = 3;
+
+/// The state that every query's is made from.
+///
+/// # Errors
+/// `Invalid` if the spill directory cannot be made.
+pub fn base_state(options: &EngineOptions) -> Result<SessionState> {
+    let mut config = SessionConfig::new()
+        .with_default_catalog_and_schema(CATALOG_NAME, DEFAULT_DATABASE)
+        .with_create_default_catalog_and_schema(false)
+        .with_information_schema(false)
+        .with_collect_statistics(false);
+    if let Some(streams) = options.parallelism {
+        config = config.with_target_partitions(streams.max(1));
+    }
+    let settings = config.options_mut();
+    // Trino's semantics where DataFusion has a switch for them.
+    "nulls_last".clone_into(&mut settings.sql_parser.default_null_ordering);
+    settings.sql_parser.parse_float_as_decimal = true;
+    settings.sql_parser.enable_ident_normalization = false;
+    settings.sql_parser.map_string_types_to_utf8view = false;
+    settings.sql_parser.support_varchar_with_length = true;
+    settings.execution.parquet.schema_force_view_types = false;
+    settings.execution.parquet.coerce_int96 = Some("us".to_owned());
+    // A table's definition says what its strings are; a file's annotation does not decide.
+    settings.execution.parquet.binary_as_string = false;
+    Ok(SessionStateBuilder::new().with_config(config).with_runtime_env(base_runtime(options)?).with_default_features().build())
+}
+
+/// Memory and disk that all queries of an engine share.
+fn base_runtime(options: &EngineOptions) -> Result<Arc<RuntimeEnv>> {
+    let limit = options.memory_limit.unwrap_or_else(default_memory_limit);
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let consumers = std::num::NonZeroUsize::new(NAMED_CONSUMERS).unwrap_or(std::num::NonZeroUsize::MIN);
+    let pool: Arc<dyn MemoryPool> = Arc::new(TrackConsumersPool::new(GreedyMemoryPool::new(limit), consumers));
+    let spill = options.data_dir.join("spill");
+    std::fs::create_dir_all(&spill).map_err(|error| {
+        Error::invalid(format!("directory \"{}\" cannot be made", spill.display()))
+            .with_hint("Choose a writable directory with --data-dir")
+            .with_source(error)
+    })?;
+    RuntimeEnvBuilder::new()
+        .with_memory_pool(pool)
+        .with_temp_file_path(spill)
+        .with_max_temp_directory_size(options.spill_limit)
+        .build_arc()
+        .map_err(from_datafusion)
+}
+
+/// 70 % of the machine's memory, or of the container's.
+fn default_memory_limit() -> u64 {
+    let mut system = sysinfo::System::new();
+    system.refresh_memory();
+    let total = system.cgroup_limits().map_or(system.total_memory(), |limits| limits.total_memory.min(system.total_memory()));
+    total / 10 * 7
+}

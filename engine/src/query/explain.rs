@@ -1,0 +1,70 @@
+//! `EXPLAIN` and `EXPLAIN ANALYZE`: plans as text, one line a row.
+
+use std::sync::Arc;
+
+use arrow::{
+    array::{RecordBatch, StringArray},
+    datatypes::{DataType, Field, Schema, SchemaRef},
+};
+use datafusion::{
+    execution::{TaskContext, context::SessionState},
+    logical_expr::LogicalPlan,
+    physical_plan::{ExecutionPlan, display::DisplayableExecutionPlan, displayable, execute_stream},
+};
+use futures::StreamExt;
+
+use crate::{
+    accounting::{Meter, Usage},
+    error::{Error, Result, from_datafusion},
+    sql::ExplainWhat,
+};
+
+/// One column of text, by Trino's name for it.
+pub(super) fn schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![Field::new("Query Plan", DataType::Utf8, false)]))
+}
+
+/// `EXPLAIN` without running the query.
+pub(super) async fn answer(what: ExplainWhat, state: &SessionState, logical: &LogicalPlan) -> Result<RecordBatch> {
+    match what {
+        ExplainWhat::Logical => {
+            let optimized = state.optimize(logical).map_err(from_datafusion)?;
+            lines(&optimized.display_indent().to_string())
+        }
+        ExplainWhat::Distributed => {
+            let plan = state.create_physical_plan(logical).await.map_err(from_datafusion)?;
+            lines(&displayable(plan.as_ref()).indent(false).to_string())
+        }
+        ExplainWhat::Validate => lines("valid"),
+    }
+}
+
+/// `EXPLAIN ANALYZE`: runs the plan, throws its rows away, and tells the figures of every node and of the whole.
+pub(super) async fn analyze(plan: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>, meter: Arc<Meter>) -> Result<RecordBatch> {
+    let mut batches = execute_stream(Arc::clone(&plan), context).map_err(from_datafusion)?;
+    let mut rows = 0;
+    while let Some(batch) = batches.next().await {
+        rows += batch.map_err(from_datafusion)?.num_rows();
+    }
+    let Usage { data_scanned_bytes, metadata_bytes, fetched_bytes, requests, partitions, files, row_groups, .. } = meter.usage();
+    let of = |scanned: crate::accounting::Scanned| match scanned.total {
+        Some(total) => format!("{} of {total}", scanned.scanned),
+        None => scanned.scanned.to_string(),
+    };
+    let nodes = DisplayableExecutionPlan::with_metrics(plan.as_ref()).indent(false).to_string();
+    lines(&format!(
+        "rows: {rows}\ndata scanned: {data_scanned_bytes} bytes, metadata: {metadata_bytes} bytes, fetched: {fetched_bytes} bytes\n\
+         requests: {} get, {} head, {} list\npartitions: {}, files: {}, row groups: {}\n{nodes}",
+        requests.get,
+        requests.head,
+        requests.list,
+        of(partitions),
+        of(files),
+        of(row_groups),
+    ))
+}
+
+fn lines(text: &str) -> Result<RecordBatch> {
+    let lines: StringArray = text.trim_end().lines().map(Some).collect();
+    RecordBatch::try_new(schema(), vec![Arc::new(lines)]).map_err(|error| Error::internal(error.to_string()))
+}

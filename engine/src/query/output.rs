@@ -1,0 +1,94 @@
+//! The shape in which results leave the engine: one schema a query, known before it runs, of types that every client reads.
+//!
+//! Views, dictionaries, large offsets and unsigned integers are the engine's own business: they become plain text, plain values, and
+//! signed integers. Labels are as the query wrote them.
+
+use std::sync::Arc;
+
+use arrow::{
+    array::{RecordBatch, RecordBatchOptions},
+    compute::cast,
+    datatypes::{DataType, Field, FieldRef, Schema, SchemaRef},
+};
+use datafusion::{execution::SendableRecordBatchStream, logical_expr::LogicalPlan};
+use futures::{
+    StreamExt,
+    stream::{self, BoxStream},
+};
+
+use crate::{
+    error::{Error, Result, from_datafusion},
+    sql::Query,
+};
+
+/// Rows a batch holds at most when it leaves.
+const MAX_ROWS: usize = 8192;
+
+/// The schema that a query's batches leave with.
+#[derive(Debug, Clone)]
+pub(super) struct Output(SchemaRef);
+
+impl Output {
+    /// The shape of a query's result, from its logical plan.
+    pub(super) fn of(plan: &LogicalPlan, query: &Query) -> Result<Self> {
+        let labels = query.labels();
+        let fields = plan.schema().fields().iter().enumerate().map(|(at, field)| {
+            let label = labels.get(at).cloned().flatten().unwrap_or_else(|| field.name().clone());
+            Arc::new(Field::new(label, plain(field.data_type()), true))
+        });
+        Ok(Self(Arc::new(Schema::new(fields.collect::<Vec<_>>()))))
+    }
+
+    pub(super) fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.0)
+    }
+
+    /// The batches in that shape.
+    pub(super) fn shape(self, batches: SendableRecordBatchStream) -> BoxStream<'static, Result<RecordBatch>> {
+        let schema = self.0;
+        batches
+            .flat_map(move |batch| match batch.map_err(from_datafusion).and_then(|batch| shaped(&batch, &schema)) {
+                Ok(batch) => stream::iter(slices(&batch).into_iter().map(Ok).collect::<Vec<_>>()),
+                Err(error) => stream::iter(vec![Err(error)]),
+            })
+            .boxed()
+    }
+}
+
+fn slices(batch: &RecordBatch) -> Vec<RecordBatch> {
+    let starts = (0..batch.num_rows()).step_by(MAX_ROWS);
+    starts.map(|start| batch.slice(start, MAX_ROWS.min(batch.num_rows() - start))).collect()
+}
+
+fn shaped(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+    let internal = |error: arrow::error::ArrowError| Error::internal(format!("a result does not fit its schema: {error}"));
+    let columns = batch.columns().iter().zip(schema.fields()).map(|(column, field)| {
+        if column.data_type() == field.data_type() { Ok(Arc::clone(column)) } else { cast(column, field.data_type()) }
+    });
+    let columns = columns.collect::<Result<_, _>>().map_err(internal)?;
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options).map_err(internal)
+}
+
+/// The plain type for one of the engine's.
+fn plain(data_type: &DataType) -> DataType {
+    use DataType as T;
+    match data_type {
+        T::Utf8View | T::LargeUtf8 => T::Utf8,
+        T::BinaryView | T::LargeBinary => T::Binary,
+        T::UInt8 => T::Int16,
+        T::UInt16 => T::Int32,
+        T::UInt32 | T::UInt64 => T::Int64,
+        T::Dictionary(_, values) => plain(values),
+        T::List(item) | T::LargeList(item) | T::ListView(item) | T::LargeListView(item) | T::FixedSizeList(item, _) => {
+            T::List(plain_field(item))
+        }
+        T::Struct(fields) => T::Struct(fields.iter().map(plain_field).collect()),
+        T::Map(entries, sorted) => T::Map(plain_field(entries), *sorted),
+        other => other.clone(),
+    }
+}
+
+fn plain_field(field: &FieldRef) -> FieldRef {
+    Arc::new(field.as_ref().clone().with_data_type(plain(field.data_type())))
+}

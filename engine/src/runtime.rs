@@ -1,0 +1,129 @@
+//! The engine: what all queries of a process share, opened from its options.
+
+use std::{path::Path, sync::Arc};
+
+use datafusion::execution::context::SessionState;
+use glaux_catalog::{Metastore, metastore::SqliteMetastore};
+
+use crate::{
+    clock::{Clock, system_clock},
+    config::EngineOptions,
+    error::{Error, Result},
+    plan,
+    query::{Failure, History, Query, QueryManager, run},
+    scan::Footers,
+    session::Session,
+    storage::Stores,
+};
+
+/// The catalog's file in a data directory.
+pub const CATALOG_FILE: &str = "catalog.sqlite";
+
+/// A query engine. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Engine(pub(crate) Arc<Shared>);
+
+/// What an engine's queries share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub options: EngineOptions,
+    pub metastore: Arc<dyn Metastore>,
+    pub stores: Arc<Stores>,
+    pub footers: Arc<Footers>,
+    pub queries: Arc<QueryManager>,
+    pub state: Arc<SessionState>,
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Parts that an embedding program or a test brings itself; what is absent comes from the data directory.
+#[derive(Debug, Default)]
+pub struct Parts {
+    pub metastore: Option<Arc<dyn Metastore>>,
+    pub history: Option<Arc<History>>,
+    pub clock: Option<Arc<dyn Clock>>,
+}
+
+impl Engine {
+    /// Opens the data directory, which is made if it does not exist.
+    ///
+    /// # Errors
+    /// `Invalid` if the directory cannot be made or written, `CorruptData` if what is in it is not Glaux's.
+    pub async fn open(options: EngineOptions) -> Result<Self> {
+        Self::open_with(options, Parts::default()).await
+    }
+
+    /// Opens the data directory with some parts replaced.
+    ///
+    /// # Errors
+    /// As [`Engine::open`].
+    pub async fn open_with(options: EngineOptions, parts: Parts) -> Result<Self> {
+        make_directory(&options.data_dir)?;
+        let metastore = match parts.metastore {
+            Some(metastore) => metastore,
+            None => Arc::new(SqliteMetastore::open(options.data_dir.join(CATALOG_FILE)).await?),
+        };
+        let history = match parts.history {
+            Some(history) => history,
+            None => Arc::new(History::open(&options.data_dir)?),
+        };
+        let clock = parts.clock.unwrap_or_else(system_clock);
+        let queries = QueryManager::new(history, options.tariff, options.max_concurrent_queries, Arc::clone(&clock));
+        let shared = Shared {
+            metastore,
+            stores: Stores::new(options.storage.clone()),
+            footers: Footers::new(options.footer_cache_bytes),
+            queries: Arc::new(queries),
+            state: Arc::new(plan::base_state(&options)?),
+            clock,
+            options,
+        };
+        Ok(Self(Arc::new(shared)))
+    }
+
+    /// Takes in one statement and answers with its result as a stream, or with why there is none. Dropping either cancels the query.
+    ///
+    /// # Errors
+    /// The error with the query's report: it is recorded and, if it is one that pays, billed.
+    pub async fn submit(&self, session: &Session, statement: &str) -> Result<Query, Failure> {
+        run::submit(&self.0, session, statement).await
+    }
+
+    #[must_use]
+    pub fn options(&self) -> &EngineOptions {
+        &self.0.options
+    }
+
+    #[must_use]
+    pub fn metastore(&self) -> &Arc<dyn Metastore> {
+        &self.0.metastore
+    }
+
+    #[must_use]
+    pub fn stores(&self) -> &Arc<Stores> {
+        &self.0.stores
+    }
+
+    /// The queries that run, and the places they wait for.
+    #[must_use]
+    pub fn queries(&self) -> &Arc<QueryManager> {
+        &self.0.queries
+    }
+
+    #[must_use]
+    pub fn history(&self) -> &Arc<History> {
+        self.0.queries.history()
+    }
+
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.0.clock
+    }
+}
+
+fn make_directory(directory: &Path) -> Result<()> {
+    std::fs::create_dir_all(directory).map_err(|error| {
+        Error::invalid(format!("data directory \"{}\" cannot be made", directory.display()))
+            .with_hint("Choose a writable directory with --data-dir or GLAUX_DATA_DIR")
+            .with_source(error)
+    })
+}

@@ -1,0 +1,234 @@
+//! A catalog table as DataFusion sees it: prunes the partition index, lists the survivors, and plans a metered read of their files.
+//!
+//! Planning reads no data file and no footer: the table's schema is the catalog's.
+
+use std::{sync::Arc, time::Instant};
+
+use arrow::{
+    array::RecordBatch,
+    datatypes::{Field, FieldRef, Schema, SchemaRef},
+};
+use async_trait::async_trait;
+use datafusion::{
+    catalog::{Session, TableProvider},
+    common::ScalarValue,
+    config::TableParquetOptions,
+    datasource::{
+        listing::{FileGroup, PartitionedFile},
+        physical_plan::{FileScanConfigBuilder, ParquetSource},
+        source::DataSourceExec,
+        table_schema::TableSchema,
+    },
+    error::Result as DataFusionResult,
+    execution::object_store::ObjectStoreUrl,
+    logical_expr::{Expr, TableProviderFilterPushDown, TableType},
+    physical_plan::{ExecutionPlan, empty::EmptyExec},
+};
+use glaux_catalog::{
+    model::{Column, Table, TableFormat},
+    partition::PartitionIndex,
+};
+
+use super::{
+    evolve::EvolveFactory,
+    footer::{Footers, Naming},
+    format::parquet::LakeParquet,
+    hidden,
+    listing::{self, DataFile},
+    prune,
+    reader::ReaderFactory,
+};
+use crate::{
+    accounting::{Meter, ScanMeter},
+    error::{Error, Result, to_datafusion},
+    storage::QueryStores,
+};
+
+/// What a query's scans share.
+#[derive(Debug, Clone)]
+pub struct ScanContext {
+    pub stores: Arc<QueryStores>,
+    pub meter: Arc<Meter>,
+    pub footers: Arc<Footers>,
+    /// Listing requests in flight.
+    pub listing_concurrency: usize,
+}
+
+/// A table of the catalog, at one version.
+#[derive(Debug)]
+pub struct LakeTable {
+    table: Arc<Table>,
+    index: Arc<PartitionIndex>,
+    context: ScanContext,
+    schema: TableSchema,
+    naming: Naming,
+    /// Whether `"$path"` and its like are among the columns.
+    has_hidden: bool,
+}
+
+impl LakeTable {
+    /// # Errors
+    /// `Unsupported` for a format that is not read yet, naming it.
+    pub fn try_new(table: Table, index: Arc<PartitionIndex>, context: ScanContext, has_hidden: bool) -> Result<Self> {
+        if table.storage.format() != TableFormat::Parquet {
+            let serde = &table.storage.serde.library;
+            return Err(Error::unsupported(format!("table \"{}\" is stored in a format that is not read yet: {serde}", table.name))
+                .with_hint("Only Parquet tables can be queried; the definition is kept"));
+        }
+        let by_position = table.storage.serde.properties.get("parquet.column.index.access").is_some_and(|value| value == "true");
+        let naming = if by_position {
+            Naming::ByPosition(table.storage.columns.iter().map(|column| column.name.clone()).collect())
+        } else {
+            Naming::ByName
+        };
+        let mut beside: Vec<FieldRef> = table.partition_keys.iter().map(field).collect();
+        if has_hidden {
+            beside.extend(hidden::fields());
+        }
+        let data = Schema::new(table.storage.columns.iter().map(field).collect::<Vec<_>>());
+        let schema = TableSchema::builder(Arc::new(data)).with_table_partition_cols(beside).build();
+        Ok(Self { table: Arc::new(table), index, context, schema, naming, has_hidden })
+    }
+
+    /// The files to read: of surviving partitions, and not excluded by hidden columns.
+    async fn files(&self, state: &dyn Session, filters: &[Expr]) -> Result<Vec<DataFile>> {
+        let meter = &self.context.meter;
+        let props = state.execution_props();
+        let survivors = if self.table.is_partitioned() {
+            let kept = prune::keep(self.index.values(), filters, props);
+            let survivors = prune::kept_rows(kept.as_ref(), self.index.len());
+            meter.add_partitions(survivors.len() as u64, Some(self.index.len() as u64));
+            survivors
+        } else {
+            Vec::new()
+        };
+        let started = Instant::now();
+        let listed =
+            listing::list(&self.context.stores, &self.table, &self.index, &survivors, self.context.listing_concurrency).await;
+        meter.add_listing_time(started.elapsed());
+        let mut files = listed?;
+        meter.add_files_total(files.len() as u64);
+        if self.has_hidden && !filters.is_empty() {
+            let known = self.known_of_files(&files)?;
+            if let Some(kept) = prune::keep(&known, filters, props) {
+                let rows = prune::kept_rows(Some(&kept), files.len());
+                files = rows.into_iter().map(|row| files[row as usize].clone()).collect();
+            }
+        }
+        Ok(files)
+    }
+
+    /// One row a file: its partition's values and its hidden columns.
+    fn known_of_files(&self, files: &[DataFile]) -> Result<RecordBatch> {
+        let schema = Arc::new(Schema::new(self.schema.table_partition_cols().clone()));
+        let rows: Vec<Vec<ScalarValue>> = files.iter().map(|file| self.partition_values(file)).collect::<Result<_>>()?;
+        if rows.is_empty() {
+            return Ok(RecordBatch::new_empty(schema));
+        }
+        let columns = (0..schema.fields().len()).map(|column| {
+            ScalarValue::iter_to_array(rows.iter().map(|row| row[column].clone())).map_err(crate::error::from_datafusion)
+        });
+        RecordBatch::try_new(schema, columns.collect::<Result<_>>()?).map_err(|error| Error::internal(error.to_string()))
+    }
+
+    fn partition_values(&self, file: &DataFile) -> Result<Vec<ScalarValue>> {
+        let row = file.partition as usize;
+        let keys = self.index.values().columns().iter().filter(|_| self.table.is_partitioned());
+        let mut values = keys
+            .map(|column| ScalarValue::try_from_array(column, row).map_err(crate::error::from_datafusion))
+            .collect::<Result<Vec<_>>>()?;
+        if self.has_hidden {
+            values.extend(hidden::values(file));
+        }
+        Ok(values)
+    }
+
+    /// Spreads the files over that many streams, by bytes, each in order.
+    fn groups(&self, files: Vec<DataFile>, streams: usize) -> Result<Vec<FileGroup>> {
+        let mut groups: Vec<(u64, Vec<PartitionedFile>)> = vec![(0, Vec::new()); streams.clamp(1, files.len().max(1))];
+        for file in files {
+            let planned = PartitionedFile::new_from_meta(file.meta.clone()).with_partition_values(self.partition_values(&file)?);
+            let size = file.meta.size;
+            let planned = planned.with_extension(Arc::new(file));
+            if let Some((bytes, group)) = groups.iter_mut().min_by_key(|(bytes, _)| *bytes) {
+                *bytes += size;
+                group.push(planned);
+            }
+        }
+        Ok(groups.into_iter().map(|(_, files)| FileGroup::new(files)).collect())
+    }
+
+    async fn plan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let files = self.files(state, filters).await?;
+        let Some(first) = files.first() else {
+            let schema = match projection {
+                Some(columns) => Arc::new(self.schema().project(columns).map_err(|error| Error::internal(error.to_string()))?),
+                None => self.schema(),
+            };
+            return Ok(Arc::new(EmptyExec::new(schema)));
+        };
+        let store_url = ObjectStoreUrl::parse(first.store_url.as_ref()).map_err(crate::error::from_datafusion)?;
+        let options = TableParquetOptions { global: state.config_options().execution.parquet.clone(), ..TableParquetOptions::default() };
+        let factory = ReaderFactory {
+            scan: ScanMeter::new(Arc::clone(&self.context.meter)),
+            footers: Arc::clone(&self.context.footers),
+            table: Arc::from(self.table.root()),
+            naming: self.naming.clone(),
+        };
+        let source = ParquetSource::new(self.schema.clone())
+            .with_table_parquet_options(options)
+            .with_parquet_file_reader_factory(Arc::new(factory));
+        let columns = self.table.storage.columns.iter().map(|column| (column.name.as_str(), &column.hive_type));
+        let groups = self.groups(files, state.config().target_partitions())?;
+        let config = FileScanConfigBuilder::new(store_url, Arc::new(LakeParquet(source)))
+            .with_file_groups(groups)
+            .with_limit(limit)
+            .with_expr_adapter(Some(Arc::new(EvolveFactory::new(columns))))
+            .with_projection_indices(projection.cloned())
+            .map_err(crate::error::from_datafusion)?
+            .build();
+        Ok(DataSourceExec::from_data_source(config))
+    }
+}
+
+/// A column of the catalog as a field; data may always be absent.
+fn field(column: &Column) -> FieldRef {
+    Arc::new(Field::new(&column.name, column.hive_type.to_arrow(), true))
+}
+
+#[async_trait]
+impl TableProvider for LakeTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(self.schema.table_schema())
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> DataFusionResult<Vec<TableProviderFilterPushDown>> {
+        let props = datafusion::logical_expr::execution_props::ExecutionProps::new();
+        let known = self.index.values();
+        let exact = |filter: &Expr| self.table.is_partitioned() && prune::is_exact(known, filter, &props);
+        Ok(filters
+            .iter()
+            .map(|filter| if exact(filter) { TableProviderFilterPushDown::Exact } else { TableProviderFilterPushDown::Inexact })
+            .collect())
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
+        self.plan(state, projection, filters, limit).await.map_err(to_datafusion)
+    }
+}

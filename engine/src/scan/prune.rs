@@ -1,0 +1,97 @@
+//! Which rows of a batch of known values can satisfy a query's filters: one vectorised evaluation, never a loop over partitions.
+//!
+//! A filter may speak of columns that are not known yet (data columns). What it implies for the known ones is used; the filter itself
+//! stays in the plan. Pruning is inclusive: whatever cannot be decided, or fails to evaluate, keeps its rows.
+
+use arrow::{
+    array::{Array, BooleanArray, RecordBatch},
+    compute::kernels::boolean::and_kleene,
+};
+use datafusion::{
+    common::{
+        Column, DFSchema, ScalarValue,
+        tree_node::{Transformed, TreeNode},
+    },
+    logical_expr::{BinaryExpr, Expr, Operator, execution_props::ExecutionProps},
+    physical_expr::create_physical_expr,
+};
+
+/// Which rows of `known` may satisfy all `filters`; `None` if no filter says anything about them.
+pub(super) fn keep(known: &RecordBatch, filters: &[Expr], props: &ExecutionProps) -> Option<BooleanArray> {
+    let mut kept: Option<BooleanArray> = None;
+    for filter in filters {
+        let schema = known.schema();
+        let is_known = |name: &str| schema.column_with_name(name).is_some();
+        let Some(implied) = implied(filter, &is_known) else { continue };
+        let Some(mask) = evaluate(&implied, known, props) else { continue };
+        kept = Some(match kept {
+            Some(before) => and_kleene(&before, &mask).unwrap_or(before),
+            None => mask,
+        });
+    }
+    kept
+}
+
+/// Whether a filter speaks of known columns only and evaluates over `known`: then what [`keep`] keeps needs no further filter.
+pub(super) fn is_exact(known: &RecordBatch, filter: &Expr, props: &ExecutionProps) -> bool {
+    let schema = known.schema();
+    let only_known = filter.column_refs().iter().all(|column| schema.column_with_name(&column.name).is_some());
+    only_known && !filter.is_volatile() && !has_subquery(filter) && evaluate(&unqualified(filter), known, props).is_some()
+}
+
+/// The rows that a mask keeps: those that are true, not null.
+pub(super) fn kept_rows(mask: Option<&BooleanArray>, rows: usize) -> Vec<u32> {
+    let all = 0..u32::try_from(rows).unwrap_or(u32::MAX);
+    match mask {
+        None => all.collect(),
+        Some(mask) => all.filter(|row| mask.is_valid(*row as usize) && mask.value(*row as usize)).collect(),
+    }
+}
+
+fn evaluate(filter: &Expr, known: &RecordBatch, props: &ExecutionProps) -> Option<BooleanArray> {
+    let schema = DFSchema::try_from(known.schema()).ok()?;
+    let physical = create_physical_expr(filter, &schema, props).ok()?;
+    let value = physical.evaluate(known).ok()?.into_array(known.num_rows()).ok()?;
+    value.as_any().downcast_ref::<BooleanArray>().cloned()
+}
+
+/// What a filter implies for the known columns: a row that fails the answer fails the filter. `None` if it implies nothing.
+fn implied(filter: &Expr, is_known: &dyn Fn(&str) -> bool) -> Option<Expr> {
+    match filter {
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::And, right }) => {
+            match (implied(left, is_known), implied(right, is_known)) {
+                (Some(left), Some(right)) => Some(left.and(right)),
+                (one, other) => one.or(other),
+            }
+        }
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) => {
+            Some(implied(left, is_known)?.or(implied(right, is_known)?))
+        }
+        Expr::Alias(alias) => implied(&alias.expr, is_known),
+        other => {
+            let columns = other.column_refs();
+            let usable = columns.iter().all(|column| is_known(&column.name)) && !other.is_volatile() && !has_subquery(other);
+            let decides = !columns.is_empty() || matches!(other, Expr::Literal(ScalarValue::Boolean(_), _));
+            (usable && decides).then(|| unqualified(other))
+        }
+    }
+}
+
+fn has_subquery(filter: &Expr) -> bool {
+    filter
+        .exists(|expr| Ok(matches!(expr, Expr::Exists(_) | Expr::InSubquery(_) | Expr::ScalarSubquery(_) | Expr::OuterReferenceColumn(..))))
+        .unwrap_or(true)
+}
+
+/// The same filter with its columns freed of their table's name.
+fn unqualified(filter: &Expr) -> Expr {
+    let freed = filter.clone().transform(|expr| {
+        Ok(match expr {
+            Expr::Column(column) if column.relation.is_some() => {
+                Transformed::yes(Expr::Column(Column::new_unqualified(column.name)))
+            }
+            other => Transformed::no(other),
+        })
+    });
+    freed.map_or_else(|_| filter.clone(), |freed| freed.data)
+}

@@ -1,0 +1,168 @@
+//! Reads one data file for one stream: every byte that a decoder gets passes here, and is counted here.
+//!
+//! Ranges within a row group's data are consumed table data; all others (footer, page indexes, bloom filters) are metadata. What goes
+//! over the wire is counted below, by the store.
+
+use std::{ops::Range, sync::Arc};
+
+use bytes::Bytes;
+use datafusion::{
+    datasource::{listing::PartitionedFile, physical_plan::parquet::ParquetFileReaderFactory},
+    error::{DataFusionError, Result as DataFusionResult},
+    physical_plan::metrics::ExecutionPlanMetricsSet,
+};
+use futures::{FutureExt, future::BoxFuture};
+use object_store::{ObjectStore, ObjectStoreExt};
+use parquet::{
+    arrow::{arrow_reader::ArrowReaderOptions, async_reader::AsyncFileReader},
+    errors::{ParquetError, Result as ParquetResult},
+    file::metadata::{ParquetMetaData, RowGroupMetaData},
+};
+
+use super::{
+    footer::{Footers, Naming},
+    listing::DataFile,
+};
+use crate::{
+    accounting::{FileMeter, ScanMeter},
+    error::{Error, ErrorKind, Result, from_store},
+};
+
+/// What all readers of one execution of a scan share.
+#[derive(Debug, Clone)]
+pub(super) struct ReaderFactory {
+    pub scan: Arc<ScanMeter>,
+    pub footers: Arc<Footers>,
+    /// The table's root, under which footer lengths are learned.
+    pub table: Arc<str>,
+    pub naming: Naming,
+}
+
+impl ParquetFileReaderFactory for ReaderFactory {
+    fn create_reader(
+        &self,
+        _partition: usize,
+        file: PartitionedFile,
+        _metadata_size_hint: Option<usize>,
+        _metrics: &ExecutionPlanMetricsSet,
+    ) -> DataFusionResult<Box<dyn AsyncFileReader + Send>> {
+        let file = file
+            .extension::<Arc<DataFile>>()
+            .map(Arc::clone)
+            .ok_or_else(|| DataFusionError::Internal("a scanned file has lost its store".to_owned()))?;
+        let meter = self.scan.file(file.url());
+        Ok(Box::new(Reader { shared: self.clone(), file, meter, data: Vec::new() }))
+    }
+}
+
+struct Reader {
+    shared: ReaderFactory,
+    file: Arc<DataFile>,
+    meter: FileMeter,
+    /// Where each row group's data lie, once the footer is known.
+    data: Vec<Range<u64>>,
+}
+
+impl Reader {
+    fn is_data(&self, range: &Range<u64>) -> bool {
+        self.data.iter().any(|data| data.start < range.end && range.start < data.end)
+    }
+
+    /// Stops the query before a read that would take it over its budget.
+    fn admit(&self, ranges: &[Range<u64>]) -> Result<()> {
+        let bytes = ranges.iter().map(|range| range.end - range.start).sum();
+        let meter = self.meter.meter();
+        if meter.admits(bytes) { Ok(()) } else { Err(over_limit(meter.scan_limit().unwrap_or_default())) }
+    }
+
+    /// Counts the data among ranges that were read for a decoder.
+    fn consume(&mut self, ranges: &[Range<u64>]) {
+        for range in ranges {
+            if self.is_data(range) {
+                self.meter.consume(range);
+            }
+        }
+    }
+
+    async fn metadata_piece(&self, range: Range<u64>) -> Result<Bytes> {
+        let fetch = fetch_metadata(&self.shared, &self.file, range.clone());
+        self.shared.footers.piece(&self.file, range, fetch).await
+    }
+}
+
+/// The error of a query that would consume more table data than it may.
+pub(crate) fn over_limit(limit: u64) -> Error {
+    Error::new(ErrorKind::LimitExceeded, format!("the query would scan more than its limit of {limit} bytes"))
+        .with_hint("Filter by partition keys, select fewer columns, or raise --max-scan")
+}
+
+async fn fetch_metadata(shared: &ReaderFactory, file: &DataFile, range: Range<u64>) -> Result<Bytes> {
+    let bytes = file.store.get_range(&file.meta.location, range).await.map_err(|error| read_error(file, &error))?;
+    shared.scan.meter().add_metadata(bytes.len() as u64);
+    Ok(bytes)
+}
+
+fn read_error(file: &DataFile, error: &object_store::Error) -> Error {
+    let error = from_store(error);
+    let hint = match error.kind() {
+        ErrorKind::NotFound => Some("The file was there when the query listed it; run the query again"),
+        _ => None,
+    };
+    let error = error.with_context("file", file.url());
+    match hint {
+        Some(hint) => error.with_hint(hint),
+        None => error,
+    }
+}
+
+fn external(error: Error) -> ParquetError {
+    ParquetError::External(Box::new(error))
+}
+
+impl AsyncFileReader for Reader {
+    fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, ParquetResult<Bytes>> {
+        async move {
+            if !self.is_data(&range) {
+                return self.metadata_piece(range).await.map_err(external);
+            }
+            let ranges = std::slice::from_ref(&range);
+            self.admit(ranges).map_err(external)?;
+            let read = self.file.store.get_range(&self.file.meta.location, range.clone()).await;
+            let bytes = read.map_err(|error| external(read_error(&self.file, &error)))?;
+            self.consume(ranges);
+            Ok(bytes)
+        }
+        .boxed()
+    }
+
+    fn get_byte_ranges(&mut self, ranges: Vec<Range<u64>>) -> BoxFuture<'_, ParquetResult<Vec<Bytes>>> {
+        async move {
+            self.admit(&ranges).map_err(external)?;
+            let read = self.file.store.get_ranges(&self.file.meta.location, &ranges).await;
+            let bytes = read.map_err(|error| external(read_error(&self.file, &error)))?;
+            self.consume(&ranges);
+            Ok(bytes)
+        }
+        .boxed()
+    }
+
+    fn get_metadata<'a>(&'a mut self, _options: Option<&'a ArrowReaderOptions>) -> BoxFuture<'a, ParquetResult<Arc<ParquetMetaData>>> {
+        async move {
+            let (shared, file) = (&self.shared, &self.file);
+            let fetch = |range| fetch_metadata(shared, file, range);
+            let footer = shared.footers.footer(&shared.table, &shared.naming, file, fetch).await.map_err(external)?;
+            self.data = footer.metadata.row_groups().iter().filter_map(data_range).collect();
+            self.meter.opened(self.data.iter().cloned());
+            Ok(Arc::clone(&footer.metadata))
+        }
+        .boxed()
+    }
+}
+
+/// From the first to the last byte of a row group's column chunks.
+fn data_range(group: &RowGroupMetaData) -> Option<Range<u64>> {
+    let ranges = || group.columns().iter().map(|chunk| chunk.byte_range());
+    let start = ranges().map(|(start, _)| start).min()?;
+    let end = ranges().map(|(start, length)| start + length).max()?;
+    Some(start..end)
+}
