@@ -25,7 +25,7 @@ use datafusion::{
         expressions::{BinaryExpr, Column, Literal, lit},
     },
 };
-use datafusion_physical_expr_adapter::{DefaultPhysicalExprAdapterFactory, PhysicalExprAdapter, PhysicalExprAdapterFactory};
+use datafusion::physical_expr_adapter::{DefaultPhysicalExprAdapterFactory, PhysicalExprAdapter, PhysicalExprAdapterFactory};
 use glaux_catalog::HiveType;
 
 use crate::error::{Error, to_datafusion};
