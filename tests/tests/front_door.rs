@@ -1,0 +1,25 @@
+//! The one test binary of this crate: every `.slt` file and every property is a test of its own, by name.
+//!
+//! `cargo test -p glaux-tests --test front_door scan` runs those with `scan` in their name; with `GLAUX_SLT_COMPLETE=1` the `.slt` files
+//! are rewritten to what was seen: read the difference before you keep it.
+
+use glaux_tests::runner;
+use libtest_mimic::{Arguments, Trial};
+
+mod house;
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let mut trials = house::trials();
+    for file in runner::files() {
+        let name = file.strip_prefix(runner::corpus()).map_or_else(|_| file.display().to_string(), |path| path.display().to_string());
+        trials.push(Trial::test(format!("slt/{name}"), move || Ok(block_on(runner::run(&file))?)));
+    }
+    libtest_mimic::run(&arguments, trials).exit();
+}
+
+/// Runs a test on a runtime of its own.
+fn block_on<T>(test: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.expect("a runtime can be made").block_on(test)
+}
