@@ -1,7 +1,18 @@
-//! Hive's types: parsed from DDL, printed as Hive prints them, and mapped to Arrow.
+//! Hive's types: parsed from DDL (`parse`), printed as Hive and Glue print them (`print`), and mapped to and from Arrow (`arrow`).
+//!
+//! Values are not handled here: what a text file's field means under a type is the reader's business.
+
+mod arrow;
+mod parse;
+mod print;
+#[cfg(test)]
+mod tests;
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::Error;
+
+/// The type of a column, a partition key or a field.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum HiveType {
@@ -21,9 +32,32 @@ pub enum HiveType {
     String,
     Binary,
     Date,
+    /// Milliseconds, without a zone, as Athena reads it.
     Timestamp,
     Array(Box<HiveType>),
     Map(Box<HiveType>, Box<HiveType>),
     /// Field names are lower case.
     Struct(Vec<(String, HiveType)>),
+}
+
+impl HiveType {
+    /// Whether the type has parts: an array, a map or a struct. Partition keys may not have such a type.
+    #[must_use]
+    pub fn is_nested(&self) -> bool {
+        matches!(self, Self::Array(_) | Self::Map(..) | Self::Struct(_))
+    }
+}
+
+impl TryFrom<String> for HiveType {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self, Error> {
+        text.parse()
+    }
+}
+
+impl From<HiveType> for String {
+    fn from(hive_type: HiveType) -> Self {
+        hive_type.to_string()
+    }
 }
