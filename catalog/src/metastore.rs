@@ -4,20 +4,19 @@
 //! they happen whole or not at all, whatever happens to the process. A table's `version` rises with every change of its definition or
 //! of its partitions, so whatever is cached by `(id, version)` is never stale.
 
-pub mod conformance;
+mod change;
 mod memory;
-mod sqlite;
+mod rules;
 
 use std::{fmt::Debug, sync::Arc};
 
 use async_trait::async_trait;
 pub use memory::MemoryMetastore;
-pub use sqlite::SqliteMetastore;
 
 use crate::{
     error::Result,
     ident::TableName,
-    model::{Database, Partition, Table},
+    model::{Database, Partition, PartitionValues, Table},
     partition::PartitionIndex,
 };
 
@@ -26,8 +25,9 @@ use crate::{
 pub struct PartitionChange {
     /// Removed first.
     pub drop: Vec<DropPartition>,
-    /// Then renamed: from these values to those.
-    pub rename: Vec<(Vec<Option<String>>, Vec<Option<String>>)>,
+    /// Then renamed: from these values to those. The files stay where they are, so a partition in the usual place gets that as its own
+    /// location, as in Hive for external tables.
+    pub rename: Vec<(PartitionValues, PartitionValues)>,
     /// Then replaced whole; each must exist.
     pub replace: Vec<Partition>,
     /// Then added.
@@ -39,7 +39,7 @@ pub struct PartitionChange {
 /// One partition to drop.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DropPartition {
-    pub values: Vec<Option<String>>,
+    pub values: PartitionValues,
     /// Whether a partition that does not exist is passed over (`IF EXISTS`) or refused with `NotFound`.
     pub if_exists: bool,
 }
@@ -102,7 +102,8 @@ pub trait Metastore: Debug + Send + Sync {
     async fn create_table(&self, table: Table) -> Result<Table>;
 
     /// Replaces the definition of the table with that id, if it still has the `version` of the argument; returns it with its new
-    /// version. The name may differ (a rename); partition keys may not.
+    /// version. The name may differ (a rename); partition keys may not, except their comments. Partitions stay where they are when the
+    /// table's location changes, as in Hive: those in the usual place get it as their own location.
     ///
     /// # Errors
     /// `Conflict` if the table was changed or dropped meanwhile; otherwise as [`Metastore::create_table`].
@@ -118,16 +119,19 @@ pub trait Metastore: Debug + Send + Sync {
     /// `(id, version)`.
     ///
     /// # Errors
-    /// `CorruptData` if a stored value does not fit its key's type.
+    /// `NotFound` if the table was dropped meanwhile; `CorruptData` if a stored value does not fit its key's type.
     async fn partition_index(&self, table: &Table) -> Result<Arc<PartitionIndex>>;
 
     /// The partitions with exactly these values; those that do not exist are absent from the answer.
-    async fn partitions(&self, table: &Table, values: &[Vec<Option<String>>]) -> Result<Vec<Partition>>;
+    ///
+    /// # Errors
+    /// `NotFound` if the table was dropped meanwhile; `Invalid` for values that do not fit the keys in number, or are empty.
+    async fn partitions(&self, table: &Table, values: &[PartitionValues]) -> Result<Vec<Partition>>;
 
     /// Applies the change in one transaction and raises the table's version if anything changed.
     ///
     /// # Errors
     /// `NotFound` for the table (looked up by id) or a partition, `AlreadyExists`, `Invalid` for values that do not fit the keys in
-    /// number or type. Then nothing has changed.
+    /// number or type (an empty string fits no key: Hive cannot tell it from NULL). Then nothing has changed.
     async fn change_partitions(&self, table: &Table, change: PartitionChange) -> Result<PartitionChangeSummary>;
 }

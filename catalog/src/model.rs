@@ -8,7 +8,7 @@ mod table;
 
 pub use column::Column;
 pub use database::Database;
-pub use partition::Partition;
+pub use partition::{Partition, PartitionValues};
 pub use storage_descriptor::{SerDe, StorageDescriptor, TableFormat};
 pub use table::{Table, TableType};
 

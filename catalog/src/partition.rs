@@ -3,8 +3,10 @@
 
 mod index;
 mod path;
+mod text;
 mod value;
 
-pub use index::PartitionIndex;
-pub use path::{HIVE_DEFAULT_PARTITION, escape, hive_name, parse_segment, unescape};
-pub use value::{canonical, parse_values, typed_array};
+pub use index::{PartitionIndex, PartitionIndexBuilder, PartitionOwn};
+pub use path::{HIVE_DEFAULT_PARTITION, escape, hive_name, parse_name, parse_segment, unescape};
+pub(crate) use value::check_count;
+pub use value::{canonical, check_value, parse_values, typed_array};

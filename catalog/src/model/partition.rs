@@ -5,11 +5,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{Column, Properties, SerDe};
 
+/// One raw, decoded string a partition key; `None` is Hive's `__HIVE_DEFAULT_PARTITION__`, SQL's NULL.
+pub type PartitionValues = Vec<Option<String>>;
+
 /// The identity of a partition is its raw values: `month=01` and `month=1` are two partitions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Partition {
-    /// One raw, decoded string a partition key; `None` is Hive's `__HIVE_DEFAULT_PARTITION__`, SQL's NULL.
-    pub values: Vec<Option<String>>,
+    pub values: PartitionValues,
     /// The full URL where it is not `table root + Hive name`.
     pub location: Option<String>,
     /// Own columns (after `ALTER TABLE ... PARTITION ... REPLACE COLUMNS`); `None` means the table's.
@@ -25,7 +27,7 @@ pub struct Partition {
 
 impl Partition {
     #[must_use]
-    pub fn new(values: Vec<Option<String>>, created_at: DateTime<Utc>) -> Self {
+    pub fn new(values: PartitionValues, created_at: DateTime<Utc>) -> Self {
         Self { values, location: None, columns: None, serde: None, properties: Properties::new(), created_at }
     }
 }

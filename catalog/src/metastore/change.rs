@@ -1,0 +1,79 @@
+//! Applies a [`PartitionChange`] to the partitions of a table, wherever they are kept, so that all metastores do it alike.
+//!
+//! It is not atomic by itself: the caller throws the rows away, or rolls back, when it fails.
+
+use super::{
+    DropPartition, PartitionChange, PartitionChangeSummary,
+    rules::{check_types, checked_partition, no_partition, own_location, partition_exists, partition_name},
+};
+use crate::{
+    error::Result,
+    model::{Partition, Table},
+};
+
+/// The partitions of one table by Hive name, within a transaction.
+pub(super) trait PartitionRows {
+    fn get(&mut self, name: &str) -> Result<Option<Partition>>;
+    /// Whether it was new; otherwise nothing has changed.
+    fn insert(&mut self, name: &str, partition: Partition) -> Result<bool>;
+    /// Whether it existed; otherwise nothing has changed.
+    fn replace(&mut self, name: &str, partition: Partition) -> Result<bool>;
+    /// Whether it existed.
+    fn remove(&mut self, name: &str) -> Result<bool>;
+}
+
+/// # Errors
+/// As [`super::Metastore::change_partitions`].
+pub(super) fn apply(table: &Table, change: PartitionChange, rows: &mut impl PartitionRows) -> Result<PartitionChangeSummary> {
+    let mut summary = PartitionChangeSummary::default();
+    for dropped in &change.drop {
+        summary.dropped += usize::from(drop_one(table, dropped, rows)?);
+    }
+    for (from, to) in &change.rename {
+        rename_one(table, from, to, rows)?;
+        summary.renamed += 1;
+    }
+    for partition in change.replace {
+        let (name, partition) = checked_partition(table, partition)?;
+        if !rows.replace(&name, partition)? {
+            return Err(no_partition(table, &name));
+        }
+        summary.replaced += 1;
+    }
+    for partition in change.add {
+        let (name, partition) = checked_partition(table, partition)?;
+        if rows.insert(&name, partition)? {
+            summary.added += 1;
+        } else if !change.skip_existing {
+            return Err(partition_exists(table, &name));
+        }
+    }
+    Ok(summary)
+}
+
+fn drop_one(table: &Table, dropped: &DropPartition, rows: &mut impl PartitionRows) -> Result<bool> {
+    let name = partition_name(table, &dropped.values)?;
+    // What exists can be dropped even if its value does not fit the key, or nobody could repair it.
+    if rows.remove(&name)? {
+        return Ok(true);
+    }
+    check_types(table, &dropped.values)?;
+    if dropped.if_exists { Ok(false) } else { Err(no_partition(table, &name)) }
+}
+
+/// Renames a partition, whose files stay where they are: it gets an own location if it had the usual one, as in Hive for external tables.
+fn rename_one(table: &Table, from: &[Option<String>], to: &[Option<String>], rows: &mut impl PartitionRows) -> Result<()> {
+    let old_name = partition_name(table, from)?;
+    let Some(old) = rows.get(&old_name)? else {
+        check_types(table, from)?;
+        return Err(no_partition(table, &old_name));
+    };
+    let location = old.location.clone().unwrap_or_else(|| format!("{}{old_name}/", table.root()));
+    let (new_name, mut new) = checked_partition(table, Partition { values: to.to_vec(), location: None, ..old })?;
+    new.location = own_location(&table.root(), &new_name, Some(&location));
+    if !rows.insert(&new_name, new)? {
+        return Err(partition_exists(table, &new_name));
+    }
+    rows.remove(&old_name)?;
+    Ok(())
+}

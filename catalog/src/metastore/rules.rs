@@ -1,0 +1,265 @@
+//! What every metastore checks alike: names, definitions and partition values, and the errors for what does not exist.
+//!
+//! No storage: the implementations ask these rules and keep the outcome.
+
+use std::collections::HashSet;
+
+use crate::{
+    error::{Error, Result},
+    ident::{self, DEFAULT_DATABASE},
+    model::{Column, Database, Partition, Table},
+    partition::{HIVE_DEFAULT_PARTITION, check_count, check_value, hive_name},
+};
+
+/// The version that a table begins with.
+pub(super) const FIRST_VERSION: i64 = 1;
+
+/// The default database of a new metastore: it has always been there.
+pub(super) fn default_database() -> Database {
+    Database {
+        name: DEFAULT_DATABASE.to_owned(),
+        comment: None,
+        location: None,
+        properties: Default::default(),
+        created_at: chrono::DateTime::UNIX_EPOCH,
+    }
+}
+
+/// A database with its name checked and folded.
+pub(super) fn checked_database(mut database: Database) -> Result<Database> {
+    database.name = ident::checked("database", &database.name)?;
+    Ok(database)
+}
+
+/// A table with all its names checked and folded, if its definition does not contradict itself.
+pub(super) fn checked_table(mut table: Table) -> Result<Table> {
+    table.name.database = ident::fold(&table.name.database);
+    table.name.table = ident::checked("table", &table.name.table)?;
+    let name = table.name.to_string();
+    if table.storage.columns.is_empty() && !table.is_view() {
+        return Err(
+            Error::invalid(format!("table \"{name}\" has no columns besides partition keys")).with_hint("Give it a column")
+        );
+    }
+    if table.is_view() && table.is_partitioned() {
+        return Err(Error::invalid(format!("view \"{name}\" has partition keys")).with_hint("Only tables are partitioned"));
+    }
+    let mut seen = HashSet::new();
+    for column in &mut table.storage.columns {
+        column.name = ident::checked("column", &column.name)?;
+        if !seen.insert(column.name.clone()) {
+            return Err(Error::invalid(format!("table \"{name}\" has two columns named \"{}\"", column.name))
+                .with_hint("Names are the same if they differ only in case"));
+        }
+    }
+    for key in &mut table.partition_keys {
+        key.name = ident::checked("column", &key.name)?;
+        if !seen.insert(key.name.clone()) {
+            return Err(Error::invalid(format!("partition key \"{}\" of table \"{name}\" is also another column", key.name))
+                .with_hint("Leave it out of the columns; its values come from the partitions"));
+        }
+        if key.hive_type.is_nested() {
+            return Err(Error::invalid(format!(
+                "partition key \"{}\" of table \"{name}\" has the type \"{}\"",
+                key.name, key.hive_type
+            ))
+            .with_hint("Partition keys have scalar types"));
+        }
+    }
+    Ok(table)
+}
+
+/// Whether a changed definition keeps the partition keys' names and types; comments may change.
+pub(super) fn check_same_keys(old: &Table, new: &Table) -> Result<()> {
+    let shape = |keys: &[Column]| keys.iter().map(|key| (key.name.clone(), key.hive_type.clone())).collect::<Vec<_>>();
+    if shape(&old.partition_keys) == shape(&new.partition_keys) && old.table_type == new.table_type {
+        return Ok(());
+    }
+    let message = if old.table_type == new.table_type {
+        format!("the partition keys of table \"{}\" cannot change", old.name)
+    } else {
+        format!("\"{}\" cannot turn from a table into a view or back", old.name)
+    };
+    Err(Error::invalid(message).with_hint("Drop it and create it anew; the data stays where it is"))
+}
+
+/// The Hive name for raw values, which identifies a partition of the table. Checks their number, but not their types.
+///
+/// # Errors
+/// `Invalid` for the wrong number of values, an empty value (which Hive cannot tell from NULL), and tables that have no partition keys.
+pub(super) fn partition_name(table: &Table, values: &[Option<String>]) -> Result<String> {
+    if !table.is_partitioned() {
+        return Err(Error::invalid(format!("table \"{}\" is not partitioned", table.name)));
+    }
+    check_count(&table.partition_keys, values).map_err(|error| error.with_context("table", table.name.to_string()))?;
+    for (key, value) in table.partition_keys.iter().zip(values) {
+        if value.as_deref() == Some("") {
+            return Err(Error::invalid(format!(
+                "the value of partition key \"{}\" of table \"{}\" is empty",
+                key.name, table.name
+            ))
+            .with_hint(format!("Use {HIVE_DEFAULT_PARTITION} for the partition of NULLs and empty values")));
+        }
+    }
+    let values: Vec<_> = values.iter().map(|value| canonical_null(value.clone())).collect();
+    Ok(hive_name(&table.partition_keys, &values))
+}
+
+/// The name of NULL written out is NULL.
+fn canonical_null(value: Option<String>) -> Option<String> {
+    value.filter(|value| value != HIVE_DEFAULT_PARTITION)
+}
+
+/// # Errors
+/// `Invalid` for a value that is not of its key's type, naming the value, the type, the key and the table.
+pub(super) fn check_types(table: &Table, values: &[Option<String>]) -> Result<()> {
+    for (key, value) in table.partition_keys.iter().zip(values) {
+        if let Some(value) = value.as_deref().filter(|value| *value != HIVE_DEFAULT_PARTITION) {
+            check_value(key, value).map_err(|error| error.with_context("table", table.name.to_string()))?;
+        }
+    }
+    Ok(())
+}
+
+/// A partition in stored form, with its name: NULLs as `None`, a location only where it is not the usual one, column names folded.
+pub(super) fn checked_partition(table: &Table, mut partition: Partition) -> Result<(String, Partition)> {
+    let name = partition_name(table, &partition.values)?;
+    check_types(table, &partition.values)?;
+    partition.values = partition.values.into_iter().map(canonical_null).collect();
+    partition.location = own_location(&table.root(), &name, partition.location.as_deref());
+    let mut seen = HashSet::new();
+    for column in partition.columns.iter_mut().flatten() {
+        column.name = ident::checked("column", &column.name)?;
+        if !seen.insert(column.name.clone()) {
+            return Err(Error::invalid(format!("partition \"{name}\" has two columns named \"{}\"", column.name)));
+        }
+    }
+    Ok((name, partition))
+}
+
+/// A partition's location, if it is not `root + name`.
+pub(super) fn own_location(root: &str, name: &str, location: Option<&str>) -> Option<String> {
+    let location = location?;
+    let usual = location.trim_end_matches('/').strip_prefix(root) == Some(name);
+    (!usual).then(|| location.to_owned())
+}
+
+pub(super) fn no_database<'a>(name: &str, existing: impl IntoIterator<Item = &'a str>) -> Error {
+    let error = Error::not_found(format!("database \"{name}\" does not exist"));
+    match nearest(name, existing) {
+        Some(near) => error.with_hint(format!("The nearest name is \"{near}\"")),
+        None => error.with_hint("SHOW DATABASES lists what there is"),
+    }
+}
+
+pub(super) fn no_table<'a>(database: &str, table: &str, existing: impl IntoIterator<Item = &'a str>) -> Error {
+    let error = Error::not_found(format!("table \"{database}.{table}\" does not exist"));
+    match nearest(table, existing) {
+        Some(near) => error.with_hint(format!("The nearest name is \"{near}\"")),
+        None => error.with_hint(format!("SHOW TABLES IN {database} lists what there is")),
+    }
+}
+
+pub(super) fn database_exists(name: &str) -> Error {
+    Error::already_exists(format!("database \"{name}\" exists already")).with_hint("Choose another name, or write IF NOT EXISTS")
+}
+
+pub(super) fn table_exists(database: &str, table: &str) -> Error {
+    Error::already_exists(format!("table \"{database}.{table}\" exists already"))
+        .with_hint("Choose another name, or write IF NOT EXISTS")
+}
+
+pub(super) fn keep_default_database() -> Error {
+    Error::invalid(format!("database \"{DEFAULT_DATABASE}\" cannot be dropped")).with_hint("Drop the tables in it one by one")
+}
+
+/// `tables` are the names of some or all of its tables.
+pub(super) fn database_not_empty(name: &str, tables: &[String]) -> Error {
+    const SHOWN: usize = 3;
+    let mut named = tables.iter().take(SHOWN).map(|table| format!("\"{table}\"")).collect::<Vec<_>>().join(", ");
+    if tables.len() > SHOWN {
+        named = format!("{named} and {} more", tables.len() - SHOWN);
+    }
+    Error::invalid(format!("database \"{name}\" is not empty: it holds {named}"))
+        .with_hint("Drop its tables first, or write CASCADE")
+}
+
+pub(super) fn changed_meanwhile(table: &Table) -> Error {
+    Error::conflict(format!("table \"{}\" was changed or dropped meanwhile", table.name))
+        .with_hint("Read the definition again and retry")
+}
+
+/// A table that is looked up by its id is gone.
+pub(super) fn dropped_meanwhile(table: &Table) -> Error {
+    Error::not_found(format!("table \"{}\" was dropped meanwhile", table.name))
+        .with_hint(format!("SHOW TABLES IN {} lists what there is", table.name.database))
+}
+
+pub(super) fn no_partition(table: &Table, name: &str) -> Error {
+    Error::not_found(format!("partition \"{name}\" of table \"{}\" does not exist", table.name))
+        .with_hint(format!("SHOW PARTITIONS {} lists what there is", table.name))
+}
+
+pub(super) fn partition_exists(table: &Table, name: &str) -> Error {
+    Error::already_exists(format!("partition \"{name}\" of table \"{}\" exists already", table.name))
+        .with_hint("Write IF NOT EXISTS")
+}
+
+/// The existing name with the fewest edits to the one asked for, if they are few for its length.
+fn nearest<'a>(name: &str, existing: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let limit = (name.chars().count() / 3).max(1);
+    existing
+        .into_iter()
+        .filter(|other| other.len().abs_diff(name.len()) <= limit * 4)
+        .map(|other| (edits(name, other), other))
+        .filter(|(edits, _)| *edits <= limit)
+        .min()
+        .map(|(_, other)| other)
+}
+
+/// Insertions, removals, replacements and swaps of neighbours that turn one name into the other.
+fn edits(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut before_last: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=b.len()).collect();
+    let mut previous = None;
+    for (row, x) in a.chars().enumerate() {
+        let mut current = vec![row + 1];
+        for (col, y) in b.iter().enumerate() {
+            let replaced = last[col] + usize::from(x != *y);
+            let mut best = replaced.min(last[col + 1] + 1).min(current[col] + 1);
+            if col > 0 && previous == Some(*y) && x == b[col - 1] {
+                best = best.min(before_last[col - 1] + 1);
+            }
+            current.push(best);
+        }
+        before_last = std::mem::replace(&mut last, current);
+        previous = Some(x);
+    }
+    last.last().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_the_nearest_name() {
+        let names = ["orders", "lineitem", "lineitem_flat", "o"];
+        assert_eq!(nearest("order", names), Some("orders"));
+        assert_eq!(nearest("lnieitem", names), Some("lineitem"));
+        assert_eq!(nearest("customers", names), None);
+        assert_eq!(nearest("x", names), Some("o"));
+        assert_eq!(edits("ab", "ba"), 1);
+        assert_eq!(edits("kitten", "sitting"), 3);
+        assert_eq!(edits("", "abc"), 3);
+    }
+
+    #[test]
+    fn the_usual_location_is_not_kept() {
+        assert_eq!(own_location("s3://b/t/", "dt=1", Some("s3://b/t/dt=1/")), None);
+        assert_eq!(own_location("s3://b/t/", "dt=1", Some("s3://b/t/dt=1")), None);
+        assert_eq!(own_location("s3://b/t/", "dt=1", None), None);
+        assert_eq!(own_location("s3://b/t/", "dt=1", Some("s3://b/t/dt=2/")).as_deref(), Some("s3://b/t/dt=2/"));
+    }
+}
