@@ -12,7 +12,8 @@ fn main() {
     let arguments = Arguments::from_args();
     let mut trials = house::trials();
     for file in runner::files() {
-        let name = file.strip_prefix(runner::corpus()).map_or_else(|_| file.display().to_string(), |path| path.display().to_string());
+        let name =
+            file.strip_prefix(runner::corpus()).map_or_else(|_| file.display().to_string(), |path| path.display().to_string());
         trials.push(Trial::test(format!("slt/{name}"), move || Ok(block_on(runner::run(&file))?)));
     }
     libtest_mimic::run(&arguments, trials).exit();

@@ -12,18 +12,8 @@ use libtest_mimic::{Failed, Trial};
 const MAX_LINES: usize = 500;
 
 /// Crates that exist once, so that their types are one type.
-const SINGLE: [&str; 10] = [
-    "arrow",
-    "arrow-array",
-    "datafusion",
-    "object_store",
-    "parquet",
-    "prost",
-    "rusqlite",
-    "sqlparser",
-    "tonic",
-    "arrow-flight",
-];
+const SINGLE: [&str; 10] =
+    ["arrow", "arrow-array", "datafusion", "object_store", "parquet", "prost", "rusqlite", "sqlparser", "tonic", "arrow-flight"];
 
 /// Each crate of ours, the ones of ours it may use, and what it may never use.
 const ARROWS: [(&str, &[&str], &[&str]); 6] = [
