@@ -27,7 +27,7 @@ use crate::{
     error::{Error, ErrorKind, Result, from_datafusion, to_datafusion},
     scan::{LakeTable, ScanContext},
     session::SessionOptions,
-    sql,
+    sql::{self, Query, Statement, rewrite::HIDDEN_SUFFIX},
     system::{self, SystemDeps},
 };
 
@@ -77,13 +77,13 @@ impl PlanContext {
     ///
     /// # Errors
     /// `NotFound` with near names, `Invalid`, `Unsupported`.
-    pub async fn logical(&self, query: &ast::Statement, database: &str) -> Result<(SessionState, LogicalPlan)> {
+    pub async fn logical(&self, query: &Query, database: &str) -> Result<(SessionState, LogicalPlan)> {
         self.logical_at(query, database, 0).await
     }
 
-    async fn logical_at(&self, query: &ast::Statement, database: &str, view_depth: usize) -> Result<(SessionState, LogicalPlan)> {
+    async fn logical_at(&self, query: &Query, database: &str, view_depth: usize) -> Result<(SessionState, LogicalPlan)> {
         let state = self.state_at(database, view_depth)?;
-        let statement = PlannedStatement::Statement(Box::new(query.clone()));
+        let statement = PlannedStatement::Statement(Box::new(ast::Statement::Query(query.ast.clone())));
         let plan = state.statement_to_plan(statement).await.map_err(from_datafusion)?;
         Ok((state, plan))
     }
@@ -164,7 +164,7 @@ impl LakeDatabase {
             return Err(Error::not_found(format!("table \"{}.{name}\" does not exist", self.name))
                 .with_hint(format!("Schema \"{}\" has {names}", self.name)));
         }
-        let (plain, has_hidden) = match name.strip_suffix(sql::HIDDEN_SUFFIX) {
+        let (plain, has_hidden) = match name.strip_suffix(HIDDEN_SUFFIX) {
             Some(plain) => (plain, true),
             None => (name, false),
         };
@@ -194,7 +194,9 @@ impl LakeDatabase {
             Error::new(kind, format!("view \"{}\" is stale: {error}", view.name))
                 .with_hint(format!("CREATE OR REPLACE VIEW {} to match the tables it reads", view.name))
         };
-        let query = sql::parse_query(&text).map_err(stale)?;
+        let Statement::Query(query) = sql::parse(&text).map_err(stale)? else {
+            return Err(stale(Error::invalid("its definition is not a query")));
+        };
         let database = view.view_database.as_deref().unwrap_or(&view.name.database);
         // A view's plan is boxed: views nest.
         let planned = Box::pin(self.context.logical_at(&query, database, self.view_depth + 1));

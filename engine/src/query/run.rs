@@ -15,7 +15,6 @@ use super::{
 };
 use crate::{
     error::{Result, from_datafusion},
-    plan::PlanContext,
     runtime::Shared,
     session::Session,
     sql::{self, Statement},

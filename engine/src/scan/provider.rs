@@ -14,8 +14,8 @@ use datafusion::{
     common::ScalarValue,
     config::TableParquetOptions,
     datasource::{
-        listing::{FileGroup, PartitionedFile},
-        physical_plan::{FileScanConfigBuilder, ParquetSource},
+        listing::PartitionedFile,
+        physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource},
         source::DataSourceExec,
         table_schema::TableSchema,
     },
