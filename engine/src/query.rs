@@ -9,7 +9,7 @@ mod report;
 pub(crate) mod run;
 mod statement;
 
-pub use guard::{Executing, Planned, QueryGuard, Received};
-pub use history::{History, QueryFilter, QueryRecord};
+pub use guard::{CancelReason, Canceller, Executing, Planned, QueryGuard, Received};
+pub use history::{History, QueryFilter, QueryRecord, UsageTotal};
 pub use manager::{Failure, Query, QueryManager, RunningQuery};
 pub use report::{QueryId, QueryReport, QueryState};

@@ -14,6 +14,5 @@ mod prune;
 mod reader;
 
 pub use footer::Footers;
-pub use hidden::HIDDEN_COLUMNS;
 pub use listing::{DataFile, list};
 pub use provider::{LakeTable, ScanContext};

@@ -31,6 +31,9 @@ use crate::{
     system::{self, SystemDeps},
 };
 
+/// What a table's name ends in to read its partitions as rows, as in Trino.
+const PARTITIONS_SUFFIX: &str = "$partitions";
+
 /// Views within views beyond this are taken for a circle.
 const MAX_VIEW_DEPTH: usize = 32;
 
@@ -164,6 +167,10 @@ impl LakeDatabase {
             return Err(Error::not_found(format!("table \"{}.{name}\" does not exist", self.name))
                 .with_hint(format!("Schema \"{}\" has {names}", self.name)));
         }
+        if let Some(plain) = name.strip_suffix(PARTITIONS_SUFFIX) {
+            let table = self.context.metastore.table(&TableName::new(&self.name, plain)).await?;
+            return system::partitions_of(table, &self.context.system);
+        }
         let (plain, has_hidden) = match name.strip_suffix(HIDDEN_SUFFIX) {
             Some(plain) => (plain, true),
             None => (name, false),
@@ -174,7 +181,7 @@ impl LakeDatabase {
         }
         let index = match table.is_partitioned() {
             true => self.context.metastore.partition_index(&table).await?,
-            false => Arc::new(PartitionIndex::empty()),
+            false => Arc::new(PartitionIndex::empty(&[])?),
         };
         Ok(Arc::new(LakeTable::try_new(table, index, self.context.scan.clone(), has_hidden)?))
     }

@@ -1,7 +1,7 @@
 //! The shape in which results leave the engine: one schema a query, known before it runs, of types that every client reads.
 //!
 //! Views, dictionaries, large offsets and unsigned integers are the engine's own business: they become plain text, plain values, and
-//! signed integers. Labels are as the query wrote them.
+//! signed integers.
 
 use std::sync::Arc;
 
@@ -16,10 +16,7 @@ use futures::{
     stream::{self, BoxStream},
 };
 
-use crate::{
-    error::{Error, Result, from_datafusion},
-    sql::Query,
-};
+use crate::error::{Error, Result, from_datafusion};
 
 /// Rows a batch holds at most when it leaves.
 const MAX_ROWS: usize = 8192;
@@ -30,13 +27,9 @@ pub(super) struct Output(SchemaRef);
 
 impl Output {
     /// The shape of a query's result, from its logical plan.
-    pub(super) fn of(plan: &LogicalPlan, query: &Query) -> Result<Self> {
-        let labels = query.labels();
-        let fields = plan.schema().fields().iter().enumerate().map(|(at, field)| {
-            let label = labels.get(at).cloned().flatten().unwrap_or_else(|| field.name().clone());
-            Arc::new(Field::new(label, plain(field.data_type()), true))
-        });
-        Ok(Self(Arc::new(Schema::new(fields.collect::<Vec<_>>()))))
+    pub(super) fn of(plan: &LogicalPlan) -> Self {
+        let field = |field: &FieldRef| Arc::new(Field::new(field.name(), plain(field.data_type()), true));
+        Self(Arc::new(Schema::new(plan.schema().fields().iter().map(field).collect::<Vec<_>>())))
     }
 
     pub(super) fn schema(&self) -> SchemaRef {

@@ -67,7 +67,6 @@ async fn prepare(shared: &Arc<Shared>, session: &Session, guard: &QueryGuard<Rec
         other => return statement::answer(other, shared, session, &context).await.map(Prepared::Answer),
     };
     let (state, logical) = context.logical(query, &context.session.database).await?;
-    let output = Output::of(&logical, query)?;
     match explain {
         Some(explain) if !explain.analyze => explain::answer(explain.what, &state, &logical).await.map(Prepared::Answer),
         explain => {
@@ -75,7 +74,7 @@ async fn prepare(shared: &Arc<Shared>, session: &Session, guard: &QueryGuard<Rec
             let context = state.task_ctx();
             Ok(match explain {
                 Some(_) => Prepared::Analyze { plan, context },
-                None => Prepared::Run { plan, context, output },
+                None => Prepared::Run { plan, context, output: Output::of(&logical) },
             })
         }
     }

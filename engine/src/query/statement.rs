@@ -7,7 +7,7 @@ use arrow::{
     datatypes::{DataType, Field, Schema},
 };
 use async_trait::async_trait;
-use glaux_catalog::{HiveType, model::Column, model::Table, partition::PartitionIndex};
+use glaux_catalog::{HiveType, ident::fold, model::Column, model::Table, partition::PartitionIndex};
 
 use super::{
     guard::{QueryGuard, Received},
@@ -22,7 +22,7 @@ use crate::{
     session::Session,
     sql::{self, Statement},
     storage::{QueryStores, Stores},
-    system::{FileLister, SystemDeps},
+    system::{FileLister, SystemDeps, TableFile},
 };
 
 /// What planning this query needs, with its own meter below every store.
@@ -121,14 +121,8 @@ impl ViewPlanner for PlanContext {
             return Err(Error::invalid("a view is defined by a query").with_hint("Begin it with SELECT or WITH"));
         };
         let (_, plan) = self.logical(&query, database).await?;
-        let labels = query.labels();
-        let fields = plan.schema().fields().iter().enumerate();
-        fields
-            .map(|(at, field)| {
-                let label = labels.get(at).cloned().flatten().unwrap_or_else(|| field.name().clone());
-                Ok(Column::new(glaux_catalog::ident::fold(&label), HiveType::from_arrow(field.data_type())?))
-            })
-            .collect()
+        let column = |field: &Arc<Field>| Ok(Column::new(fold(field.name()), HiveType::from_arrow(field.data_type())?));
+        plan.schema().fields().iter().map(column).collect()
     }
 }
 
@@ -138,8 +132,15 @@ struct LiveFiles(ScanContext);
 
 #[async_trait]
 impl FileLister for LiveFiles {
-    async fn files(&self, table: &Table, index: &PartitionIndex) -> Result<Vec<DataFile>> {
-        let rows: Vec<u32> = (0..u32::try_from(index.len()).unwrap_or(u32::MAX)).collect();
-        scan::list(&self.0.stores, table, index, &rows, self.0.listing_concurrency).await
+    async fn files(&self, table: &Table, index: &PartitionIndex, rows: &[usize]) -> Result<Vec<TableFile>> {
+        let rows: Vec<u32> = rows.iter().filter_map(|row| u32::try_from(*row).ok()).collect();
+        let files = scan::list(&self.0.stores, table, index, &rows, self.0.listing_concurrency).await?;
+        let file = |file: DataFile| TableFile {
+            path: file.url(),
+            size: file.meta.size,
+            modified_at: file.meta.last_modified,
+            partition: file.partition as usize,
+        };
+        Ok(files.into_iter().map(file).collect())
     }
 }

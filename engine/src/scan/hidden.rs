@@ -7,11 +7,9 @@ use arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
 use datafusion::common::ScalarValue;
 
 use super::listing::DataFile;
+use crate::sql::rewrite::HIDDEN_COLUMNS;
 
-/// The names, in the order of [`fields`] and [`values`].
-pub const HIDDEN_COLUMNS: [&str; 3] = ["$path", "$file_size", "$file_modified_time"];
-
-/// The columns as fields: never null, the time in UTC.
+/// The columns as fields, in the order of [`HIDDEN_COLUMNS`] and [`values`]: never null, the time in UTC.
 pub(super) fn fields() -> Vec<FieldRef> {
     let types = [DataType::Utf8, DataType::Int64, DataType::Timestamp(TimeUnit::Millisecond, None)];
     HIDDEN_COLUMNS.iter().zip(types).map(|(name, data_type)| Arc::new(Field::new(*name, data_type, false))).collect()

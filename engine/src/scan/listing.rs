@@ -59,7 +59,7 @@ pub async fn list(
     let mut single: Vec<u32> = survivors.to_vec();
     if survivors.len() == index.len() && survivors.len() >= COVER_FROM {
         let (below_root, elsewhere): (Vec<u32>, Vec<u32>) =
-            survivors.iter().partition(|row| !index.has_own_location(**row as usize));
+            survivors.iter().partition(|row| index.own_location(**row as usize).is_none());
         if let Some(covered) = list_root(stores, &root, table.partition_keys.len(), index, &below_root).await? {
             files = covered;
             single = elsewhere;
