@@ -68,9 +68,12 @@ fn base_runtime(options: &EngineOptions) -> Result<Arc<RuntimeEnv>> {
         .map_err(from_datafusion)
 }
 
+/// The memory limit where the machine does not tell its memory.
+const UNKNOWN_MACHINE: u64 = 2 << 30;
+
 /// 70 % of the machine's memory, or of the container's.
 fn default_memory_limit() -> u64 {
-    let mut system = sysinfo::System::new();
+    let Ok(mut system) = sysinfo::System::new() else { return UNKNOWN_MACHINE };
     system.refresh_memory();
     let total = system.cgroup_limits().map_or(system.total_memory(), |limits| limits.total_memory.min(system.total_memory()));
     total / 10 * 7

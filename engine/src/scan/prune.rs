@@ -12,7 +12,7 @@ use datafusion::{
         Column, DFSchema, ScalarValue,
         tree_node::{Transformed, TreeNode},
     },
-    logical_expr::{BinaryExpr, Expr, Operator, execution_props::ExecutionProps},
+    logical_expr::{BinaryExpr, Expr, Operator, execution_props::ExecutionProps, physical_planning_context::PhysicalPlanningContext},
     physical_expr::create_physical_expr,
 };
 
@@ -50,7 +50,7 @@ pub(super) fn kept_rows(mask: Option<&BooleanArray>, rows: usize) -> Vec<u32> {
 
 fn evaluate(filter: &Expr, known: &RecordBatch, props: &ExecutionProps) -> Option<BooleanArray> {
     let schema = DFSchema::try_from(known.schema()).ok()?;
-    let physical = create_physical_expr(filter, &schema, props).ok()?;
+    let physical = create_physical_expr(filter, &schema, props, &PhysicalPlanningContext::default()).ok()?;
     let value = physical.evaluate(known).ok()?.into_array(known.num_rows()).ok()?;
     value.as_any().downcast_ref::<BooleanArray>().cloned()
 }
