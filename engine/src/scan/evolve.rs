@@ -6,7 +6,11 @@
 //! `TIMESTAMP` has milliseconds: finer values round half up, as in Athena, and a comparison is moved to the file's own precision, so
 //! that statistics still prune. `VARCHAR(n)` truncates; `CHAR(n)` truncates and loses its padding.
 
-use std::{fmt, hash::Hash, sync::Arc};
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
 
 use arrow::{
     array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, TimestampMillisecondArray},
@@ -205,10 +209,24 @@ enum How {
 }
 
 /// Values as the table's type has them.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Eq)]
 struct Reshape {
     child: Arc<dyn PhysicalExpr>,
     how: How,
+}
+
+// By hand: a derived comparison of a trait object moves it.
+impl PartialEq for Reshape {
+    fn eq(&self, other: &Self) -> bool {
+        self.child.eq(&other.child) && self.how == other.how
+    }
+}
+
+impl Hash for Reshape {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.child.hash(state);
+        self.how.hash(state);
+    }
 }
 
 impl fmt::Display for Reshape {
