@@ -1,0 +1,39 @@
+//! SQL text in, [`Statement`] out: which of Athena's two grammars a statement belongs to (`route`), Hive's DDL (`hive_ddl`), the Trino
+//! half (`trino`, on `dialect`), and the rewrites that make Trino's queries plannable (`rewrite`).
+//!
+//! Nothing here does IO, resolves names against a catalog or knows the planner.
+
+mod cursor;
+mod dialect;
+mod hive_ddl;
+mod position;
+pub mod rewrite;
+mod route;
+mod split;
+mod statement;
+#[cfg(test)]
+mod tests;
+mod trino;
+
+pub use dialect::AthenaDialect;
+pub use route::{Grammar, grammar};
+pub use split::{ScriptStatement, split};
+pub use statement::{
+    AlterTable, ClusteredBy, ColumnPosition, CreateDatabase, CreateTable, CreateView, Delimited, Describe, DescribeDetail,
+    Explain, ExplainWhat, PartitionSpec, Query, RowFormat, Show, Statement, StatementKind, StoredAs, TableRef,
+};
+pub(crate) use statement::{hive_name, hive_string};
+
+use crate::error::Result;
+
+/// Parses one statement. Comments around it and a final semicolon are passed over.
+///
+/// # Errors
+/// `Syntax`, beginning with `line L:C: ` as in Trino, counted in the given text; `Unsupported` with a hint for what Athena has and
+/// Glaux has not, and for what Athena refuses; `LimitExceeded` for expressions that nest too deep.
+pub fn parse(text: &str) -> Result<Statement> {
+    match grammar(text) {
+        Grammar::Hive => hive_ddl::parse(text),
+        Grammar::Trino => trino::parse(text),
+    }
+}

@@ -1,0 +1,48 @@
+//! `DESCRIBE`.
+
+use sqlparser::tokenizer::Token;
+
+use super::{partition, unsupported};
+use crate::{
+    error::Result,
+    sql::{
+        cursor::Cursor,
+        statement::{Describe, DescribeDetail, Statement},
+    },
+};
+
+pub(super) fn describe(cursor: &mut Cursor<'_>) -> Result<Statement> {
+    let alone = |cursor: &Cursor<'_>| cursor.nth_token(1, &Token::Period);
+    let detail = match alone(cursor) {
+        true => None,
+        false => cursor.eat_any(&["EXTENDED", "FORMATTED"]),
+    };
+    for name in ["DATABASE", "SCHEMA", "FUNCTION", "INPUT", "OUTPUT"] {
+        if cursor.at_words(&[name]) && !alone(cursor) {
+            return Err(unsupported(&format!("DESCRIBE {name}"), "DESCRIBE takes a table or a view"));
+        }
+    }
+    let mark = cursor.mark();
+    if cursor.at_words(&["TABLE"]) && !alone(cursor) {
+        return Err(cursor.unexpected(&["<identifier>"]).with_hint("Write DESCRIBE and the table's name, without TABLE"));
+    }
+    // `DESCRIBE VIEW v`; a view may itself be called "view".
+    if cursor.eat_word("VIEW") && (cursor.is_end() || cursor.at_token(&Token::Period) || cursor.at_words(&["PARTITION"])) {
+        cursor.rewind(mark);
+    }
+    let table = cursor.table()?;
+    let partition = if cursor.eat_word("PARTITION") { Some(partition(cursor)?) } else { None };
+    let mut path = Vec::new();
+    if !cursor.is_end() {
+        path.push(cursor.name()?);
+        while cursor.eat(&Token::Period) {
+            path.push(if cursor.at_string() { cursor.string()? } else { cursor.name()? });
+        }
+    }
+    let detail = match detail {
+        Some("EXTENDED") => DescribeDetail::Extended,
+        Some(_) => DescribeDetail::Formatted,
+        None => DescribeDetail::Columns,
+    };
+    Ok(Statement::Describe(Describe { table, detail, partition, path }))
+}

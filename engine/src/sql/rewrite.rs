@@ -1,0 +1,30 @@
+//! What is changed in a query of the Trino half between the text and the planner: tokens before parsing (`tokens`, `types`), the tree
+//! after it (`limit`, `hidden`, `labels`). Each pass is small, and leaves alone what it does not know.
+
+mod hidden;
+mod labels;
+mod limit;
+pub(super) mod tokens;
+mod types;
+
+use std::collections::HashMap;
+
+pub use hidden::{HIDDEN_COLUMNS, HIDDEN_SUFFIX};
+use sqlparser::{ast::Query, tokenizer::Location};
+
+use crate::error::Result;
+
+/// Names as written, by where they are, for those that folding has changed.
+pub(super) type Originals = HashMap<Location, String>;
+
+/// Rewrites a parsed query whose names are folded already.
+///
+/// # Errors
+/// `Unsupported` or `Invalid`, for what the passes understand and cannot express.
+pub(super) fn apply(query: &mut Query, originals: &Originals) -> Result<()> {
+    limit::apply(query)?;
+    types::check(query)?;
+    hidden::apply(query)?;
+    labels::apply(query, originals);
+    Ok(())
+}

@@ -1,0 +1,140 @@
+//! Tokens before parsing: names folded to lower case, quoted or not, as Athena compares them; bare rows of `VALUES` in parentheses;
+//! Trino's types in the parser's spelling. Chains of operators that would make too deep a tree are refused.
+
+use sqlparser::{
+    keywords::Keyword,
+    tokenizer::{Token, TokenWithSpan, Word},
+};
+
+use super::{Originals, types};
+use crate::error::{Error, ErrorKind, Result};
+
+/// How many operators may follow each other without parentheses or commas: each is one level of the tree.
+const MAX_CHAIN: usize = 2_000;
+
+/// Tokens ready to be parsed.
+pub(in crate::sql) struct Prepared {
+    pub tokens: Vec<TokenWithSpan>,
+    pub originals: Originals,
+}
+
+/// # Errors
+/// `LimitExceeded` for chains of operators that are too long.
+pub(in crate::sql) fn prepare(mut tokens: Vec<TokenWithSpan>) -> Result<Prepared> {
+    let mut originals = Originals::new();
+    for TokenWithSpan { token, span } in &mut tokens {
+        if let Token::Word(word) = token {
+            let folded = word.value.to_lowercase();
+            if folded != word.value {
+                originals.insert(span.start, std::mem::replace(&mut word.value, folded));
+            }
+        }
+    }
+    check_chains(&tokens)?;
+    Ok(Prepared { tokens: types::rewrite(parenthesise_values(tokens)), originals })
+}
+
+/// Whether the token is this unquoted word.
+pub(super) fn is_word(token: &TokenWithSpan, keyword: Keyword) -> bool {
+    matches!(&token.token, Token::Word(Word { keyword: found, quote_style: None, .. }) if *found == keyword)
+}
+
+/// Operators that follow each other within one pair of parentheses.
+#[derive(Default)]
+struct Chain {
+    /// `AND`, `OR` and set operations.
+    outer: usize,
+    /// The others, since the last of those.
+    inner: usize,
+}
+
+fn check_chains(tokens: &[TokenWithSpan]) -> Result<()> {
+    let mut chains = vec![Chain::default()];
+    for token in tokens {
+        let deepest = chains.len() - 1;
+        let chain = &mut chains[deepest];
+        match &token.token {
+            Token::LParen | Token::LBracket => chains.push(Chain::default()),
+            Token::RParen | Token::RBracket if deepest > 0 => {
+                chains.pop();
+            }
+            Token::Comma => *chain = Chain::default(),
+            Token::Plus | Token::Minus | Token::Mul | Token::Div | Token::Mod | Token::StringConcat => chain.inner += 1,
+            Token::DoubleColon | Token::Eq | Token::Neq | Token::Lt | Token::LtEq | Token::Gt | Token::GtEq => chain.inner += 1,
+            Token::Word(Word { quote_style: None, keyword, .. }) => match keyword {
+                Keyword::AND | Keyword::OR | Keyword::UNION | Keyword::EXCEPT | Keyword::INTERSECT => {
+                    chain.outer += 1;
+                    chain.inner = 0;
+                }
+                Keyword::AT | Keyword::IS | Keyword::NOT | Keyword::JOIN => chain.inner += 1,
+                _ => {}
+            },
+            _ => {}
+        }
+        if chains.last().is_some_and(|chain| chain.outer > MAX_CHAIN || chain.inner > MAX_CHAIN) {
+            return Err(Error::new(ErrorKind::LimitExceeded, format!("more than {MAX_CHAIN} operators follow each other"))
+                .with_hint("Use IN for long lists of OR, and parentheses for long sums"));
+        }
+    }
+    Ok(())
+}
+
+/// `VALUES 1, 2` as `VALUES (1), (2)`.
+fn parenthesise_values(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let bare = |index: usize| {
+        let before = index.checked_sub(1).map(|before| &tokens[before]);
+        let opens = before.is_none_or(|before| {
+            before.token == Token::LParen
+                || [Keyword::AS, Keyword::ALL, Keyword::DISTINCT, Keyword::UNION, Keyword::EXCEPT, Keyword::INTERSECT]
+                    .iter()
+                    .any(|keyword| is_word(before, *keyword))
+        });
+        let begins = tokens.get(index + 1).is_some_and(|next| match &next.token {
+            Token::Word(word) => word.quote_style.is_some() || word.keyword != Keyword::ROW,
+            Token::LParen | Token::RParen | Token::Comma | Token::Period | Token::Eq => false,
+            _ => true,
+        });
+        opens && begins
+    };
+    if !(0..tokens.len()).any(|index| is_word(&tokens[index], Keyword::VALUES) && bare(index)) {
+        return tokens;
+    }
+    let mut out = Vec::with_capacity(tokens.len() + 8);
+    let mut index = 0;
+    while index < tokens.len() {
+        out.push(tokens[index].clone());
+        let rows = is_word(&tokens[index], Keyword::VALUES) && bare(index);
+        index += 1;
+        if rows {
+            index = push_rows(&tokens, index, &mut out);
+        }
+    }
+    out
+}
+
+/// Copies the rows that begin at `index`, each in parentheses, and returns where they end.
+fn push_rows(tokens: &[TokenWithSpan], mut index: usize, out: &mut Vec<TokenWithSpan>) -> usize {
+    const AFTER: [Keyword; 7] =
+        [Keyword::UNION, Keyword::EXCEPT, Keyword::INTERSECT, Keyword::ORDER, Keyword::LIMIT, Keyword::OFFSET, Keyword::FETCH];
+    out.push(TokenWithSpan::wrap(Token::LParen));
+    let mut depth = 0_usize;
+    while let Some(token) = tokens.get(index) {
+        match &token.token {
+            Token::LParen | Token::LBracket => depth += 1,
+            Token::RParen | Token::RBracket if depth == 0 => break,
+            Token::RParen | Token::RBracket => depth -= 1,
+            Token::Word(_) if depth == 0 && AFTER.iter().any(|keyword| is_word(token, *keyword)) => break,
+            _ => {}
+        }
+        if token.token == Token::Comma && depth == 0 {
+            out.push(TokenWithSpan::wrap(Token::RParen));
+            out.push(token.clone());
+            out.push(TokenWithSpan::wrap(Token::LParen));
+        } else {
+            out.push(token.clone());
+        }
+        index += 1;
+    }
+    out.push(TokenWithSpan::wrap(Token::RParen));
+    index
+}

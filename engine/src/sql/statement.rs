@@ -1,0 +1,273 @@
+//! What a statement says, as plain data: the same for whoever executes, describes, bills or prints it.
+//!
+//! Names are folded to lower case, strings are unescaped, nothing is resolved and nothing is checked against a catalog. `Display`
+//! writes a statement back so that it parses to the same value.
+
+mod kind;
+mod print;
+
+use std::fmt;
+
+use glaux_catalog::model::{Column, Properties};
+pub use kind::StatementKind;
+pub(crate) use print::{hive_name, hive_string};
+
+/// A table or view as a statement names it. Athena's only catalog, `awsdatacatalog`, is accepted before it and not kept.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct TableRef {
+    /// The session's database if absent.
+    pub database: Option<String>,
+    pub table: String,
+}
+
+/// `PARTITION (key = value, ...)`: the keys in the order of the statement, each with its literal's raw text.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct PartitionSpec(pub Vec<(String, String)>);
+
+/// One statement.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Statement {
+    CreateDatabase(CreateDatabase),
+    AlterDatabase {
+        database: String,
+        properties: Properties,
+    },
+    DropDatabase {
+        database: String,
+        if_exists: bool,
+        cascade: bool,
+    },
+    CreateTable(Box<CreateTable>),
+    AlterTable {
+        table: TableRef,
+        action: AlterTable,
+    },
+    DropTable {
+        table: TableRef,
+        if_exists: bool,
+    },
+    CreateView(CreateView),
+    DropView {
+        view: TableRef,
+        if_exists: bool,
+    },
+    /// `MSCK REPAIR TABLE`.
+    Repair {
+        table: TableRef,
+    },
+    Show(Show),
+    Describe(Describe),
+    Use {
+        database: String,
+    },
+    SetSession {
+        name: String,
+        value: String,
+    },
+    ResetSession {
+        name: String,
+    },
+    ShowSession,
+    SetTimeZone {
+        zone: String,
+    },
+    ShowQueries,
+    KillQuery {
+        id: String,
+    },
+    Query(Query),
+    Explain(Explain),
+}
+
+/// `CREATE DATABASE`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CreateDatabase {
+    pub database: String,
+    pub if_not_exists: bool,
+    pub comment: Option<String>,
+    pub location: Option<String>,
+    pub properties: Properties,
+}
+
+/// `CREATE EXTERNAL TABLE`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateTable {
+    pub table: TableRef,
+    pub if_not_exists: bool,
+    pub columns: Vec<Column>,
+    pub comment: Option<String>,
+    pub partitioned_by: Vec<Column>,
+    pub clustered_by: Option<ClusteredBy>,
+    pub row_format: Option<RowFormat>,
+    /// `WITH SERDEPROPERTIES`, after `ROW FORMAT SERDE` or after `STORED AS`.
+    pub serde_properties: Properties,
+    pub stored_as: Option<StoredAs>,
+    pub location: Option<String>,
+    pub properties: Properties,
+}
+
+/// `CLUSTERED BY (...) INTO n BUCKETS`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusteredBy {
+    pub columns: Vec<String>,
+    pub buckets: u32,
+}
+
+/// `ROW FORMAT`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RowFormat {
+    Delimited(Delimited),
+    /// The class of `ROW FORMAT SERDE`.
+    SerDe(String),
+}
+
+/// The clauses of `ROW FORMAT DELIMITED`, unescaped.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Delimited {
+    pub fields: Option<String>,
+    pub escaped: Option<String>,
+    pub collection_items: Option<String>,
+    pub map_keys: Option<String>,
+    pub lines: Option<String>,
+    pub null: Option<String>,
+}
+
+/// `STORED AS`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoredAs {
+    /// A format by name, in upper case: `PARQUET`.
+    Format(String),
+    /// The classes of `INPUTFORMAT ... OUTPUTFORMAT ...`.
+    Classes { input: String, output: String },
+}
+
+/// What `ALTER TABLE` changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AlterTable {
+    AddPartitions { if_not_exists: bool, partitions: Vec<(PartitionSpec, Option<String>)> },
+    DropPartitions { if_exists: bool, partitions: Vec<PartitionSpec> },
+    RenamePartition { from: PartitionSpec, to: PartitionSpec },
+    AddColumns { partition: Option<PartitionSpec>, columns: Vec<Column> },
+    ReplaceColumns { partition: Option<PartitionSpec>, columns: Vec<Column> },
+    ChangeColumn { partition: Option<PartitionSpec>, old: String, column: Column, position: Option<ColumnPosition> },
+    SetLocation { partition: Option<PartitionSpec>, location: String },
+    SetProperties { properties: Properties },
+    UnsetProperties { if_exists: bool, keys: Vec<String> },
+}
+
+/// Where `CHANGE COLUMN` moves a column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ColumnPosition {
+    First,
+    After(String),
+}
+
+/// `CREATE VIEW`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateView {
+    pub view: TableRef,
+    pub or_replace: bool,
+    /// New names of the query's columns; none means the query's own.
+    pub columns: Vec<String>,
+    pub comment: Option<String>,
+    /// The query as written.
+    pub query_text: String,
+}
+
+/// `SHOW`, as far as it is about the catalog. Patterns are Hive's: `*` or `.*` for anything, `|` between alternatives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Show {
+    Databases {
+        pattern: Option<String>,
+    },
+    Tables {
+        database: Option<String>,
+        pattern: Option<String>,
+    },
+    Views {
+        database: Option<String>,
+        pattern: Option<String>,
+    },
+    Columns {
+        table: TableRef,
+    },
+    /// With a specification, only the partitions that have its values.
+    Partitions {
+        table: TableRef,
+        partition: Option<PartitionSpec>,
+    },
+    TableProperties {
+        table: TableRef,
+        key: Option<String>,
+    },
+    CreateTable {
+        table: TableRef,
+    },
+    CreateView {
+        view: TableRef,
+    },
+}
+
+/// `DESCRIBE`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Describe {
+    pub table: TableRef,
+    pub detail: DescribeDetail,
+    pub partition: Option<PartitionSpec>,
+    /// A column and the way into it (`$elem$`, `$key$`, `$value$` or a field's name); empty for the whole table.
+    pub path: Vec<String>,
+}
+
+/// How much `DESCRIBE` tells beyond the columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DescribeDetail {
+    Columns,
+    Extended,
+    Formatted,
+}
+
+/// A query of the Trino half.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Query {
+    /// As written, without comments before and a semicolon after it.
+    pub text: String,
+    /// Parsed, names folded, and rewritten for the planner.
+    pub ast: Box<sqlparser::ast::Query>,
+}
+
+/// `EXPLAIN`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explain {
+    /// Whether the query is run.
+    pub analyze: bool,
+    pub what: ExplainWhat,
+    pub query: Query,
+}
+
+/// What `EXPLAIN` shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExplainWhat {
+    /// Athena's default, `DISTRIBUTED`: the physical plan.
+    Distributed,
+    /// The logical plan.
+    Logical,
+    /// Only whether the statement is valid.
+    Validate,
+}
+
+impl TableRef {
+    /// The full name, with `database` where the statement has none.
+    #[must_use]
+    pub fn resolve(&self, database: &str) -> glaux_catalog::TableName {
+        glaux_catalog::TableName::new(self.database.as_deref().unwrap_or(database), &self.table)
+    }
+}
+
+impl fmt::Display for TableRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.database {
+            Some(database) => write!(f, "{}.{}", hive_name(database), hive_name(&self.table)),
+            None => f.write_str(&hive_name(&self.table)),
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! The Trino half of Athena's SQL: queries, `EXPLAIN`, views and session statements. Queries are parsed by `sqlparser` and rewritten;
+//! the words around them are parsed here.
+
+use sqlparser::{
+    parser::{Parser, ParserError},
+    tokenizer::Token,
+};
+
+use super::{
+    cursor::Cursor,
+    dialect::AthenaDialect,
+    hive_ddl::unsupported,
+    position::{from_parser, mismatched},
+    rewrite::{self, tokens},
+    statement::{CreateView, Explain, ExplainWhat, Query, Statement},
+};
+use crate::error::{Error, ErrorKind, Result};
+
+/// How deep parentheses and subqueries may nest. The parser's stack grows as needed, that of the code after it does not.
+const MAX_DEPTH: usize = 150;
+
+/// Parses one statement of the Trino half.
+///
+/// # Errors
+/// As [`super::parse`].
+pub(super) fn parse(text: &str) -> Result<Statement> {
+    let mut cursor = Cursor::new(text, &AthenaDialect, false)?;
+    if at_query(&cursor) {
+        return Ok(Statement::Query(query(&cursor)?));
+    }
+    let statement = match cursor.eat_any(&["EXPLAIN", "CREATE", "DROP", "USE", "SET", "RESET", "KILL"]) {
+        Some("EXPLAIN") => return explain(&mut cursor),
+        Some("CREATE") => return create(&mut cursor),
+        Some("DROP") => {
+            cursor.expect_words(&["VIEW"])?;
+            let if_exists = cursor.if_exists();
+            Statement::DropView { view: cursor.table()?, if_exists }
+        }
+        Some("USE") => Statement::Use { database: cursor.database()? },
+        Some("SET") if cursor.eat_word("SESSION") => {
+            let name = setting(&mut cursor)?;
+            cursor.expect(&Token::Eq)?;
+            Statement::SetSession { name, value: value(&mut cursor)? }
+        }
+        Some("SET") => {
+            if !cursor.eat_words(&["TIME", "ZONE"]) {
+                return Err(cursor.unexpected(&["'SESSION'", "'TIME ZONE'"]));
+            }
+            let zone = if cursor.eat_word("LOCAL") { "UTC".to_owned() } else { cursor.string()? };
+            Statement::SetTimeZone { zone }
+        }
+        Some("RESET") => {
+            cursor.expect_words(&["SESSION"])?;
+            Statement::ResetSession { name: setting(&mut cursor)? }
+        }
+        Some(_) => {
+            cursor.expect_words(&["QUERY"])?;
+            Statement::KillQuery { id: cursor.string()? }
+        }
+        None => return Err(other(&cursor)),
+    };
+    cursor.expect_end()?;
+    Ok(statement)
+}
+
+fn at_query(cursor: &Cursor<'_>) -> bool {
+    ["SELECT", "WITH", "VALUES", "TABLE"].iter().any(|word| cursor.at_words(&[word])) || cursor.at_token(&Token::LParen)
+}
+
+/// The query from here to the end.
+fn query(cursor: &Cursor<'_>) -> Result<Query> {
+    if !at_query(cursor) {
+        return Err(cursor.unexpected(&["'SELECT'", "'WITH'", "'VALUES'", "'('", "'TABLE'"]));
+    }
+    let text = cursor.text();
+    let prepared = tokens::prepare(cursor.remaining())?;
+    let mut parser = Parser::new(&AthenaDialect).with_recursion_limit(MAX_DEPTH).with_tokens_with_locations(prepared.tokens);
+    let mut ast = parser.parse_query().map_err(|error| parse_error(&error, text))?;
+    let next = parser.peek_token();
+    if next.token != Token::EOF {
+        return Err(mismatched(next.span.start, &next.token.to_string(), &["<EOF>"]));
+    }
+    rewrite::apply(&mut ast, &prepared.originals)?;
+    Ok(Query { text: cursor.rest().to_owned(), ast })
+}
+
+fn parse_error(error: &ParserError, text: &str) -> Error {
+    match error {
+        ParserError::TokenizerError(message) | ParserError::ParserError(message) => from_parser(message, text),
+        ParserError::RecursionLimitExceeded => too_deep(),
+    }
+}
+
+/// The statement nests too deep to be planned.
+pub(super) fn too_deep() -> Error {
+    Error::new(ErrorKind::LimitExceeded, format!("the query nests deeper than {MAX_DEPTH} levels"))
+        .with_hint("Use IN for long lists of OR, and WITH for nested subqueries")
+}
+
+/// `EXPLAIN [ANALYZE [VERBOSE]] [(TYPE x, FORMAT y)] query`.
+fn explain(cursor: &mut Cursor<'_>) -> Result<Statement> {
+    let analyze = cursor.eat_word("ANALYZE");
+    if analyze && cursor.at_words(&["VERBOSE"]) {
+        return Err(unsupported("EXPLAIN ANALYZE VERBOSE", "EXPLAIN ANALYZE shows every operator's metrics already"));
+    }
+    let mut what = ExplainWhat::Distributed;
+    let options = cursor.at_token(&Token::LParen) && ["TYPE", "FORMAT"].iter().any(|word| cursor.nth_word(1, word));
+    if options {
+        cursor.parenthesised(|cursor| {
+            if cursor.eat_word("TYPE") {
+                what = match cursor.eat_any(&["LOGICAL", "DISTRIBUTED", "VALIDATE", "IO"]) {
+                    Some("LOGICAL") => ExplainWhat::Logical,
+                    Some("DISTRIBUTED") => ExplainWhat::Distributed,
+                    Some("VALIDATE") => ExplainWhat::Validate,
+                    Some(_) => return Err(unsupported("EXPLAIN (TYPE IO)", "EXPLAIN shows the files that a scan reads")),
+                    None => return Err(cursor.unexpected(&["'LOGICAL'", "'DISTRIBUTED'", "'VALIDATE'", "'IO'"])),
+                };
+                if analyze {
+                    return Err(cursor.fault("EXPLAIN ANALYZE takes no TYPE"));
+                }
+                Ok(())
+            } else if cursor.eat_word("FORMAT") {
+                match cursor.eat_any(&["TEXT", "GRAPHVIZ", "JSON"]) {
+                    Some("TEXT") => Ok(()),
+                    Some(format) => {
+                        Err(unsupported(&format!("EXPLAIN (FORMAT {format})"), "FORMAT TEXT, the default, is offered"))
+                    }
+                    None => Err(cursor.unexpected(&["'TEXT'", "'GRAPHVIZ'", "'JSON'"])),
+                }
+            } else {
+                Err(cursor.unexpected(&["'TYPE'", "'FORMAT'"]))
+            }
+        })?;
+    }
+    if !at_query(cursor) && !cursor.is_end() {
+        for verb in ["CREATE", "INSERT", "UNLOAD", "MERGE", "UPDATE", "DELETE", "EXECUTE", "SHOW", "DESCRIBE", "ALTER", "DROP"] {
+            if cursor.at_words(&[verb]) {
+                return Err(unsupported(&format!("EXPLAIN {verb}"), "EXPLAIN takes a query"));
+            }
+        }
+    }
+    Ok(Statement::Explain(Explain { analyze, what, query: query(cursor)? }))
+}
+
+/// `CREATE [OR REPLACE] VIEW`; of what else begins with `CREATE`, only Hive's half is offered.
+fn create(cursor: &mut Cursor<'_>) -> Result<Statement> {
+    let or_replace = cursor.eat_words(&["OR", "REPLACE"]);
+    if !cursor.eat_word("VIEW") {
+        if cursor.at_words(&["TABLE"]) {
+            return Err(unsupported(
+                "CREATE TABLE AS",
+                "Write the query's result with `glaux sql --format parquet`, and CREATE EXTERNAL TABLE over it",
+            ));
+        }
+        if cursor.at_words(&["FUNCTION"]) || cursor.at_words(&["MATERIALIZED"]) || cursor.at_words(&["PROTECTED"]) {
+            return Err(unsupported("this CREATE", "CREATE VIEW and CREATE EXTERNAL TABLE are offered"));
+        }
+        return Err(cursor.unexpected(&["'VIEW'", "'TABLE'"]));
+    }
+    if cursor.at_words(&["IF", "NOT", "EXISTS"]) {
+        return Err(unsupported("CREATE VIEW IF NOT EXISTS", "Write CREATE OR REPLACE VIEW"));
+    }
+    let view = cursor.table()?;
+    let columns = if cursor.at_token(&Token::LParen) { cursor.parenthesised(Cursor::name)? } else { Vec::new() };
+    let comment = if cursor.eat_word("COMMENT") { Some(cursor.string()?) } else { None };
+    if cursor.eat_word("SECURITY") && cursor.eat_any(&["DEFINER", "INVOKER"]).is_none() {
+        return Err(cursor.unexpected(&["'DEFINER'", "'INVOKER'"]));
+    }
+    cursor.expect_words(&["AS"])?;
+    let query = query(cursor)?;
+    Ok(Statement::CreateView(CreateView { view, or_replace, columns, comment, query_text: query.text }))
+}
+
+/// The name of a session setting, which may have dots.
+fn setting(cursor: &mut Cursor<'_>) -> Result<String> {
+    let mut name = cursor.name()?;
+    while cursor.eat(&Token::Period) {
+        name = format!("{name}.{}", cursor.name()?);
+    }
+    Ok(name)
+}
+
+/// The value of a session setting: a string, a number, or a word.
+fn value(cursor: &mut Cursor<'_>) -> Result<String> {
+    if cursor.at_string() {
+        return cursor.string();
+    }
+    let mark = cursor.mark();
+    let _ = cursor.eat(&Token::Minus);
+    match cursor.peek().map(|spanned| &spanned.token) {
+        Some(Token::Number(..) | Token::Word(_)) => {
+            cursor.advance();
+            Ok(cursor.since(mark).to_owned())
+        }
+        _ => Err(cursor.unexpected(&["<string>", "<number>"])),
+    }
+}
+
+/// What begins with no word that is offered: statements that Athena has are `Unsupported`, anything else is a slip.
+fn other(cursor: &Cursor<'_>) -> Error {
+    const TABLES: &str = "Tables are read, not written: put files below the table's location, and MSCK REPAIR TABLE or ALTER TABLE ... \
+                          ADD PARTITION";
+    const PREPARED: &str = "Send the query with its values in it";
+    const ICEBERG: &str = "Iceberg tables are not offered yet";
+    const OTHER: &str = "Athena does not offer it either";
+    for (words, what, hint) in [
+        (&["INSERT"][..], "INSERT", TABLES),
+        (&["UNLOAD"], "UNLOAD", "Write the query's result with `glaux sql --format parquet`"),
+        (&["MERGE"], "MERGE", ICEBERG),
+        (&["UPDATE"], "UPDATE", ICEBERG),
+        (&["DELETE"], "DELETE", ICEBERG),
+        (&["OPTIMIZE"], "OPTIMIZE", ICEBERG),
+        (&["VACUUM"], "VACUUM", ICEBERG),
+        (&["PREPARE"], "PREPARE", PREPARED),
+        (&["EXECUTE"], "EXECUTE", PREPARED),
+        (&["DEALLOCATE"], "DEALLOCATE PREPARE", PREPARED),
+        (&["USING"], "a user-defined function (USING EXTERNAL FUNCTION)", "Only the built-in functions are offered"),
+        (&["ALTER", "VIEW"], "ALTER VIEW", "Write CREATE OR REPLACE VIEW"),
+        (&["ALTER"], "this ALTER", "ALTER TABLE and ALTER DATABASE are offered"),
+        (&["CALL"], "CALL", OTHER),
+        (&["GRANT"], "GRANT", OTHER),
+        (&["REVOKE"], "REVOKE", OTHER),
+        (&["START"], "a transaction", OTHER),
+        (&["COMMIT"], "a transaction", OTHER),
+        (&["ROLLBACK"], "a transaction", OTHER),
+        (&["ANALYZE"], "ANALYZE", OTHER),
+        (&["TRUNCATE"], "TRUNCATE", OTHER),
+        (&["LOAD"], "LOAD DATA", TABLES),
+        (&["EXPORT"], "EXPORT", OTHER),
+        (&["IMPORT"], "IMPORT", OTHER),
+        (&["LOCK"], "LOCK", OTHER),
+        (&["UNLOCK"], "UNLOCK", OTHER),
+    ] {
+        if cursor.at_words(words) {
+            return unsupported(what, hint);
+        }
+    }
+    cursor.unexpected(&[
+        "'SELECT'",
+        "'WITH'",
+        "'VALUES'",
+        "'('",
+        "'EXPLAIN'",
+        "'CREATE'",
+        "'ALTER'",
+        "'DROP'",
+        "'SHOW'",
+        "'DESCRIBE'",
+        "'MSCK'",
+        "'USE'",
+        "'SET'",
+        "'RESET'",
+        "'KILL'",
+    ])
+}
