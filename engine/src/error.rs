@@ -53,30 +53,10 @@ fn from_schema_error(error: &SchemaError) -> Error {
     }
 }
 
-/// The error of a store, by what a caller can do about it.
+/// The error of a store, by what a caller can do about it. Stores of `storage` carry the place where it happened already.
 #[must_use]
 pub fn from_store(error: &object_store::Error) -> Error {
-    use object_store::Error as Store;
-    let text = error.to_string();
-    let (kind, hint) = match error {
-        Store::NotFound { .. } => (ErrorKind::NotFound, None),
-        Store::AlreadyExists { .. } => (ErrorKind::AlreadyExists, None),
-        Store::PermissionDenied { .. } | Store::Unauthenticated { .. } => {
-            (ErrorKind::Denied, Some("Check the credentials and the policy of the bucket; `glaux doctor` shows which are used"))
-        }
-        Store::NotSupported { .. } | Store::NotImplemented { .. } => (ErrorKind::Unsupported, None),
-        Store::InvalidPath { .. } | Store::UnknownConfigurationKey { .. } => (ErrorKind::Invalid, None),
-        Store::Precondition { .. } | Store::NotModified { .. } => (ErrorKind::Conflict, None),
-        _ if text.contains("503") || text.contains("SlowDown") || text.contains("429") => {
-            (ErrorKind::Throttled, Some("The store asks for a slower pace: retry later"))
-        }
-        _ => (ErrorKind::Unavailable, Some("Check the endpoint and the network; `glaux doctor` tries each store")),
-    };
-    let error = Error::new(kind, plain(&text));
-    match hint {
-        Some(hint) => error.with_hint(hint),
-        None => error,
-    }
+    crate::storage::error(error, &crate::storage::Place::default())
 }
 
 /// Looks for an error of a type through all that wraps it.

@@ -1,0 +1,34 @@
+//! From a URL to a store: the only place that builds stores, so that every request is counted and every failure explained.
+//!
+//! ```text
+//!  URL -> Stores (built once a process) -> QueryStores (one a query) -> TaggedStore, StoreLister
+//!                    |                                                      | the query's meter travels with each request
+//!                    +-- object_store -> WireService: counts every attempt and body byte -> network
+//!                    +-- LocalStore: counts every operation and byte read -> disk
+//! ```
+//!
+//! Nothing here decides what to read, caches data, or prices anything.
+
+mod builder;
+mod failure;
+mod list;
+mod local;
+mod metered;
+mod options;
+#[cfg(feature = "aws-profile")]
+mod profile;
+mod ranges;
+mod registry;
+mod url;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+pub use failure::{Place, error};
+pub use list::PAGE_SIZE;
+pub use local::LocalStore;
+pub use metered::{MeterTag, TaggedStore};
+pub use options::{BucketOptions, Environment, Secret, StorageOptions};
+pub use ranges::{MAX_REQUEST_BYTES, MERGE_GAP_BYTES, PARALLEL_REQUESTS, RangePolicy};
+pub use registry::{Location, QueryStores, Stores};

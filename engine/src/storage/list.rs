@@ -1,0 +1,143 @@
+//! Listing page by page: one [`Lister`] over stores that list by pages, the disk, and those that cannot list.
+//!
+//! Prefixes are raw, and mean what they mean to S3: they need not end at a `/`, and a prefix without keys is an empty page.
+
+mod disk;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::{StreamExt, TryStreamExt, stream, stream::BoxStream};
+use glaux_catalog::discovery::{ListPage, ListRequest, Lister};
+use object_store::{
+    ListResult, ObjectMeta,
+    list::{PaginatedListOptions, PaginatedListStore},
+    path::Path,
+};
+
+pub(super) use disk::Disk;
+
+use super::{
+    failure::{self, Place},
+    metered::MeterTag,
+};
+use crate::{
+    accounting::{Meter, RequestKind},
+    error::{Error, Result},
+};
+
+/// Entries of a page at most; what S3 gives.
+pub const PAGE_SIZE: usize = 1000;
+
+/// How a store lists. Shared by all queries.
+#[derive(Clone)]
+pub(super) enum Pages {
+    /// S3, Google and Azure.
+    Store(Arc<dyn PaginatedListStore>),
+    Disk(Arc<Disk>),
+    /// Plain HTTP servers have no listing.
+    None,
+}
+
+/// Lists one store for one query.
+#[derive(Clone)]
+pub(super) struct StoreLister {
+    pages: Pages,
+    meter: Arc<Meter>,
+    place: Arc<Place>,
+}
+
+impl std::fmt::Debug for StoreLister {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StoreLister").field("place", &self.place).finish_non_exhaustive()
+    }
+}
+
+impl StoreLister {
+    pub(super) fn new(pages: Pages, meter: Arc<Meter>, place: Arc<Place>) -> Self {
+        Self { pages, meter, place }
+    }
+
+    /// Everything below a directory, as `ObjectStore::list` gives it.
+    pub(super) fn objects(
+        self: &Arc<Self>,
+        prefix: Option<&Path>,
+        offset: Option<&Path>,
+    ) -> BoxStream<'static, object_store::Result<ObjectMeta>> {
+        let request = ListRequest {
+            prefix: directory(prefix),
+            start_after: offset.map(|offset| offset.as_ref().to_owned()),
+            ..ListRequest::default()
+        };
+        let start = Some((Arc::clone(self), request));
+        stream::try_unfold(start, |next| async move {
+            let Some((lister, mut request)) = next else { return Ok::<_, object_store::Error>(None) };
+            let page = lister.page(request.clone()).await.map_err(|error| failure::to_store(error, &request.prefix))?;
+            request.token = page.next_token;
+            let next = request.token.is_some().then_some((lister, request));
+            Ok(Some((stream::iter(page.objects.into_iter().map(Ok)), next)))
+        })
+        .try_flatten()
+        .boxed()
+    }
+
+    /// The children of a directory, as `ObjectStore::list_with_delimiter` gives them.
+    pub(super) async fn children(&self, prefix: Option<&Path>) -> object_store::Result<ListResult> {
+        let mut request = ListRequest { prefix: directory(prefix), delimited: true, ..ListRequest::default() };
+        let mut children = ListResult { common_prefixes: Vec::new(), objects: Vec::new() };
+        loop {
+            let page = self.page(request.clone()).await.map_err(|error| failure::to_store(error, &request.prefix))?;
+            children.objects.extend(page.objects);
+            for prefix in page.prefixes {
+                children.common_prefixes.push(Path::parse(prefix)?);
+            }
+            match page.next_token {
+                Some(token) => request.token = Some(token),
+                None => return Ok(children),
+            }
+        }
+    }
+}
+
+fn directory(prefix: Option<&Path>) -> String {
+    match prefix {
+        Some(prefix) if !prefix.is_root() => format!("{prefix}/"),
+        _ => String::new(),
+    }
+}
+
+#[async_trait]
+impl Lister for StoreLister {
+    async fn page(&self, request: ListRequest) -> Result<ListPage> {
+        match &self.pages {
+            Pages::Store(store) => self.store_page(store.as_ref(), request).await,
+            Pages::Disk(disk) => {
+                self.meter.add_request(RequestKind::List);
+                disk.page(request).await
+            }
+            Pages::None => Err(Error::unsupported(format!("\"{}\" cannot be listed", self.place.key(&request.prefix)))
+                .with_hint("Plain HTTP servers tell single files only: name a file, or use a store that lists, such as S3")),
+        }
+    }
+}
+
+impl StoreLister {
+    async fn store_page(&self, store: &dyn PaginatedListStore, request: ListRequest) -> Result<ListPage> {
+        let mut options = PaginatedListOptions {
+            // S3 ignores the key to start after once there is a token; Azure filters by it, and must not.
+            offset: request.start_after.filter(|_| request.token.is_none()),
+            delimiter: request.delimited.then_some("/".into()),
+            page_token: request.token,
+            ..PaginatedListOptions::default()
+        };
+        options.extensions.insert(MeterTag::new(Arc::clone(&self.meter)));
+        let prefix = Some(request.prefix.as_str()).filter(|prefix| !prefix.is_empty());
+        let page = store.list_paginated(prefix, options).await;
+        let page = page.map_err(|error| failure::error(&error, &self.place.at(&request.prefix)))?;
+        Ok(ListPage {
+            objects: page.result.objects,
+            prefixes: page.result.common_prefixes.iter().map(|prefix| format!("{prefix}/")).collect(),
+            next_token: page.page_token.filter(|token| !token.is_empty()),
+        })
+    }
+}

@@ -1,0 +1,235 @@
+//! Listing directories as an object store would: keys in byte order, pages of a thousand, prefixes that need not end at a `/`.
+//!
+//! Symbolic links are followed; broken ones, and those that lead back to a directory above them, are left out, as are files that are
+//! still being written. A walk that is not finished waits for the next page, so that a directory is read once and not for each page.
+
+use std::{
+    collections::HashMap,
+    fs, io,
+    path::{Path as FsPath, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    vec,
+};
+
+use glaux_catalog::discovery::{ListPage, ListRequest};
+use object_store::{ObjectMeta, path::Path};
+
+use super::PAGE_SIZE;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Walks that wait for their next page; beyond this they are begun anew.
+const MAX_WAITING: usize = 256;
+
+/// The disk's lister, shared by all queries.
+#[derive(Default)]
+pub(in crate::storage) struct Disk {
+    waiting: Mutex<HashMap<WalkKey, Walk>>,
+}
+
+/// What identifies a walk that waits: prefix, delimited, start, token.
+type WalkKey = (String, bool, Option<String>, String);
+
+impl Disk {
+    /// One page. A directory that does not exist has no keys.
+    pub(super) async fn page(self: &Arc<Self>, request: ListRequest) -> Result<ListPage> {
+        let disk = Arc::clone(self);
+        let page = tokio::task::spawn_blocking(move || disk.read_page(request)).await;
+        page.map_err(|error| Error::internal("a listing was broken off").with_source(error))?
+    }
+
+    fn read_page(&self, request: ListRequest) -> Result<ListPage> {
+        let ListRequest { prefix, delimited, start_after, token } = request;
+        let waiting = || self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let known =
+            token.as_ref().and_then(|token| waiting().remove(&(prefix.clone(), delimited, start_after.clone(), token.clone())));
+        let mut walk = match known {
+            Some(walk) => walk,
+            None => Walk::new(&prefix, delimited, start_after.clone(), token)?,
+        };
+        let mut page = ListPage::default();
+        let mut last = String::new();
+        while page.objects.len() + page.prefixes.len() < PAGE_SIZE {
+            match walk.next()? {
+                None => return Ok(page),
+                Some(Found::Directory(key)) => {
+                    last.clone_from(&key);
+                    page.prefixes.push(key);
+                }
+                Some(Found::File(meta)) => {
+                    meta.location.as_ref().clone_into(&mut last);
+                    page.objects.push(meta);
+                }
+            }
+        }
+        walk.peeked = walk.next()?;
+        if walk.peeked.is_some() {
+            let mut waiting = waiting();
+            if waiting.len() >= MAX_WAITING {
+                waiting.clear();
+            }
+            waiting.insert((prefix, delimited, start_after, last.clone()), walk);
+            page.next_token = Some(last);
+        }
+        Ok(page)
+    }
+}
+
+enum Found {
+    /// With its final `/`.
+    Directory(String),
+    File(ObjectMeta),
+}
+
+/// An entry of a directory by its key; a directory's ends with `/`, which is what makes the order that of the keys.
+struct Entry {
+    key: String,
+    path: PathBuf,
+}
+
+impl Entry {
+    fn is_directory(&self) -> bool {
+        self.key.ends_with('/')
+    }
+}
+
+/// A walk through a tree in the order of its keys.
+struct Walk {
+    delimited: bool,
+    /// Keys up to this one are left out; a directory that may hold later ones is not.
+    after: Option<String>,
+    /// The last entry of the page before.
+    resume: Option<String>,
+    stack: Vec<vec::IntoIter<Entry>>,
+    peeked: Option<Found>,
+}
+
+impl Walk {
+    fn new(prefix: &str, delimited: bool, after: Option<String>, resume: Option<String>) -> Result<Self> {
+        let base = prefix.rfind('/').map_or("", |slash| &prefix[..=slash]);
+        Path::parse(base)
+            .map_err(|error| Error::invalid(format!("\"{prefix}\" is not a path that can be listed")).with_source(error))?;
+        let mut entries = read_directory(FsPath::new("/").join(base.trim_end_matches('/')).as_path(), base)?;
+        entries.retain(|entry| entry.key.starts_with(prefix));
+        Ok(Self { delimited, after, resume, stack: vec![entries.into_iter()], peeked: None })
+    }
+
+    fn next(&mut self) -> Result<Option<Found>> {
+        if let Some(found) = self.peeked.take() {
+            return Ok(Some(found));
+        }
+        while let Some(entries) = self.stack.last_mut() {
+            let Some(entry) = entries.next() else {
+                self.stack.pop();
+                continue;
+            };
+            if self.is_before(&entry) {
+                continue;
+            }
+            if !entry.is_directory() {
+                match fs::metadata(&entry.path) {
+                    Ok(metadata) if metadata.is_file() => return Ok(Some(Found::File(object(&entry, &metadata)?))),
+                    Ok(_) => {}
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    Err(error) => return Err(unreadable(&entry.path, error)),
+                }
+            } else if self.delimited {
+                return Ok(Some(Found::Directory(entry.key)));
+            } else {
+                self.stack.push(read_directory(&entry.path, &entry.key)?.into_iter());
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether an entry, with all that is in it, comes before where this walk begins.
+    fn is_before(&self, entry: &Entry) -> bool {
+        let before = |limit: &Option<String>, may_hold_later: bool| {
+            let limit = limit.as_deref().unwrap_or_default();
+            entry.key.as_str() <= limit && !(may_hold_later && limit.starts_with(&entry.key))
+        };
+        let is_directory = entry.is_directory();
+        before(&self.after, is_directory) || before(&self.resume, is_directory && !self.delimited)
+    }
+}
+
+/// The entries of a directory in the order of their keys. One that is missing, or no directory, has none.
+fn read_directory(directory: &FsPath, prefix: &str) -> Result<Vec<Entry>> {
+    let reader = match fs::read_dir(directory) {
+        Ok(reader) => reader,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(Vec::new()),
+        Err(error) => return Err(unreadable(directory, error)),
+    };
+    let mut entries = Vec::new();
+    for entry in reader {
+        let entry = entry.map_err(|error| unreadable(directory, error))?;
+        let path = entry.path();
+        let mut kind = entry.file_type().map_err(|error| unreadable(&path, error))?;
+        if kind.is_symlink() {
+            match fs::metadata(&path) {
+                Ok(target) if !target.is_dir() || !leads_up(&path) => kind = target.file_type(),
+                _ => continue,
+            }
+        }
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else {
+            return Err(
+                Error::invalid(format!("the file name \"{}\" is not valid Unicode", path.display())).with_hint("Rename it")
+            );
+        };
+        if kind.is_dir() {
+            entries.push(Entry { key: format!("{prefix}{name}/"), path });
+        } else if kind.is_file() && !is_being_written(name) {
+            entries.push(Entry { key: format!("{prefix}{name}"), path });
+        }
+    }
+    entries.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+    Ok(entries)
+}
+
+/// Whether a link leads to a directory that it is in itself.
+fn leads_up(link: &FsPath) -> bool {
+    let parent = link.parent().and_then(|parent| parent.canonicalize().ok());
+    match (parent, link.canonicalize()) {
+        (Some(parent), Ok(target)) => parent.starts_with(target),
+        _ => true,
+    }
+}
+
+/// The names under which `object_store` writes files before they are complete: `name#1`.
+fn is_being_written(name: &str) -> bool {
+    name.split_once('#').is_some_and(|(_, suffix)| !suffix.is_empty() && suffix.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+fn object(entry: &Entry, metadata: &fs::Metadata) -> Result<ObjectMeta> {
+    let location = Path::parse(&entry.key).map_err(|error| {
+        Error::invalid(format!("\"{}\" is not a name that can be read", entry.path.display())).with_source(error)
+    })?;
+    let modified = metadata.modified().map_err(|error| unreadable(&entry.path, error))?;
+    let micros = modified.duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_micros();
+    Ok(ObjectMeta {
+        location,
+        last_modified: modified.into(),
+        size: metadata.len(),
+        // The same as that of a read through `object_store`, so that the two can be compared.
+        e_tag: Some(format!("{:x}-{micros:x}-{:x}", inode(metadata), metadata.len())),
+        version: None,
+    })
+}
+
+#[cfg(unix)]
+fn inode(metadata: &fs::Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::ino(metadata)
+}
+
+#[cfg(not(unix))]
+fn inode(_: &fs::Metadata) -> u64 {
+    0
+}
+
+fn unreadable(path: &FsPath, source: io::Error) -> Error {
+    let kind = match source.kind() {
+        io::ErrorKind::PermissionDenied => ErrorKind::Denied,
+        _ => ErrorKind::Unavailable,
+    };
+    Error::new(kind, format!("\"{}\" cannot be read", path.display())).with_source(source)
+}

@@ -1,0 +1,190 @@
+//! The store that a query sees over HTTP: passes everything on, with the query's meter attached to each request, and explains
+//! failures. What is counted, and how, is decided below ([`super::wire`]).
+
+use std::{
+    fmt,
+    ops::Range,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
+    task::{Context, Poll},
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::{Stream, StreamExt, TryStreamExt, stream::BoxStream};
+use object_store::{
+    CopyOptions, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result, UploadPart, path::Path,
+};
+
+use super::{failure::Place, list::StoreLister, ranges::RangePolicy};
+use crate::accounting::Meter;
+
+/// The meter of the query that makes a request, as it travels in the request's extensions. One operation has one tag.
+#[derive(Debug, Clone)]
+pub struct MeterTag {
+    meter: Arc<Meter>,
+    failed_to_connect: Arc<AtomicU32>,
+}
+
+impl MeterTag {
+    #[must_use]
+    pub fn new(meter: Arc<Meter>) -> Self {
+        Self { meter, failed_to_connect: Arc::default() }
+    }
+
+    #[must_use]
+    pub fn meter(&self) -> &Arc<Meter> {
+        &self.meter
+    }
+
+    /// Counts one more attempt of this operation that could not connect; returns how many there were.
+    pub(super) fn failed_to_connect(&self) -> u32 {
+        self.failed_to_connect.fetch_add(1, Relaxed) + 1
+    }
+}
+
+tokio::task_local! {
+    static TAG: MeterTag;
+}
+
+/// The tag of the operation that is being polled, if it is one that carries none in its requests.
+pub(super) fn current_tag() -> Option<MeterTag> {
+    TAG.try_with(MeterTag::clone).ok()
+}
+
+/// A store over HTTP, as one query sees it.
+#[derive(Debug, Clone)]
+pub struct TaggedStore {
+    inner: Arc<dyn ObjectStore>,
+    lister: Arc<StoreLister>,
+    meter: Arc<Meter>,
+    place: Arc<Place>,
+    policy: RangePolicy,
+}
+
+impl TaggedStore {
+    pub(super) fn new(
+        inner: Arc<dyn ObjectStore>,
+        lister: Arc<StoreLister>,
+        meter: Arc<Meter>,
+        place: Arc<Place>,
+        policy: RangePolicy,
+    ) -> Self {
+        Self { inner, lister, meter, place, policy }
+    }
+
+    fn tag(&self) -> MeterTag {
+        MeterTag::new(Arc::clone(&self.meter))
+    }
+
+    fn explain<T>(&self, result: Result<T>) -> Result<T> {
+        result.map_err(|error| self.place.annotate(error))
+    }
+}
+
+impl fmt::Display for TaggedStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.inner)
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl ObjectStore for TaggedStore {
+    async fn put_opts(&self, location: &Path, payload: PutPayload, mut opts: PutOptions) -> Result<PutResult> {
+        let tag = self.tag();
+        opts.extensions.insert(tag.clone());
+        self.explain(TAG.scope(tag, self.inner.put_opts(location, payload, opts)).await)
+    }
+
+    async fn put_multipart_opts(&self, location: &Path, mut opts: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
+        let tag = self.tag();
+        opts.extensions.insert(tag.clone());
+        let upload = self.explain(TAG.scope(tag, self.inner.put_multipart_opts(location, opts)).await)?;
+        Ok(Box::new(TaggedUpload { upload, store: self.clone() }))
+    }
+
+    async fn get_opts(&self, location: &Path, mut options: GetOptions) -> Result<GetResult> {
+        options.extensions.insert(self.tag());
+        let mut result = self.explain(self.inner.get_opts(location, options).await)?;
+        if let GetResultPayload::Stream(stream) = result.payload {
+            let place = Arc::clone(&self.place);
+            result.payload = GetResultPayload::Stream(stream.map_err(move |error| place.annotate(error)).boxed());
+        }
+        Ok(result)
+    }
+
+    async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        self.policy.fetch(ranges, |range| self.get_range(location, range)).await
+    }
+
+    fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+        let place = Arc::clone(&self.place);
+        let deleted = Scoped { tag: self.tag(), stream: self.inner.delete_stream(locations) };
+        deleted.map_err(move |error| place.annotate(error)).boxed()
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.lister.objects(prefix, None)
+    }
+
+    fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.lister.objects(prefix, Some(offset))
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        self.lister.children(prefix).await
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        self.explain(TAG.scope(self.tag(), self.inner.copy_opts(from, to, options)).await)
+    }
+
+    async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
+        self.explain(TAG.scope(self.tag(), self.inner.rename_opts(from, to, options)).await)
+    }
+}
+
+/// A stream whose requests are made in the name of a query.
+struct Scoped {
+    tag: MeterTag,
+    stream: BoxStream<'static, Result<Path>>,
+}
+
+impl Stream for Scoped {
+    type Item = Result<Path>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let tag = self.tag.clone();
+        TAG.sync_scope(tag, || self.stream.poll_next_unpin(cx))
+    }
+}
+
+/// An upload in parts, each of which is a request of the query.
+#[derive(Debug)]
+struct TaggedUpload {
+    upload: Box<dyn MultipartUpload>,
+    store: TaggedStore,
+}
+
+#[async_trait]
+impl MultipartUpload for TaggedUpload {
+    fn put_part(&mut self, data: PutPayload) -> UploadPart {
+        let (part, store) = (self.upload.put_part(data), self.store.clone());
+        Box::pin(async move { store.explain(TAG.scope(store.tag(), part).await) })
+    }
+
+    async fn complete(&mut self) -> Result<PutResult> {
+        let tag = self.store.tag();
+        self.store.explain(TAG.scope(tag, self.upload.complete()).await)
+    }
+
+    async fn abort(&mut self) -> Result<()> {
+        let tag = self.store.tag();
+        self.store.explain(TAG.scope(tag, self.upload.abort()).await)
+    }
+}

@@ -1,0 +1,212 @@
+//! The settings of stores: defaults for all, and what differs for one bucket. Credentials never show in `Debug`, logs or dumps.
+//!
+//! What is not set here comes from the usual environment variables (`AWS_*`, `GOOGLE_*`, `AZURE_*`).
+
+use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    ranges::{MAX_REQUEST_BYTES, MERGE_GAP_BYTES, PARALLEL_REQUESTS, RangePolicy},
+    url::StoreKey,
+};
+
+/// The settings of all stores.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StorageOptions {
+    /// For every bucket that sets nothing else.
+    pub defaults: BucketOptions,
+    /// By bucket or container (`lake`), by `container@account.host`, by `host:port`, or by a whole store URL (`s3://lake`); the
+    /// most specific name wins.
+    pub buckets: BTreeMap<String, BucketOptions>,
+    /// Ranges of a file no further apart than this are read in one request.
+    pub merge_gap_bytes: u64,
+    /// No request asks for more than this; larger ranges are split.
+    pub max_request_bytes: u64,
+    /// Requests in flight for one call that reads many ranges.
+    pub parallel_requests: usize,
+}
+
+impl Default for StorageOptions {
+    fn default() -> Self {
+        Self {
+            defaults: BucketOptions::default(),
+            buckets: BTreeMap::new(),
+            merge_gap_bytes: MERGE_GAP_BYTES,
+            max_request_bytes: MAX_REQUEST_BYTES,
+            parallel_requests: PARALLEL_REQUESTS,
+        }
+    }
+}
+
+impl StorageOptions {
+    /// The settings of one store, with the defaults filled in.
+    pub(super) fn bucket(&self, key: &StoreKey) -> BucketOptions {
+        let mut options = self.defaults.clone();
+        for name in key.names().into_iter().rev() {
+            if let Some(own) = self.buckets.get(&name) {
+                options = own.over(&options);
+            }
+        }
+        options
+    }
+
+    /// How many ranges of one file become requests.
+    #[must_use]
+    pub fn range_policy(&self) -> RangePolicy {
+        RangePolicy {
+            gap: self.merge_gap_bytes,
+            max_request: self.max_request_bytes.max(1),
+            parallel: self.parallel_requests.max(1),
+        }
+    }
+}
+
+macro_rules! bucket_options {
+    ($($(#[$meta:meta])* $field:ident: $kind:ty,)*) => {
+        /// The settings of one bucket. What is absent comes from the defaults, then from the environment.
+        #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct BucketOptions {
+            $($(#[$meta])* pub $field: Option<$kind>,)*
+        }
+
+        impl BucketOptions {
+            /// These settings, with `other` where they say nothing.
+            #[must_use]
+            pub fn over(&self, other: &Self) -> Self {
+                Self { $($field: self.$field.clone().or_else(|| other.$field.clone()),)* }
+            }
+        }
+    };
+}
+
+bucket_options! {
+    /// S3: `us-east-1` where neither this nor the environment names one.
+    region: String,
+    /// The URL of an S3-compatible service, or another base URL of Azure or Google storage. It leaves out the bucket.
+    endpoint: String,
+    /// Whether plain `http://` endpoints may be used.
+    allow_http: bool,
+    /// S3: whether the bucket is a part of the path (the default) or of the host name.
+    path_style: bool,
+    /// Whether requests go unsigned, for public buckets.
+    anonymous: bool,
+    /// S3: whether the requester pays for requests and transfer.
+    requester_pays: bool,
+    /// S3.
+    access_key_id: String,
+    /// S3.
+    #[serde(skip_serializing)]
+    secret_access_key: Secret,
+    /// S3, with temporary credentials.
+    #[serde(skip_serializing)]
+    session_token: Secret,
+    /// S3, with the `aws-profile` feature: the profile of the AWS configuration files.
+    profile: String,
+    /// Azure.
+    account: String,
+    /// Azure.
+    #[serde(skip_serializing)]
+    account_key: Secret,
+    /// Azure: a shared access signature, as a query string.
+    #[serde(skip_serializing)]
+    sas_token: Secret,
+    /// Google: a service account's JSON key file.
+    service_account_file: PathBuf,
+    /// A PEM file of certificates to trust beside the system's.
+    ca_certificate_file: PathBuf,
+    /// For one attempt with its whole body.
+    timeout_seconds: u64,
+    /// For opening a connection.
+    connect_timeout_seconds: u64,
+    /// After this long no attempt is repeated.
+    retry_timeout_seconds: u64,
+    /// How often an attempt is repeated at most.
+    max_retries: usize,
+}
+
+impl BucketOptions {
+    pub(super) fn timeout(&self) -> Duration {
+        Duration::from_secs(self.timeout_seconds.unwrap_or(60))
+    }
+
+    pub(super) fn connect_timeout(&self) -> Duration {
+        Duration::from_secs(self.connect_timeout_seconds.unwrap_or(4))
+    }
+
+    pub(super) fn retry_timeout(&self) -> Duration {
+        Duration::from_secs(self.retry_timeout_seconds.unwrap_or(15))
+    }
+
+    pub(super) fn retries(&self) -> usize {
+        self.max_retries.unwrap_or(8)
+    }
+}
+
+/// A text that is never shown.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    pub(super) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str("***")
+    }
+}
+
+/// The environment variables that concern stores, taken once, so that an embedding program or a test can give its own.
+#[derive(Clone, Default)]
+pub struct Environment(BTreeMap<String, String>);
+
+impl Environment {
+    /// The process's own. Variables that are not Unicode are left out.
+    #[must_use]
+    pub fn of_process() -> Self {
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect()
+    }
+
+    /// The value of a variable that is set and not empty.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// The variables whose names begin with `prefix`, in order, without empty ones.
+    pub fn with_prefix<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let all = self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        all.filter(move |(name, value)| name.starts_with(prefix) && !value.is_empty())
+    }
+}
+
+impl FromIterator<(String, String)> for Environment {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(variables: I) -> Self {
+        const CONCERNED: [&str; 6] = ["AWS_", "GOOGLE_", "AZURE_", "SERVICE_ACCOUNT", "MSI_ENDPOINT", "HOME"];
+        let concerned = |name: &str| CONCERNED.iter().any(|prefix| name.starts_with(prefix));
+        Self(variables.into_iter().filter(|(name, _)| concerned(name)).collect())
+    }
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}

@@ -1,0 +1,246 @@
+//! The HTTP layer below the stores: counts every attempt by kind, and the body bytes of GETs as they stream, into the meter of the
+//! query that asked.
+//!
+//! A request finds its meter in its own extensions ([`MeterTag`]), or, where `object_store` passes none on (parts of uploads, copies,
+//! deletes), in the task that polls it. What carries neither, such as fetching credentials, is nobody's. Retrying is left to
+//! `object_store`, but for two cases that cannot get better: a host that keeps refusing, and no metadata service to ask for credentials.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll},
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{Method, Uri};
+use http_body::{Body, Frame, SizeHint};
+use object_store::{
+    ClientConfigKey, ClientOptions,
+    client::{
+        HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpResponseBody, HttpService,
+        ReqwestConnector,
+    },
+};
+
+use super::metered::{MeterTag, current_tag};
+use crate::accounting::{Meter, RequestKind};
+
+/// Attempts of one operation that may fail to connect before it is given up.
+const CONNECT_ATTEMPTS: u32 = 5;
+
+/// Makes metered clients, and shares their connections among all stores with the same client settings.
+#[derive(Clone, Default)]
+pub(super) struct WireConnector {
+    clients: Arc<Mutex<HashMap<String, HttpClient>>>,
+    /// What distinguishes the settings beyond those that `ClientOptions` tells: the certificates.
+    certificates: String,
+    /// Whether the store sends nothing but requests for data, so that each is counted.
+    plain: bool,
+}
+
+impl WireConnector {
+    /// A connector that shares this one's clients, for a store that trusts these certificates too.
+    pub(super) fn for_store(&self, certificates: String, plain: bool) -> Self {
+        Self { clients: Arc::clone(&self.clients), certificates, plain }
+    }
+}
+
+impl fmt::Debug for WireConnector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WireConnector").field("plain", &self.plain).finish_non_exhaustive()
+    }
+}
+
+impl HttpConnector for WireConnector {
+    fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
+        use ClientConfigKey as Key;
+        let settings = [
+            Key::AllowHttp,
+            Key::AllowInvalidCertificates,
+            Key::ConnectTimeout,
+            Key::Timeout,
+            Key::Http1Only,
+            Key::Http2Only,
+            Key::PoolIdleTimeout,
+            Key::PoolMaxIdlePerHost,
+            Key::ProxyUrl,
+            Key::ProxyCaCertificate,
+            Key::ProxyExcludes,
+            Key::UserAgent,
+            Key::RandomizeAddresses,
+        ];
+        let settings: Vec<_> = settings.iter().map(|key| options.get_config_value(key)).collect();
+        let key = format!("{settings:?} {}", self.certificates);
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let client = match clients.get(&key) {
+            Some(client) => client.clone(),
+            None => {
+                let client = ReqwestConnector::default().connect(options)?;
+                clients.insert(key, client.clone());
+                client
+            }
+        };
+        Ok(HttpClient::new(WireService { client, plain: self.plain }))
+    }
+}
+
+#[derive(Debug)]
+struct WireService {
+    client: HttpClient,
+    plain: bool,
+}
+
+#[async_trait]
+impl HttpService for WireService {
+    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let kind = classify(request.method(), request.uri());
+        let tag = match request.extensions().get::<MeterTag>() {
+            Some(tag) => Some(tag.clone()),
+            None => current_tag().filter(|_| self.plain || is_for_data(&request)),
+        };
+        let metadata_host = is_metadata_host(request.uri());
+        if let Some(tag) = &tag {
+            tag.meter().add_request(kind);
+        }
+        let response = match self.client.execute(request).await {
+            Ok(response) => response,
+            Err(error) if metadata_host && tag.is_none() => {
+                return Err(HttpError::new(HttpErrorKind::Unknown, NoMetadataService(error)));
+            }
+            Err(error) if error.kind() == HttpErrorKind::Connect => {
+                let hopeless = tag.as_ref().is_some_and(|tag| tag.failed_to_connect() >= CONNECT_ATTEMPTS);
+                return Err(if hopeless { HttpError::new(HttpErrorKind::Unknown, KeepsRefusing(error)) } else { error });
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(match tag {
+            Some(tag) if kind == RequestKind::Get && response.status().is_success() => {
+                response.map(|body| HttpResponseBody::new(CountedBody { body, meter: Arc::clone(tag.meter()) }))
+            }
+            _ => response,
+        })
+    }
+}
+
+/// What kind of request this is on the bill of a store. Listings are `GET ?list-type=2` for S3 and Google's XML interface,
+/// `GET ?comp=list` for Azure, and `PROPFIND` for WebDAV; multi-object deletions are `POST ?delete` and Azure's `POST ?comp=batch`.
+fn classify(method: &Method, uri: &Uri) -> RequestKind {
+    match method.as_str() {
+        "HEAD" => RequestKind::Head,
+        "DELETE" => RequestKind::Delete,
+        "PROPFIND" => RequestKind::List,
+        "GET" if has_query(uri, "list-type", None) || has_query(uri, "comp", Some("list")) => RequestKind::List,
+        "GET" => RequestKind::Get,
+        "POST" if has_query(uri, "delete", None) || has_query(uri, "comp", Some("batch")) => RequestKind::Delete,
+        _ => RequestKind::Put,
+    }
+}
+
+fn has_query(uri: &Uri, name: &str, value: Option<&str>) -> bool {
+    uri.query().unwrap_or_default().split('&').any(|pair| {
+        let (key, given) = pair.split_once('=').unwrap_or((pair, ""));
+        key == name && value.is_none_or(|value| value == given)
+    })
+}
+
+/// Whether a request without a tag of its own is about an object, and not about credentials, which are fetched in the same task.
+fn is_for_data(request: &HttpRequest) -> bool {
+    const QUERIES: [&str; 7] = ["uploads", "uploadId", "partNumber", "delete", "comp", "list-type", "blockid"];
+    const COPIES: [&str; 3] = ["x-amz-copy-source", "x-goog-copy-source", "x-ms-copy-source"];
+    request.method() == Method::DELETE
+        || QUERIES.iter().any(|name| has_query(request.uri(), name, None))
+        || COPIES.iter().any(|name| request.headers().contains_key(*name))
+}
+
+/// The link-local services that hand out a machine's credentials. Where there is none, there is nothing to wait for.
+fn is_metadata_host(uri: &Uri) -> bool {
+    uri.host().is_some_and(|host| host.starts_with("169.254.") || host == "metadata.google.internal" || host == "metadata")
+}
+
+/// No metadata service answers: this machine has no credentials of its own.
+#[derive(Debug)]
+pub(super) struct NoMetadataService(HttpError);
+
+/// A host has refused connections several times.
+#[derive(Debug)]
+pub(super) struct KeepsRefusing(HttpError);
+
+impl fmt::Display for NoMetadataService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no metadata service answers")
+    }
+}
+
+impl fmt::Display for KeepsRefusing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("cannot connect")
+    }
+}
+
+impl std::error::Error for NoMetadataService {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+impl std::error::Error for KeepsRefusing {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+/// A response's body that counts what of it arrives.
+struct CountedBody {
+    body: HttpResponseBody,
+    meter: Arc<Meter>,
+}
+
+impl Body for CountedBody {
+    type Data = Bytes;
+    type Error = HttpError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, HttpError>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        if let Poll::Ready(Some(Ok(frame))) = &polled
+            && let Some(data) = frame.data_ref()
+        {
+            self.meter.add_fetched(data.len() as u64);
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_classified_as_stores_bill_them() {
+        for (method, uri, kind) in [
+            ("GET", "http://h/b/k?versionId=1", RequestKind::Get),
+            ("GET", "http://h/b/comp=list", RequestKind::Get),
+            ("GET", "http://h/b?delimiter=%2F&list-type=2&prefix=a", RequestKind::List),
+            ("GET", "http://h/c?restype=container&comp=list", RequestKind::List),
+            ("PROPFIND", "http://h/c", RequestKind::List),
+            ("HEAD", "http://h/b/k", RequestKind::Head),
+            ("PUT", "http://h/b/k?partNumber=1&uploadId=x", RequestKind::Put),
+            ("POST", "http://h/b/k?uploads=", RequestKind::Put),
+            ("POST", "http://h/b?delete", RequestKind::Delete),
+            ("POST", "http://h/c?restype=container&comp=batch", RequestKind::Delete),
+            ("DELETE", "http://h/b/k", RequestKind::Delete),
+        ] {
+            assert_eq!(classify(&method.parse().unwrap(), &uri.parse().unwrap()), kind, "{method} {uri}");
+        }
+    }
+}
