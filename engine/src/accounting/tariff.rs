@@ -49,6 +49,12 @@ pub struct Bill {
 const ATTO: u128 = 1_000_000_000_000_000_000;
 
 impl Bill {
+    /// A price that was reckoned before, from its bytes and its cost in 10^-18 USD.
+    #[must_use]
+    pub const fn from_parts(billed_bytes: u64, atto_usd: u128) -> Self {
+        Self { billed_bytes, atto_usd }
+    }
+
     /// The cost in USD as an exact decimal without trailing zeros: `0.00005`.
     #[must_use]
     pub fn cost_usd(&self) -> String {

@@ -1,20 +1,32 @@
 //! What is told of a query when it has ended, or so far: its id, state, figures, bill and times, by the contract's names.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 use uuid::Uuid;
 
-use crate::accounting::{Bill, Timings, Usage};
+use crate::{
+    accounting::{Bill, Timings, Usage},
+    error::Error,
+};
 
 /// The identity of a query, in order of time (UUID version 7).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct QueryId(pub Uuid);
 
 impl QueryId {
     #[must_use]
     pub fn next() -> Self {
         Self(Uuid::now_v7())
+    }
+}
+
+impl FromStr for QueryId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let id = text.trim().parse().map_err(|_| Error::invalid(format!("\"{text}\" is not the id of a query")));
+        id.map(Self).map_err(|error| error.with_hint("SELECT query_id FROM system.queries lists them"))
     }
 }
 
@@ -37,6 +49,9 @@ pub enum QueryState {
 }
 
 impl QueryState {
+    /// Every state, in the order of a life.
+    pub const ALL: [Self; 5] = [Self::Queued, Self::Running, Self::Succeeded, Self::Failed, Self::Cancelled];
+
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -73,7 +88,8 @@ pub struct QueryReport {
 
 impl Serialize for QueryReport {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Usage { data_scanned_bytes, metadata_bytes, fetched_bytes, requests, partitions, files, row_groups, rows } = self.usage;
+        let Usage { data_scanned_bytes, metadata_bytes, fetched_bytes, requests, partitions, files, row_groups, rows } =
+            self.usage;
         let mut map = serializer.serialize_map(Some(13))?;
         map.serialize_entry("query_id", &self.query_id.to_string())?;
         map.serialize_entry("state", self.state.as_str())?;

@@ -1,0 +1,218 @@
+//! The guard of one query's life: whoever holds it is responsible that the query ends, and is recorded and billed exactly once.
+//!
+//! ```text
+//!  QueryGuard<Received> --planned()--> <Planned> --admit() or start()--> <Executing> --succeed()--> SUCCEEDED
+//!          |                               |                                 |
+//!          +------------ fail(error) ------+---------------------------------+-- FAILED, or CANCELLED if it was stopped
+//!          +------------ dropped ----------+---------------------------------+-- CANCELLED
+//! ```
+//!
+//! Billing as in Athena: what succeeds or is cancelled pays for what it scanned until then, if its kind of statement pays at all; what
+//! fails is free. It does not know how a query is planned or executed.
+
+mod cancel;
+pub(in crate::query) mod entry;
+#[cfg(test)]
+mod tests;
+
+use std::{marker::PhantomData, sync::Arc};
+
+use chrono::{DateTime, Utc};
+use futures::future::BoxFuture;
+use tokio::sync::OwnedSemaphorePermit;
+
+pub use self::cancel::{CancelReason, Canceller};
+use self::entry::Entry;
+use super::{
+    history::StatementType,
+    manager::{Failure, Registry},
+    report::{QueryId, QueryReport},
+};
+use crate::{
+    accounting::Meter,
+    error::{Error, Result},
+    session::SessionOptions,
+};
+
+/// Taken in: being parsed, checked and planned. Call [`QueryGuard::classify`] as soon as the kind of statement is known.
+#[derive(Debug)]
+pub struct Received(());
+
+/// Planned: waiting to be admitted.
+#[derive(Debug)]
+pub struct Planned(());
+
+/// Admitted: running.
+#[derive(Debug)]
+pub struct Executing(());
+
+/// A query in one phase of its life. Dropping it cancels the query.
+#[derive(Debug)]
+pub struct QueryGuard<Phase> {
+    life: Life,
+    phase: PhantomData<fn() -> Phase>,
+}
+
+/// What ends when the query ends.
+#[derive(Debug)]
+struct Life {
+    entry: Arc<Entry>,
+    registry: Arc<Registry>,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Life {
+    /// Ends the query at once; the answer comes when the history has it.
+    fn end(&mut self, error: Option<&Error>) -> BoxFuture<'static, ()> {
+        let Some(record) = self.entry.end(error) else {
+            return Box::pin(std::future::ready(()));
+        };
+        // First into the history, then out of the registry, so that at every moment it is in one of them.
+        let noted = self.registry.history().end(record);
+        self.registry.remove(self.entry.id);
+        self.permit.take();
+        Box::pin(async move {
+            if let Err(error) = noted.await {
+                tracing::error!(?error, "the end of a query is missing in the history");
+            }
+        })
+    }
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        // Tells those that still work for it; a reason that was given before stays.
+        self.entry.cancel(CancelReason::Disconnected);
+        let error = self.entry.stop_error(&CancelReason::Disconnected);
+        drop(self.end(Some(&error)));
+    }
+}
+
+impl<Phase> QueryGuard<Phase> {
+    fn into_phase<Next>(self) -> QueryGuard<Next> {
+        QueryGuard { life: self.life, phase: PhantomData }
+    }
+
+    #[must_use]
+    pub fn id(&self) -> QueryId {
+        self.life.entry.id
+    }
+
+    #[must_use]
+    pub fn meter(&self) -> &Arc<Meter> {
+        &self.life.entry.meter
+    }
+
+    /// The session as it was when the query came in.
+    #[must_use]
+    pub fn options(&self) -> &SessionOptions {
+        &self.life.entry.options
+    }
+
+    /// The statement as it came in.
+    #[must_use]
+    pub fn statement(&self) -> &str {
+        &self.life.entry.statement
+    }
+
+    /// What `now()` and `current_date` mean in this query.
+    #[must_use]
+    pub fn submitted_at(&self) -> DateTime<Utc> {
+        self.life.entry.submitted_at
+    }
+
+    /// The figures so far.
+    #[must_use]
+    pub fn report(&self) -> QueryReport {
+        self.life.entry.report()
+    }
+
+    #[must_use]
+    pub fn canceller(&self) -> Canceller {
+        Canceller(Arc::clone(&self.life.entry))
+    }
+
+    /// Says what kind of statement it is, and whether its kind pays for what it scans. DDL, `SHOW` and `EXPLAIN` do not; queries and
+    /// `EXPLAIN ANALYZE` do. Until then it does not.
+    pub fn classify(&self, statement_type: StatementType, billable: bool) {
+        self.life.entry.classify(statement_type, billable);
+    }
+
+    /// Does a piece of the query's work, unless the query is stopped or its time is up before.
+    ///
+    /// # Errors
+    /// Those of the work; `Cancelled` or `LimitExceeded`. The query has not ended by that: give the error to [`QueryGuard::fail`].
+    pub async fn run<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let stopped = self.life.entry.stopped();
+        tokio::select! {
+            biased;
+            error = stopped => Err(error),
+            done = work => done,
+        }
+    }
+
+    /// Ends the query with an error; returns when the history has it.
+    pub async fn fail(self, error: Error) -> Failure {
+        let report = self.end(Some(&error)).await;
+        Failure { error, report }
+    }
+
+    /// Ends the query now; the answer comes when the history has it.
+    pub(in crate::query) fn end(mut self, error: Option<&Error>) -> BoxFuture<'static, QueryReport> {
+        let (noted, entry) = (self.life.end(error), Arc::clone(&self.life.entry));
+        Box::pin(async move {
+            noted.await;
+            entry.report()
+        })
+    }
+}
+
+impl QueryGuard<Received> {
+    pub(in crate::query) fn new(entry: Arc<Entry>, registry: Arc<Registry>) -> Self {
+        Self { life: Life { entry, registry, permit: None }, phase: PhantomData }
+    }
+
+    /// Planning is over.
+    #[must_use]
+    pub fn planned(self) -> QueryGuard<Planned> {
+        self.life.entry.mark_planned();
+        self.into_phase()
+    }
+}
+
+impl QueryGuard<Planned> {
+    /// Waits for one of the places of running queries, first come, first served. The place is given back when the query ends.
+    ///
+    /// # Errors
+    /// The query was stopped, or its time was up, while it waited; it has ended by that.
+    pub async fn admit(mut self) -> Result<QueryGuard<Executing>, Failure> {
+        let places = self.life.registry.places();
+        let place = async { places.acquire_owned().await.map_err(|_| Error::internal("the engine takes no queries any more")) };
+        match self.run(place).await {
+            Ok(place) => {
+                self.life.permit = Some(place);
+                Ok(self.start())
+            }
+            Err(error) => Err(self.fail(error).await),
+        }
+    }
+
+    /// Runs at once, for statements that need no place: DDL, `SHOW`, `EXPLAIN`.
+    #[must_use]
+    pub fn start(self) -> QueryGuard<Executing> {
+        self.life.entry.mark_executing();
+        self.life.registry.history().update_running(self.life.entry.record());
+        self.into_phase()
+    }
+}
+
+impl QueryGuard<Executing> {
+    /// Ends the query well; returns when the history has it.
+    pub async fn succeed(self) -> QueryReport {
+        self.end(None).await
+    }
+
+    pub(in crate::query) fn entry(&self) -> &Arc<Entry> {
+        &self.life.entry
+    }
+}

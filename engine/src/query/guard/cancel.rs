@@ -1,0 +1,71 @@
+//! Why a query is stopped before its end, how it is told, and what its user is told.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use super::entry::Entry;
+use crate::{
+    error::{Error, ErrorKind},
+    query::{QueryId, QueryReport},
+};
+
+/// Why a query is stopped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CancelReason {
+    /// Whoever asked it does not want it any more.
+    User,
+    /// The client went away, or dropped the stream.
+    Disconnected,
+    /// Somebody else ended it: who.
+    KilledBy(String),
+    /// It took longer than its session allows.
+    Timeout,
+    /// It scanned more than its session allows.
+    ScanLimit,
+}
+
+impl CancelReason {
+    /// The error of a query that was stopped for this reason, naming the limit where there is one.
+    pub(super) fn error(&self, timeout: Option<Duration>, scan_limit: Option<u64>) -> Error {
+        let cancelled = |message: String| Error::new(ErrorKind::Cancelled, message);
+        match self {
+            Self::User => cancelled("the query was cancelled by its user".to_owned()),
+            Self::Disconnected => cancelled("the query was given up by its client".to_owned()),
+            Self::KilledBy(by) => cancelled(format!("the query was killed by \"{by}\"")),
+            Self::Timeout => cancelled(format!("the query took longer than its limit of {:?}", timeout.unwrap_or_default()))
+                .with_hint("Raise the limit with SET SESSION query_timeout or --timeout, or narrow the query by its partitions"),
+            Self::ScanLimit => Error::new(
+                ErrorKind::LimitExceeded,
+                format!("the query scanned more than its limit of {} bytes", scan_limit.unwrap_or_default()),
+            )
+            .with_hint("Raise the limit with SET SESSION max_scan_bytes or --max-scan, or narrow the query by its partitions and columns"),
+        }
+    }
+}
+
+/// A handle that stops one query. It may outlive the query, and then does nothing.
+#[derive(Clone)]
+pub struct Canceller(pub(super) Arc<Entry>);
+
+impl Canceller {
+    #[must_use]
+    pub fn id(&self) -> QueryId {
+        self.0.id
+    }
+
+    /// Stops the query; the first reason counts. Returns whether it was still to be stopped.
+    pub fn cancel(&self, reason: CancelReason) -> bool {
+        self.0.cancel(reason)
+    }
+
+    /// The query's figures so far, or at its end.
+    #[must_use]
+    pub fn report(&self) -> QueryReport {
+        self.0.report()
+    }
+}
+
+impl fmt::Debug for Canceller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Canceller").field(&self.0.id).finish()
+    }
+}

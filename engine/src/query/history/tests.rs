@@ -1,0 +1,221 @@
+use chrono::TimeDelta;
+
+use super::*;
+use crate::{
+    accounting::{Bill, Requests, Scanned, Tariff, Timings, Usage},
+    query::QueryState,
+};
+
+fn at(seconds: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_700_000_000 + seconds, 0).unwrap()
+}
+
+fn received(seconds: i64) -> QueryRecord {
+    QueryRecord {
+        query_id: QueryId::next(),
+        state: QueryState::Queued,
+        user: "ada".to_owned(),
+        workgroup: "primary".to_owned(),
+        database: "default".to_owned(),
+        labels: [("team".to_owned(), "data \"lake\"".to_owned())].into(),
+        statement: "SELECT 'é'".to_owned(),
+        statement_type: None,
+        submitted_at: at(seconds),
+        ended_at: None,
+        error_kind: None,
+        error_message: None,
+        usage: Usage::default(),
+        bill: Bill::default(),
+        timings: Timings::default(),
+    }
+}
+
+fn ended(begun: &QueryRecord, state: QueryState, bytes: u64) -> QueryRecord {
+    QueryRecord {
+        state,
+        statement_type: Some(StatementType::Dml),
+        ended_at: Some(begun.submitted_at + TimeDelta::seconds(2)),
+        usage: Usage {
+            data_scanned_bytes: bytes,
+            metadata_bytes: 2,
+            fetched_bytes: 3,
+            requests: Requests { get: 4, head: 5, list: 6, put: 7, delete: 8 },
+            partitions: Scanned { scanned: 9, total: None },
+            files: Scanned { scanned: 10, total: Some(11) },
+            row_groups: Scanned { scanned: 12, total: Some(13) },
+            rows: 14,
+        },
+        bill: Tariff::default().bill(bytes),
+        timings: Timings { queued: 15, planning: 16, listing: 17, execution: 18, total: 2_000 },
+        ..begun.clone()
+    }
+}
+
+#[tokio::test]
+async fn an_ended_query_is_there_whole_after_a_reopening() {
+    let folder = tempfile::tempdir().unwrap();
+    let query = received(0);
+    let end = ended(&query, QueryState::Succeeded, 12_345_678);
+    {
+        let history = History::open(folder.path()).unwrap();
+        history.begin(query.clone());
+        assert_eq!(history.get(query.query_id).await.unwrap(), query);
+        history.end(end.clone()).await.unwrap();
+    }
+    let history = History::open(folder.path()).unwrap();
+    assert_eq!(history.get(query.query_id).await.unwrap(), end);
+    assert_eq!(end.bill.cost_usd(), "0.000065");
+    let error = history.get(QueryId::next()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+}
+
+#[tokio::test]
+async fn what_is_queued_is_written_before_the_history_closes() {
+    let folder = tempfile::tempdir().unwrap();
+    let queries: Vec<_> = (0..500).map(received).collect();
+    let history = History::open(folder.path()).unwrap();
+    for query in &queries {
+        history.begin(query.clone());
+        drop(history.end(ended(query, QueryState::Succeeded, 1)));
+    }
+    drop(history);
+    let found = History::open(folder.path()).unwrap().list(QueryFilter::default()).await.unwrap();
+    assert_eq!(found.len(), 500);
+    assert!(found.iter().all(|query| query.state == QueryState::Succeeded));
+    assert!(found.is_sorted_by(|a, b| a.submitted_at > b.submitted_at), "newest first");
+}
+
+#[tokio::test]
+async fn a_late_figure_does_not_bring_an_ended_query_back() {
+    let history = History::in_memory().unwrap();
+    let query = received(0);
+    let end = ended(&query, QueryState::Cancelled, 5);
+    history.end(end.clone()).await.unwrap();
+    history.update_running(QueryRecord { state: QueryState::Running, ..query });
+    assert_eq!(history.list(QueryFilter::default()).await.unwrap(), [end]);
+}
+
+#[tokio::test]
+async fn queries_of_a_process_that_died_failed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (alive, query) = (History::open(folder.path()).unwrap(), received(0));
+    alive.begin(query.clone());
+    alive.flush().await.unwrap();
+    // Somebody who opens and lists the same directory leaves the query of the living process alone.
+    let other = History::open(folder.path()).unwrap();
+    assert_eq!(other.list(QueryFilter::default()).await.unwrap(), std::slice::from_ref(&query));
+
+    // A dead process has left its file behind, unlocked; or nothing at all.
+    for left_behind in [true, false] {
+        let (dead, mut row) = (uuid::Uuid::now_v7().to_string(), received(1));
+        row.state = QueryState::Running;
+        row.bill = Tariff::default().bill(1);
+        row.timings.total = 700;
+        let path = folder.path().join("run").join(format!("{dead}.lock"));
+        if left_behind {
+            std::fs::write(&path, "").unwrap();
+        }
+        schema::put(&connect(&folder.path().join("history.sqlite")).unwrap(), &dead, &row).unwrap();
+        let found = other.get(row.query_id).await.unwrap();
+        assert_eq!((found.state, found.error_message.as_deref()), (QueryState::Failed, Some(DIED)));
+        assert_eq!(found.ended_at, Some(row.submitted_at + TimeDelta::milliseconds(700)), "the last sign of life");
+        assert_eq!(found.bill, Bill::default(), "failed queries are free");
+        assert!(!path.exists());
+    }
+    assert_eq!(alive.get(query.query_id).await.unwrap(), query);
+}
+
+#[tokio::test]
+async fn a_process_takes_its_lock_away_and_sweeps_after_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let stale = folder.path().join("run").join(format!("{}.lock", uuid::Uuid::now_v7()));
+    std::fs::create_dir(folder.path().join("run")).unwrap();
+    std::fs::write(&stale, "").unwrap();
+    let first = History::open(folder.path()).unwrap();
+    let second = History::open(folder.path()).unwrap();
+    let files = || std::fs::read_dir(folder.path().join("run")).unwrap().count();
+    assert!(!stale.exists());
+    assert_eq!(files(), 2);
+    drop((first, second));
+    assert_eq!(files(), 0);
+}
+
+#[tokio::test]
+async fn a_kill_is_seen_by_the_process_that_runs_the_query_and_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let (runs, asks) = (History::open(folder.path()).unwrap(), History::open(folder.path()).unwrap());
+    let query = received(0);
+    runs.begin(query.clone());
+    runs.flush().await.unwrap();
+    asks.request_kill(query.query_id, "grace").await.unwrap();
+    assert_eq!(runs.kill_requests().await.unwrap(), [(query.query_id, "grace".to_owned())]);
+    assert_eq!(asks.kill_requests().await.unwrap(), []);
+
+    runs.end(ended(&query, QueryState::Cancelled, 0)).await.unwrap();
+    assert_eq!(runs.kill_requests().await.unwrap(), []);
+    let error = asks.request_kill(query.query_id, "grace").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert!(error.message().contains(&query.query_id.to_string()));
+}
+
+#[tokio::test]
+async fn filters_narrow_and_pruning_forgets() {
+    let history = History::in_memory().unwrap();
+    let mut ids = Vec::new();
+    for (index, state) in [QueryState::Succeeded, QueryState::Failed, QueryState::Cancelled].into_iter().enumerate() {
+        let mut query = received(index as i64 * 10);
+        query.user = format!("user{index}");
+        ids.push(query.query_id);
+        history.end(ended(&query, state, 0)).await.unwrap();
+    }
+    history.begin(received(40));
+    let list =
+        async |filter: QueryFilter| history.list(filter).await.unwrap().into_iter().map(|q| q.query_id).collect::<Vec<_>>();
+    let all = QueryFilter::default;
+    assert_eq!(list(QueryFilter { state: Some(QueryState::Failed), ..all() }).await, [ids[1]]);
+    assert_eq!(list(QueryFilter { user: Some("user2".to_owned()), ..all() }).await, [ids[2]]);
+    assert_eq!(list(QueryFilter { since: Some(at(10)), until: Some(at(20)), ..all() }).await, [ids[1]]);
+    assert_eq!(list(QueryFilter { workgroup: Some("none".to_owned()), ..all() }).await, []);
+    assert_eq!(list(QueryFilter { limit: Some(2), until: Some(at(40)), ..all() }).await, [ids[2], ids[1]]);
+
+    assert_eq!(history.prune(at(12)).await.unwrap(), 1, "the one that ended at second 2; the one of second 12 stays");
+    assert_eq!(list(QueryFilter { until: Some(at(40)), ..all() }).await, [ids[2], ids[1]]);
+    assert_eq!(history.list(all()).await.unwrap().len(), 3, "what runs is never forgotten");
+}
+
+#[tokio::test]
+async fn totals_are_exact_sums_of_rounded_bills() {
+    let history = History::in_memory().unwrap();
+    let tariff = Tariff { increment_bytes: 1, minimum_bytes: 0, micro_usd_per_terabyte: 1 };
+    for (seconds, bytes) in [(0, 1), (1, 2), (86_400, u64::from(u32::MAX))] {
+        let mut end = ended(&received(seconds), QueryState::Succeeded, bytes);
+        end.bill = tariff.bill(bytes);
+        history.end(end).await.unwrap();
+    }
+    history.begin(received(2));
+    let totals = history.totals(None).await.unwrap();
+    let row = |total: &UsageTotal| (total.day.to_string(), total.queries, total.bill.billed_bytes, total.bill.cost_usd());
+    assert_eq!(row(&totals[0]), ("2023-11-14".to_owned(), 2, 3, "0.000000000000000003".to_owned()));
+    assert_eq!(row(&totals[1]), ("2023-11-15".to_owned(), 1, 4_294_967_295, "0.000000004294967295".to_owned()));
+    assert_eq!(history.totals(Some(at(86_400))).await.unwrap(), totals[1..]);
+}
+
+#[tokio::test]
+async fn a_file_of_a_newer_program_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    connect(&folder.path().join("history.sqlite")).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    let error = History::open(folder.path()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(error.message().contains("99"));
+}
+
+#[test]
+fn many_may_make_the_same_history_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| History::open(folder.path()).map(drop))).collect();
+        for thread in threads {
+            thread.join().unwrap().unwrap();
+        }
+    });
+}

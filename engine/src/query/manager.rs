@@ -1,0 +1,134 @@
+//! Takes queries in, knows which run, lets so many run at a time, and ends those that somebody wants ended.
+//!
+//! It does not plan or execute: `run` does.
+
+mod registry;
+mod stream;
+#[cfg(test)]
+mod tests;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use chrono::{DateTime, Utc};
+
+pub(in crate::query) use self::registry::Registry;
+pub use self::stream::Query;
+use super::{
+    guard::{CancelReason, QueryGuard, Received, entry::Entry},
+    history::{History, QueryRecord},
+    report::{QueryId, QueryReport, QueryState},
+};
+use crate::{
+    accounting::{Tariff, Usage},
+    clock::Clock,
+    error::{Error, Result},
+    session::Session,
+};
+
+/// A query that ended with an error, and what it used until then.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    pub error: Error,
+    pub report: QueryReport,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl std::error::Error for Failure {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        std::error::Error::source(&self.error)
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        failure.error
+    }
+}
+
+/// A query of this process that has not ended.
+#[derive(Debug, Clone)]
+pub struct RunningQuery {
+    pub query_id: QueryId,
+    pub user: String,
+    pub workgroup: String,
+    pub database: String,
+    pub statement: String,
+    /// `Queued` or `Running`.
+    pub state: QueryState,
+    pub submitted_at: DateTime<Utc>,
+    /// The figures so far.
+    pub usage: Usage,
+    /// Since it came in, to the millisecond.
+    pub elapsed: Duration,
+}
+
+/// All queries of one engine.
+#[derive(Debug)]
+pub struct QueryManager {
+    registry: Arc<Registry>,
+    tariff: Tariff,
+    clock: Arc<dyn Clock>,
+}
+
+impl QueryManager {
+    /// `max_concurrent_queries` is at least 1.
+    #[must_use]
+    pub fn new(history: Arc<History>, tariff: Tariff, max_concurrent_queries: usize, clock: Arc<dyn Clock>) -> Self {
+        Self { registry: Registry::new(history, max_concurrent_queries), tariff, clock }
+    }
+
+    #[must_use]
+    pub fn history(&self) -> &Arc<History> {
+        self.registry.history()
+    }
+
+    /// Takes a statement in: from here on it is in the history, and its time runs.
+    #[must_use]
+    pub fn receive(&self, session: &Session, sql: &str) -> QueryGuard<Received> {
+        let entry = Entry::new(session.options(), sql, self.tariff, Arc::clone(&self.clock));
+        self.registry.insert(Arc::clone(&entry));
+        QueryGuard::new(entry, Arc::clone(&self.registry))
+    }
+
+    /// The queries of this process that have not ended, oldest first.
+    #[must_use]
+    pub fn list_running(&self) -> Vec<RunningQuery> {
+        let running = |record: QueryRecord| RunningQuery {
+            query_id: record.query_id,
+            user: record.user,
+            workgroup: record.workgroup,
+            database: record.database,
+            statement: record.statement,
+            state: record.state,
+            submitted_at: record.submitted_at,
+            usage: record.usage,
+            elapsed: Duration::from_millis(record.timings.total),
+        };
+        self.running_records().into_iter().map(running).collect()
+    }
+
+    /// The same as the history would hold them now.
+    #[must_use]
+    pub fn running_records(&self) -> Vec<QueryRecord> {
+        self.registry.entries().iter().map(|entry| entry.record()).collect()
+    }
+
+    /// Ends a query of this process, or asks the process that runs it to end it.
+    ///
+    /// # Errors
+    /// `NotFound`, naming the id, if no living process runs it.
+    pub async fn kill(&self, id: QueryId, by: &str) -> Result<()> {
+        match self.registry.get(id) {
+            Some(entry) => {
+                entry.cancel(CancelReason::KilledBy(by.to_owned()));
+                Ok(())
+            }
+            None => self.history().request_kill(id, by).await,
+        }
+    }
+}
