@@ -44,12 +44,6 @@ impl std::error::Error for Failure {
     }
 }
 
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Self {
-        failure.error
-    }
-}
-
 /// A query of this process that has not ended.
 #[derive(Debug, Clone)]
 pub struct RunningQuery {

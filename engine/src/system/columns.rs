@@ -1,0 +1,62 @@
+//! The few kinds of columns that system tables are made of: text, counts, UTC times in milliseconds, and money.
+
+use std::sync::Arc;
+
+use arrow::{
+    array::{ArrayRef, Decimal128Array, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray},
+    datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit},
+};
+use chrono::{DateTime, Utc};
+
+use crate::{
+    accounting::Bill,
+    error::{Error, Result},
+};
+
+/// USD to 10^-18, exactly what a bill holds.
+pub(super) const MONEY: DataType = DataType::Decimal128(38, 18);
+pub(super) const TIME: DataType = DataType::Timestamp(TimeUnit::Millisecond, None);
+
+pub(super) fn text(name: &str) -> Field {
+    Field::new(name, DataType::Utf8, true)
+}
+
+pub(super) fn count(name: &str) -> Field {
+    Field::new(name, DataType::Int64, true)
+}
+
+pub(super) fn time(name: &str) -> Field {
+    Field::new(name, TIME, true)
+}
+
+pub(super) fn money(name: &str) -> Field {
+    Field::new(name, MONEY, true)
+}
+
+pub(super) fn schema(fields: impl IntoIterator<Item = Field>) -> SchemaRef {
+    Arc::new(Schema::new(fields.into_iter().collect::<Vec<_>>()))
+}
+
+pub(super) fn texts<T: AsRef<str>>(values: impl IntoIterator<Item = Option<T>>) -> ArrayRef {
+    Arc::new(values.into_iter().collect::<StringArray>())
+}
+
+pub(super) fn counts(values: impl IntoIterator<Item = Option<u64>>) -> ArrayRef {
+    let signed = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+    Arc::new(values.into_iter().map(|value| value.map(signed)).collect::<Int64Array>())
+}
+
+pub(super) fn times(values: impl IntoIterator<Item = Option<DateTime<Utc>>>) -> ArrayRef {
+    let millis = |value: DateTime<Utc>| value.timestamp_millis();
+    Arc::new(values.into_iter().map(|value| value.map(millis)).collect::<TimestampMillisecondArray>())
+}
+
+pub(super) fn costs<'a>(bills: impl IntoIterator<Item = &'a Bill>) -> ArrayRef {
+    let atto = |bill: &Bill| i128::try_from(bill.atto_usd()).unwrap_or(i128::MAX);
+    Arc::new(Decimal128Array::from_iter_values(bills.into_iter().map(atto)).with_data_type(MONEY))
+}
+
+pub(super) fn batch(schema: &SchemaRef, columns: Vec<ArrayRef>) -> Result<RecordBatch> {
+    RecordBatch::try_new(Arc::clone(schema), columns)
+        .map_err(|e| Error::internal("the rows of a system table do not fit its columns").with_source(e))
+}

@@ -1,0 +1,184 @@
+//! `system.queries`, a row for each query in the history and each that runs; and `system.usage`, what they cost by day and by whom.
+
+use std::{collections::HashMap, sync::Arc};
+
+use arrow::{
+    array::{ArrayRef, Date32Array, RecordBatch},
+    datatypes::{DataType, Date32Type, Field, SchemaRef},
+};
+use futures::{StreamExt, stream, stream::BoxStream};
+
+use super::{
+    SystemDeps,
+    columns::{batch, costs, count, counts, money, schema, text, texts, time, times},
+    provider::{RowSource, Wanted},
+};
+use crate::{
+    error::{ErrorKind, Result},
+    query::{QueryFilter, QueryId, QueryRecord, QueryState, UsageTotal},
+};
+
+/// `system.queries`.
+#[derive(Debug)]
+pub(super) struct Queries(pub(super) SystemDeps);
+
+impl RowSource for Queries {
+    fn schema(&self) -> SchemaRef {
+        let texts = ["query_id", "state", "user", "workgroup", "database", "labels", "statement", "statement_type"];
+        let mut fields: Vec<Field> = texts.map(text).into();
+        fields.extend(["submitted_at", "ended_at"].map(time));
+        fields.extend(["error_kind", "error_message"].map(text));
+        fields.extend(["data_scanned_bytes", "metadata_bytes", "fetched_bytes", "billed_bytes"].map(count));
+        fields.push(money("cost_usd"));
+        let figures = [
+            "requests_get",
+            "requests_head",
+            "requests_list",
+            "requests_put",
+            "requests_delete",
+            "partitions_scanned",
+            "partitions_total",
+            "files_scanned",
+            "files_total",
+            "row_groups_scanned",
+            "row_groups_total",
+            "rows",
+            "queued_ms",
+            "planning_ms",
+            "listing_ms",
+            "execution_ms",
+            "total_ms",
+        ];
+        fields.extend(figures.map(count));
+        schema(fields)
+    }
+
+    fn narrows(&self) -> &'static [&'static str] {
+        &["query_id", "state", "user", "workgroup", "submitted_at"]
+    }
+
+    fn rows(self: Arc<Self>, wanted: Wanted) -> BoxStream<'static, Result<RecordBatch>> {
+        let rows = async move {
+            let records = self.records(&wanted).await?;
+            query_rows(&self.schema(), &records)
+        };
+        stream::once(rows).boxed()
+    }
+}
+
+impl Queries {
+    async fn records(&self, wanted: &Wanted) -> Result<Vec<QueryRecord>> {
+        let narrowing = &wanted.narrowing;
+        if let Some(id) = narrowing.only("query_id") {
+            let Ok(id) = id.parse::<QueryId>() else { return Ok(Vec::new()) };
+            return match self.0.history.get(id).await {
+                Ok(record) => Ok(self.with_live_figures(vec![record])),
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+                Err(error) => Err(error),
+            };
+        }
+        let filter = QueryFilter {
+            since: narrowing.since("submitted_at"),
+            until: None,
+            state: narrowing.only("state").and_then(|name| QueryState::ALL.into_iter().find(|state| state.as_str() == name)),
+            user: narrowing.only("user").map(str::to_owned),
+            workgroup: narrowing.only("workgroup").map(str::to_owned),
+            limit: None,
+        };
+        Ok(self.with_live_figures(self.0.history.list(filter).await?))
+    }
+
+    /// The history knows the figures of running queries as of a moment ago; this process knows its own as of now.
+    fn with_live_figures(&self, mut records: Vec<QueryRecord>) -> Vec<QueryRecord> {
+        let mut live: HashMap<QueryId, QueryRecord> =
+            self.0.running.running_records().into_iter().map(|record| (record.query_id, record)).collect();
+        for record in records.iter_mut().filter(|record| !record.state.is_terminal()) {
+            if let Some(now) = live.remove(&record.query_id) {
+                *record = now;
+            }
+        }
+        records
+    }
+}
+
+fn query_rows(schema: &SchemaRef, records: &[QueryRecord]) -> Result<RecordBatch> {
+    let text = |get: fn(&QueryRecord) -> Option<String>| texts(records.iter().map(get));
+    let word = |get: fn(&QueryRecord) -> &str| texts(records.iter().map(get).map(Some));
+    let figure = |get: fn(&QueryRecord) -> u64| counts(records.iter().map(|record| Some(get(record))));
+    let known = |get: fn(&QueryRecord) -> Option<u64>| counts(records.iter().map(get));
+    let columns: Vec<ArrayRef> = vec![
+        text(|r| Some(r.query_id.to_string())),
+        word(|r| r.state.as_str()),
+        word(|r| &r.user),
+        word(|r| &r.workgroup),
+        word(|r| &r.database),
+        text(|r| serde_json::to_string(&r.labels).ok()),
+        word(|r| &r.statement),
+        text(|r| r.statement_type.map(|kind| kind.to_string())),
+        times(records.iter().map(|r| Some(r.submitted_at))),
+        times(records.iter().map(|r| r.ended_at)),
+        text(|r| r.error_kind.map(|kind| kind.to_string())),
+        text(|r| r.error_message.clone()),
+        figure(|r| r.usage.data_scanned_bytes),
+        figure(|r| r.usage.metadata_bytes),
+        figure(|r| r.usage.fetched_bytes),
+        figure(|r| r.bill.billed_bytes),
+        costs(records.iter().map(|r| &r.bill)),
+        figure(|r| r.usage.requests.get),
+        figure(|r| r.usage.requests.head),
+        figure(|r| r.usage.requests.list),
+        figure(|r| r.usage.requests.put),
+        figure(|r| r.usage.requests.delete),
+        figure(|r| r.usage.partitions.scanned),
+        known(|r| r.usage.partitions.total),
+        figure(|r| r.usage.files.scanned),
+        known(|r| r.usage.files.total),
+        figure(|r| r.usage.row_groups.scanned),
+        known(|r| r.usage.row_groups.total),
+        figure(|r| r.usage.rows),
+        figure(|r| r.timings.queued),
+        figure(|r| r.timings.planning),
+        figure(|r| r.timings.listing),
+        figure(|r| r.timings.execution),
+        figure(|r| r.timings.total),
+    ];
+    batch(schema, columns)
+}
+
+/// `system.usage`: queries that have ended, by the day (UTC) they were submitted on.
+#[derive(Debug)]
+pub(super) struct UsageByDay(pub(super) SystemDeps);
+
+impl RowSource for UsageByDay {
+    fn schema(&self) -> SchemaRef {
+        let mut fields = vec![Field::new("day", DataType::Date32, true)];
+        fields.extend(["user", "workgroup", "database"].map(text));
+        fields.extend(["queries", "data_scanned_bytes", "billed_bytes"].map(count));
+        fields.push(money("cost_usd"));
+        schema(fields)
+    }
+
+    fn narrows(&self) -> &'static [&'static str] {
+        &["day"]
+    }
+
+    fn rows(self: Arc<Self>, wanted: Wanted) -> BoxStream<'static, Result<RecordBatch>> {
+        let rows = async move {
+            let totals = self.0.history.totals(wanted.narrowing.since("day")).await?;
+            let word = |get: fn(&UsageTotal) -> &str| texts(totals.iter().map(get).map(Some));
+            let figure = |get: fn(&UsageTotal) -> u64| counts(totals.iter().map(|total| Some(get(total))));
+            let columns: Vec<ArrayRef> = vec![
+                Arc::new(Date32Array::from_iter_values(totals.iter().map(|total| Date32Type::from_naive_date(total.day)))),
+                word(|t| &t.user),
+                word(|t| &t.workgroup),
+                word(|t| &t.database),
+                figure(|t| t.queries),
+                figure(|t| t.data_scanned_bytes),
+                figure(|t| t.bill.billed_bytes),
+                costs(totals.iter().map(|total| &total.bill)),
+            ];
+            batch(&self.schema(), columns)
+        };
+        stream::once(rows).boxed()
+    }
+}
