@@ -1,0 +1,127 @@
+//! The command line: one file a subcommand. Each command translates its arguments, calls the engine and shows the answer.
+
+mod catalog;
+mod config;
+mod demo;
+mod doctor;
+mod execute;
+mod options;
+mod shell;
+mod sql;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use glaux_engine::{Error, ErrorKind, Result};
+
+use crate::{diagnostic, exit_code, output};
+
+const EXAMPLES: &str = "\
+Examples:
+  glaux demo                                  build a small lake, query it, and see what each query costs
+  glaux --data-dir ./glaux-demo sql           a shell on that lake
+  glaux sql -e \"SHOW TABLES\"                  one statement
+  glaux sql report.sql --format csv > r.csv   a script; results on standard output, the bill on standard error
+  glaux doctor                                is everything set up? what is wrong, and what to do about it";
+
+/// Athena-style SQL over object-store lakes, with the bill of every query
+///
+/// Glaux keeps Hive-style external tables in a catalog, queries their Parquet files with Trino-dialect SQL, and counts the bytes
+/// that every query scans, as Athena bills them. All of its state lives in one data directory.
+#[derive(Debug, Parser)]
+#[command(name = "glaux", version, after_help = format!("{EXAMPLES}\n\n{}", exit_code::HELP))]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    options: options::CommonOptions,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(demo::DemoArgs),
+    Sql(sql::SqlArgs),
+    Catalog(catalog::CatalogArgs),
+    Doctor(doctor::DoctorArgs),
+    Config(config::ConfigArgs),
+}
+
+/// Why a command ended without success.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// An error that has not been shown yet.
+    Error(Error),
+    /// Everything has been said already; only the code is left.
+    Code(u8),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+/// Runs the command; prints its error, if any, and gives the process's exit code.
+pub(crate) fn run(cli: Cli) -> ExitCode {
+    let Cli { options, command } = cli;
+    let result = match command {
+        Command::Demo(args) => demo::run(&options, args),
+        Command::Sql(args) => sql::run(&options, &args),
+        Command::Catalog(args) => catalog::run(&options, &args),
+        Command::Doctor(args) => doctor::run(&options, &args),
+        Command::Config(args) => config::run(&options, &args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        // The reader has seen enough: `glaux sql ... | head`.
+        Err(Stop::Error(error)) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(Stop::Error(error)) => {
+            diagnostic::print(&error);
+            ExitCode::from(exit_code::of(error.kind()))
+        }
+        Err(Stop::Code(code)) => ExitCode::from(code),
+    }
+}
+
+/// The runtime that front ends wait on.
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::new(ErrorKind::LimitExceeded, "cannot start threads").with_source(error))
+}
+
+/// Prints a line on standard output.
+///
+/// # Errors
+/// What [`output::is_broken_pipe`] recognises, if the reader went away.
+fn say(line: &str) -> Result<()> {
+    use std::io::Write;
+    writeln!(std::io::stdout().lock(), "{line}")
+        .map_err(|error| Error::new(ErrorKind::Unavailable, "cannot write to standard output").with_source(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn common_options_stand_before_or_after_the_command() {
+        for line in ["glaux --data-dir d --label a=b sql -e x", "glaux sql -e x --data-dir d --label a=b"] {
+            let cli = Cli::try_parse_from(line.split(' ')).unwrap();
+            let overrides = cli.options.overrides();
+            assert_eq!(overrides.data_dir.as_deref(), Some(std::path::Path::new("d")), "{line}");
+            assert_eq!(overrides.labels, [("a".to_owned(), "b".to_owned())]);
+        }
+        assert!(Cli::try_parse_from(["glaux", "sql", "--label", "nonsense"]).is_err());
+        assert!(Cli::try_parse_from(["glaux", "sql", "--max-scan", "much"]).is_err());
+    }
+}

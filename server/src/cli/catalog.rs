@@ -1,0 +1,90 @@
+//! `glaux catalog`: backing the data directory's catalog up, restoring it, and checking it.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use glaux_catalog::metastore::SqliteMetastore;
+use glaux_engine::{Error, Result};
+
+use super::{Stop, options::CommonOptions, say};
+use crate::{diagnostic, figures};
+
+/// The catalog's file in the data directory.
+pub(super) const FILE_NAME: &str = "catalog.sqlite";
+
+/// Back up, restore or check the catalog of the data directory
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  glaux catalog backup catalog-2024-06-01.sqlite   a consistent copy, also while others use the catalog
+  glaux catalog check                              is every row of the catalog what it should be?
+  glaux catalog restore catalog-2024-06-01.sqlite  put a copy back; stop everything else that uses the data directory first
+
+The catalog holds definitions only: databases, tables, partitions. Data files are neither copied nor touched.")]
+pub(crate) struct CatalogArgs {
+    #[command(subcommand)]
+    command: CatalogCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum CatalogCommand {
+    /// Copy the catalog to a file, which must not exist yet
+    Backup {
+        /// The copy
+        file: PathBuf,
+    },
+    /// Replace the catalog by a copy made by `backup`
+    Restore {
+        /// The copy
+        file: PathBuf,
+    },
+    /// Check that the catalog is whole
+    Check,
+}
+
+pub(crate) fn run(options: &CommonOptions, args: &CatalogArgs) -> Result<(), Stop> {
+    let loaded = options.load()?;
+    let catalog = loaded.engine.data_dir.join(FILE_NAME);
+    let runtime = super::runtime()?;
+    runtime.block_on(async {
+        match &args.command {
+            CatalogCommand::Backup { file } => backup(&catalog, file).await,
+            CatalogCommand::Restore { file } => restore(&catalog, file).await,
+            CatalogCommand::Check => check(&catalog).await,
+        }
+    })
+}
+
+/// Opens a catalog that exists: a command that looks after a catalog never creates one.
+pub(super) async fn open_existing(catalog: &Path) -> Result<SqliteMetastore> {
+    let exists = catalog.try_exists().map_err(|error| diagnostic::io_error("read the catalog", catalog, error))?;
+    if !exists {
+        return Err(Error::not_found(format!("the catalog \"{}\" does not exist", catalog.display()))
+            .with_hint("Name its data directory with --data-dir or GLAUX_DATA_DIR; the first statement there creates it"));
+    }
+    SqliteMetastore::open(catalog).await
+}
+
+async fn backup(catalog: &Path, file: &Path) -> Result<(), Stop> {
+    let metastore = open_existing(catalog).await?;
+    metastore.backup(file).await?;
+    let size = std::fs::metadata(file).map_err(|error| diagnostic::io_error("read the copy", file, error))?.len();
+    Ok(say(&format!("wrote {} ({})", file.display(), figures::bytes(size)))?)
+}
+
+async fn restore(catalog: &Path, file: &Path) -> Result<(), Stop> {
+    SqliteMetastore::restore(catalog, file).await?;
+    Ok(say(&format!("restored {} from {}", catalog.display(), file.display()))?)
+}
+
+async fn check(catalog: &Path) -> Result<(), Stop> {
+    let faults = open_existing(catalog).await?.check().await?;
+    if faults.is_empty() {
+        return Ok(say(&format!("ok: {}", catalog.display()))?);
+    }
+    for fault in &faults {
+        say(&format!("fault: {fault}"))?;
+    }
+    let message = format!("the catalog \"{}\" has {}", catalog.display(), figures::count(faults.len() as u64, "fault"));
+    Err(Error::corrupt(message).with_hint("Restore a copy with `glaux catalog restore FILE`").into())
+}

@@ -1,0 +1,36 @@
+//! `glaux config show`: the effective settings and where each came from.
+
+use clap::{Args, Subcommand};
+
+use super::{Stop, options::CommonOptions, say};
+
+/// Show the configuration
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Settings come from, later ones winning: defaults, a TOML file (--config, or glaux.toml in the data directory), environment variables
+such as GLAUX__ENGINE__PARALLELISM=4, and flags.
+
+Examples:
+  glaux config show
+  GLAUX__TARIFF__MINIMUM_BYTES=0 glaux config show")]
+pub(crate) struct ConfigArgs {
+    #[command(subcommand)]
+    command: ConfigCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Print every setting with its value and where it came from
+    Show,
+}
+
+pub(crate) fn run(options: &CommonOptions, args: &ConfigArgs) -> Result<(), Stop> {
+    match args.command {
+        ConfigCommand::Show => {
+            for setting in options.load()?.settings()? {
+                say(&format!("{} = {}  # {}", setting.key, setting.value, setting.origin))?;
+            }
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! `glaux doctor`: looks at everything that a query needs, says what is wrong, and what to do about it. It creates and changes nothing.
+
+mod stores;
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+use glaux_catalog::Metastore;
+use glaux_engine::{Error, ErrorKind, Result};
+
+use super::{Stop, catalog, options::CommonOptions, say};
+use crate::{config::Loaded, diagnostic, exit_code, figures};
+
+/// Less free space than this is worth a warning.
+const LOW_DISK_BYTES: u64 = 1_000_000_000;
+
+/// Check configuration, data directory, catalog and stores
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Looks at the configuration and where each setting came from, the data directory, the catalog, and every store that the tables or the
+configuration name: each is asked for one page of one listing. Nothing is created or changed.
+
+Examples:
+  glaux doctor
+  glaux --data-dir ./glaux-demo doctor
+
+The exit code is 0 if nothing failed; warnings do not count.")]
+pub(crate) struct DoctorArgs {}
+
+pub(crate) fn run(options: &CommonOptions, _: &DoctorArgs) -> Result<(), Stop> {
+    super::runtime()?.block_on(examine(options))
+}
+
+/// Prints findings and remembers the first failure.
+#[derive(Debug, Default)]
+struct Findings {
+    failed: Option<ErrorKind>,
+    failures: u64,
+    warnings: u64,
+}
+
+impl Findings {
+    fn ok(&mut self, text: &str) -> Result<()> {
+        say(&format!("ok    {text}"))
+    }
+
+    fn warn(&mut self, text: &str, advice: &str) -> Result<()> {
+        self.warnings += 1;
+        say(&format!("warn  {text}\n      {advice}"))
+    }
+
+    fn fail(&mut self, what: &str, error: &Error) -> Result<()> {
+        self.failures += 1;
+        self.failed.get_or_insert(error.kind());
+        let text = diagnostic::render(error);
+        say(&format!("fail  {what}\n      {}", text.trim_end().replace('\n', "\n      ")))
+    }
+}
+
+async fn examine(options: &CommonOptions) -> Result<(), Stop> {
+    let mut findings = Findings::default();
+    findings.ok(&format!("glaux {} on {} {}", env!("CARGO_PKG_VERSION"), std::env::consts::OS, std::env::consts::ARCH))?;
+    match options.load() {
+        Ok(loaded) => {
+            configuration(&mut findings, &loaded)?;
+            let there = data_directory(&mut findings, &loaded.engine.data_dir)?;
+            disk(&mut findings, &loaded.engine.data_dir)?;
+            let metastore = if there { check_catalog(&mut findings, &loaded.engine.data_dir).await? } else { None };
+            let metastore = metastore.as_ref().map(|metastore| metastore as &dyn Metastore);
+            stores::examine(&mut findings, &loaded.engine.storage, metastore).await?;
+        }
+        Err(error) => findings.fail("configuration", &error)?,
+    }
+    let Findings { failed, failures, warnings } = findings;
+    say(&format!("{}, {}", figures::count(failures, "failure"), figures::count(warnings, "warning")))?;
+    match failed {
+        Some(kind) => Err(Stop::Code(exit_code::of(kind))),
+        None => Ok(()),
+    }
+}
+
+fn configuration(findings: &mut Findings, loaded: &Loaded) -> Result<()> {
+    match &loaded.file {
+        Some(file) => findings.ok(&format!("configuration file {}", file.display()))?,
+        None => findings.ok("no configuration file: defaults, environment and flags")?,
+    }
+    for setting in loaded.settings()?.iter().filter(|setting| !setting.is_default()) {
+        say(&format!("      {} = {}  ({})", setting.key, setting.value, setting.origin))?;
+    }
+    Ok(())
+}
+
+/// Whether the data directory is there and can be written to.
+fn data_directory(findings: &mut Findings, dir: &Path) -> Result<bool> {
+    match fs::metadata(dir) {
+        Ok(metadata) if metadata.is_dir() => {}
+        Ok(_) => {
+            findings.fail("data directory", &Error::invalid(format!("\"{}\" is not a directory", dir.display())))?;
+            return Ok(false);
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let text = format!("the data directory \"{}\" does not exist yet", dir.display());
+            findings.warn(&text, "The first statement creates it; name another one with --data-dir or GLAUX_DATA_DIR")?;
+            return Ok(false);
+        }
+        Err(error) => {
+            findings.fail("data directory", &diagnostic::io_error("read the data directory", dir, error))?;
+            return Ok(false);
+        }
+    }
+    let probe = dir.join(format!(".doctor-{}", std::process::id()));
+    let written = fs::OpenOptions::new().write(true).create_new(true).open(&probe).and_then(|_| fs::remove_file(&probe));
+    match written {
+        Ok(()) => findings.ok(&format!("data directory {} can be written to", dir.display()))?,
+        Err(error) => findings.fail("data directory", &diagnostic::io_error("write to the data directory", dir, error))?,
+    }
+    Ok(true)
+}
+
+fn disk(findings: &mut Findings, dir: &Path) -> Result<()> {
+    let Some(existing) = dir.ancestors().map(existing_or_here).find(|dir| dir.exists()) else { return Ok(()) };
+    match free_bytes(&existing) {
+        Some(free) if free < LOW_DISK_BYTES => findings.warn(
+            &format!("only {} are free on the disk of {}", figures::bytes(free), existing.display()),
+            "Large sorts, joins and aggregations spill there; free some space or move the data directory",
+        ),
+        Some(free) => findings.ok(&format!("{} free on the disk of {}", figures::bytes(free), existing.display())),
+        None => Ok(()),
+    }
+}
+
+/// A relative path's last ancestor is empty and means the current directory.
+fn existing_or_here(dir: &Path) -> PathBuf {
+    if dir.as_os_str().is_empty() { PathBuf::from(".") } else { dir.to_owned() }
+}
+
+#[cfg(unix)]
+fn free_bytes(dir: &Path) -> Option<u64> {
+    let stat = rustix::fs::statvfs(dir).ok()?;
+    stat.f_bavail.checked_mul(stat.f_frsize)
+}
+
+#[cfg(not(unix))]
+fn free_bytes(_: &Path) -> Option<u64> {
+    None
+}
+
+async fn check_catalog(findings: &mut Findings, dir: &Path) -> Result<Option<glaux_catalog::metastore::SqliteMetastore>> {
+    let file = dir.join(catalog::FILE_NAME);
+    if !file.exists() {
+        findings.warn(&format!("there is no catalog at {}", file.display()), "The first statement creates it")?;
+        return Ok(None);
+    }
+    let metastore = match catalog::open_existing(&file).await {
+        Ok(metastore) => metastore,
+        Err(error) => {
+            findings.fail("catalog", &error)?;
+            return Ok(None);
+        }
+    };
+    match metastore.check().await {
+        Ok(faults) if faults.is_empty() => {
+            let mut tables = 0;
+            let databases = metastore.databases().await?;
+            for database in &databases {
+                tables += metastore.table_names(&database.name).await?.len() as u64;
+            }
+            let databases = figures::count(databases.len() as u64, "database");
+            findings.ok(&format!("catalog {} is whole: {databases}, {}", file.display(), figures::count(tables, "table")))?;
+        }
+        Ok(faults) => {
+            let error = Error::corrupt(format!("the catalog \"{}\" has faults: {}", file.display(), faults.join("; ")))
+                .with_hint("Restore a copy with `glaux catalog restore FILE`");
+            findings.fail("catalog", &error)?;
+        }
+        Err(error) => findings.fail("catalog", &error)?,
+    }
+    Ok(Some(metastore))
+}

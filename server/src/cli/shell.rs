@@ -1,0 +1,120 @@
+//! The shell: `glaux sql` on a terminal. Reads statements over several lines until a semicolon, and small commands that begin with a
+//! backslash. An error is shown and the shell goes on; Ctrl-C stops a query or clears a line, Ctrl-D leaves.
+
+mod command;
+mod editor;
+mod names;
+
+use std::time::Instant;
+
+use command::Command;
+use editor::{Editor, Line};
+use glaux_engine::{Result, sql::split};
+use names::Names;
+use tokio::runtime::Runtime;
+
+use super::{execute::Executor, say};
+use crate::{diagnostic, figures, output, stats::StatsFormat};
+
+/// Words that begin a statement which may change what there is to complete.
+const CHANGES_NAMES: &[&str] = &["create", "drop", "alter", "use", "msck"];
+
+/// Runs the shell until its user leaves.
+///
+/// # Errors
+/// Only what makes going on impossible, such as a terminal that went away.
+pub(crate) fn run(runtime: &Runtime, executor: &mut Executor) -> Result<()> {
+    let data_dir = executor.engine.options().data_dir.clone();
+    eprintln!("Glaux {}, data directory {}", env!("CARGO_PKG_VERSION"), data_dir.display());
+    eprintln!("End a statement with a semicolon. \\? shows the shell's commands, Ctrl-D leaves.");
+    let mut shell = Shell { runtime, executor, timing: false };
+    let mut editor = Editor::open(&data_dir.join("shell_history"))?;
+    editor.complete_from(shell.names());
+    loop {
+        let text = match editor.read(&shell.executor.session.database())? {
+            Line::Text(text) => text,
+            Line::Cleared => continue,
+            Line::End => return Ok(()),
+        };
+        match shell.take(&text) {
+            Ok(After::Leave) => return Ok(()),
+            Ok(After::Names) => editor.complete_from(shell.names()),
+            Ok(After::Nothing) => {}
+            Err(error) if output::is_broken_pipe(&error) => return Err(error),
+            Err(error) => diagnostic::print(&error),
+        }
+    }
+}
+
+/// What follows from an input.
+enum After {
+    Nothing,
+    /// There may be other names to complete.
+    Names,
+    Leave,
+}
+
+struct Shell<'a> {
+    runtime: &'a Runtime,
+    executor: &'a mut Executor,
+    timing: bool,
+}
+
+impl Shell<'_> {
+    fn names(&self) -> Names {
+        let metastore = self.executor.engine.metastore();
+        self.runtime.block_on(Names::load(metastore.as_ref(), &self.executor.session.database()))
+    }
+
+    /// Runs what was typed: a command of the shell, or one or several statements, of which the first failure ends the rest.
+    fn take(&mut self, text: &str) -> Result<After> {
+        if text.trim_start().starts_with('\\') {
+            let command = Command::parse(text.trim())?;
+            return self.obey(command);
+        }
+        let mut after = After::Nothing;
+        for statement in split(text) {
+            let begun = Instant::now();
+            let result = self.runtime.block_on(self.executor.run(statement.text));
+            let first = statement.text.split_whitespace().next().unwrap_or_default().to_lowercase();
+            if CHANGES_NAMES.contains(&first.as_str()) {
+                after = After::Names;
+            }
+            if self.timing {
+                eprintln!("time: {}", figures::duration(begun.elapsed()));
+            }
+            result?;
+        }
+        Ok(after)
+    }
+
+    fn obey(&mut self, command: Command) -> Result<After> {
+        match command {
+            Command::Leave => return Ok(After::Leave),
+            Command::Help => say(command::HELP)?,
+            Command::Databases => return self.take("SHOW DATABASES"),
+            Command::Tables => return self.take("SHOW TABLES"),
+            Command::Describe(table) => return self.take(&format!("DESCRIBE {table}")),
+            Command::Format(format) => {
+                if let Some(format) = format {
+                    format.check_terminal()?;
+                    self.executor.format = format;
+                }
+                say(&format!("format is {}", self.executor.format.name()))?;
+            }
+            Command::Stats(stats) => {
+                self.executor.stats.format = stats.unwrap_or(match self.executor.stats.format {
+                    StatsFormat::None => StatsFormat::Text,
+                    StatsFormat::Text | StatsFormat::Json => StatsFormat::None,
+                });
+                let name = format!("{:?}", self.executor.stats.format).to_lowercase();
+                say(&format!("stats is {name}"))?;
+            }
+            Command::Timing => {
+                self.timing = !self.timing;
+                say(if self.timing { "timing is on" } else { "timing is off" })?;
+            }
+        }
+        Ok(After::Nothing)
+    }
+}

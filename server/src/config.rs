@@ -1,0 +1,235 @@
+//! The configuration: defaults < a TOML file < environment `GLAUX__SECTION__KEY` < flags. Unknown keys are errors that name the key
+//! and where it stands. Which flags there are is `cli`'s business; what the settings do is the engine's.
+
+mod origin;
+mod sizes;
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use figment::{
+    Figment, Provider,
+    error::Kind,
+    providers::{Format, Serialized, Toml},
+};
+use glaux_engine::{
+    EngineOptions, Error, Result, SessionOptions,
+    accounting::Tariff,
+    error::nearest,
+    session::{parse_bytes, parse_duration, parse_time_zone},
+    storage::StorageOptions,
+};
+use origin::{Setting, Variable};
+use serde::{Deserialize, Serialize};
+use sizes::Sizes;
+
+/// The prefix of environment variables that set a key: `GLAUX__ENGINE__PARALLELISM=4`.
+const ENV_PREFIX: &str = "GLAUX__";
+
+/// The file in the data directory that is read if no other is named.
+const FILE_NAME: &str = "glaux.toml";
+
+/// What the flags say, as far as they were given.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Overrides {
+    /// `--data-dir` or `GLAUX_DATA_DIR`.
+    pub(crate) data_dir: Option<PathBuf>,
+    /// `--config`.
+    pub(crate) file: Option<PathBuf>,
+    pub(crate) memory_limit: Option<u64>,
+    pub(crate) database: Option<String>,
+    pub(crate) workgroup: Option<String>,
+    pub(crate) labels: Vec<(String, String)>,
+    pub(crate) max_scan: Option<String>,
+    pub(crate) timeout: Option<String>,
+    pub(crate) time_zone: Option<String>,
+}
+
+/// The sections of the file, each with a default for every key.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Config {
+    /// How the engine works: memory, parallelism, limits.
+    engine: EngineOptions,
+    /// Stores, their endpoints and credentials.
+    storage: StorageOptions,
+    /// What a scanned byte costs.
+    tariff: Tariff,
+    /// What a session begins with.
+    session: SessionSection,
+}
+
+/// What a session begins with; text where people write units.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct SessionSection {
+    database: Option<String>,
+    workgroup: Option<String>,
+    labels: BTreeMap<String, String>,
+    /// `10GB`.
+    max_scan: Option<Text>,
+    /// `30s`, `5m`.
+    timeout: Option<Text>,
+    time_zone: Option<String>,
+}
+
+/// A value with a unit, or a bare number, as text.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Text {
+    Number(u64),
+    Text(String),
+}
+
+impl Text {
+    fn text(&self) -> String {
+        match self {
+            Self::Number(number) => number.to_string(),
+            Self::Text(text) => text.clone(),
+        }
+    }
+}
+
+/// A loaded configuration and where its values came from.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) engine: EngineOptions,
+    pub(crate) session: SessionOptions,
+    /// The file that was read, if any.
+    pub(crate) file: Option<PathBuf>,
+    figment: Figment,
+}
+
+/// Loads the configuration; `variables` is the environment.
+///
+/// # Errors
+/// `NotFound` for a named file that does not exist; `Invalid` for unknown keys and values that do not fit, naming the key and the file
+/// or variable.
+pub(crate) fn load(overrides: &Overrides, variables: &[(String, String)]) -> Result<Loaded> {
+    let (file, named) = match &overrides.file {
+        Some(file) => (file.clone(), true),
+        None => (data_dir_before_file(overrides, variables).join(FILE_NAME), false),
+    };
+    let exists = file.try_exists().map_err(|error| crate::diagnostic::io_error("read the configuration file", &file, error))?;
+    if named && !exists {
+        return Err(Error::not_found(format!("the configuration file \"{}\" does not exist", file.display())));
+    }
+    let mut figment = Figment::from(Serialized::defaults(Config::default()));
+    if exists {
+        figment = merge_file(figment, &file, named)?;
+    }
+    for variable in variables {
+        if let Some(variable) = Variable::new(variable) {
+            figment = figment.merge(Sizes(variable));
+        }
+    }
+    figment = merge_flags(figment, overrides);
+
+    let config: Config = figment.extract().map_err(|error| extract_error(&error))?;
+    refuse_copies(&figment)?;
+    let session = session_options(&config.session, overrides, variables)?;
+    let engine = EngineOptions { tariff: config.tariff, storage: config.storage, ..config.engine };
+    Ok(Loaded { engine, session, file: exists.then_some(file), figment })
+}
+
+impl Loaded {
+    /// Every value with its origin, by key.
+    pub(crate) fn settings(&self) -> Result<Vec<Setting>> {
+        origin::settings(&self.figment)
+    }
+}
+
+/// Refuses `[engine.tariff]` and `[engine.storage]`: they are sections of their own, which the engine's options hold only in memory.
+fn refuse_copies(figment: &Figment) -> Result<()> {
+    for setting in origin::all(figment)? {
+        let section = ["tariff", "storage"].into_iter().find(|section| setting.key.starts_with(&format!("engine.{section}.")));
+        if let Some(section) = section.filter(|_| !setting.is_default()) {
+            return Err(Error::invalid(format!("unknown key \"{}\" in {}", setting.key, setting.origin))
+                .with_hint(format!("Write it in a section of its own: [{section}]")));
+        }
+    }
+    Ok(())
+}
+
+fn default_name() -> String {
+    Serialized::defaults(Config::default()).metadata().name.into_owned()
+}
+
+/// The data directory as known without a file.
+fn data_dir_before_file(overrides: &Overrides, variables: &[(String, String)]) -> PathBuf {
+    let from_env = || variable(variables, "GLAUX__ENGINE__DATA_DIR").map(PathBuf::from);
+    overrides.data_dir.clone().or_else(from_env).unwrap_or_else(|| EngineOptions::default().data_dir)
+}
+
+/// A variable that is set and not empty.
+fn variable<'a>(variables: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    variables.iter().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.as_str())
+}
+
+fn merge_file(figment: Figment, file: &Path, named: bool) -> Result<Figment> {
+    let toml = Figment::from(Toml::file_exact(file));
+    if !named && toml.contains("engine.data_dir") {
+        let message = format!("\"engine.data_dir\" in \"{}\" would move the directory that the file lies in", file.display());
+        return Err(Error::invalid(message).with_hint("Keep such a file elsewhere and name it with --config"));
+    }
+    toml.data().map_err(|error| {
+        Error::invalid(format!("the configuration file \"{}\" does not parse", file.display())).with_source(Error::invalid(error.to_string()))
+    })?;
+    Ok(figment.merge(Sizes(Toml::file_exact(file))))
+}
+
+fn merge_flags(mut figment: Figment, overrides: &Overrides) -> Figment {
+    let set = |figment: Figment, key: &str, value: Option<String>| match value {
+        Some(value) => figment.merge(origin::Flag { key: key.to_owned(), value: value.into() }),
+        None => figment,
+    };
+    figment = set(figment, "engine.data_dir", overrides.data_dir.as_ref().map(|dir| dir.to_string_lossy().into_owned()));
+    if let Some(limit) = overrides.memory_limit {
+        figment = figment.merge(origin::Flag { key: "engine.memory_limit".to_owned(), value: limit.into() });
+    }
+    figment = set(figment, "session.database", overrides.database.clone());
+    figment = set(figment, "session.workgroup", overrides.workgroup.clone());
+    figment = set(figment, "session.max_scan", overrides.max_scan.clone());
+    figment = set(figment, "session.timeout", overrides.timeout.clone());
+    set(figment, "session.time_zone", overrides.time_zone.clone())
+}
+
+fn session_options(section: &SessionSection, overrides: &Overrides, variables: &[(String, String)]) -> Result<SessionOptions> {
+    let default = SessionOptions::default();
+    let user = ["USER", "LOGNAME"].into_iter().find_map(|name| variable(variables, name));
+    let mut labels = section.labels.clone();
+    labels.extend(overrides.labels.iter().cloned());
+    let wanted = |text: &Option<Text>| text.as_ref().map(Text::text).filter(|text| !text.is_empty());
+    Ok(SessionOptions {
+        database: section.database.as_deref().map_or(default.database, glaux_catalog::ident::fold),
+        workgroup: section.workgroup.clone().unwrap_or(default.workgroup),
+        user: user.map_or(default.user, str::to_owned),
+        labels,
+        time_zone: section.time_zone.as_deref().map_or(Ok(default.time_zone), parse_time_zone)?,
+        max_scan: wanted(&section.max_scan).as_deref().map(parse_bytes).transpose()?,
+        timeout: wanted(&section.timeout).as_deref().map(parse_duration).transpose()?,
+    })
+}
+
+/// What does not fit, with its key and place.
+fn extract_error(error: &figment::Error) -> Error {
+    let place = error.metadata.as_ref().map(|metadata| format!(" in {}", origin::describe(metadata))).unwrap_or_default();
+    let key = error.path.join(".");
+    match &error.kind {
+        Kind::UnknownField(name, expected) => {
+            let parent = error.path.iter().filter(|part| *part != name).cloned().collect::<Vec<_>>();
+            let key = parent.into_iter().chain([name.clone()]).collect::<Vec<_>>().join(".");
+            let error = Error::invalid(format!("unknown key \"{key}\"{place}"));
+            match nearest(name, expected.iter().copied()) {
+                Some(near) => error.with_hint(format!("Did you mean \"{near}\"?")),
+                None => error.with_hint(format!("These exist: {}", expected.join(", "))),
+            }
+        }
+        kind => Error::invalid(format!("\"{key}\"{place} does not fit: {kind}")),
+    }
+}
+
+#[cfg(test)]
+mod tests;

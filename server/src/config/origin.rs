@@ -1,0 +1,140 @@
+//! Where a value of the configuration came from: the defaults, a file, an environment variable or a flag.
+
+use figment::{
+    Error as FigmentError, Figment, Metadata, Profile, Provider, Source,
+    value::{Dict, Map, Value},
+};
+use glaux_engine::{Error, Result};
+
+/// The origin of what nobody set.
+const DEFAULT: &str = "default";
+
+/// One effective setting.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Setting {
+    /// `engine.memory_limit`.
+    pub(crate) key: String,
+    /// As TOML writes it.
+    pub(crate) value: String,
+    /// `default`, the file's path, the environment variable, or the flag.
+    pub(crate) origin: String,
+}
+
+impl Setting {
+    /// Whether nobody set it.
+    pub(crate) fn is_default(&self) -> bool {
+        self.origin == DEFAULT
+    }
+}
+
+/// A value given by a flag.
+#[derive(Debug)]
+pub(super) struct Flag {
+    pub(super) key: String,
+    pub(super) value: Value,
+}
+
+impl Provider for Flag {
+    fn metadata(&self) -> Metadata {
+        let name = self.key.rsplit('.').next().unwrap_or(&self.key).replace('_', "-");
+        Metadata::named(format!("flag --{name}"))
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, FigmentError> {
+        Ok(Profile::Default.collect(nested(&self.key, self.value.clone())))
+    }
+}
+
+/// A value given by a variable of the environment: `GLAUX__ENGINE__PARALLELISM=4`.
+#[derive(Debug)]
+pub(super) struct Variable {
+    name: String,
+    key: String,
+    value: Value,
+}
+
+impl Variable {
+    /// The setting that a variable gives; `None` for other variables.
+    pub(super) fn new((name, text): &(String, String)) -> Option<Self> {
+        let key = name.strip_prefix(super::ENV_PREFIX)?.to_lowercase().replace("__", ".");
+        let Ok(value) = text.parse::<Value>();
+        Some(Self { name: name.clone(), key, value })
+    }
+}
+
+impl Provider for Variable {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(format!("environment variable {}", self.name))
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, FigmentError> {
+        Ok(Profile::Default.collect(nested(&self.key, self.value.clone())))
+    }
+}
+
+fn nested(key: &str, value: Value) -> Dict {
+    match figment::util::nest(key, value) {
+        Value::Dict(_, dict) => dict,
+        _ => Dict::new(),
+    }
+}
+
+/// A provider in words.
+pub(super) fn describe(metadata: &Metadata) -> String {
+    match &metadata.source {
+        Some(Source::File(path)) => format!("\"{}\"", path.display()),
+        _ => metadata.name.to_string(),
+    }
+}
+
+/// Every value that is set, in order of its key, without the engine's copies of other sections.
+///
+/// # Errors
+/// `Internal` if a value is no text.
+pub(super) fn settings(figment: &Figment) -> Result<Vec<Setting>> {
+    let copy = |key: &str| key.starts_with("engine.tariff.") || key.starts_with("engine.storage.");
+    Ok(all(figment)?.into_iter().filter(|setting| !copy(&setting.key)).collect())
+}
+
+/// Every value that is set, in order of its key.
+pub(super) fn all(figment: &Figment) -> Result<Vec<Setting>> {
+    let default = super::default_name();
+    let mut settings = Vec::new();
+    for section in ["engine", "session", "storage", "tariff"] {
+        let Ok(Value::Dict(_, dict)) = figment.find_value(section) else { continue };
+        let mut leaves = Vec::new();
+        flatten(section, &dict, &mut leaves);
+        for (key, value) in leaves {
+            let origin = match figment.get_metadata(value.tag()) {
+                Some(metadata) if metadata.name != default => describe(metadata),
+                _ => DEFAULT.to_owned(),
+            };
+            settings.push(Setting { value: shown(&key, value)?, key, origin });
+        }
+    }
+    Ok(settings)
+}
+
+fn flatten<'a>(prefix: &str, dict: &'a Dict, leaves: &mut Vec<(String, &'a Value)>) {
+    for (name, value) in dict {
+        let key = format!("{prefix}.{name}");
+        match value {
+            Value::Dict(_, inner) => flatten(&key, inner, leaves),
+            _ => leaves.push((key, value)),
+        }
+    }
+}
+
+/// A value as TOML; secrets are not shown.
+fn shown(key: &str, value: &Value) -> Result<String> {
+    let last = key.rsplit('.').next().unwrap_or(key);
+    if ["secret", "password", "token", "account_key", "sas"].iter().any(|word| last.contains(word)) {
+        return Ok("\"***\"".to_owned());
+    }
+    match value {
+        Value::Empty(..) => Ok("(not set)".to_owned()),
+        value => toml::Value::try_from(value)
+            .map(|value| value.to_string())
+            .map_err(|error| Error::internal(format!("cannot show the setting \"{key}\"")).with_source(error)),
+    }
+}

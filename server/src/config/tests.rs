@@ -1,0 +1,112 @@
+//! Precedence, units, and errors that name the key and its place. Environment variables are set only inside figment's jail.
+
+use std::{fs, time::Duration};
+
+use tempfile::TempDir;
+
+use super::*;
+
+/// An empty data directory, its configuration file, and the environment.
+struct Case {
+    dir: TempDir,
+    variables: Vec<(String, String)>,
+}
+
+impl Case {
+    fn new() -> Self {
+        Self { dir: TempDir::new().unwrap(), variables: Vec::new() }
+    }
+
+    fn file(&self, text: &str) {
+        fs::write(self.dir.path().join("glaux.toml"), text).unwrap();
+    }
+
+    fn set(&mut self, name: &str, value: &str) {
+        self.variables.push((name.to_owned(), value.to_owned()));
+    }
+
+    fn overrides(&self) -> Overrides {
+        Overrides { data_dir: Some(self.dir.path().to_owned()), ..Overrides::default() }
+    }
+
+    fn load(&self) -> Result<Loaded> {
+        load(&self.overrides(), &self.variables)
+    }
+}
+
+#[test]
+fn flags_win_over_the_environment_over_the_file_over_defaults() {
+    let mut case = Case::new();
+    let loaded = case.load().unwrap();
+    assert_eq!((loaded.engine.max_concurrent_queries, &loaded.file), (EngineOptions::default().max_concurrent_queries, &None));
+    assert_eq!(loaded.engine.data_dir, case.dir.path());
+
+    case.file("[engine]\nmax_concurrent_queries = 3\nmemory_limit = \"2GiB\"\n[session]\nmax_scan = \"1GB\"");
+    let loaded = case.load().unwrap();
+    assert_eq!((loaded.engine.max_concurrent_queries, loaded.engine.memory_limit), (3, Some(2 << 30)));
+    assert_eq!(loaded.session.max_scan, Some(1_000_000_000));
+
+    case.set("GLAUX__ENGINE__MEMORY_LIMIT", "3000MB");
+    case.set("GLAUX__SESSION__MAX_SCAN", "2000");
+    case.set("GLAUX__SESSION__TIMEOUT", "5m");
+    case.set("LOGNAME", "ada");
+    let loaded = case.load().unwrap();
+    assert_eq!((loaded.engine.memory_limit, loaded.session.max_scan), (Some(3_000_000_000), Some(2_000)));
+    assert_eq!((loaded.session.timeout, loaded.session.user.as_str()), (Some(Duration::from_secs(300)), "ada"));
+
+    let flags = Overrides { memory_limit: Some(7), max_scan: Some("1kB".to_owned()), ..case.overrides() };
+    let loaded = load(&flags, &case.variables).unwrap();
+    assert_eq!((loaded.engine.memory_limit, loaded.session.max_scan), (Some(7), Some(1_000)));
+    let origin = |key: &str| loaded.settings().unwrap().into_iter().find(|setting| setting.key == key).unwrap().origin;
+    assert_eq!(origin("engine.memory_limit"), "flag --memory-limit");
+    assert_eq!(origin("session.timeout"), "environment variable GLAUX__SESSION__TIMEOUT");
+    assert!(origin("engine.max_concurrent_queries").ends_with("glaux.toml\""));
+    assert_eq!(origin("engine.spill_limit"), "default");
+}
+
+#[test]
+fn the_tariff_and_labels_come_from_their_sections() {
+    let case = Case::new();
+    let file = case.dir.path().join("my.toml");
+    fs::write(&file, "[tariff]\nmicro_usd_per_terabyte = 6250000\n[session.labels]\nteam = \"a\"\njob = \"x\"").unwrap();
+    let labels = vec![("job".to_owned(), "y".to_owned())];
+    let loaded = load(&Overrides { file: Some(file), labels, ..case.overrides() }, &[]).unwrap();
+    assert_eq!(loaded.engine.tariff.micro_usd_per_terabyte, 6_250_000);
+    assert_eq!(loaded.session.labels, BTreeMap::from([("job".into(), "y".into()), ("team".into(), "a".into())]));
+}
+
+#[test]
+fn unknown_keys_are_errors_that_name_key_and_place() {
+    let mut case = Case::new();
+    case.file("[engine]\nparalelism = 3");
+    let error = case.load().unwrap_err();
+    assert!(error.message().contains("\"engine.paralelism\"") && error.message().contains("glaux.toml"), "{error}");
+    assert!(error.hint().unwrap().contains("parallelism"), "{error:?}");
+
+    case.file("[engine.tariff]\nminimum_bytes = 3");
+    let error = case.load().unwrap_err();
+    assert!(error.message().contains("engine.tariff") && error.hint().unwrap().contains("[tariff]"), "{error:?}");
+
+    case.file("[nonsense]\nx = 1");
+    assert!(case.load().unwrap_err().message().contains("\"nonsense\""));
+
+    case.file("[tariff]\nminimum_bytes = \"much\"");
+    let error = case.load().unwrap_err();
+    assert!(error.message().contains("tariff.minimum_bytes") && error.message().contains("glaux.toml"), "{error}");
+
+    case.file("");
+    case.set("GLAUX__ENGINE__NOPE", "1");
+    let error = case.load().unwrap_err();
+    assert!(error.message().contains("engine.nope") && error.message().contains("GLAUX__ENGINE__NOPE"), "{error}");
+}
+
+#[test]
+fn files_that_are_missing_broken_or_circular_are_refused() {
+    let case = Case::new();
+    let named = Overrides { file: Some(case.dir.path().join("absent.toml")), ..case.overrides() };
+    assert_eq!(load(&named, &[]).unwrap_err().kind(), glaux_engine::ErrorKind::NotFound);
+    case.file("[engine");
+    assert!(case.load().unwrap_err().message().contains("does not parse"));
+    case.file("[engine]\ndata_dir = \"elsewhere\"");
+    assert!(case.load().unwrap_err().hint().unwrap().contains("--config"));
+}

@@ -1,0 +1,134 @@
+//! Each form of output over one small result with NULLs, separators, wide characters and nested values.
+
+use std::sync::{Arc, Mutex};
+
+use ::arrow::{
+    array::{ArrayRef, Decimal128Array, Int64Array, ListArray, StringArray, TimestampMillisecondArray},
+    datatypes::{Int32Type, Schema},
+    ipc::reader::StreamReader,
+};
+use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+use super::*;
+
+#[derive(Clone, Default)]
+struct Shared(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A reader that went away.
+struct Closed;
+
+impl Write for Closed {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn batch() -> RecordBatch {
+    let price = Decimal128Array::from(vec![Some(1250), None, Some(-5)]).with_precision_and_scale(15, 2).unwrap();
+    RecordBatch::try_from_iter([
+        ("id", Arc::new(Int64Array::from(vec![1, 22, 333])) as ArrayRef),
+        ("name", Arc::new(StringArray::from(vec![Some("a,\"b\""), None, Some("猫\n")]))),
+        ("price", Arc::new(price)),
+        ("at", Arc::new(TimestampMillisecondArray::from(vec![Some(0), Some(1_500), None]))),
+        ("tags", Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>([Some(vec![Some(1), None]), None, Some(vec![])]))),
+    ])
+    .unwrap()
+}
+
+fn written(format: Format, batches: &[RecordBatch]) -> Vec<u8> {
+    let out = Shared::default();
+    let mut writer = begin_on(out.clone(), format, &batches[0].schema()).unwrap();
+    for batch in batches {
+        writer.write(batch).unwrap();
+    }
+    writer.finish().unwrap();
+    let bytes = out.0.lock().unwrap();
+    bytes.clone()
+}
+
+fn text(format: Format) -> String {
+    String::from_utf8(written(format, &[batch()])).unwrap()
+}
+
+#[test]
+fn a_table_is_aligned_and_shows_nulls() {
+    let expected = "  id | name  | price | at                      | tags
+-----+-------+-------+-------------------------+-----------
+   1 | a,\"b\" | 12.50 | 1970-01-01 00:00:00.000 | [1, NULL]
+  22 | NULL  |  NULL | 1970-01-01 00:00:01.500 | NULL
+ 333 | 猫\\n  | -0.05 | NULL                    | []
+";
+    assert_eq!(text(Format::Table), expected);
+}
+
+#[test]
+fn a_long_table_streams_with_one_header() {
+    let wide = RecordBatch::try_from_iter([("v", Arc::new(Int64Array::from_iter_values(0..2_500)) as ArrayRef)]).unwrap();
+    let text = String::from_utf8(written(Format::Table, &[wide])).unwrap();
+    assert_eq!(text.lines().count(), 2_502);
+    assert_eq!((text.lines().nth(2), text.lines().last()), (Some("   0"), Some(" 2499")));
+}
+
+#[test]
+fn csv_tells_null_from_empty_and_quotes() {
+    let expected = "id,name,price,at,tags\n1,\"a,\"\"b\"\"\",12.50,1970-01-01 00:00:00.000,\"[1, NULL]\"\n22,,,1970-01-01 00:00:01.500,\n\
+                    333,\"猫\n\",-0.05,,[]\n";
+    assert_eq!(text(Format::Csv), expected);
+    let empty = RecordBatch::try_from_iter([("v", Arc::new(StringArray::from(vec![Some(""), None])) as ArrayRef)]).unwrap();
+    assert_eq!(written(Format::Csv, &[empty]), b"v\n\"\"\n\n");
+}
+
+#[test]
+fn json_is_one_object_a_line() {
+    let text = text(Format::Json);
+    let rows: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(rows.len(), 3);
+    assert_eq!((&rows[0]["name"], &rows[1]["name"]), (&"a,\"b\"".into(), &serde_json::Value::Null));
+    assert_eq!(rows[0]["tags"], serde_json::json!([1, null]));
+}
+
+#[test]
+fn binary_forms_read_back_as_they_were() {
+    let arrow = written(Format::Arrow, &[batch()]);
+    let read: Vec<_> = StreamReader::try_new(arrow.as_slice(), None).unwrap().collect::<Result<_, _>>().unwrap();
+    assert_eq!(read, [batch()]);
+    let file = bytes::Bytes::from(written(Format::Parquet, &[batch()]));
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap();
+    assert_eq!(reader.collect::<Result<Vec<_>, _>>().unwrap(), [batch()]);
+}
+
+#[test]
+fn a_closed_reader_is_told_from_other_failures() {
+    for format in [Format::Table, Format::Csv, Format::Json, Format::Parquet, Format::Arrow] {
+        let result = begin_on(Closed, format, &batch().schema()).and_then(|mut writer| {
+            writer.write(&batch())?;
+            writer.finish()
+        });
+        assert!(is_broken_pipe(&result.unwrap_err()), "{format:?}");
+    }
+    assert!(!is_broken_pipe(&Error::internal("x")));
+}
+
+#[test]
+fn a_result_without_columns_writes_nothing() {
+    for format in [Format::Table, Format::Parquet, Format::Arrow] {
+        let out = Shared::default();
+        begin_on(out.clone(), format, &Arc::new(Schema::empty())).unwrap().finish().unwrap();
+        assert!(out.0.lock().unwrap().is_empty());
+    }
+}

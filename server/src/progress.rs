@@ -1,0 +1,100 @@
+//! The line on standard error while something runs: a spinner with bytes, rows and time, or a bar with a share. Gone when it is done.
+
+use std::{
+    io::{self, IsTerminal},
+    time::Duration,
+};
+
+use glaux_engine::query::QueryReport;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::figures;
+
+/// How often the figures are read.
+pub(crate) const INTERVAL: Duration = Duration::from_millis(100);
+
+/// The progress of one statement or job. Drawn only on a terminal, and only when it takes longer than a moment.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    bar: Option<ProgressBar>,
+}
+
+impl Progress {
+    /// A line that shows nothing.
+    pub(crate) fn hidden() -> Self {
+        Self { bar: None }
+    }
+
+    /// A spinner for a statement, if standard error is a terminal and progress is wanted.
+    pub(crate) fn statement(wanted: bool) -> Self {
+        if !wanted || !io::stderr().is_terminal() {
+            return Self::hidden();
+        }
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
+            bar.set_style(style);
+        }
+        Self { bar: Some(bar) }
+    }
+
+    /// A bar over `total` units of work, if standard error is a terminal and progress is wanted.
+    pub(crate) fn job(wanted: bool, total: u64, what: &str) -> Self {
+        if !wanted || !io::stderr().is_terminal() {
+            return Self::hidden();
+        }
+        let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr_with_hz(10));
+        if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {percent} %  {elapsed}") {
+            bar.set_style(style);
+        }
+        bar.set_message(what.to_owned());
+        Self { bar: Some(bar) }
+    }
+
+    /// Shows a statement's figures so far.
+    pub(crate) fn update(&self, report: &QueryReport) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(line(report, bar.elapsed()));
+            bar.tick();
+        }
+    }
+
+    /// Shows that a statement is being planned.
+    pub(crate) fn planning(&self) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(format!("planning  {}", figures::duration(bar.elapsed())));
+            bar.tick();
+        }
+    }
+
+    /// Adds finished units of a job.
+    pub(crate) fn advance(&self, units: u64) {
+        if let Some(bar) = &self.bar {
+            bar.inc(units);
+        }
+    }
+
+    /// Removes the line; nothing is drawn after this.
+    pub(crate) fn clear(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+fn line(report: &QueryReport, elapsed: Duration) -> String {
+    let usage = &report.usage;
+    let mut text = format!("scanned {}", figures::bytes(usage.data_scanned_bytes));
+    if let Some(total) = usage.files.total.filter(|total| *total > 0) {
+        text.push_str(&format!(" in {} of {}", figures::grouped(usage.files.scanned), figures::count(total, "file")));
+    }
+    if usage.rows > 0 {
+        text.push_str(&format!("  {}", figures::count(usage.rows, "row")));
+    }
+    format!("{text}  {}", figures::duration(elapsed))
+}
