@@ -1,9 +1,14 @@
 //! Finding partitions in storage: `walk` lists the Hive directories below a table's root, `diff` compares them with the catalog.
 
+mod diff;
+mod walk;
+
 use std::{fmt::Debug, sync::Arc};
 
 use async_trait::async_trait;
+pub use diff::{Repair, diff};
 use object_store::ObjectMeta;
+pub use walk::{Found, Ignored, IgnoredReason, WalkOptions, Walked, walk};
 
 use crate::error::Result;
 

@@ -1,7 +1,30 @@
-//! What exists and where: databases, tables and partitions, where they are kept (`metastore`), how partitions are named, typed and
-//! indexed (`partition`), and how they are found in storage (`discovery`).
+//! What exists and where: databases, tables and their partitions, in the words of Hive and Glue.
+//!
+//! - [`model`] is plain data: [`model::Database`], [`model::Table`], [`model::Partition`]; [`hive_type`] is the type of a column; [`ident`]
+//!   folds names to lower case.
+//! - [`metastore`] keeps definitions. [`Metastore`] is the contract, with a suite of its behaviour in [`metastore::conformance`];
+//!   [`metastore::SqliteMetastore`] is the default, one file that several processes share; [`metastore::MemoryMetastore`] serves tests.
+//!   Every change is atomic, and raises the table's version.
+//! - [`partition`] names partitions (`key=value/`, escaped as Hive does), types their raw values, and holds a table's partitions as
+//!   Arrow columns, a [`partition::PartitionIndex`], on which the engine prunes.
+//! - [`discovery`] finds partitions in storage, for `MSCK REPAIR TABLE`: a walk over directories, and its difference from the catalog.
+//!
+//! All errors are [`Error`]s with a kind, a message and a hint.
 //!
 //! This crate never plans and never reads a data file. Stores reach it only as an injected [`discovery::StoreProvider`].
+//!
+//! ```
+//! # use glaux_catalog::{Metastore, TableName, metastore::MemoryMetastore};
+//! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+//! let catalog = MemoryMetastore::new();
+//! assert!(catalog.table_names("default").await?.is_empty());
+//! let error = catalog.database("defualt").await.unwrap_err();
+//! assert_eq!(error.message(), "database \"defualt\" does not exist");
+//! assert_eq!(error.hint(), Some("The nearest name is \"default\""));
+//! # Ok::<(), glaux_catalog::Error>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod discovery;
 pub mod error;

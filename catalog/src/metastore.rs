@@ -5,13 +5,16 @@
 //! of its partitions, so whatever is cached by `(id, version)` is never stale.
 
 mod change;
+pub mod conformance;
 mod memory;
 mod rules;
+mod sqlite;
 
 use std::{fmt::Debug, sync::Arc};
 
 use async_trait::async_trait;
 pub use memory::MemoryMetastore;
+pub use sqlite::SqliteMetastore;
 
 use crate::{
     error::Result,

@@ -7,24 +7,29 @@ use super::{
     rules::{check_types, checked_partition, no_partition, own_location, partition_exists, partition_name},
 };
 use crate::{
-    error::Result,
+    error::{Error, Result},
     model::{Partition, Table},
 };
 
 /// The partitions of one table by Hive name, within a transaction.
 pub(super) trait PartitionRows {
-    fn get(&mut self, name: &str) -> Result<Option<Partition>>;
+    type Error: From<Error>;
+    fn get(&mut self, name: &str) -> Result<Option<Partition>, Self::Error>;
     /// Whether it was new; otherwise nothing has changed.
-    fn insert(&mut self, name: &str, partition: Partition) -> Result<bool>;
+    fn insert(&mut self, name: &str, partition: Partition) -> Result<bool, Self::Error>;
     /// Whether it existed; otherwise nothing has changed.
-    fn replace(&mut self, name: &str, partition: Partition) -> Result<bool>;
+    fn replace(&mut self, name: &str, partition: Partition) -> Result<bool, Self::Error>;
     /// Whether it existed.
-    fn remove(&mut self, name: &str) -> Result<bool>;
+    fn remove(&mut self, name: &str) -> Result<bool, Self::Error>;
 }
 
 /// # Errors
 /// As [`super::Metastore::change_partitions`].
-pub(super) fn apply(table: &Table, change: PartitionChange, rows: &mut impl PartitionRows) -> Result<PartitionChangeSummary> {
+pub(super) fn apply<R: PartitionRows>(
+    table: &Table,
+    change: PartitionChange,
+    rows: &mut R,
+) -> Result<PartitionChangeSummary, R::Error> {
     let mut summary = PartitionChangeSummary::default();
     for dropped in &change.drop {
         summary.dropped += usize::from(drop_one(table, dropped, rows)?);
@@ -36,7 +41,7 @@ pub(super) fn apply(table: &Table, change: PartitionChange, rows: &mut impl Part
     for partition in change.replace {
         let (name, partition) = checked_partition(table, partition)?;
         if !rows.replace(&name, partition)? {
-            return Err(no_partition(table, &name));
+            return Err(no_partition(table, &name).into());
         }
         summary.replaced += 1;
     }
@@ -45,34 +50,39 @@ pub(super) fn apply(table: &Table, change: PartitionChange, rows: &mut impl Part
         if rows.insert(&name, partition)? {
             summary.added += 1;
         } else if !change.skip_existing {
-            return Err(partition_exists(table, &name));
+            return Err(partition_exists(table, &name).into());
         }
     }
     Ok(summary)
 }
 
-fn drop_one(table: &Table, dropped: &DropPartition, rows: &mut impl PartitionRows) -> Result<bool> {
+fn drop_one<R: PartitionRows>(table: &Table, dropped: &DropPartition, rows: &mut R) -> Result<bool, R::Error> {
     let name = partition_name(table, &dropped.values)?;
     // What exists can be dropped even if its value does not fit the key, or nobody could repair it.
     if rows.remove(&name)? {
         return Ok(true);
     }
     check_types(table, &dropped.values)?;
-    if dropped.if_exists { Ok(false) } else { Err(no_partition(table, &name)) }
+    if dropped.if_exists { Ok(false) } else { Err(no_partition(table, &name).into()) }
 }
 
 /// Renames a partition, whose files stay where they are: it gets an own location if it had the usual one, as in Hive for external tables.
-fn rename_one(table: &Table, from: &[Option<String>], to: &[Option<String>], rows: &mut impl PartitionRows) -> Result<()> {
+fn rename_one<R: PartitionRows>(
+    table: &Table,
+    from: &[Option<String>],
+    to: &[Option<String>],
+    rows: &mut R,
+) -> Result<(), R::Error> {
     let old_name = partition_name(table, from)?;
     let Some(old) = rows.get(&old_name)? else {
         check_types(table, from)?;
-        return Err(no_partition(table, &old_name));
+        return Err(no_partition(table, &old_name).into());
     };
     let location = old.location.clone().unwrap_or_else(|| format!("{}{old_name}/", table.root()));
     let (new_name, mut new) = checked_partition(table, Partition { values: to.to_vec(), location: None, ..old })?;
     new.location = own_location(&table.root(), &new_name, Some(&location));
     if !rows.insert(&new_name, new)? {
-        return Err(partition_exists(table, &new_name));
+        return Err(partition_exists(table, &new_name).into());
     }
     rows.remove(&old_name)?;
     Ok(())

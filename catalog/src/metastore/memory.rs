@@ -117,6 +117,8 @@ impl Entry {
 }
 
 impl PartitionRows for BTreeMap<String, Partition> {
+    type Error = Error;
+
     fn get(&mut self, name: &str) -> Result<Option<Partition>> {
         Ok(BTreeMap::get(self, name).cloned())
     }
@@ -294,5 +296,16 @@ impl Metastore for MemoryMetastore {
             entry.index = None;
         }
         Ok(summary)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metastore::conformance;
+
+    #[tokio::test]
+    async fn conforms() {
+        conformance::run(|| Arc::new(MemoryMetastore::new())).await;
     }
 }

@@ -1,0 +1,182 @@
+//! The metastore in one SQLite file: the default, embedded, and shared by all processes of one machine that open it.
+//!
+//! The file is in write-ahead-log mode, so reads do not wait for writes; every change is one `BEGIN IMMEDIATE` transaction, synchronised to
+//! disk before it returns. The file must be on a local disk: network file systems do not lock reliably.
+
+mod connection;
+mod fault;
+mod maintenance;
+mod partitions;
+mod schema;
+mod tables;
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use async_trait::async_trait;
+use connection::{Connections, blocking};
+use moka::future::Cache;
+
+use super::{Metastore, PartitionChange, PartitionChangeSummary, rules};
+use crate::{
+    error::{Error, Result},
+    ident::{DEFAULT_DATABASE, TableName, fold},
+    model::{Database, Partition, PartitionValues, Table},
+    partition::PartitionIndex,
+};
+
+/// How many bytes of partition indexes are kept: several tables with a million partitions each.
+const INDEX_CACHE_BYTES: u64 = 512 << 20;
+
+/// Databases, tables and partitions in an SQLite file.
+pub struct SqliteMetastore {
+    connections: Arc<Connections>,
+    /// By table id and version.
+    indexes: Cache<(i64, i64), Arc<PartitionIndex>>,
+}
+
+impl SqliteMetastore {
+    /// Opens a catalog file; creates it, with the default database, if it does not exist. Blocks for a short while.
+    ///
+    /// # Errors
+    /// `CorruptData` for a file that is damaged or something else, `Unsupported` for one of a newer version, `Denied` and `Unavailable`
+    /// for one that cannot be opened.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let indexes = Cache::builder()
+            .max_capacity(INDEX_CACHE_BYTES)
+            .weigher(|_, index: &Arc<PartitionIndex>| u32::try_from(index.memory_size()).unwrap_or(u32::MAX))
+            .build();
+        Ok(Self { connections: Arc::new(Connections::open(path.as_ref())?), indexes })
+    }
+
+    /// The catalog's file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.connections.path()
+    }
+
+    /// Copies the catalog, as it is at one moment, to a file of its own, which replaces one of that name once it is whole. Changes go on
+    /// meanwhile.
+    ///
+    /// # Errors
+    /// `Invalid` for the catalog's own file; `Denied` and `Unavailable` if the copy cannot be written.
+    pub async fn backup(&self, to: &Path) -> Result<()> {
+        let (from, to) = (self.path().to_owned(), to.to_owned());
+        blocking(move || maintenance::backup(&from, &to)).await
+    }
+
+    /// Replaces the catalog file `to`, if there is one, by the backup `from`. The versions of its tables become higher than any in `to`.
+    /// If `to` is damaged, it is kept with `.damaged` at the end of its name; on any error it stays as it is.
+    ///
+    /// # Errors
+    /// `NotFound` if there is no backup; `CorruptData` if the backup is damaged or not a catalog, or `to` is another program's database;
+    /// `Conflict` while a process has `to` open; `Unsupported` for a backup of a newer version.
+    pub async fn restore(from: &Path, to: &Path) -> Result<()> {
+        let (from, to): (PathBuf, PathBuf) = (from.to_owned(), to.to_owned());
+        blocking(move || maintenance::restore(&from, &to)).await
+    }
+
+    /// Reads everything and says what is wrong with it, a line each; nothing if all is well.
+    ///
+    /// # Errors
+    /// `CorruptData` if the file is too damaged to be read through.
+    pub async fn check(&self) -> Result<Vec<String>> {
+        self.connections.read(maintenance::check).await
+    }
+}
+
+impl fmt::Debug for SqliteMetastore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteMetastore").field("path", &self.path()).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Metastore for SqliteMetastore {
+    async fn databases(&self) -> Result<Vec<Database>> {
+        self.connections.read(tables::databases).await
+    }
+
+    async fn database(&self, name: &str) -> Result<Database> {
+        let name = fold(name);
+        self.connections.read(move |connection| tables::database(connection, &name)).await
+    }
+
+    async fn create_database(&self, database: Database) -> Result<()> {
+        let database = rules::checked_database(database)?;
+        self.connections.write(move |connection| tables::insert_database(connection, &database)).await
+    }
+
+    async fn replace_database(&self, mut database: Database) -> Result<()> {
+        database.name = fold(&database.name);
+        self.connections.write(move |connection| tables::replace_database(connection, &database)).await
+    }
+
+    async fn drop_database(&self, name: &str, cascade: bool) -> Result<()> {
+        let name = fold(name);
+        if name == DEFAULT_DATABASE {
+            return Err(rules::keep_default_database());
+        }
+        self.connections.write(move |connection| tables::drop_database(connection, &name, cascade)).await
+    }
+
+    async fn table_names(&self, database: &str) -> Result<Vec<String>> {
+        let database = fold(database);
+        self.connections.read(move |connection| tables::table_names(connection, &database)).await
+    }
+
+    async fn tables(&self, database: &str) -> Result<Vec<Table>> {
+        let database = fold(database);
+        self.connections.read(move |connection| tables::tables(connection, &database)).await
+    }
+
+    async fn table(&self, name: &TableName) -> Result<Table> {
+        let name = TableName::new(&name.database, &name.table);
+        self.connections.read(move |connection| tables::table(connection, &name)).await
+    }
+
+    async fn create_table(&self, table: Table) -> Result<Table> {
+        let table = rules::checked_table(table)?;
+        self.connections.write(move |connection| tables::create_table(connection, table)).await
+    }
+
+    async fn replace_table(&self, table: Table) -> Result<Table> {
+        let table = rules::checked_table(table)?;
+        self.connections.write(move |connection| tables::replace_table(connection, table)).await
+    }
+
+    async fn drop_table(&self, name: &TableName) -> Result<()> {
+        let name = TableName::new(&name.database, &name.table);
+        self.connections.write(move |connection| tables::drop_table(connection, &name)).await
+    }
+
+    async fn partition_index(&self, table: &Table) -> Result<Arc<PartitionIndex>> {
+        let load = async {
+            let asked = table.clone();
+            let (version, index) = self.connections.read(move |connection| partitions::index(connection, &asked)).await?;
+            let index = Arc::new(index);
+            if version != table.version {
+                self.indexes.insert((table.id, version), Arc::clone(&index)).await;
+            }
+            Ok(index)
+        };
+        // Several who ask at once wait for one who reads.
+        self.indexes.try_get_with((table.id, table.version), load).await.map_err(|error: Arc<Error>| Error::clone(&error))
+    }
+
+    async fn partitions(&self, table: &Table, values: &[PartitionValues]) -> Result<Vec<Partition>> {
+        let (table, values) = (table.clone(), values.to_vec());
+        self.connections.read(move |connection| partitions::partitions(connection, &table, &values)).await
+    }
+
+    async fn change_partitions(&self, table: &Table, change: PartitionChange) -> Result<PartitionChangeSummary> {
+        let table = table.clone();
+        self.connections.write(move |connection| partitions::change(connection, &table, change)).await
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,148 @@
+//! Connections to one catalog file: one that writes, and several that read meanwhile without waiting for it.
+//!
+//! It opens files and runs transactions on threads that may block; it knows no table of the catalog.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use tokio::sync::Semaphore;
+
+use super::{fault::Fault, schema};
+use crate::error::{Error, Result};
+
+/// How long a statement waits for another process.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How many reads go on at once.
+const READERS: usize = 8;
+
+#[derive(Debug)]
+pub(super) struct Connections {
+    path: PathBuf,
+    writer: Arc<tokio::sync::Mutex<Connection>>,
+    idle: Mutex<Vec<Connection>>,
+    readers: Arc<Semaphore>,
+}
+
+impl Connections {
+    /// Opens the file, creating it, and brings it up to date.
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder).map_err(|error| {
+                Error::new(crate::ErrorKind::Unavailable, format!("folder \"{}\" cannot be created", folder.display()))
+                    .with_hint("Name another place for the catalog")
+                    .with_source(error)
+            })?;
+        }
+        let writer = open_writer(path).map_err(|fault| fault.at(path))?;
+        Ok(Self {
+            path: path.to_owned(),
+            writer: Arc::new(tokio::sync::Mutex::new(writer)),
+            idle: Mutex::new(Vec::new()),
+            readers: Arc::new(Semaphore::new(READERS)),
+        })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Runs `work` in a read transaction, which sees one state of the catalog throughout.
+    pub(super) async fn read<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T> {
+        let this = Arc::clone(self);
+        let permit = Arc::clone(&self.readers).acquire_owned().await.map_err(closed)?;
+        blocking(move || {
+            let _permit = permit;
+            let idle = this.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let outcome = (|| {
+                let mut connection = idle.map_or_else(|| open_reader(&this.path), Ok)?;
+                let transaction = connection.transaction()?;
+                let value = work(&transaction)?;
+                drop(transaction);
+                Ok((connection, value))
+            })();
+            let (connection, value) = outcome.map_err(|fault: Fault| fault.at(&this.path))?;
+            this.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+            Ok(value)
+        })
+        .await
+    }
+
+    /// Runs `work` in a write transaction that is durable when this returns, or has changed nothing if it fails.
+    pub(super) async fn write<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T> {
+        let this = Arc::clone(self);
+        let mut writer = Arc::clone(&self.writer).lock_owned().await;
+        // From here on it is done whole, even if the caller no longer waits.
+        blocking(move || {
+            let outcome = (|| {
+                // IMMEDIATE: to read first and lock later could fail for no reason of ours.
+                let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+                let value = work(&transaction)?;
+                transaction.commit()?;
+                Ok(value)
+            })();
+            outcome.map_err(|fault: Fault| fault.at(&this.path))
+        })
+        .await
+    }
+}
+
+/// Runs what blocks on a thread for that.
+pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(closed)?
+}
+
+fn closed(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::internal("the catalog's thread ended early").with_source(error)
+}
+
+fn open_writer(path: &Path) -> Result<Connection, Fault> {
+    let mut connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    schema::migrate(&mut connection, path)?;
+    use_write_ahead_log(&connection)?;
+    // FULL: with a write-ahead log, NORMAL may lose the last commits to a power failure, and what DDL reported done must stay done.
+    connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA foreign_keys = ON;")?;
+    Ok(connection)
+}
+
+/// A busy file is not waited for in this one statement, so it is tried again.
+fn use_write_ahead_log(connection: &Connection) -> Result<(), Fault> {
+    const PAUSE: Duration = Duration::from_millis(20);
+    let mut waited = Duration::ZERO;
+    loop {
+        let outcome = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get::<_, String>(0)).map_err(Fault::from);
+        match outcome {
+            Ok(mode) if mode == "wal" => return Ok(()),
+            Ok(mode) => {
+                let message = format!("the catalog's disk allows no write-ahead log (\"{mode}\" instead)");
+                return Err(Fault::Catalog(Error::unsupported(message).with_hint("Put the catalog on a local disk")));
+            }
+            Err(fault) if fault.is_busy() && waited < BUSY_TIMEOUT => {
+                std::thread::sleep(PAUSE);
+                waited += PAUSE;
+            }
+            Err(fault) => return Err(fault),
+        }
+    }
+}
+
+fn open_reader(path: &Path) -> Result<Connection, Fault> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.execute_batch("PRAGMA query_only = ON;")?;
+    Ok(connection)
+}

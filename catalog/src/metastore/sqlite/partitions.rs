@@ -1,0 +1,189 @@
+//! Partitions as rows, keyed by table and Hive name; their index is built from them in one pass.
+
+use std::{collections::HashMap, sync::Arc};
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{
+    fault::Fault,
+    tables::{self, decode, encode},
+};
+use crate::{
+    error::{Error, ErrorKind},
+    metastore::{
+        PartitionChange, PartitionChangeSummary,
+        change::{self, PartitionRows},
+        rules,
+    },
+    model::{Partition, PartitionValues, Properties, Table},
+    partition::{PartitionIndex, PartitionIndexBuilder, PartitionOwn, check_value, parse_name},
+};
+
+/// The partitions of one table within a transaction.
+struct Rows<'a> {
+    connection: &'a Connection,
+    table: &'a Table,
+}
+
+/// A partition's columns beside its key, as they are stored.
+struct Stored {
+    location: Option<String>,
+    own: Option<String>,
+    properties: Option<String>,
+    created_at: i64,
+}
+
+impl Stored {
+    fn encode(partition: Partition) -> Result<Self, Fault> {
+        let Partition { values: _, location, columns, serde, properties, created_at } = partition;
+        let own = PartitionOwn { columns, serde };
+        let own = if own == PartitionOwn::default() { None } else { Some(encode(&own)?) };
+        let properties = if properties.is_empty() { None } else { Some(encode(&properties)?) };
+        let created_at = created_at.timestamp_nanos_opt().ok_or_else(|| {
+            Error::invalid(format!("a partition cannot be created at \"{created_at}\""))
+                .with_hint("Use a time in the years 1678 to 2261")
+        })?;
+        Ok(Self { location, own, properties, created_at })
+    }
+
+    fn decode(self, table: &Table, name: &str) -> Result<Partition, Fault> {
+        let values = parse_name(&table.partition_keys, name)?;
+        let own: PartitionOwn = self.own.map_or_else(|| Ok(PartitionOwn::default()), |own| decode("partition", name, &own))?;
+        let properties: Properties =
+            self.properties.map_or_else(|| Ok(Properties::new()), |properties| decode("partition", name, &properties))?;
+        let created_at: DateTime<Utc> = DateTime::from_timestamp_nanos(self.created_at);
+        Ok(Partition { values, location: self.location, columns: own.columns, serde: own.serde, properties, created_at })
+    }
+}
+
+impl PartitionRows for Rows<'_> {
+    type Error = Fault;
+
+    fn get(&mut self, name: &str) -> Result<Option<Partition>, Fault> {
+        let sql = "SELECT location, own, properties, created_at FROM partitions WHERE table_id = ?1 AND name = ?2";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let stored = statement
+            .query_row(params![self.table.id, name], |row| {
+                Ok(Stored { location: row.get(0)?, own: row.get(1)?, properties: row.get(2)?, created_at: row.get(3)? })
+            })
+            .optional()?;
+        stored.map(|stored| stored.decode(self.table, name)).transpose()
+    }
+
+    fn insert(&mut self, name: &str, partition: Partition) -> Result<bool, Fault> {
+        let stored = Stored::encode(partition)?;
+        let mut statement = self.connection.prepare_cached(
+            "INSERT INTO partitions (table_id, name, location, own, properties, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT DO NOTHING",
+        )?;
+        Ok(statement.execute(params![self.table.id, name, stored.location, stored.own, stored.properties, stored.created_at])?
+            == 1)
+    }
+
+    fn replace(&mut self, name: &str, partition: Partition) -> Result<bool, Fault> {
+        let stored = Stored::encode(partition)?;
+        let mut statement = self.connection.prepare_cached(
+            "UPDATE partitions SET location = ?3, own = ?4, properties = ?5, created_at = ?6 WHERE table_id = ?1 AND name = ?2",
+        )?;
+        Ok(statement.execute(params![self.table.id, name, stored.location, stored.own, stored.properties, stored.created_at])?
+            == 1)
+    }
+
+    fn remove(&mut self, name: &str) -> Result<bool, Fault> {
+        let mut statement = self.connection.prepare_cached("DELETE FROM partitions WHERE table_id = ?1 AND name = ?2")?;
+        Ok(statement.execute(params![self.table.id, name])? == 1)
+    }
+}
+
+/// The table as it is now, whatever it was when it was read.
+fn current(connection: &Connection, table: &Table) -> Result<Table, Fault> {
+    tables::table_by_id(connection, table.id)?.ok_or_else(|| Fault::Catalog(rules::dropped_meanwhile(table)))
+}
+
+pub(super) fn partitions(connection: &Connection, table: &Table, values: &[PartitionValues]) -> Result<Vec<Partition>, Fault> {
+    let table = current(connection, table)?;
+    let mut rows = Rows { connection, table: &table };
+    let mut found = Vec::with_capacity(values.len());
+    for values in values {
+        found.extend(rows.get(&rules::partition_name(&table, values)?)?);
+    }
+    Ok(found)
+}
+
+pub(super) fn change(connection: &Connection, table: &Table, change: PartitionChange) -> Result<PartitionChangeSummary, Fault> {
+    let table = current(connection, table)?;
+    let summary = change::apply(&table, change, &mut Rows { connection, table: &table })?;
+    if summary != PartitionChangeSummary::default() {
+        tables::raise_version(connection, table.id)?;
+    }
+    Ok(summary)
+}
+
+/// The index and the version that it is of.
+pub(super) fn index(connection: &Connection, table: &Table) -> Result<(i64, PartitionIndex), Fault> {
+    let table = current(connection, table)?;
+    let mut builder = PartitionIndexBuilder::new(&table.partition_keys);
+    // Partitions mostly have the same columns and SerDe as their neighbours: one copy for all.
+    let mut shared: HashMap<String, Arc<PartitionOwn>> = HashMap::new();
+    let mut statement =
+        connection.prepare_cached("SELECT name, location, own FROM partitions WHERE table_id = ?1 ORDER BY name")?;
+    let mut rows = statement.query([table.id])?;
+    while let Some(row) = rows.next()? {
+        let name = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+        let location = row.get_ref(1)?.as_str_or_null().map_err(rusqlite::Error::from)?;
+        let own = match row.get_ref(2)?.as_str_or_null().map_err(rusqlite::Error::from)? {
+            None => None,
+            Some(text) => match shared.get(text) {
+                Some(own) => Some(Arc::clone(own)),
+                None => {
+                    let own: Arc<PartitionOwn> = Arc::new(decode("partition", name, text)?);
+                    shared.insert(text.to_owned(), Arc::clone(&own));
+                    Some(own)
+                }
+            },
+        };
+        builder.push(name, location, own).map_err(|error| error.with_context("table", table.name.to_string()))?;
+    }
+    let index = builder.finish().map_err(|error| {
+        let error = error.with_context("table", table.name.to_string());
+        if error.kind() == ErrorKind::Invalid {
+            Error::corrupt(error.to_string()).with_hint("Drop the partition, or restore a backup of the catalog")
+        } else {
+            error
+        }
+    })?;
+    Ok((table.version, index))
+}
+
+/// Keeps partitions in the usual place where they are when the table's root moves.
+pub(super) fn pin_locations(connection: &Connection, table_id: i64, old_root: &str, new_root: &str) -> Result<(), Fault> {
+    let unpinned = "UPDATE partitions SET location = NULL WHERE table_id = ?1 AND rtrim(location, '/') = ?2 || name";
+    let pinned = "UPDATE partitions SET location = ?2 || name || '/' WHERE table_id = ?1 AND location IS NULL";
+    connection.execute(pinned, params![table_id, old_root])?;
+    connection.execute(unpinned, params![table_id, new_root])?;
+    Ok(())
+}
+
+/// Reads every partition of a table whole and hands each fault to `report`.
+pub(super) fn check(connection: &Connection, table: &Table, report: &mut impl FnMut(String)) -> Result<(), Fault> {
+    let mut statement = connection
+        .prepare_cached("SELECT location, own, properties, created_at, name FROM partitions WHERE table_id = ?1 ORDER BY name")?;
+    let mut rows = statement.query([table.id])?;
+    while let Some(row) = rows.next()? {
+        let name: String = row.get(4)?;
+        let stored = Stored { location: row.get(0)?, own: row.get(1)?, properties: row.get(2)?, created_at: row.get(3)? };
+        match stored.decode(table, &name) {
+            Err(Fault::Catalog(error)) => report(format!("{error}, table \"{}\"", table.name)),
+            Err(fault) => return Err(fault),
+            Ok(partition) => {
+                for (key, value) in table.partition_keys.iter().zip(&partition.values) {
+                    if let Some(Err(error)) = value.as_deref().map(|value| check_value(key, value)) {
+                        report(format!("{error}, partition \"{name}\", table \"{}\"", table.name));
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,112 @@
+//! The tables of a catalog file, and bringing older files up to date.
+//!
+//! `PRAGMA application_id` tells a glaux catalog from other databases, `PRAGMA user_version` is the number of migrations that were made.
+
+use std::path::Path;
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::{fault::Fault, tables};
+use crate::{
+    error::{Error, ErrorKind},
+    metastore::rules,
+};
+
+/// `GLAX`.
+const APPLICATION_ID: i32 = 0x474C_4158;
+
+/// Each takes a file from the version of its position to the next. Never change one that was released; add another.
+const MIGRATIONS: &[&str] = &["
+    CREATE TABLE databases (
+        name TEXT NOT NULL PRIMARY KEY,
+        definition TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    -- AUTOINCREMENT: ids are never used again.
+    CREATE TABLE tables (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        database TEXT NOT NULL REFERENCES databases (name),
+        name TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        definition TEXT NOT NULL,
+        UNIQUE (database, name)
+    ) STRICT;
+    -- name is the Hive name, from which the raw values are read; created_at counts nanoseconds since 1970.
+    CREATE TABLE partitions (
+        table_id INTEGER NOT NULL REFERENCES tables (id) ON DELETE CASCADE,
+        name TEXT NOT NULL,
+        location TEXT,
+        own TEXT,
+        properties TEXT,
+        created_at INTEGER NOT NULL,
+        PRIMARY KEY (table_id, name)
+    ) STRICT, WITHOUT ROWID;
+"];
+
+/// What a database file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FileKind {
+    /// Nothing is in it.
+    Empty,
+    /// A catalog with this many migrations made.
+    Catalog(usize),
+    /// Another program's.
+    Foreign,
+}
+
+pub(super) fn file_kind(connection: &Connection) -> Result<FileKind, Fault> {
+    let application: i32 = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+    let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let objects: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    Ok(match (application, usize::try_from(version)) {
+        (APPLICATION_ID, Ok(version)) => FileKind::Catalog(version),
+        (0, Ok(0)) if objects == 0 => FileKind::Empty,
+        _ => FileKind::Foreign,
+    })
+}
+
+/// Makes the migrations that the file lacks, in one transaction. A file without anything becomes a catalog with the default database.
+///
+/// # Errors
+/// `CorruptData` for another program's database, `Unsupported` for a file of a newer version.
+pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Fault> {
+    // Most often nothing is to be done, and then the write lock is not asked for.
+    let transaction = connection.transaction()?;
+    if made_migrations(&transaction, path)? == MIGRATIONS.len() {
+        return Ok(());
+    }
+    drop(transaction);
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let made = made_migrations(&transaction, path)?;
+    for migration in &MIGRATIONS[made..] {
+        transaction.execute_batch(migration)?;
+    }
+    if made == 0 {
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        tables::insert_database(&transaction, &rules::default_database())?;
+    }
+    transaction.pragma_update(None, "user_version", i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX))?;
+    transaction.commit()?;
+    Ok(())
+}
+
+fn made_migrations(connection: &Connection, path: &Path) -> Result<usize, Fault> {
+    match file_kind(connection)? {
+        FileKind::Empty => Ok(0),
+        FileKind::Catalog(made) if made <= MIGRATIONS.len() => Ok(made),
+        FileKind::Catalog(made) => Err(Fault::Catalog(newer(path, made))),
+        FileKind::Foreign => Err(Fault::Catalog(foreign(path))),
+    }
+}
+
+pub(super) fn foreign(path: &Path) -> Error {
+    Error::corrupt(format!("\"{}\" is a database, but not a glaux catalog", path.display())).with_hint("Name another file")
+}
+
+fn newer(path: &Path, made: usize) -> Error {
+    let message = format!(
+        "catalog file \"{}\" has version {made}, which is newer than the {} that this glaux knows",
+        path.display(),
+        MIGRATIONS.len()
+    );
+    Error::new(ErrorKind::Unsupported, message).with_hint("Use a newer glaux, or restore a backup that this one wrote")
+}
