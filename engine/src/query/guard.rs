@@ -68,12 +68,15 @@ impl Life {
             return Box::pin(std::future::ready(()));
         };
         // First into the history, then out of the registry, so that at every moment it is in one of them.
+        let report = record.report();
         let noted = self.registry.history().end(record);
         self.registry.remove(self.entry.id);
         self.permit.take();
         Box::pin(async move {
             if let Err(error) = noted.await {
-                tracing::error!(?error, "the end of a query is missing in the history");
+                let (id, state, scanned) = (report.query_id, report.state, report.usage.data_scanned_bytes);
+                let billed = report.bill.billed_bytes;
+                tracing::error!(%id, %state, scanned, billed, ?error, "the end of a query is missing in the history");
             }
         })
     }

@@ -125,6 +125,38 @@ async fn queries_of_a_process_that_died_failed() {
     assert_eq!(alive.get(query.query_id).await.unwrap(), query);
 }
 
+/// The test runs itself again as another process, which begins one query, ends another, and dies without a word.
+#[tokio::test]
+async fn what_was_committed_survives_the_death_of_the_process() {
+    const CHILD: &str = "GLAUX_TEST_HISTORY_CHILD";
+    if let Some(folder) = std::env::var_os(CHILD) {
+        let history = History::open(Path::new(&folder)).unwrap();
+        let done = received(0);
+        history.begin(done.clone());
+        history.end(ended(&done, QueryState::Succeeded, 9)).await.unwrap();
+        history.begin(received(1));
+        history.flush().await.unwrap();
+        std::process::abort();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let name = "query::history::tests::what_was_committed_survives_the_death_of_the_process";
+    let child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", name])
+        .env(CHILD, folder.path())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .status()
+        .unwrap();
+    assert!(!child.success());
+    assert_eq!(std::fs::read_dir(folder.path().join("run")).unwrap().count(), 1, "the dead one's lock file");
+
+    let history = History::open(folder.path()).unwrap();
+    let found = history.list(QueryFilter::default()).await.unwrap();
+    let states: Vec<_> = found.iter().map(|query| (query.state, query.bill.billed_bytes)).collect();
+    assert_eq!(states, [(QueryState::Failed, 0), (QueryState::Succeeded, 10_000_000)]);
+    assert_eq!(found[0].error_message.as_deref(), Some(DIED));
+}
+
 #[tokio::test]
 async fn a_process_takes_its_lock_away_and_sweeps_after_others() {
     let folder = tempfile::tempdir().unwrap();

@@ -40,7 +40,7 @@ impl Writer {
         let (jobs, receiver) = channel();
         let thread = std::thread::Builder::new()
             .name("glaux-history".to_owned())
-            .spawn(move || run(connection, &receiver))
+            .spawn(move || run(&connection, &receiver))
             .map_err(|e| Error::internal("the thread of the query history cannot be started").with_source(e))?;
         Ok(Self { jobs: Some(jobs), thread: Some(thread) })
     }
@@ -88,7 +88,7 @@ impl fmt::Debug for Writer {
     }
 }
 
-fn run(connection: Connection, jobs: &Receiver<Job>) {
+fn run(connection: &Connection, jobs: &Receiver<Job>) {
     let mut unsynced: Option<Instant> = None;
     loop {
         let next = match unsynced {
@@ -98,18 +98,18 @@ fn run(connection: Connection, jobs: &Receiver<Job>) {
         match next {
             Ok(first) => {
                 let changes = connection.total_changes();
-                commit(&connection, std::iter::once(first).chain(jobs.try_iter().take(BATCH - 1)));
+                commit(connection, std::iter::once(first).chain(jobs.try_iter().take(BATCH - 1)));
                 if connection.total_changes() != changes {
                     unsynced.get_or_insert_with(Instant::now);
                 }
             }
             Err(RecvTimeoutError::Timeout) => {
-                checkpoint(&connection);
+                checkpoint(connection);
                 unsynced = None;
             }
             Err(RecvTimeoutError::Disconnected) => {
                 if unsynced.is_some() {
-                    checkpoint(&connection);
+                    checkpoint(connection);
                 }
                 return;
             }
