@@ -10,6 +10,6 @@ pub(crate) mod run;
 mod statement;
 
 pub use guard::{CancelReason, Canceller, Executing, Planned, QueryGuard, Received};
-pub use history::{History, QueryFilter, QueryRecord, StatementType, UsageTotal};
+pub use history::{History, QueryFilter, QueryRecord, UsageTotal};
 pub use manager::{Failure, Query, QueryManager, RunningQuery};
 pub use report::{QueryId, QueryReport, QueryState};

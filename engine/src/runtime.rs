@@ -60,7 +60,7 @@ impl Engine {
         make_directory(&options.data_dir)?;
         let metastore = match parts.metastore {
             Some(metastore) => metastore,
-            None => Arc::new(SqliteMetastore::open(options.data_dir.join(CATALOG_FILE)).await?),
+            None => Arc::new(SqliteMetastore::open(options.data_dir.join(CATALOG_FILE))?),
         };
         let history = match parts.history {
             Some(history) => history,

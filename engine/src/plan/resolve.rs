@@ -28,11 +28,8 @@ use crate::{
     scan::{LakeTable, ScanContext},
     session::SessionOptions,
     sql::{self, Query, Statement, rewrite::HIDDEN_SUFFIX},
-    system::{self, SystemDeps},
+    system::{self, PARTITIONS_SUFFIX, SystemDeps},
 };
-
-/// What a table's name ends in to read its partitions as rows, as in Trino.
-const PARTITIONS_SUFFIX: &str = "$partitions";
 
 /// Views within views beyond this are taken for a circle.
 const MAX_VIEW_DEPTH: usize = 32;

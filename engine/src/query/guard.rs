@@ -24,7 +24,6 @@ use tokio::sync::OwnedSemaphorePermit;
 pub use self::cancel::{CancelReason, Canceller};
 use self::entry::Entry;
 use super::{
-    history::StatementType,
     manager::{Failure, Registry},
     report::{QueryId, QueryReport},
 };
@@ -32,6 +31,7 @@ use crate::{
     accounting::Meter,
     error::{Error, Result},
     session::SessionOptions,
+    sql::StatementKind,
 };
 
 /// Taken in: being parsed, checked and planned. Call [`QueryGuard::classify`] as soon as the kind of statement is known.
@@ -137,7 +137,7 @@ impl<Phase> QueryGuard<Phase> {
 
     /// Says what kind of statement it is, and whether its kind pays for what it scans. DDL, `SHOW` and `EXPLAIN` do not; queries and
     /// `EXPLAIN ANALYZE` do. Until then it does not.
-    pub fn classify(&self, statement_type: StatementType, billable: bool) {
+    pub fn classify(&self, statement_type: StatementKind, billable: bool) {
         self.life.entry.classify(statement_type, billable);
     }
 

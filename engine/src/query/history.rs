@@ -24,7 +24,7 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-pub use record::{QueryFilter, QueryRecord, StatementType, UsageTotal};
+pub use record::{QueryFilter, QueryRecord, UsageTotal};
 use rusqlite::Connection;
 
 use self::{

@@ -21,8 +21,8 @@ use crate::{
     accounting::{ScanMeter, Tariff},
     clock::FixedClock,
     error::{Error, ErrorKind, from_datafusion},
-    query::StatementType,
     session::Session,
+    sql::StatementKind,
 };
 
 fn now() -> DateTime<Utc> {
@@ -244,7 +244,7 @@ async fn queries_show_what_has_ended_and_what_runs() {
     let session = Session::new(SessionOptions { user: "ada".to_owned(), ..SessionOptions::default() });
     let begin = |sql| {
         let guard = lake.deps.running.receive(&session, sql);
-        guard.classify(StatementType::Dml, true);
+        guard.classify(StatementKind::Dml, true);
         guard.planned().start()
     };
     let scan = |meter: &Arc<crate::accounting::Meter>, bytes| ScanMeter::new(Arc::clone(meter)).file("a").consume(&(0..bytes));

@@ -15,8 +15,9 @@ use crate::{
     accounting::{Bill, Meter, Tariff, Timings, Usage},
     clock::Clock,
     error::{Error, ErrorKind},
-    query::{QueryId, QueryRecord, QueryReport, QueryState, StatementType},
+    query::{QueryId, QueryRecord, QueryReport, QueryState},
     session::SessionOptions,
+    sql::StatementKind,
 };
 
 #[derive(Debug)]
@@ -35,7 +36,7 @@ pub(in crate::query) struct Entry {
 
 #[derive(Debug)]
 struct Progress {
-    statement_type: Option<StatementType>,
+    statement_type: Option<StatementKind>,
     billable: bool,
     marks: Marks,
     end: Option<End>,
@@ -96,7 +97,7 @@ impl Entry {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn classify(&self, statement_type: StatementType, billable: bool) {
+    pub(super) fn classify(&self, statement_type: StatementKind, billable: bool) {
         let mut progress = self.lock();
         (progress.statement_type, progress.billable) = (Some(statement_type), billable);
     }

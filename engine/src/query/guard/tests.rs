@@ -7,6 +7,7 @@ use crate::{
     error::ErrorKind,
     query::{History, QueryManager, QueryRecord, QueryState},
     session::Session,
+    sql::StatementKind,
 };
 
 fn manager(places: usize) -> QueryManager {
@@ -15,7 +16,7 @@ fn manager(places: usize) -> QueryManager {
 
 fn receive(manager: &QueryManager, options: SessionOptions) -> QueryGuard<Received> {
     let guard = manager.receive(&Session::new(options), "SELECT 1");
-    guard.classify(StatementType::Dml, true);
+    guard.classify(StatementKind::Dml, true);
     guard
 }
 
@@ -49,7 +50,7 @@ async fn a_success_is_recorded_with_its_bill() {
     let record = recorded(&manager).await;
     assert_eq!((report.state, report.bill.billed_bytes), (QueryState::Succeeded, 11_000_000));
     assert_eq!((record.state, record.usage, record.bill, record.error_kind), (report.state, report.usage, report.bill, None));
-    assert_eq!((record.usage.requests.get, record.statement_type), (1, Some(StatementType::Dml)));
+    assert_eq!((record.usage.requests.get, record.statement_type), (1, Some(StatementKind::Dml)));
     let timings = record.timings;
     assert!(timings.planning + timings.queued + timings.execution <= timings.total);
 }
@@ -99,7 +100,7 @@ async fn free_statements_pay_nothing_however_they_end() {
     for cancelled in [false, true] {
         let manager = manager(1);
         let guard = begin(&manager);
-        guard.classify(StatementType::Utility, false);
+        guard.classify(StatementKind::Utility, false);
         let guard = guard.planned().start();
         scan(guard.meter(), 5);
         if cancelled {

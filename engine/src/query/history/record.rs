@@ -1,6 +1,6 @@
 //! What the history holds of a query, and how it is asked for. Plain data: how it is stored is `schema`'s business.
 
-use std::{collections::BTreeMap, fmt};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
@@ -8,39 +8,8 @@ use crate::{
     accounting::{Bill, Timings, Usage},
     error::ErrorKind,
     query::{QueryId, QueryReport, QueryState},
+    sql::StatementKind,
 };
-
-/// Athena's kinds of statements, as `GetQueryExecution` names them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum StatementType {
-    /// Changes definitions.
-    Ddl,
-    /// Reads or writes rows.
-    Dml,
-    /// Tells something: `SHOW`, `DESCRIBE`, `EXPLAIN`.
-    Utility,
-}
-
-impl StatementType {
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Ddl => "DDL",
-            Self::Dml => "DML",
-            Self::Utility => "UTILITY",
-        }
-    }
-
-    pub(super) fn parse(text: &str) -> Option<Self> {
-        [Self::Ddl, Self::Dml, Self::Utility].into_iter().find(|kind| kind.as_str() == text)
-    }
-}
-
-impl fmt::Display for StatementType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
 
 /// One query in the history: who asked what, how it ended, and what it used and cost.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,7 +24,7 @@ pub struct QueryRecord {
     /// The statement as it came in.
     pub statement: String,
     /// Absent for text that never parsed.
-    pub statement_type: Option<StatementType>,
+    pub statement_type: Option<StatementKind>,
     pub submitted_at: DateTime<Utc>,
     /// Present once the state is terminal.
     pub ended_at: Option<DateTime<Utc>>,

@@ -3,11 +3,12 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, TransactionBehavior, named_params, types::Type};
 
-use super::record::{QueryFilter, QueryRecord, StatementType, UsageTotal};
+use super::record::{QueryFilter, QueryRecord, UsageTotal};
 use crate::{
     accounting::{Bill, Requests, Scanned, Timings, Usage},
     error::{Error, ErrorKind, Result},
     query::{QueryId, QueryState},
+    sql::StatementKind,
 };
 
 /// One script a version; `user_version` says how many a file has seen. Never edit one that was released: append.
@@ -108,7 +109,7 @@ pub(super) fn put(connection: &Connection, instance: &str, record: &QueryRecord)
         ":database": record.database,
         ":labels": serde_json::to_string(&record.labels).unwrap_or_default(),
         ":statement": record.statement,
-        ":statement_type": record.statement_type.map(StatementType::as_str),
+        ":statement_type": record.statement_type.map(StatementKind::as_str),
         ":submitted_at": record.submitted_at.timestamp_millis(),
         ":ended_at": record.ended_at.map(|time| time.timestamp_millis()),
         ":error_kind": record.error_kind.map(ErrorKind::as_str),
@@ -219,7 +220,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<QueryRecord> {
         database: row.get("database")?,
         labels: serde_json::from_str(&labels).unwrap_or_default(),
         statement: row.get("statement")?,
-        statement_type: kind.as_deref().and_then(StatementType::parse),
+        statement_type: kind.as_deref().and_then(StatementKind::parse),
         submitted_at: time(row.get("submitted_at")?),
         ended_at: row.get::<_, Option<i64>>("ended_at")?.map(time),
         error_kind: error_kind.and_then(|kind| ErrorKind::ALL.into_iter().find(|known| known.as_str() == kind)),

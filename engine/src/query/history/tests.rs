@@ -4,6 +4,7 @@ use super::*;
 use crate::{
     accounting::{Bill, Requests, Scanned, Tariff, Timings, Usage},
     query::QueryState,
+    sql::StatementKind,
 };
 
 fn at(seconds: i64) -> DateTime<Utc> {
@@ -33,7 +34,7 @@ fn received(seconds: i64) -> QueryRecord {
 fn ended(begun: &QueryRecord, state: QueryState, bytes: u64) -> QueryRecord {
     QueryRecord {
         state,
-        statement_type: Some(StatementType::Dml),
+        statement_type: Some(StatementKind::Dml),
         ended_at: Some(begun.submitted_at + TimeDelta::seconds(2)),
         usage: Usage {
             data_scanned_bytes: bytes,

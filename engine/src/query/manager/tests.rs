@@ -9,7 +9,8 @@ use crate::{
     accounting::ScanMeter,
     clock::system_clock,
     error::ErrorKind,
-    query::{Canceller, Executing, StatementType},
+    query::{Canceller, Executing},
+    sql::StatementKind,
     session::SessionOptions,
 };
 
@@ -26,7 +27,7 @@ impl QueryManager {
 
 fn begin(manager: &QueryManager) -> QueryGuard<Received> {
     let guard = manager.receive(&Session::new(SessionOptions::default()), "SELECT 1");
-    guard.classify(StatementType::Dml, true);
+    guard.classify(StatementKind::Dml, true);
     guard
 }
 
@@ -135,7 +136,7 @@ async fn the_scan_limit_ends_a_stream_even_at_its_last_step() {
     let options = SessionOptions { max_scan: Some(10), ..SessionOptions::default() };
     for (bytes, succeeds) in [(10_u64, true), (11, false)] {
         let guard = manager.receive(&Session::new(options.clone()), "SELECT 1");
-        guard.classify(StatementType::Dml, true);
+        guard.classify(StatementKind::Dml, true);
         let meter = Arc::clone(guard.meter());
         let batches = stream::poll_fn(move |_| {
             ScanMeter::new(Arc::clone(&meter)).file("a").consume(&(0..bytes));

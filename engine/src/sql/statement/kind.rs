@@ -20,6 +20,12 @@ impl StatementKind {
             Self::Utility => "UTILITY",
         }
     }
+
+    /// The kind of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Ddl, Self::Dml, Self::Utility].into_iter().find(|kind| kind.as_str() == name)
+    }
 }
 
 impl Statement {
