@@ -9,7 +9,7 @@ use arrow::{
 use futures::TryStreamExt;
 use glaux_catalog::{HiveType, model::Column};
 use object_store::{ObjectStore, ObjectStoreExt, memory::InMemory, path::Path};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::*;
 
