@@ -1,4 +1,4 @@
-//! Statements that answer at once: definitions go to `ddl`, the rest concerns the session and the running queries.
+//! Statements that answer at once: those about running queries are answered here, all others go to `ddl`.
 
 use std::sync::Arc;
 
@@ -55,22 +55,13 @@ pub(super) fn plan_context(shared: &Arc<Shared>, guard: &QueryGuard<Received>) -
 /// Carries out a statement that is no query.
 pub(super) async fn answer(statement: &Statement, shared: &Arc<Shared>, session: &Session, context: &PlanContext) -> Result<RecordBatch> {
     match statement {
-        Statement::Use { database } => {
-            shared.metastore.database(database).await?;
-            session.set_database(database);
-            done()
-        }
-        Statement::SetSession { name, value } => session.set(name, value).and_then(|()| done()),
-        Statement::ResetSession { name } => session.reset(name).and_then(|()| done()),
-        Statement::SetTimeZone { zone } => session.set("time_zone", zone).and_then(|()| done()),
-        Statement::ShowSession => table(["Name", "Value", "Default", "Description"], session.settings()),
         Statement::ShowQueries => show_queries(shared),
         Statement::KillQuery { id } => {
             let id = id.parse().map(QueryId).map_err(|_| {
                 Error::invalid(format!("\"{id}\" is not the id of a query")).with_hint("SHOW QUERIES lists those that run")
             })?;
             shared.queries.kill(id, &context.session.user).await?;
-            done()
+            Ok(RecordBatch::new_empty(Arc::new(Schema::empty())))
         }
         definition => {
             let statement = StatementContext {
@@ -100,11 +91,6 @@ fn show_queries(shared: &Arc<Shared>) -> Result<RecordBatch> {
     };
     let names = ["query_id", "state", "user", "workgroup", "database", "elapsed_ms", "data_scanned_bytes", "statement"];
     table(names, shared.queries.list_running().into_iter().map(row).collect())
-}
-
-/// The empty answer.
-fn done() -> Result<RecordBatch> {
-    Ok(RecordBatch::new_empty(Arc::new(Schema::empty())))
 }
 
 fn table<const N: usize>(names: [&str; N], rows: Vec<[String; N]>) -> Result<RecordBatch> {
