@@ -11,7 +11,7 @@ use parquet::{
 };
 use tempfile::TempDir;
 
-use crate::s3_endpoint::S3Endpoint;
+use crate::s3_endpoint::{Request, S3Endpoint};
 
 /// The bucket of lakes on S3.
 pub const BUCKET: &str = "lake";
@@ -89,7 +89,7 @@ impl Lake {
     pub fn take_requests(&self) -> Vec<String> {
         match self {
             Self::Folder(_) => Vec::new(),
-            Self::S3(endpoint) => endpoint.take_log().iter().map(ToString::to_string).collect(),
+            Self::S3(endpoint) => endpoint.take_log().iter().map(line).collect(),
         }
     }
 
@@ -108,6 +108,22 @@ impl Lake {
         self.put(path, bytes);
         Ok(())
     }
+}
+
+/// A request as one line: `LIST t/year=2024/`, `GET t/a.parquet bytes=0-99`.
+fn line(request: &Request) -> String {
+    let verb = format!("{:?}", request.kind).to_uppercase();
+    let mut line = match &request.prefix {
+        Some(prefix) => format!("{verb} {prefix}"),
+        None => format!("{verb} {}", request.key),
+    };
+    if let Some(range) = &request.range {
+        line += &format!(" {range}");
+    }
+    if request.status >= 400 {
+        line += &format!(" -> {}", request.status);
+    }
+    line
 }
 
 /// How a test's Parquet file is written: `codec=zstd group=1000 page=100 bloom dictionary=false statistics=none`.

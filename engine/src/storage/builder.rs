@@ -117,7 +117,7 @@ fn configure<K: FromStr>(environment: &Environment, prefix: &str, mut apply: imp
 fn allow_http(bucket: &BucketOptions, environment: &Environment, endpoint: Option<&str>) -> Result<bool> {
     let from_environment =
         ["AWS_ALLOW_HTTP", "AZURE_ALLOW_HTTP", "GOOGLE_ALLOW_HTTP"].iter().find_map(|name| environment.get(name));
-    let allowed = bucket.allow_http.unwrap_or_else(|| from_environment.is_some_and(|value| is_true(value)));
+    let allowed = bucket.allow_http.unwrap_or_else(|| from_environment.is_some_and(is_true));
     match endpoint {
         Some(endpoint) if !allowed && endpoint.starts_with("http://") => {
             Err(Error::invalid(format!("the endpoint \"{endpoint}\" is not encrypted"))

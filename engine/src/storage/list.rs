@@ -134,8 +134,11 @@ impl StoreLister {
         let prefix = Some(request.prefix.as_str()).filter(|prefix| !prefix.is_empty());
         let page = store.list_paginated(prefix, options).await;
         let page = page.map_err(|error| failure::error(&error, &self.place.at(&request.prefix)))?;
+        let mut objects = page.result.objects;
+        // `object_store` loses the slash of `t/`, the empty object by which consoles mark a directory, and would tell of a file `t`.
+        objects.retain(|object| object.location.as_ref().starts_with(&request.prefix));
         Ok(ListPage {
-            objects: page.result.objects,
+            objects,
             prefixes: page.result.common_prefixes.iter().map(|prefix| format!("{prefix}/")).collect(),
             next_token: page.page_token.filter(|token| !token.is_empty()),
         })

@@ -42,8 +42,8 @@ impl LocalStore {
         Self { files: LocalFileSystem::new(), lister, meter, place, policy }
     }
 
-    fn explain<T>(&self, result: Result<T>) -> Result<T> {
-        result.map_err(|error| self.place.annotate(error))
+    fn explain<T>(&self, location: &Path, result: Result<T>) -> Result<T> {
+        result.map_err(|error| self.place.at(location.as_ref()).annotate(error))
     }
 
     /// A file's bytes, chunk by chunk, each read on a blocking thread and counted when it is.
@@ -64,7 +64,7 @@ impl LocalStore {
                     }
                     Ok((chunk, (file, end..range.end)))
                 });
-                read.await.map(Some).map_err(|source| place.annotate(failed(&location, source)))
+                read.await.map(Some).map_err(|source| place.at(location.as_ref()).annotate(failed(&location, source)))
             }
         })
         .boxed()
@@ -82,19 +82,19 @@ impl fmt::Display for LocalStore {
 impl ObjectStore for LocalStore {
     async fn put_opts(&self, location: &Path, payload: PutPayload, opts: PutOptions) -> Result<PutResult> {
         self.meter.add_request(RequestKind::Put);
-        self.explain(self.files.put_opts(location, payload, opts).await)
+        self.explain(location, self.files.put_opts(location, payload, opts).await)
     }
 
     async fn put_multipart_opts(&self, location: &Path, opts: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
         self.meter.add_request(RequestKind::Put);
-        let upload = self.explain(self.files.put_multipart_opts(location, opts).await)?;
-        Ok(Box::new(LocalUpload { upload, store: self.clone() }))
+        let upload = self.explain(location, self.files.put_multipart_opts(location, opts).await)?;
+        Ok(Box::new(LocalUpload { upload, store: self.clone(), location: location.clone() }))
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
         let head = options.head;
         self.meter.add_request(if head { RequestKind::Head } else { RequestKind::Get });
-        let mut result = self.explain(self.files.get_opts(location, options).await)?;
+        let mut result = self.explain(location, self.files.get_opts(location, options).await)?;
         result.payload = match result.payload {
             _ if head => GetResultPayload::Stream(stream::empty().boxed()),
             GetResultPayload::File(file, _) => GetResultPayload::Stream(self.stream(file, location, result.range.clone())),
@@ -130,7 +130,8 @@ impl ObjectStore for LocalStore {
             }
             Ok(pieces)
         };
-        let pieces = blocking(read).await.map_err(|source| self.place.annotate(failed(location, source)))?;
+        let pieces =
+            blocking(read).await.map_err(|source| self.place.at(location.as_ref()).annotate(failed(location, source)))?;
         Ok(RangePolicy::assemble(ranges, &requests, &pieces))
     }
 
@@ -154,13 +155,13 @@ impl ObjectStore for LocalStore {
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
         self.meter.add_request(RequestKind::Put);
-        self.explain(self.files.copy_opts(from, to, options).await)
+        self.explain(from, self.files.copy_opts(from, to, options).await)
     }
 
     async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
         self.meter.add_request(RequestKind::Put);
         self.meter.add_request(RequestKind::Delete);
-        self.explain(self.files.rename_opts(from, to, options).await)
+        self.explain(from, self.files.rename_opts(from, to, options).await)
     }
 }
 
@@ -169,26 +170,27 @@ impl ObjectStore for LocalStore {
 struct LocalUpload {
     upload: Box<dyn MultipartUpload>,
     store: LocalStore,
+    location: Path,
 }
 
 #[async_trait]
 impl MultipartUpload for LocalUpload {
     fn put_part(&mut self, data: PutPayload) -> UploadPart {
-        let (part, store) = (self.upload.put_part(data), self.store.clone());
+        let (part, store, location) = (self.upload.put_part(data), self.store.clone(), self.location.clone());
         Box::pin(async move {
             store.meter.add_request(RequestKind::Put);
-            store.explain(part.await)
+            store.explain(&location, part.await)
         })
     }
 
     async fn complete(&mut self) -> Result<PutResult> {
         self.store.meter.add_request(RequestKind::Put);
-        self.store.explain(self.upload.complete().await)
+        self.store.explain(&self.location, self.upload.complete().await)
     }
 
     async fn abort(&mut self) -> Result<()> {
         self.store.meter.add_request(RequestKind::Delete);
-        self.store.explain(self.upload.abort().await)
+        self.store.explain(&self.location, self.upload.abort().await)
     }
 }
 

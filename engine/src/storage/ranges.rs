@@ -102,6 +102,7 @@ fn assemble(range: &Range<u64>, requests: &[Range<u64>], pieces: &[Bytes]) -> By
 }
 
 #[cfg(test)]
+#[expect(clippy::single_range_in_vec_init, reason = "one range is meant")]
 mod tests {
     use futures::{executor::block_on, future::ready};
     use proptest::prelude::*;

@@ -164,7 +164,7 @@ async fn local_failures_are_told_apart() {
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert_eq!(error.message(), format!("\"{}\" does not exist", dir.path().join("missing").display()));
     let short = stores.resolve(&dir.path().join("short").display().to_string()).unwrap();
-    let error = from_store(&short.store.get_ranges(&short.path, &[100..110]).await.unwrap_err());
+    let error = from_store(&short.store.get_ranges(&short.path, &[100..110, 200..210]).await.unwrap_err());
     assert_eq!(error.kind(), ErrorKind::CorruptData);
     let options = GetOptions::default().with_if_match(Some("other"));
     let error = from_store(&short.store.get_opts(&short.path, options).await.unwrap_err());
@@ -204,4 +204,24 @@ fn settings_that_do_not_fit_are_refused() {
     }
     resolve("{}", &[("AWS_ENDPOINT_URL", "http://localhost:1"), ("AWS_ALLOW_HTTP", "true")]).unwrap();
     resolve(r#"{"buckets": {"s3://lake": {"allow_http": true}}}"#, &[("AWS_ENDPOINT_URL_S3", "http://localhost:1")]).unwrap();
+}
+
+#[test]
+fn datafusion_finds_the_store_by_its_url() {
+    use datafusion::execution::object_store::ObjectStoreRegistry;
+
+    let settings = r#"{"buckets": {"c": {"account_key": "a2V5", "anonymous": true}, "gs://lake": {"anonymous": true}}}"#;
+    let stores = Stores::with_environment(serde_json::from_str(settings).unwrap(), Environment::default());
+    let query = Stores::for_query(&stores, Meter::new(None));
+    for (url, store) in [
+        ("s3://lake/t/dt=2024%3A01", "s3://lake/"),
+        ("gs://lake/t", "gs://lake/"),
+        ("abfss://c@account.dfs.core.windows.net/t", "abfss://c@account.dfs.core.windows.net/"),
+        ("http://localhost:8080/t/a%20b", "http://localhost:8080/"),
+        ("/data/t", "file:///"),
+    ] {
+        let location = query.resolve(url).unwrap();
+        assert_eq!(location.store_url.as_str(), store);
+        query.get_store(location.store_url.as_ref()).unwrap();
+    }
 }

@@ -101,13 +101,13 @@ impl HttpService for WireService {
             Some(tag) => Some(tag.clone()),
             None => current_tag().filter(|_| self.plain || is_for_data(&request)),
         };
-        let metadata_host = is_metadata_host(request.uri());
+        let for_metadata = tag.is_none() && is_metadata_request(request.uri());
         if let Some(tag) = &tag {
             tag.meter().add_request(kind);
         }
         let response = match self.client.execute(request).await {
             Ok(response) => response,
-            Err(error) if metadata_host && tag.is_none() => {
+            Err(error) if for_metadata => {
                 return Err(HttpError::new(HttpErrorKind::Unknown, NoMetadataService(error)));
             }
             Err(error) if error.kind() == HttpErrorKind::Connect => {
@@ -155,9 +155,12 @@ fn is_for_data(request: &HttpRequest) -> bool {
         || COPIES.iter().any(|name| request.headers().contains_key(*name))
 }
 
-/// The link-local services that hand out a machine's credentials. Where there is none, there is nothing to wait for.
-fn is_metadata_host(uri: &Uri) -> bool {
+/// Whether this asks the service that hands out a machine's credentials, of AWS or Google. Where there is none, there is nothing to
+/// wait for.
+fn is_metadata_request(uri: &Uri) -> bool {
+    const PATHS: [&str; 3] = ["/latest/api/token", "/latest/meta-data/", "/computeMetadata/"];
     uri.host().is_some_and(|host| host.starts_with("169.254.") || host == "metadata.google.internal" || host == "metadata")
+        || PATHS.iter().any(|path| uri.path().starts_with(path))
 }
 
 /// No metadata service answers: this machine has no credentials of its own.

@@ -1,0 +1,47 @@
+//! The little XML that S3 speaks: writing escaped text, and finding an element's text.
+
+use std::fmt::Write as _;
+
+/// Builds a document element by element.
+#[derive(Debug)]
+pub(super) struct Xml(String);
+
+impl Xml {
+    pub(super) fn new() -> Self {
+        Self("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned())
+    }
+
+    pub(super) fn text(mut self, name: &str, text: impl std::fmt::Display) -> Self {
+        let text = escape(&text.to_string());
+        // Writing to a string does not fail.
+        _ = write!(self.0, "<{name}>{text}</{name}>");
+        self
+    }
+
+    pub(super) fn element(mut self, name: &str, content: impl FnOnce(Self) -> Self) -> Self {
+        _ = write!(self.0, "<{name}>");
+        self = content(self);
+        _ = write!(self.0, "</{name}>");
+        self
+    }
+
+    pub(super) fn finish(self) -> String {
+        self.0
+    }
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+fn unescape(text: &str) -> String {
+    let entities = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&amp;", "&")];
+    entities.iter().fold(text.to_owned(), |text, (entity, character)| text.replace(entity, character))
+}
+
+/// The texts of all elements of a name.
+pub(super) fn texts(document: &str, name: &str) -> Vec<String> {
+    let (open, close) = (format!("<{name}>"), format!("</{name}>"));
+    let after = document.split(open.as_str()).skip(1);
+    after.filter_map(|rest| rest.split_once(close.as_str())).map(|(text, _)| unescape(text)).collect()
+}
