@@ -22,7 +22,6 @@ pub use statement::{
     AlterTable, ClusteredBy, ColumnPosition, CreateDatabase, CreateTable, CreateView, Delimited, Describe, DescribeDetail,
     Explain, ExplainWhat, PartitionSpec, Query, RowFormat, Show, Statement, StatementKind, StoredAs, TableRef,
 };
-pub(crate) use statement::{hive_name, hive_string};
 
 use crate::error::Result;
 

@@ -10,7 +10,9 @@ use std::fmt;
 
 use glaux_catalog::model::{Column, Properties};
 pub use kind::StatementKind;
-pub(crate) use print::{hive_name, hive_string};
+pub(super) use print::hive_name;
+#[cfg(test)]
+pub(super) use print::hive_string;
 
 /// A table or view as a statement names it. Athena's only catalog, `awsdatacatalog`, is accepted before it and not kept.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

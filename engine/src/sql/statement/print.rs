@@ -10,12 +10,12 @@ use super::{
 };
 
 /// A name in backticks.
-pub(crate) fn hive_name(name: &str) -> String {
+pub(in crate::sql) fn hive_name(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))
 }
 
 /// A string in single quotes, with Hive's escapes.
-pub(crate) fn hive_string(text: &str) -> String {
+pub(in crate::sql) fn hive_string(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('\'');
     for c in text.chars() {

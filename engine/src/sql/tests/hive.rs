@@ -3,7 +3,10 @@ use proptest::prelude::*;
 use super::ok;
 use crate::{
     error::ErrorKind,
-    sql::{PartitionSpec, Statement, StatementKind, TableRef, hive_name, hive_string, parse},
+    sql::{
+        PartitionSpec, Statement, StatementKind, TableRef, parse,
+        statement::{hive_name, hive_string},
+    },
 };
 
 /// Each statement, and how it is written back.

@@ -51,7 +51,7 @@ fn trinos_types_become_the_parsers() {
         ("SELECT a FROM t WHERE CAST(x AS ARRAY(INTEGER)) = y", "SELECT a FROM t WHERE CAST(x AS ARRAY<INTEGER>) = y"),
         (
             "SELECT try_cast(x AS map(varchar, array(row(\"A b\" double precision, bigint)))) AS m FROM t",
-            "SELECT TRY_CAST(x AS MAP(VARCHAR, ARRAY<STRUCT<\"a b\" DOUBLE PRECISION, \"field1\" BIGINT>>)) AS m FROM t",
+            "SELECT TRY_CAST(x AS Map(VARCHAR, ARRAY<STRUCT<\"a b\" DOUBLE PRECISION, \"field1\" BIGINT>>)) AS m FROM t",
         ),
         (
             "SELECT CAST(x AS row(date date, t timestamp(3) with time zone)) AS m FROM t",

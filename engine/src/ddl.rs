@@ -1,0 +1,115 @@
+//! Statements that change or show the catalog: a [`Statement`] and where it runs, in; a record batch of text, out. One file a verb.
+//!
+//! Nothing here plans or reads a data file; what needs a plan (a view's columns) is asked of an injected [`ViewPlanner`]. Every
+//! statement's result has one schema, whatever it finds: [`schema`] tells it before running.
+
+mod alter;
+mod columns;
+mod create;
+mod describe;
+mod drop;
+mod formats;
+mod location;
+mod partitions;
+mod pattern;
+mod repair;
+mod rows;
+mod session;
+mod show;
+#[cfg(test)]
+mod tests;
+
+use std::{fmt::Debug, sync::Arc};
+
+use arrow::{array::RecordBatch, datatypes::SchemaRef};
+use async_trait::async_trait;
+use glaux_catalog::{Metastore, TableName, discovery::StoreProvider, model::Column, model::Table};
+pub use location::normalise as normalise_location;
+
+use crate::{
+    clock::Clock,
+    error::{Error, ErrorKind, Result},
+    session::Session,
+    sql::{Statement, TableRef},
+};
+
+/// Plans the query of a view, as far as its columns.
+#[async_trait]
+pub trait ViewPlanner: Debug + Send + Sync {
+    /// The output columns of a query, in order, with Hive's types. Unqualified names belong to `database`.
+    ///
+    /// # Errors
+    /// As planning; `Unsupported` for a column whose type Hive does not have.
+    async fn columns(&self, query_text: &str, database: &str) -> Result<Vec<Column>>;
+}
+
+/// Where a statement runs.
+#[derive(Debug, Clone, Copy)]
+pub struct StatementContext<'a> {
+    pub metastore: &'a Arc<dyn Metastore>,
+    pub stores: &'a dyn StoreProvider,
+    pub session: &'a Session,
+    pub clock: &'a dyn Clock,
+    pub views: &'a dyn ViewPlanner,
+}
+
+/// Runs a statement of any kind but queries, `EXPLAIN`, `SHOW QUERIES` and `KILL QUERY`.
+///
+/// # Errors
+/// As the metastore's and the stores'; `Invalid`, `NotFound` or `Unsupported` for what the statement asks; `Internal` for a statement that
+/// does not belong here.
+pub async fn execute(statement: &Statement, context: &StatementContext<'_>) -> Result<RecordBatch> {
+    let rows = match statement {
+        Statement::CreateDatabase(create) => create::database(create, context).await?,
+        Statement::AlterDatabase { database, properties } => alter::database(database, properties, context).await?,
+        Statement::DropDatabase { database, if_exists, cascade } => drop::database(database, *if_exists, *cascade, context).await?,
+        Statement::CreateTable(create) => create::table(create, context).await?,
+        Statement::AlterTable { table, action } => alter::table(table, action, context).await?,
+        Statement::DropTable { table, if_exists } => drop::table(table, *if_exists, context).await?,
+        Statement::CreateView(create) => create::view(create, context).await?,
+        Statement::DropView { view, if_exists } => drop::view(view, *if_exists, context).await?,
+        Statement::Repair { table } => repair::repair(table, context).await?,
+        Statement::Show(what) => show::show(what, context).await?,
+        Statement::Describe(what) => describe::describe(what, context).await?,
+        Statement::Use { .. }
+        | Statement::SetSession { .. }
+        | Statement::ResetSession { .. }
+        | Statement::ShowSession
+        | Statement::SetTimeZone { .. } => session::execute(statement, context).await?,
+        Statement::Query(_) | Statement::Explain(_) | Statement::ShowQueries | Statement::KillQuery { .. } => {
+            return Err(Error::internal(format!("{} is not a statement of the catalog", statement.sub_kind())));
+        }
+    };
+    rows::batch(&schema(statement), rows)
+}
+
+/// The schema of a statement's result: columns of nullable text; none for statements that show nothing. Queries, `EXPLAIN`,
+/// `SHOW QUERIES` and `KILL QUERY` get their schemas elsewhere, and none here.
+#[must_use]
+pub fn schema(statement: &Statement) -> SchemaRef {
+    rows::schema(statement)
+}
+
+/// A table or view by the name in a statement.
+async fn find(table: &TableRef, context: &StatementContext<'_>) -> Result<Table> {
+    context.metastore.table(&resolve(table, context)).await
+}
+
+/// A table by the name in a statement; a view is refused.
+async fn find_table(table: &TableRef, verb: &str, context: &StatementContext<'_>) -> Result<Table> {
+    let found = find(table, context).await?;
+    if found.is_view() {
+        return Err(Error::invalid(format!("\"{}\" is a view, and {verb} takes a table", found.name))
+            .with_hint("CREATE OR REPLACE VIEW changes a view"));
+    }
+    Ok(found)
+}
+
+fn resolve(table: &TableRef, context: &StatementContext<'_>) -> TableName {
+    table.resolve(&context.session.database())
+}
+
+/// Whether an object does not exist: for `IF EXISTS`.
+fn is_missing<T>(result: &Result<T>) -> bool {
+    result.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound)
+}
