@@ -62,7 +62,9 @@ pub async fn execute(statement: &Statement, context: &StatementContext<'_>) -> R
     let rows = match statement {
         Statement::CreateDatabase(create) => create::database(create, context).await?,
         Statement::AlterDatabase { database, properties } => alter::database(database, properties, context).await?,
-        Statement::DropDatabase { database, if_exists, cascade } => drop::database(database, *if_exists, *cascade, context).await?,
+        Statement::DropDatabase { database, if_exists, cascade } => {
+            drop::database(database, *if_exists, *cascade, context).await?
+        }
         Statement::CreateTable(create) => create::table(create, context).await?,
         Statement::AlterTable { table, action } => alter::table(table, action, context).await?,
         Statement::DropTable { table, if_exists } => drop::table(table, *if_exists, context).await?,

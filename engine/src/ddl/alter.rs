@@ -21,7 +21,9 @@ pub(super) async fn database(name: &str, properties: &Properties, context: &Stat
 pub(super) async fn table(name: &TableRef, action: &AlterTable, context: &StatementContext<'_>) -> Result<Vec<Row>> {
     let table = find_table(name, "ALTER TABLE", context).await?;
     match action {
-        AlterTable::AddPartitions { if_not_exists, partitions } => add_partitions(&table, *if_not_exists, partitions, context).await?,
+        AlterTable::AddPartitions { if_not_exists, partitions } => {
+            add_partitions(&table, *if_not_exists, partitions, context).await?
+        }
         AlterTable::DropPartitions { if_exists, partitions } => {
             let drop = |spec| Ok(DropPartition { values: partitions::values(&table, spec)?, if_exists: *if_exists });
             let change = PartitionChange { drop: partitions.iter().map(drop).collect::<Result<_>>()?, ..Default::default() };

@@ -103,7 +103,9 @@ pub(super) async fn view(create: &CreateView, context: &StatementContext<'_>) ->
                 .with_hint("Choose another name, or drop the table"));
         }
         Some(_) if !create.or_replace => {
-            return Err(Error::already_exists(format!("view \"{name}\" exists already")).with_hint("Write CREATE OR REPLACE VIEW"));
+            return Err(
+                Error::already_exists(format!("view \"{name}\" exists already")).with_hint("Write CREATE OR REPLACE VIEW")
+            );
         }
         _ => {}
     }
@@ -179,16 +181,10 @@ fn reads(query_text: &str, name: &glaux_catalog::TableName, database: &str) -> R
     let Statement::Query(query) = sql::parse(query_text)? else {
         return Err(Error::internal("a view's text is no query"));
     };
-    let ctes: Vec<String> = query
-        .ast
-        .with
-        .iter()
-        .flat_map(|with| &with.cte_tables)
-        .map(|cte| cte.alias.name.value.clone())
-        .collect();
+    let ctes: Vec<String> =
+        query.ast.with.iter().flat_map(|with| &with.cte_tables).map(|cte| cte.alias.name.value.clone()).collect();
     let found = visit_relations(query.ast.as_ref(), |relation| {
-        let parts: Vec<&str> =
-            relation.0.iter().filter_map(ObjectNamePart::as_ident).map(|ident| ident.value.as_str()).collect();
+        let parts: Vec<&str> = relation.0.iter().filter_map(ObjectNamePart::as_ident).map(|ident| ident.value.as_str()).collect();
         let same = match parts.as_slice() {
             [table] => *table == name.table && database == name.database && !ctes.iter().any(|cte| cte == table),
             [.., schema, table] => *table == name.table && *schema == name.database,

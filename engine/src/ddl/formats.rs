@@ -67,10 +67,9 @@ pub(super) struct Classes {
 pub(super) fn classes(create: &CreateTable) -> Result<Classes> {
     let (name, serde, input_format, output_format) = match &create.stored_as {
         Some(StoredAs::Classes { input, output }) => ("INPUTFORMAT", LAZY_SIMPLE, input.as_str(), output.as_str()),
-        Some(StoredAs::Format(name)) => *FORMATS
-            .iter()
-            .find(|format| format.0 == name)
-            .ok_or_else(|| Error::unsupported(format!("format \"{name}\" is not supported")).with_hint("Write STORED AS PARQUET"))?,
+        Some(StoredAs::Format(name)) => *FORMATS.iter().find(|format| format.0 == name).ok_or_else(|| {
+            Error::unsupported(format!("format \"{name}\" is not supported")).with_hint("Write STORED AS PARQUET")
+        })?,
         None => FORMATS[0],
     };
     let mut properties = Properties::new();

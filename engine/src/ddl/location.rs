@@ -15,7 +15,8 @@ use crate::error::{Error, Result};
 /// name no bucket.
 pub fn normalise(location: &str) -> Result<String> {
     let location = location.trim();
-    let refuse = |what: &str, hint: &str| Err(Error::invalid(format!("location \"{location}\" {what}")).with_hint(hint.to_owned()));
+    let refuse =
+        |what: &str, hint: &str| Err(Error::invalid(format!("location \"{location}\" {what}")).with_hint(hint.to_owned()));
     if location.is_empty() {
         return refuse("is empty", "Name a folder, such as s3://bucket/prefix/ or /data/lake/table");
     }
@@ -29,9 +30,10 @@ pub fn normalise(location: &str) -> Result<String> {
         if let Some(path) = location.strip_prefix("file:") {
             return file(Path::new(path));
         }
-        return file(&std::path::absolute(location).map_err(|error| {
-            Error::invalid(format!("location \"{location}\" cannot be made absolute")).with_source(error)
-        })?);
+        return file(
+            &std::path::absolute(location)
+                .map_err(|error| Error::invalid(format!("location \"{location}\" cannot be made absolute")).with_source(error))?,
+        );
     };
     let scheme = scheme.to_ascii_lowercase();
     match scheme.as_str() {

@@ -6,7 +6,9 @@ use glaux_catalog::{
 };
 
 use super::{
-    StatementContext, create::VIEW_COLUMNS, find, find_table, partitions,
+    StatementContext,
+    create::VIEW_COLUMNS,
+    find, find_table, partitions,
     pattern::matches,
     rows::{Row, row},
 };
@@ -60,7 +62,11 @@ async fn show_partitions(table: &Table, spec: Option<&PartitionSpec>, context: &
     let mut rows = Vec::new();
     for at in 0..index.len() {
         let fits = wanted.is_empty()
-            || index.raw_values(at).iter().zip(&wanted).all(|(value, wanted)| wanted.as_ref().is_none_or(|wanted| wanted == value));
+            || index
+                .raw_values(at)
+                .iter()
+                .zip(&wanted)
+                .all(|(value, wanted)| wanted.as_ref().is_none_or(|wanted| wanted == value));
         if fits {
             rows.push(row([index.name(at)]));
         }

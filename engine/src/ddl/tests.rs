@@ -67,7 +67,11 @@ async fn a_table_is_recorded_as_glue_records_it() {
             ErrorKind::Invalid,
             "STORED AS ORC",
         ),
-        ("CREATE EXTERNAL TABLE x (abc int) CLUSTERED BY (abd) INTO 2 BUCKETS LOCATION 's3://b/'", ErrorKind::NotFound, "\"abd\""),
+        (
+            "CREATE EXTERNAL TABLE x (abc int) CLUSTERED BY (abd) INTO 2 BUCKETS LOCATION 's3://b/'",
+            ErrorKind::NotFound,
+            "\"abd\"",
+        ),
         (
             "CREATE EXTERNAL TABLE x (a int) LOCATION 's3://b/' TBLPROPERTIES ('table_type'='ICEBERG')",
             ErrorKind::Unsupported,
@@ -84,7 +88,10 @@ async fn a_table_is_recorded_as_glue_records_it() {
 async fn partitions_are_added_renamed_and_dropped() {
     let lake = Lake::new();
     lake.run(TABLE).await;
-    lake.run("ALTER TABLE logs ADD PARTITION (dt='2024-01-01', h=7) PARTITION (h='08', dt=date '2024-01-02') LOCATION 's3://o/x'").await;
+    lake.run(
+        "ALTER TABLE logs ADD PARTITION (dt='2024-01-01', h=7) PARTITION (h='08', dt=date '2024-01-02') LOCATION 's3://o/x'",
+    )
+    .await;
     assert_eq!(lake.run("SHOW PARTITIONS logs").await, ["dt=2024-01-01/h=7", "dt=2024-01-02/h=08"]);
     assert_eq!(lake.run("SHOW PARTITIONS logs PARTITION (h='08')").await, ["dt=2024-01-02/h=08"]);
     let again = "ALTER TABLE logs ADD PARTITION (dt='2024-01-01', h=7) PARTITION (dt='2024-01-03', h=1)";

@@ -62,7 +62,7 @@ pub(super) fn from_parser(message: &str, text: &str) -> Error {
         None => (message, end_of(text)),
     };
     match message.strip_prefix("Expected: ").and_then(|rest| rest.rsplit_once(", found: ")) {
-        Some((expected, found)) if found == "EOF" => mismatched(end_of(text), "", &[expected]),
+        Some((expected, "EOF")) => mismatched(end_of(text), "", &[expected]),
         Some((expected, found)) => {
             let error = mismatched(place, found, &[expected]);
             if found == "`" { error.with_hint("Queries quote names with double quotes; backticks belong to DDL") } else { error }

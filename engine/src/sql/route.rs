@@ -82,8 +82,8 @@ impl<'a> Scanner<'a> {
             self.at = self.text.len() - rest.len();
             let skipped = if rest.starts_with("--") {
                 rest.find('\n').map_or(rest.len(), |end| end + 1)
-            } else if rest.starts_with("/*") {
-                rest[2..].find("*/").map_or(rest.len(), |end| end + 4)
+            } else if let Some(comment) = rest.strip_prefix("/*") {
+                comment.find("*/").map_or(rest.len(), |end| end + 4)
             } else {
                 return;
             };

@@ -30,7 +30,12 @@ async fn a_shown_table_can_be_made_again() {
     }
     assert_eq!(
         lake.run("SHOW CREATE TABLE logs").await[..4],
-        ["CREATE EXTERNAL TABLE `default`.`logs`(", "  `a` int COMMENT 'first',", "  `s` struct<x:array<int>>)", "PARTITIONED BY ("]
+        [
+            "CREATE EXTERNAL TABLE `default`.`logs`(",
+            "  `a` int COMMENT 'first',",
+            "  `s` struct<x:array<int>>)",
+            "PARTITIONED BY ("
+        ]
     );
 }
 
@@ -70,7 +75,12 @@ async fn describe_has_hives_layout() {
     assert!(lake.error("DESCRIBE logs b").await.hint().unwrap().contains("\"a\""));
 
     let formatted = lake.run("DESCRIBE FORMATTED logs").await;
-    for line in ["# Detailed Table Information||", "Location:|s3://b/logs/|", "CreateTime:|Mon Jan 01 00:00:00 UTC 2024|", "|EXTERNAL|TRUE"] {
+    for line in [
+        "# Detailed Table Information||",
+        "Location:|s3://b/logs/|",
+        "CreateTime:|Mon Jan 01 00:00:00 UTC 2024|",
+        "|EXTERNAL|TRUE",
+    ] {
         assert!(formatted.iter().any(|row| row == line), "{line}\n{formatted:#?}");
     }
     lake.run("ALTER TABLE logs ADD PARTITION (dt='d', h=1)").await;
@@ -83,8 +93,18 @@ async fn a_result_has_the_schema_that_was_told_before() {
     let lake = Lake::new();
     lake.run(TABLE).await;
     for text in [
-        "SHOW DATABASES", "SHOW TABLES 'none'", "SHOW VIEWS", "SHOW COLUMNS IN logs", "SHOW PARTITIONS logs", "SHOW TBLPROPERTIES logs",
-        "SHOW CREATE TABLE logs", "DESCRIBE logs", "SHOW SESSION", "MSCK REPAIR TABLE logs", "CREATE DATABASE x", "DROP DATABASE x",
+        "SHOW DATABASES",
+        "SHOW TABLES 'none'",
+        "SHOW VIEWS",
+        "SHOW COLUMNS IN logs",
+        "SHOW PARTITIONS logs",
+        "SHOW TBLPROPERTIES logs",
+        "SHOW CREATE TABLE logs",
+        "DESCRIBE logs",
+        "SHOW SESSION",
+        "MSCK REPAIR TABLE logs",
+        "CREATE DATABASE x",
+        "DROP DATABASE x",
     ] {
         let schema = ddl::schema(&sql::parse(text).unwrap());
         let batch = lake.batch(text).await.unwrap();

@@ -49,8 +49,8 @@ struct Find {
     scopes: Vec<Scope>,
     /// The common table expressions in reach, a list a query.
     ctes: Vec<Vec<String>>,
-    /// What the `ORDER BY` of the query that was entered last mentions: it belongs to the `SELECT` that comes next.
-    order: Vec<Mention>,
+    /// What the `ORDER BY` of each query in reach mentions, until the query's own `SELECT` comes, to which it belongs.
+    order: Vec<Vec<Mention>>,
 }
 
 struct Scope {
@@ -110,21 +110,21 @@ impl Visitor for Find {
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
         let ctes = query.with.iter().flat_map(|with| &with.cte_tables).map(|cte| cte.alias.name.value.clone()).collect();
         self.ctes.push(ctes);
-        self.order.clear();
-        if let (SetExpr::Select(_), Some(OrderByKind::Expressions(items)), None) =
-            (query.body.as_ref(), query.order_by.as_ref().map(|order| &order.kind), &query.with)
+        let mut mentions = Mentions(Vec::new());
+        if let (SetExpr::Select(_), Some(OrderByKind::Expressions(items))) =
+            (query.body.as_ref(), query.order_by.as_ref().map(|order| &order.kind))
         {
-            let mut mentions = Mentions(Vec::new());
             for item in items {
                 let _ = item.expr.visit(&mut mentions);
             }
-            self.order = mentions.0;
         }
+        self.order.push(mentions.0);
         ControlFlow::Continue(())
     }
 
     fn post_visit_query(&mut self, _query: &Query) -> ControlFlow<()> {
         self.ctes.pop();
+        self.order.pop();
         ControlFlow::Continue(())
     }
 
@@ -133,7 +133,7 @@ impl Visitor for Find {
         self.add_relations(&select.from, &mut relations);
         self.scopes.push(Scope { select: self.marks.len(), relations });
         self.marks.push(BTreeSet::new());
-        for mention in std::mem::take(&mut self.order) {
+        for mention in self.order.last_mut().map(std::mem::take).unwrap_or_default() {
             self.mention(&mention);
         }
         ControlFlow::Continue(())
@@ -237,7 +237,7 @@ impl Mark {
         }
         match alias {
             Some(alias) if !alias.columns.is_empty() => {
-                return Err(unsupported(format!("hidden columns of \"{relation}\", whose alias names its columns,"))
+                return Err(unsupported(&format!("hidden columns of \"{relation}\", whose alias names its columns,"))
                     .with_hint("Leave the list of columns out of the alias"));
             }
             Some(_) => {}
@@ -279,7 +279,7 @@ fn wildcards(select: &mut Select, marked: &BTreeSet<String>) -> Result<()> {
 fn expand(from: &[TableWithJoins], marked: &BTreeSet<String>, projection: &mut Vec<SelectItem>) -> Result<()> {
     for table in from {
         if table.joins.iter().any(merges) {
-            return Err(unsupported("SELECT * with hidden columns of several tables joined by USING or NATURAL".to_owned())
+            return Err(unsupported("SELECT * with hidden columns of several tables joined by USING or NATURAL")
                 .with_hint("Join with ON, or name the columns"));
         }
         for factor in std::iter::once(&table.relation).chain(table.joins.iter().map(|join| &join.relation)) {
@@ -294,7 +294,7 @@ fn expand(from: &[TableWithJoins], marked: &BTreeSet<String>, projection: &mut V
                     continue;
                 }
                 _ => {
-                    return Err(unsupported("SELECT * with hidden columns beside a subquery without a name".to_owned())
+                    return Err(unsupported("SELECT * with hidden columns beside a subquery without a name")
                         .with_hint("Give the subquery an alias"));
                 }
             };
@@ -326,8 +326,8 @@ fn except() -> ExceptSelectItem {
     ExceptSelectItem { first_element: first, additional_elements: rest.into() }
 }
 
-fn unsupported(what: String) -> Error {
-    Error::unsupported(format!("{what} is not supported"))
+fn unsupported(what: &str) -> Error {
+    Error::unsupported(&format!("{what} is not supported"))
 }
 
 /// Shortens `d.t.c` to `t.c` where the table now has an alias.

@@ -9,8 +9,12 @@ use sqlparser::{
 use super::{Originals, types};
 use crate::error::{Error, ErrorKind, Result};
 
-/// How many operators may follow each other without parentheses or commas: each is one level of the tree.
-const MAX_CHAIN: usize = 2_000;
+/// How many `AND`, `OR` or set operations may follow each other without parentheses or commas. Their trees are balanced after parsing, but
+/// are as deep as they are long until then.
+const MAX_BALANCED: usize = 5_000;
+
+/// The same for the other operators, of which each is one level of the tree.
+const MAX_CHAIN: usize = 200;
 
 /// Tokens ready to be parsed.
 pub(in crate::sql) struct Prepared {
@@ -42,8 +46,9 @@ pub(super) fn is_word(token: &TokenWithSpan, keyword: Keyword) -> bool {
 /// Operators that follow each other within one pair of parentheses.
 #[derive(Default)]
 struct Chain {
-    /// `AND`, `OR` and set operations.
-    outer: usize,
+    sets: usize,
+    /// `AND` and `OR`, since the last set operation.
+    logical: usize,
     /// The others, since the last of those.
     inner: usize,
 }
@@ -58,23 +63,26 @@ fn check_chains(tokens: &[TokenWithSpan]) -> Result<()> {
             Token::RParen | Token::RBracket if deepest > 0 => {
                 chains.pop();
             }
-            Token::Comma => *chain = Chain::default(),
+            Token::Comma => *chain = Chain { sets: chain.sets, ..Chain::default() },
             Token::Plus | Token::Minus | Token::Mul | Token::Div | Token::Mod | Token::StringConcat => chain.inner += 1,
             Token::DoubleColon | Token::Eq | Token::Neq | Token::Lt | Token::LtEq | Token::Gt | Token::GtEq => chain.inner += 1,
             Token::Word(Word { quote_style: None, keyword, .. }) => match keyword {
-                Keyword::AND | Keyword::OR | Keyword::UNION | Keyword::EXCEPT | Keyword::INTERSECT => {
-                    chain.outer += 1;
-                    chain.inner = 0;
+                Keyword::UNION | Keyword::EXCEPT | Keyword::INTERSECT => {
+                    *chain = Chain { sets: chain.sets + 1, ..Chain::default() }
                 }
-                Keyword::AT | Keyword::IS | Keyword::NOT | Keyword::JOIN => chain.inner += 1,
+                Keyword::AND | Keyword::OR => *chain = Chain { logical: chain.logical + 1, inner: 0, ..*chain },
+                Keyword::AT | Keyword::IS | Keyword::NOT => chain.inner += 1,
                 _ => {}
             },
             _ => {}
         }
-        if chains.last().is_some_and(|chain| chain.outer > MAX_CHAIN || chain.inner > MAX_CHAIN) {
-            return Err(Error::new(ErrorKind::LimitExceeded, format!("more than {MAX_CHAIN} operators follow each other"))
-                .with_hint("Use IN for long lists of OR, and parentheses for long sums"));
-        }
+        let limit = match chains.last() {
+            Some(chain) if chain.logical > MAX_BALANCED || chain.sets > MAX_BALANCED => MAX_BALANCED,
+            Some(chain) if chain.inner > MAX_CHAIN => MAX_CHAIN,
+            _ => continue,
+        };
+        return Err(Error::new(ErrorKind::LimitExceeded, format!("more than {limit} operators follow each other"))
+            .with_hint("Use IN for long lists of OR, and parentheses for long sums"));
     }
     Ok(())
 }
