@@ -327,7 +327,7 @@ fn except() -> ExceptSelectItem {
 }
 
 fn unsupported(what: &str) -> Error {
-    Error::unsupported(&format!("{what} is not supported"))
+    Error::unsupported(format!("{what} is not supported"))
 }
 
 /// Shortens `d.t.c` to `t.c` where the table now has an alias.
