@@ -228,12 +228,11 @@ impl TableWriter {
 
     /// Ends the file that waited longest, if as many are open as may be.
     async fn make_room(&mut self) -> Result<()> {
-        let open = || self.partitions.iter().enumerate().filter_map(|(at, partition)| Some((partition.file.as_ref()?.turn, at)));
-        if open().count() < self.options.max_open_files.max(1) {
-            return Ok(());
-        }
-        match open().min() {
-            Some((_, oldest)) => self.end_file(oldest).await,
+        let open = self.partitions.iter().enumerate().filter_map(|(at, partition)| Some((partition.file.as_ref()?.turn, at)));
+        let open: Vec<_> = open.collect();
+        let oldest = open.iter().min().filter(|_| open.len() >= self.options.max_open_files.max(1)).map(|(_, at)| *at);
+        match oldest {
+            Some(oldest) => self.end_file(oldest).await,
             None => Ok(()),
         }
     }

@@ -56,29 +56,29 @@ pub(crate) fn run(options: &CommonOptions, args: &CatalogArgs) -> Result<(), Sto
 }
 
 /// Opens a catalog that exists: a command that looks after a catalog never creates one.
-pub(super) async fn open_existing(catalog: &Path) -> Result<SqliteMetastore> {
+pub(super) fn open_existing(catalog: &Path) -> Result<SqliteMetastore> {
     let exists = catalog.try_exists().map_err(|error| diagnostic::io_error("read the catalog", catalog, error))?;
     if !exists {
         return Err(Error::not_found(format!("the catalog \"{}\" does not exist", catalog.display()))
             .with_hint("Name its data directory with --data-dir or GLAUX_DATA_DIR; the first statement there creates it"));
     }
-    SqliteMetastore::open(catalog).await
+    SqliteMetastore::open(catalog)
 }
 
 async fn backup(catalog: &Path, file: &Path) -> Result<(), Stop> {
-    let metastore = open_existing(catalog).await?;
+    let metastore = open_existing(catalog)?;
     metastore.backup(file).await?;
     let size = std::fs::metadata(file).map_err(|error| diagnostic::io_error("read the copy", file, error))?.len();
     Ok(say(&format!("wrote {} ({})", file.display(), figures::bytes(size)))?)
 }
 
 async fn restore(catalog: &Path, file: &Path) -> Result<(), Stop> {
-    SqliteMetastore::restore(catalog, file).await?;
+    SqliteMetastore::restore(file, catalog).await?;
     Ok(say(&format!("restored {} from {}", catalog.display(), file.display()))?)
 }
 
 async fn check(catalog: &Path) -> Result<(), Stop> {
-    let faults = open_existing(catalog).await?.check().await?;
+    let faults = open_existing(catalog)?.check().await?;
     if faults.is_empty() {
         return Ok(say(&format!("ok: {}", catalog.display()))?);
     }

@@ -154,7 +154,7 @@ async fn check_catalog(findings: &mut Findings, dir: &Path) -> Result<Option<gla
         findings.warn(&format!("there is no catalog at {}", file.display()), "The first statement creates it")?;
         return Ok(None);
     }
-    let metastore = match catalog::open_existing(&file).await {
+    let metastore = match catalog::open_existing(&file) {
         Ok(metastore) => metastore,
         Err(error) => {
             findings.fail("catalog", &error)?;

@@ -97,12 +97,12 @@ impl Executor {
         loop {
             let batch = tokio::select! {
                 biased;
-                batch = query.next() => batch,
                 () = self.interrupt.pressed(), if !stopping => {
                     stopping = true;
                     query.canceller().cancel(CancelReason::User);
                     continue;
                 }
+                batch = query.next() => batch,
                 _ = ticks.tick() => {
                     progress.update(&query.report());
                     continue;

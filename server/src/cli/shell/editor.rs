@@ -42,7 +42,8 @@ impl Editor {
             .and_then(|config| config.history_ignore_dups(true))
             .map(|config| config.history_ignore_space(true).completion_type(CompletionType::List).build())
             .map_err(terminal_error)?;
-        let mut inner = rustyline::Editor::with_history(config, FileHistory::with_config(&config)).map_err(terminal_error)?;
+        let lines = FileHistory::with_config(&config);
+        let mut inner = rustyline::Editor::with_history(config, lines).map_err(terminal_error)?;
         inner.set_helper(Some(Assistant::default()));
         if let Err(error) = inner.load_history(history)
             && !matches!(&error, ReadlineError::Io(error) if error.kind() == std::io::ErrorKind::NotFound)

@@ -1,0 +1,305 @@
+//! The binary as its users run it: arguments, standard input and output, files, exit codes. Every test has a data directory of its own.
+
+use std::{
+    fs,
+    io::{Read, Write},
+    path::Path,
+    process::{Command, Output, Stdio},
+    sync::OnceLock,
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The binary without the machine's own settings.
+fn glaux(data_dir: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_glaux"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("GLAUX") {
+            command.env_remove(name);
+        }
+    }
+    command.env("GLAUX_DATA_DIR", data_dir).env("USER", "ada").stdin(Stdio::null());
+    command
+}
+
+fn run(command: &mut Command) -> Output {
+    command.output().unwrap()
+}
+
+fn with_input(command: &mut Command, input: &str) -> Output {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// The standard output of a command that succeeds.
+#[track_caller]
+fn ok(output: &Output) -> String {
+    assert!(output.status.success(), "exit code {:?}\n{}\n{}", output.status.code(), out(output), err(output));
+    out(output)
+}
+
+/// Fails unless the command ended with this code and an error of this kind.
+#[track_caller]
+fn failed(output: &Output, code: i32, kind: &str) {
+    assert_eq!(output.status.code(), Some(code), "{}\n{}", out(output), err(output));
+    assert!(err(output).contains(&format!("error[{kind}]: ")), "{}", err(output));
+}
+
+/// The objects of `--stats json` in some text, one a line.
+fn stats(text: &str) -> Vec<Value> {
+    text.lines().filter(|line| line.starts_with('{')).map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// A demo that all tests share, and what it printed.
+fn demo() -> &'static (TempDir, String) {
+    static DEMO: OnceLock<(TempDir, String)> = OnceLock::new();
+    DEMO.get_or_init(|| {
+        let dir = TempDir::new().unwrap();
+        let target = dir.path().join("demo");
+        let printed = ok(&run(glaux(dir.path()).args(["demo", "--scale", "0.01", "--dir"]).arg(&target)));
+        (dir, printed)
+    })
+}
+
+fn demo_dir() -> std::path::PathBuf {
+    demo().0.path().join("demo")
+}
+
+/// One statement on the demo, and its figures.
+fn ask(sql: &str) -> (String, Value) {
+    let output = run(glaux(&demo_dir()).args(["sql", "--format", "csv", "--stats", "json", "-e", sql]));
+    let rows = ok(&output);
+    (rows, stats(&err(&output)).pop().unwrap())
+}
+
+#[test]
+fn statements_come_from_arguments_a_file_or_standard_input() {
+    let dir = TempDir::new().unwrap();
+    let csv = ["sql", "--format", "csv"];
+    assert_eq!(ok(&run(glaux(dir.path()).args(csv).args(["-e", "SELECT 1 AS a; SELECT ';' AS b;", "-e", "SELECT 3 AS c"]))), "a\n1\nb\n;\nc\n3\n");
+    let file = dir.path().join("script.sql");
+    fs::write(&file, "-- a comment; not a statement\nSELECT 'x' AS a;\n").unwrap();
+    assert_eq!(ok(&run(glaux(dir.path()).args(csv).arg(&file))), "a\nx\n");
+    assert_eq!(ok(&with_input(glaux(dir.path()).args(csv), "SELECT 2 AS a;")), "a\n2\n");
+    assert_eq!(ok(&with_input(glaux(dir.path()).args(csv).arg("-"), "SELECT 4 AS a")), "a\n4\n");
+}
+
+#[test]
+fn results_come_in_the_form_that_is_asked_for() {
+    let dir = TempDir::new().unwrap();
+    let sql = "SELECT 1 AS id, 'a' AS name UNION ALL SELECT 2, NULL ORDER BY 1";
+    let as_format = |format: &str| run(glaux(dir.path()).args(["sql", "-e", sql, "--format", format]));
+    assert_eq!(ok(&as_format("table")), " id | name\n----+------\n  1 | a\n  2 | NULL\n");
+    assert_eq!(ok(&as_format("json")), "{\"id\":1,\"name\":\"a\"}\n{\"id\":2,\"name\":null}\n");
+    let parquet = as_format("parquet").stdout;
+    assert!(parquet.starts_with(b"PAR1") && parquet.ends_with(b"PAR1"));
+    assert!(as_format("arrow").stdout.starts_with(&[0xff; 4]), "an IPC stream begins with its continuation marker");
+    failed(&run(glaux(dir.path()).args(["sql", "--format", "parquet", "-e", "SELECT 1; SELECT 2"])), 2, "INVALID");
+}
+
+#[test]
+fn a_script_stops_at_its_first_failure_with_that_failures_code() {
+    let dir = TempDir::new().unwrap();
+    let output = run(glaux(dir.path()).args(["sql", "--format", "csv", "-e", "SELECT 1 AS a;\nSELECT * FROM absent;\nSELECT 3 AS c"]));
+    failed(&output, 5, "NOT_FOUND");
+    assert_eq!(out(&output), "a\n1\n");
+    assert!(err(&output).contains("absent") && err(&output).contains("line"), "{}", err(&output));
+    failed(&run(glaux(dir.path()).args(["sql", "-e", "SELEC 1"])), 3, "SYNTAX");
+    failed(&run(glaux(dir.path()).args(["sql", "absent.sql"])), 5, "NOT_FOUND");
+    failed(&run(glaux(dir.path()).args(["--catalog", "grpc://localhost:1", "sql", "-e", "SELECT 1"])), 4, "UNSUPPORTED");
+    assert_eq!(run(glaux(dir.path()).args(["sql", "--format", "xml"])).status.code(), Some(2));
+}
+
+#[test]
+fn the_statistics_are_one_object_a_statement() {
+    let dir = TempDir::new().unwrap();
+    let output = run(glaux(dir.path()).args(["sql", "--stats", "json", "-e", "SELECT 1; SELECT 2"]));
+    ok(&output);
+    let objects = stats(&err(&output));
+    assert_eq!(objects.len(), 2);
+    let names = [
+        "query_id", "state", "data_scanned_bytes", "metadata_bytes", "fetched_bytes", "billed_bytes", "cost_usd", "requests", "partitions",
+        "files", "row_groups", "rows", "timings_ms",
+    ];
+    for name in names {
+        assert!(objects[0].get(name).is_some(), "{name} is missing");
+    }
+    assert_eq!((&objects[0]["state"], &objects[0]["rows"]), (&"SUCCEEDED".into(), &1.into()));
+
+    let file = dir.path().join("stats.json");
+    let output = run(glaux(dir.path()).args(["sql", "-e", "SELECT 1; SELECT * FROM absent", "--stats-file"]).arg(&file));
+    failed(&output, 5, "NOT_FOUND");
+    assert!(stats(&err(&output)).is_empty());
+    let objects = stats(&fs::read_to_string(&file).unwrap());
+    assert_eq!(objects.iter().map(|object| object["state"].as_str().unwrap()).collect::<Vec<_>>(), ["SUCCEEDED", "FAILED"]);
+    assert_eq!(objects[1]["cost_usd"], "0");
+
+    let text = err(&run(glaux(dir.path()).args(["sql", "--stats", "text", "-e", "SELECT 1"])));
+    assert!(text.starts_with("1 row in "), "{text}");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let dir = TempDir::new().unwrap();
+    let rows = "SELECT x FROM UNNEST(sequence(1, 1000)) AS t(x) CROSS JOIN UNNEST(sequence(1, 1000)) AS u(y)";
+    let mut child = glaux(dir.path())
+        .args(["sql", "--format", "csv", "-e", rows])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = [0; 2];
+    child.stdout.take().unwrap().read_exact(&mut first).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), err(&output).as_str(), &first), (Some(0), "", b"x\n"));
+}
+
+#[test]
+fn settings_come_from_flags_environment_and_file() {
+    let dir = TempDir::new().unwrap();
+    fs::write(dir.path().join("glaux.toml"), "[engine]\nmax_concurrent_queries = 3\n").unwrap();
+    let shown = ok(&run(glaux(dir.path()).env("GLAUX__TARIFF__MINIMUM_BYTES", "0").args(["config", "show", "--memory-limit", "1GiB"])));
+    for line in ["engine.max_concurrent_queries = 3", "engine.memory_limit = 1073741824", "tariff.minimum_bytes = 0"] {
+        assert!(shown.contains(line), "{line} is not in\n{shown}");
+    }
+    fs::write(dir.path().join("glaux.toml"), "[engine]\nmax_queries = 3\n").unwrap();
+    let output = run(glaux(dir.path()).args(["sql", "-e", "SELECT 1"]));
+    failed(&output, 2, "INVALID");
+    assert!(err(&output).contains("engine.max_queries") && err(&output).contains("glaux.toml"), "{}", err(&output));
+}
+
+#[test]
+fn the_catalog_is_backed_up_checked_and_restored() {
+    let dir = TempDir::new().unwrap();
+    let data = dir.path().join("data");
+    failed(&run(glaux(&data).args(["catalog", "check"])), 5, "NOT_FOUND");
+    assert!(!data.exists(), "looking after a catalog creates none");
+
+    ok(&run(glaux(&data).args(["sql", "-e", "CREATE DATABASE sales"])));
+    let copy = dir.path().join("copy.sqlite");
+    ok(&run(glaux(&data).args(["catalog", "backup"]).arg(&copy)));
+    assert!(!run(glaux(&data).args(["catalog", "backup"]).arg(&copy)).status.success(), "a copy is never overwritten");
+    ok(&run(glaux(&data).args(["sql", "-e", "DROP DATABASE sales"])));
+    assert!(!ok(&run(glaux(&data).args(["sql", "-e", "SHOW DATABASES"]))).contains("sales"));
+    ok(&run(glaux(&data).args(["catalog", "restore"]).arg(&copy)));
+    assert!(ok(&run(glaux(&data).args(["sql", "-e", "SHOW DATABASES"]))).contains("sales"));
+    assert!(ok(&run(glaux(&data).args(["catalog", "check"]))).starts_with("ok"));
+}
+
+#[test]
+fn the_doctor_finds_what_is_wrong() {
+    let dir = TempDir::new().unwrap();
+    let absent = dir.path().join("absent");
+    assert!(ok(&run(glaux(&absent).arg("doctor"))).contains("does not exist yet"));
+    assert!(!absent.exists());
+
+    let healthy = ok(&run(glaux(&demo_dir()).arg("doctor")));
+    assert!(healthy.contains("0 failures") && healthy.contains("is whole") && healthy.contains("3 locations listed"), "{healthy}");
+
+    fs::write(dir.path().join("glaux.toml"), "nonsense = 1").unwrap();
+    let output = run(glaux(dir.path()).arg("doctor"));
+    assert_eq!(output.status.code(), Some(2));
+    assert!(out(&output).contains("fail  configuration") && out(&output).contains("1 failure"), "{}", out(&output));
+
+    fs::remove_file(dir.path().join("glaux.toml")).unwrap();
+    fs::write(dir.path().join("catalog.sqlite"), "this is no database, whatever its name says".repeat(100)).unwrap();
+    let output = run(glaux(dir.path()).arg("doctor"));
+    assert_eq!(output.status.code(), Some(12), "{}", out(&output));
+    assert!(out(&output).contains("fail  catalog"), "{}", out(&output));
+}
+
+#[test]
+fn the_demo_shows_what_partitions_save() {
+    let (_, printed) = demo();
+    for text in ["Both layouts gave the same rows", "times less", "lineitem_flat", "glaux --data-dir"] {
+        assert!(printed.contains(text), "{text} is not in\n{printed}");
+    }
+    assert!(demo_dir().join("lake/lineitem/ship_year=1995/ship_month=3").is_dir());
+    assert!(demo_dir().join("lake/orders/order_year=1995").is_dir());
+}
+
+#[test]
+fn a_month_of_the_demo_is_billed_for_its_partition_only() {
+    let (rows, month) = ask("SELECT sum(l_extendedprice) AS price, count(*) AS n FROM lineitem WHERE ship_year = 1995 AND ship_month = 3");
+    let (flat_rows, flat) = ask(
+        "SELECT sum(l_extendedprice) AS price, count(*) AS n FROM lineitem_flat \
+         WHERE l_shipdate >= DATE '1995-03-01' AND l_shipdate < DATE '1995-04-01'",
+    );
+    assert_eq!(rows, flat_rows);
+    assert_eq!(month["partitions"], serde_json::json!({"scanned": 1, "total": 84}));
+    assert_eq!(month["files"], serde_json::json!({"scanned": 1, "total": 1}));
+    let scanned = |stats: &Value| stats["data_scanned_bytes"].as_u64().unwrap();
+    assert!(scanned(&month) > 0 && scanned(&month) * 40 < scanned(&flat), "{month}\n{flat}");
+    assert_eq!((&month["billed_bytes"], &month["cost_usd"]), (&10_000_000.into(), &"0.00005".into()));
+}
+
+#[test]
+fn the_rows_of_a_partition_are_counted_without_scanning() {
+    let (rows, usage) = ask("SELECT count(*) AS n FROM lineitem WHERE ship_year = 1995 AND ship_month = 3");
+    assert!(rows.lines().nth(1).unwrap().parse::<u64>().unwrap() > 100);
+    assert_eq!((&usage["data_scanned_bytes"], &usage["cost_usd"]), (&0.into(), &"0".into()));
+}
+
+#[test]
+fn a_limit_of_bytes_ends_a_query() {
+    let output = run(glaux(&demo_dir()).args(["sql", "--max-scan", "1kB", "-e", "SELECT sum(l_extendedprice) FROM lineitem_flat"]));
+    failed(&output, 9, "LIMIT_EXCEEDED");
+}
+
+#[test]
+fn the_demo_uses_its_lake_again_replaces_it_for_another_scale_and_spares_others() {
+    let dir = TempDir::new().unwrap();
+    let again = |scale: &str| run(glaux(dir.path()).args(["demo", "--scale", scale, "--dir"]).arg(dir.path().join("d")));
+    assert!(ok(&again("0.001")).contains("Generating"));
+    assert!(ok(&again("0.001")).contains("Using the lake"));
+    assert!(ok(&again("0.002")).contains("Generating"));
+    let entries: Vec<_> = fs::read_dir(dir.path().join("d")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(!entries.iter().any(|name| name.to_string_lossy().starts_with("lake.")), "{entries:?}");
+
+    fs::create_dir(dir.path().join("mine")).unwrap();
+    fs::write(dir.path().join("mine/thesis.txt"), "dear").unwrap();
+    failed(&run(glaux(dir.path()).args(["demo", "--dir"]).arg(dir.path().join("mine"))), 6, "ALREADY_EXISTS");
+    assert_eq!(fs::read_dir(dir.path().join("mine")).unwrap().count(), 1);
+}
+
+#[test]
+fn help_teaches_with_examples_and_exit_codes() {
+    let dir = TempDir::new().unwrap();
+    for command in [&["--help"][..], &["sql", "--help"], &["demo", "--help"], &["catalog", "--help"], &["doctor", "--help"]] {
+        let help = ok(&run(glaux(dir.path()).args(command)));
+        assert!(help.contains("Examples:"), "{command:?}\n{help}");
+    }
+    assert!(ok(&run(glaux(dir.path()).args(["sql", "--help"]))).contains("Exit codes:"));
+}
+
+/// Ctrl-C as a terminal sends it.
+#[cfg(unix)]
+#[test]
+fn ctrl_c_stops_the_query_and_ends_with_130() {
+    let dir = TempDir::new().unwrap();
+    let rows = "SELECT x FROM UNNEST(sequence(1, 10000)) AS t(x) CROSS JOIN UNNEST(sequence(1, 10000)) AS u(y)";
+    let mut child = glaux(dir.path())
+        .args(["sql", "--format", "csv", "-e", rows])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The first rows tell that the query runs.
+    let mut stdout = child.stdout.take().unwrap();
+    stdout.read_exact(&mut [0; 64]).unwrap();
+    let process = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(process, rustix::process::Signal::INT).unwrap();
+    std::io::copy(&mut stdout, &mut std::io::sink()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    failed(&output, 130, "CANCELLED");
+}
