@@ -175,7 +175,8 @@ fn merge_file(figment: Figment, file: &Path, named: bool) -> Result<Figment> {
         return Err(Error::invalid(message).with_hint("Keep such a file elsewhere and name it with --config"));
     }
     toml.data().map_err(|error| {
-        Error::invalid(format!("the configuration file \"{}\" does not parse", file.display())).with_source(Error::invalid(error.to_string()))
+        Error::invalid(format!("the configuration file \"{}\" does not parse", file.display()))
+            .with_source(Error::invalid(error.to_string()))
     })?;
     Ok(figment.merge(Sizes(Toml::file_exact(file))))
 }

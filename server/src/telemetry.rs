@@ -13,7 +13,8 @@ pub(crate) fn init() {
         }),
         _ => EnvFilter::new("warn"),
     };
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
+    let subscriber =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
     // A second initialisation cannot happen in a process of one main function; if it did, the first one stays.
     let _ = subscriber.try_init();
 }

@@ -11,6 +11,9 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
+/// A query on the demo with billions of rows, which begin to come at once.
+const ENDLESS: &str = "SELECT a.l_orderkey AS k FROM lineitem_flat a CROSS JOIN lineitem_flat b";
+
 /// The binary without the machine's own settings.
 fn glaux(data_dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_glaux"));
@@ -75,6 +78,12 @@ fn demo_dir() -> std::path::PathBuf {
     demo().0.path().join("demo")
 }
 
+/// The months that the demo has; a small one may lack the last, which has one day only.
+fn months() -> usize {
+    let children = |path: std::path::PathBuf| fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
+    children(demo_dir().join("lake/lineitem")).into_iter().map(|year| children(year).len()).sum()
+}
+
 /// One statement on the demo, and its figures.
 fn ask(sql: &str) -> (String, Value) {
     let output = run(glaux(&demo_dir()).args(["sql", "--format", "csv", "--stats", "json", "-e", sql]));
@@ -86,7 +95,10 @@ fn ask(sql: &str) -> (String, Value) {
 fn statements_come_from_arguments_a_file_or_standard_input() {
     let dir = TempDir::new().unwrap();
     let csv = ["sql", "--format", "csv"];
-    assert_eq!(ok(&run(glaux(dir.path()).args(csv).args(["-e", "SELECT 1 AS a; SELECT ';' AS b;", "-e", "SELECT 3 AS c"]))), "a\n1\nb\n;\nc\n3\n");
+    assert_eq!(
+        ok(&run(glaux(dir.path()).args(csv).args(["-e", "SELECT 1 AS a; SELECT ';' AS b;", "-e", "SELECT 3 AS c"]))),
+        "a\n1\nb\n;\nc\n3\n"
+    );
     let file = dir.path().join("script.sql");
     fs::write(&file, "-- a comment; not a statement\nSELECT 'x' AS a;\n").unwrap();
     assert_eq!(ok(&run(glaux(dir.path()).args(csv).arg(&file))), "a\nx\n");
@@ -110,10 +122,11 @@ fn results_come_in_the_form_that_is_asked_for() {
 #[test]
 fn a_script_stops_at_its_first_failure_with_that_failures_code() {
     let dir = TempDir::new().unwrap();
-    let output = run(glaux(dir.path()).args(["sql", "--format", "csv", "-e", "SELECT 1 AS a;\nSELECT * FROM absent;\nSELECT 3 AS c"]));
+    let output =
+        run(glaux(dir.path()).args(["sql", "--format", "csv", "-e", "SELECT 1 AS a;\nSELECT * FROM absent;\nSELECT 3 AS c"]));
     failed(&output, 5, "NOT_FOUND");
     assert_eq!(out(&output), "a\n1\n");
-    assert!(err(&output).contains("absent") && err(&output).contains("line"), "{}", err(&output));
+    assert!(err(&output).contains("absent") && err(&output).contains("line \"2\""), "{}", err(&output));
     failed(&run(glaux(dir.path()).args(["sql", "-e", "SELEC 1"])), 3, "SYNTAX");
     failed(&run(glaux(dir.path()).args(["sql", "absent.sql"])), 5, "NOT_FOUND");
     failed(&run(glaux(dir.path()).args(["--catalog", "grpc://localhost:1", "sql", "-e", "SELECT 1"])), 4, "UNSUPPORTED");
@@ -128,8 +141,19 @@ fn the_statistics_are_one_object_a_statement() {
     let objects = stats(&err(&output));
     assert_eq!(objects.len(), 2);
     let names = [
-        "query_id", "state", "data_scanned_bytes", "metadata_bytes", "fetched_bytes", "billed_bytes", "cost_usd", "requests", "partitions",
-        "files", "row_groups", "rows", "timings_ms",
+        "query_id",
+        "state",
+        "data_scanned_bytes",
+        "metadata_bytes",
+        "fetched_bytes",
+        "billed_bytes",
+        "cost_usd",
+        "requests",
+        "partitions",
+        "files",
+        "row_groups",
+        "rows",
+        "timings_ms",
     ];
     for name in names {
         assert!(objects[0].get(name).is_some(), "{name} is missing");
@@ -150,10 +174,8 @@ fn the_statistics_are_one_object_a_statement() {
 
 #[test]
 fn a_reader_that_goes_away_is_no_failure() {
-    let dir = TempDir::new().unwrap();
-    let rows = "SELECT x FROM UNNEST(sequence(1, 1000)) AS t(x) CROSS JOIN UNNEST(sequence(1, 1000)) AS u(y)";
-    let mut child = glaux(dir.path())
-        .args(["sql", "--format", "csv", "-e", rows])
+    let mut child = glaux(&demo_dir())
+        .args(["sql", "--format", "csv", "-e", ENDLESS])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -161,14 +183,15 @@ fn a_reader_that_goes_away_is_no_failure() {
     let mut first = [0; 2];
     child.stdout.take().unwrap().read_exact(&mut first).unwrap();
     let output = child.wait_with_output().unwrap();
-    assert_eq!((output.status.code(), err(&output).as_str(), &first), (Some(0), "", b"x\n"));
+    assert_eq!((output.status.code(), err(&output).as_str(), &first), (Some(0), "", b"k\n"));
 }
 
 #[test]
 fn settings_come_from_flags_environment_and_file() {
     let dir = TempDir::new().unwrap();
     fs::write(dir.path().join("glaux.toml"), "[engine]\nmax_concurrent_queries = 3\n").unwrap();
-    let shown = ok(&run(glaux(dir.path()).env("GLAUX__TARIFF__MINIMUM_BYTES", "0").args(["config", "show", "--memory-limit", "1GiB"])));
+    let shown =
+        ok(&run(glaux(dir.path()).env("GLAUX__TARIFF__MINIMUM_BYTES", "0").args(["config", "show", "--memory-limit", "1GiB"])));
     for line in ["engine.max_concurrent_queries = 3", "engine.memory_limit = 1073741824", "tariff.minimum_bytes = 0"] {
         assert!(shown.contains(line), "{line} is not in\n{shown}");
     }
@@ -188,7 +211,7 @@ fn the_catalog_is_backed_up_checked_and_restored() {
     ok(&run(glaux(&data).args(["sql", "-e", "CREATE DATABASE sales"])));
     let copy = dir.path().join("copy.sqlite");
     ok(&run(glaux(&data).args(["catalog", "backup"]).arg(&copy)));
-    assert!(!run(glaux(&data).args(["catalog", "backup"]).arg(&copy)).status.success(), "a copy is never overwritten");
+    failed(&run(glaux(&data).args(["catalog", "backup"]).arg(&copy)), 6, "ALREADY_EXISTS");
     ok(&run(glaux(&data).args(["sql", "-e", "DROP DATABASE sales"])));
     assert!(!ok(&run(glaux(&data).args(["sql", "-e", "SHOW DATABASES"]))).contains("sales"));
     ok(&run(glaux(&data).args(["catalog", "restore"]).arg(&copy)));
@@ -204,7 +227,10 @@ fn the_doctor_finds_what_is_wrong() {
     assert!(!absent.exists());
 
     let healthy = ok(&run(glaux(&demo_dir()).arg("doctor")));
-    assert!(healthy.contains("0 failures") && healthy.contains("is whole") && healthy.contains("3 locations listed"), "{healthy}");
+    assert!(
+        healthy.contains("0 failures") && healthy.contains("is whole") && healthy.contains("3 locations listed"),
+        "{healthy}"
+    );
 
     fs::write(dir.path().join("glaux.toml"), "nonsense = 1").unwrap();
     let output = run(glaux(dir.path()).arg("doctor"));
@@ -230,13 +256,12 @@ fn the_demo_shows_what_partitions_save() {
 
 #[test]
 fn a_month_of_the_demo_is_billed_for_its_partition_only() {
-    let (rows, month) = ask("SELECT sum(l_extendedprice) AS price, count(*) AS n FROM lineitem WHERE ship_year = 1995 AND ship_month = 3");
-    let (flat_rows, flat) = ask(
-        "SELECT sum(l_extendedprice) AS price, count(*) AS n FROM lineitem_flat \
-         WHERE l_shipdate >= DATE '1995-03-01' AND l_shipdate < DATE '1995-04-01'",
-    );
+    let (rows, month) =
+        ask("SELECT sum(l_extendedprice) AS price, count(*) AS n FROM lineitem WHERE ship_year = 1995 AND ship_month = 3");
+    let (flat_rows, flat) = ask("SELECT sum(l_extendedprice) AS price, count(*) AS n FROM lineitem_flat \
+         WHERE l_shipdate >= DATE '1995-03-01' AND l_shipdate < DATE '1995-04-01'");
     assert_eq!(rows, flat_rows);
-    assert_eq!(month["partitions"], serde_json::json!({"scanned": 1, "total": 84}));
+    assert_eq!(month["partitions"], serde_json::json!({"scanned": 1, "total": months()}));
     assert_eq!(month["files"], serde_json::json!({"scanned": 1, "total": 1}));
     let scanned = |stats: &Value| stats["data_scanned_bytes"].as_u64().unwrap();
     assert!(scanned(&month) > 0 && scanned(&month) * 40 < scanned(&flat), "{month}\n{flat}");
@@ -252,7 +277,8 @@ fn the_rows_of_a_partition_are_counted_without_scanning() {
 
 #[test]
 fn a_limit_of_bytes_ends_a_query() {
-    let output = run(glaux(&demo_dir()).args(["sql", "--max-scan", "1kB", "-e", "SELECT sum(l_extendedprice) FROM lineitem_flat"]));
+    let output =
+        run(glaux(&demo_dir()).args(["sql", "--max-scan", "1kB", "-e", "SELECT sum(l_extendedprice) FROM lineitem_flat"]));
     failed(&output, 9, "LIMIT_EXCEEDED");
 }
 
@@ -286,10 +312,8 @@ fn help_teaches_with_examples_and_exit_codes() {
 #[cfg(unix)]
 #[test]
 fn ctrl_c_stops_the_query_and_ends_with_130() {
-    let dir = TempDir::new().unwrap();
-    let rows = "SELECT x FROM UNNEST(sequence(1, 10000)) AS t(x) CROSS JOIN UNNEST(sequence(1, 10000)) AS u(y)";
-    let mut child = glaux(dir.path())
-        .args(["sql", "--format", "csv", "-e", rows])
+    let mut child = glaux(&demo_dir())
+        .args(["sql", "--format", "csv", "-e", ENDLESS])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

@@ -100,7 +100,8 @@ impl ParquetFileWriter {
     /// `Unsupported` if Parquet has no form for a column's type; `Invalid` for options that do not fit.
     pub fn create(store: Arc<dyn ObjectStore>, path: Path, schema: SchemaRef, options: &WriteOptions) -> Result<Self> {
         let upload = Upload::new(store, path.clone());
-        let writer = AsyncArrowWriter::try_new(upload, schema, Some(options.properties()?)).map_err(|error| explain(error, &path))?;
+        let writer =
+            AsyncArrowWriter::try_new(upload, schema, Some(options.properties()?)).map_err(|error| explain(error, &path))?;
         Ok(Self { path, writer: Writer(writer), rows: 0 })
     }
 
@@ -164,7 +165,8 @@ impl ParquetFileWriter {
 /// An error of writing: the store's own where it is one.
 fn explain(error: ParquetError, path: &Path) -> Error {
     if let ParquetError::NYI(what) = &error {
-        return Error::unsupported(format!("a Parquet file cannot hold this table: {what}")).with_hint("Cast the column to another type");
+        return Error::unsupported(format!("a Parquet file cannot hold this table: {what}"))
+            .with_hint("Cast the column to another type");
     }
     if let ParquetError::External(source) = &error {
         let mut next: Option<&(dyn std::error::Error + 'static)> = Some(source.as_ref());

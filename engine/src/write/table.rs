@@ -75,7 +75,9 @@ impl TableWriter {
     /// `Invalid` if a key is not in the schema or no column is left; `Unsupported` if a key has a type that directories cannot have.
     pub fn new(store: Arc<dyn ObjectStore>, root: Path, schema: &Schema, keys: &[Column], options: WriteOptions) -> Result<Self> {
         let position = |key: &Column| {
-            schema.index_of(&key.name).map_err(|_| Error::invalid(format!("partition key \"{}\" is not a column of the rows", key.name)))
+            schema
+                .index_of(&key.name)
+                .map_err(|_| Error::invalid(format!("partition key \"{}\" is not a column of the rows", key.name)))
         };
         let key_columns = keys.iter().map(position).collect::<Result<Vec<_>>>()?;
         let data_columns: Vec<_> = (0..schema.fields().len()).filter(|column| !key_columns.contains(column)).collect();
@@ -213,7 +215,8 @@ impl TableWriter {
         // Parsed, not built: a Hive name is escaped already.
         let path = Path::parse(&key)
             .map_err(|error| Error::invalid(format!("\"{key}\" cannot be the name of a file in a store")).with_source(error))?;
-        let writer = ParquetFileWriter::create(Arc::clone(&self.store), path.clone(), Arc::clone(&self.data_schema), &self.options)?;
+        let writer =
+            ParquetFileWriter::create(Arc::clone(&self.store), path.clone(), Arc::clone(&self.data_schema), &self.options)?;
         Ok(OpenFile { path, writer, memory: 0, turn: self.turn })
     }
 
@@ -222,7 +225,13 @@ impl TableWriter {
         let Some(file) = self.partitions[partition].file.take() else { return Ok(()) };
         let size = file.writer.finish().await?;
         let values = self.partitions[partition].values.clone();
-        self.written.push(WrittenFile { path: file.path, values, rows: size.rows, bytes: size.bytes, row_groups: size.row_groups });
+        self.written.push(WrittenFile {
+            path: file.path,
+            values,
+            rows: size.rows,
+            bytes: size.bytes,
+            row_groups: size.row_groups,
+        });
         Ok(())
     }
 

@@ -128,7 +128,8 @@ async fn null_and_the_empty_string_share_a_directory() {
     .unwrap();
     let store = Arc::new(InMemory::new());
     let keys = [Column::new("k", HiveType::String)];
-    let mut table = TableWriter::new(Arc::clone(&store) as _, Path::from("t"), &rows.schema(), &keys, WriteOptions::default()).unwrap();
+    let mut table =
+        TableWriter::new(Arc::clone(&store) as _, Path::from("t"), &rows.schema(), &keys, WriteOptions::default()).unwrap();
     table.write(&rows).await.unwrap();
     let files = table.finish().await.unwrap();
     assert_eq!(names(&store).await, ["t/k=__HIVE_DEFAULT_PARTITION__/part-00000.parquet"]);

@@ -67,6 +67,11 @@ pub(super) fn open_existing(catalog: &Path) -> Result<SqliteMetastore> {
 
 async fn backup(catalog: &Path, file: &Path) -> Result<(), Stop> {
     let metastore = open_existing(catalog)?;
+    if file.exists() {
+        return Err(Error::already_exists(format!("the file \"{}\" exists already", file.display()))
+            .with_hint("Choose another name: a backup never replaces a file")
+            .into());
+    }
     metastore.backup(file).await?;
     let size = std::fs::metadata(file).map_err(|error| diagnostic::io_error("read the copy", file, error))?.len();
     Ok(say(&format!("wrote {} ({})", file.display(), figures::bytes(size)))?)

@@ -87,8 +87,11 @@ impl Executor {
     async fn write(&mut self, query: &mut Query, progress: &mut Progress) -> Result<()> {
         let schema = query.schema();
         if self.format.is_binary() && !schema.fields().is_empty() && std::mem::replace(&mut self.written, true) {
-            return Err(Error::invalid(format!("the format \"{}\" holds one result, and this is the second", self.format.name()))
-                .with_hint("Run the statements one by one, or use --format csv or json"));
+            return Err(Error::invalid(format!(
+                "the format \"{}\" holds one result, and this is the second",
+                self.format.name()
+            ))
+            .with_hint("Run the statements one by one, or use --format csv or json"));
         }
         let mut writer = output::begin(self.format, &schema)?;
         let to_terminal = io::stdout().is_terminal();

@@ -81,7 +81,8 @@ impl CommonOptions {
             let message = format!("the catalog \"{url}\" is not in the data directory, and remote catalogs are not offered yet");
             return Err(Error::unsupported(message).with_hint("Leave --catalog out to use the catalog in --data-dir"));
         }
-        let variables: Vec<_> = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
+        let variables: Vec<_> =
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
         config::load(&self.overrides(), &variables)
     }
 

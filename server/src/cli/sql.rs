@@ -94,7 +94,7 @@ async fn run_scripts(executor: &mut Executor, scripts: &[String]) -> Result<(), 
                 Ok(()) => {}
                 Err(error) if output::is_broken_pipe(&error) => return Err(Stop::Error(error)),
                 Err(error) => {
-                    let error = if many { error.with_context("in the statement of line", statement.line.to_string()) } else { error };
+                    let error = if many { error.with_context("line", statement.line.to_string()) } else { error };
                     if executor.interrupt.was_pressed() {
                         diagnostic::print(&error);
                         return Err(Stop::Code(exit_code::INTERRUPTED));

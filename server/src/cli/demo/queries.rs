@@ -92,7 +92,12 @@ async fn ask(engine: &Engine, session: &Session, statement: &str) -> Result<Answ
 fn push_rows(rows: &mut Vec<Vec<String>>, batch: &RecordBatch) -> Result<()> {
     const OPTIONS: FormatOptions<'static> = FormatOptions::new().with_null("NULL").with_display_error(false);
     let text = |error| Error::internal("a value has no form as text").with_source(error);
-    let columns = batch.columns().iter().map(|column| ArrayFormatter::try_new(column, &OPTIONS)).collect::<Result<Vec<_>, _>>().map_err(text)?;
+    let columns = batch
+        .columns()
+        .iter()
+        .map(|column| ArrayFormatter::try_new(column, &OPTIONS))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(text)?;
     for row in 0..batch.num_rows() {
         rows.push(columns.iter().map(|column| column.value(row).try_to_string()).collect::<Result<_, _>>().map_err(text)?);
     }
@@ -105,14 +110,26 @@ fn questions(scale: f64) -> Vec<Question> {
     const MONTH_BY_DATE: &str = "l_shipdate >= DATE '1995-03-01' AND l_shipdate < DATE '1995-04-01'";
     let on = |title, select: &str, partitioned: &str, flat: &str, rest: &str| {
         let ask = |from: &str| format!("{select} FROM {from}{rest}");
-        Question { title, partitioned: ask(&format!("lineitem WHERE {partitioned}")), flat: ask(&format!("lineitem_flat WHERE {flat}")) }
+        Question {
+            title,
+            partitioned: ask(&format!("lineitem WHERE {partitioned}")),
+            flat: ask(&format!("lineitem_flat WHERE {flat}")),
+        }
     };
     let key = format!("l_orderkey = {}", middle_order(scale));
     let join = |from: &str| {
-        format!("SELECT o_orderpriority, count(*) AS lines, sum(l_extendedprice) AS price FROM {from} GROUP BY o_orderpriority ORDER BY 1")
+        format!(
+            "SELECT o_orderpriority, count(*) AS lines, sum(l_extendedprice) AS price FROM {from} GROUP BY o_orderpriority ORDER BY 1"
+        )
     };
     vec![
-        on("Revenue of one month", "SELECT sum(l_extendedprice * (1 - l_discount)) AS revenue, count(*) AS lines", MONTH, MONTH_BY_DATE, ""),
+        on(
+            "Revenue of one month",
+            "SELECT sum(l_extendedprice * (1 - l_discount)) AS revenue, count(*) AS lines",
+            MONTH,
+            MONTH_BY_DATE,
+            "",
+        ),
         on(
             "Pricing summary of one quarter",
             "SELECT l_returnflag, l_linestatus, sum(l_quantity) AS quantity, sum(l_extendedprice) AS price, count(*) AS lines",
@@ -130,7 +147,9 @@ fn questions(scale: f64) -> Vec<Question> {
         ),
         Question {
             title: "Lines of one month by the priority of their orders",
-            partitioned: join(&format!("lineitem JOIN orders ON o_orderkey = l_orderkey WHERE {MONTH} AND order_year IN (1994, 1995)")),
+            partitioned: join(&format!(
+                "lineitem JOIN orders ON o_orderkey = l_orderkey WHERE {MONTH} AND order_year IN (1994, 1995)"
+            )),
             flat: join(&format!("lineitem_flat JOIN orders ON o_orderkey = l_orderkey WHERE {MONTH_BY_DATE}")),
         },
     ]

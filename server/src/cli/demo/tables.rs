@@ -39,8 +39,14 @@ pub(super) static LINEITEM: Table = Table {
     plain_columns: LINEITEM_PLAIN,
 };
 
-pub(super) static LINEITEM_FLAT: Table =
-    Table { name: "lineitem_flat", columns: LINEITEM_COLUMNS, date: "l_shipdate", parts: &[], keys: Vec::new, plain_columns: LINEITEM_PLAIN };
+pub(super) static LINEITEM_FLAT: Table = Table {
+    name: "lineitem_flat",
+    columns: LINEITEM_COLUMNS,
+    date: "l_shipdate",
+    parts: &[],
+    keys: Vec::new,
+    plain_columns: LINEITEM_PLAIN,
+};
 
 pub(super) static ORDERS: Table = Table {
     name: "orders",

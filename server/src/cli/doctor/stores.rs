@@ -102,7 +102,9 @@ fn advised(error: Error) -> Error {
         return error;
     }
     let advice = match error.kind() {
-        ErrorKind::Denied => "Check the credentials (AWS_ACCESS_KEY_ID or storage.buckets in the configuration) and that they may list the bucket",
+        ErrorKind::Denied => {
+            "Check the credentials (AWS_ACCESS_KEY_ID or storage.buckets in the configuration) and that they may list the bucket"
+        }
         ErrorKind::NotFound => "Check the name of the bucket, its region, and the endpoint (AWS_ENDPOINT_URL)",
         ErrorKind::Unavailable => "Check the network and the endpoint (AWS_ENDPOINT_URL); plain http needs AWS_ALLOW_HTTP=true",
         ErrorKind::Throttled => "Try again later",

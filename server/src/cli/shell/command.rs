@@ -65,8 +65,10 @@ fn choice<T: ValueEnum>(command: &str, argument: &str) -> Result<Option<T>> {
         return Ok(None);
     }
     T::from_str(argument, true).map(Some).map_err(|_| {
-        let names: Vec<_> = T::value_variants().iter().filter_map(T::to_possible_value).map(|value| value.get_name().to_owned()).collect();
-        Error::invalid(format!("\"{argument}\" does not suit \"{command}\"")).with_hint(format!("Choose one of {}", names.join(", ")))
+        let names: Vec<_> =
+            T::value_variants().iter().filter_map(T::to_possible_value).map(|value| value.get_name().to_owned()).collect();
+        Error::invalid(format!("\"{argument}\" does not suit \"{command}\""))
+            .with_hint(format!("Choose one of {}", names.join(", ")))
     })
 }
 
