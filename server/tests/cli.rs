@@ -1,4 +1,5 @@
 //! The binary as its users run it: arguments, standard input and output, files, exit codes. Every test has a data directory of its own.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::{
     fs,

@@ -37,7 +37,7 @@ pub(crate) struct DemoArgs {
     #[arg(long, value_name = "DIR", default_value = DEFAULT_DIR)]
     dir: PathBuf,
 
-    /// Size of the lake as TPC-H's scale factor: 1 is six million rows, about 250 MB for each layout
+    /// Size of the lake as TPC-H's scale factor: 1 is six million rows, about 140 MB in each layout
     #[arg(long, value_name = "FACTOR", default_value_t = 0.05, value_parser = scale)]
     scale: f64,
 
@@ -61,8 +61,7 @@ pub(crate) fn run(options: &CommonOptions, args: DemoArgs) -> Result<(), Stop> {
         let (engine, session) = options.open().await?;
         // The tables are where the contract says, whatever the configuration prefers.
         session.set_database(glaux_catalog::ident::DEFAULT_DATABASE);
-        let result = present(&lake, &engine, &session, &args).await;
-        result.map_err(Stop::Error)
+        Box::pin(present(&lake, &engine, &session, &args)).await.map_err(Stop::Error)
     })
 }
 
