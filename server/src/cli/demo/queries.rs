@@ -79,7 +79,7 @@ impl Answer {
 }
 
 async fn ask(engine: &Engine, session: &Session, statement: &str) -> Result<Answer> {
-    let mut query = engine.submit(session, statement).await.map_err(Error::from)?;
+    let mut query = engine.submit(session, statement).await.map_err(|failure| failure.error)?;
     let schema = query.schema();
     let columns = schema.fields().iter().map(|field| (field.name().clone(), field.data_type().is_numeric())).collect();
     let mut rows = Vec::new();

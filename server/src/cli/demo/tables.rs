@@ -127,7 +127,7 @@ async fn is_ours(engine: &Engine, table: &Table, lake: &Lake) -> Result<bool> {
 }
 
 async fn execute(engine: &Engine, session: &Session, statement: &str) -> Result<()> {
-    let query = engine.submit(session, statement).await.map_err(Error::from)?;
+    let query = engine.submit(session, statement).await.map_err(|failure| failure.error)?;
     query.try_for_each(|_| async { Ok(()) }).await
 }
 
