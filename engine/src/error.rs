@@ -59,6 +59,12 @@ pub fn from_store(error: &object_store::Error) -> Error {
     crate::storage::error(error, &crate::storage::Place::default())
 }
 
+/// Whether an error of DataFusion's wraps one that has its kind and its message already.
+#[must_use]
+pub fn carries_ours(error: &DataFusionError) -> bool {
+    find::<Error>(error).is_some() || find::<object_store::Error>(error).is_some()
+}
+
 /// Looks for an error of a type through all that wraps it.
 fn find<T: std::error::Error + 'static>(error: &DataFusionError) -> Option<&T> {
     let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
@@ -91,10 +97,21 @@ pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
 /// A message without the prefixes that libraries put before it, beginning in lower case.
 fn plain(message: &str) -> String {
     let mut text = message.trim();
-    for prefix in ["External error: ", "Error during planning: ", "Schema error: ", "Execution error: ", "Arrow error: ",
-        "Parquet error: ", "Generic S3 error: ", "Generic local error: ", "Optimizer rule", "This feature is not implemented: ",
-        "Object Store error: ", "Resources exhausted: ", "type_coercion\ncaused by\n"]
-    {
+    for prefix in [
+        "External error: ",
+        "Error during planning: ",
+        "Schema error: ",
+        "Execution error: ",
+        "Arrow error: ",
+        "Parquet error: ",
+        "Generic S3 error: ",
+        "Generic local error: ",
+        "Optimizer rule",
+        "This feature is not implemented: ",
+        "Object Store error: ",
+        "Resources exhausted: ",
+        "type_coercion\ncaused by\n",
+    ] {
         text = text.strip_prefix(prefix).unwrap_or(text);
     }
     let mut chars = text.chars();

@@ -176,7 +176,8 @@ pub fn parse_bytes(text: &str) -> Result<u64> {
         _ => 0,
     };
     text[..digits].parse::<u64>().ok().filter(|_| unit > 0).and_then(|number| number.checked_mul(unit)).ok_or_else(|| {
-        Error::invalid(format!("\"{text}\" is not a number of bytes")).with_hint("Write it as 10000000, 10MB (10^6) or 10MiB (2^20)")
+        Error::invalid(format!("\"{text}\" is not a number of bytes"))
+            .with_hint("Write it as 10000000, 10MB (10^6) or 10MiB (2^20)")
     })
 }
 
@@ -195,9 +196,9 @@ pub fn parse_duration(text: &str) -> Result<Duration> {
         _ => 0.0,
     };
     let number = text[..digits].parse::<f64>().ok().filter(|_| seconds > 0.0);
-    number.and_then(|number| Duration::try_from_secs_f64(number * seconds).ok()).ok_or_else(|| {
-        Error::invalid(format!("\"{text}\" is not a duration")).with_hint("Write it as 250ms, 30s, 5m or 1h")
-    })
+    number
+        .and_then(|number| Duration::try_from_secs_f64(number * seconds).ok())
+        .ok_or_else(|| Error::invalid(format!("\"{text}\" is not a duration")).with_hint("Write it as 250ms, 30s, 5m or 1h"))
 }
 
 /// Parses a zone by its IANA name.

@@ -82,7 +82,8 @@ impl Parser<'_> {
             "" => return Err(self.unexpected("a type")),
             other => {
                 let kind = if other == "uniontype" { ErrorKind::Unsupported } else { ErrorKind::Invalid };
-                let error = Error::new(kind, format!("type \"{}\": there is no type \"{other}\"{}", self.text, self.position(start)));
+                let error =
+                    Error::new(kind, format!("type \"{}\": there is no type \"{other}\"{}", self.text, self.position(start)));
                 return Err(error.with_hint(hint(other)));
             }
         })
@@ -233,7 +234,10 @@ impl Parser<'_> {
             Some(c) => format!("found \"{c}\""),
             None => "it ends".to_owned(),
         };
-        Error::new(ErrorKind::Syntax, format!("type \"{}\": {found} where {expected} is expected{}", self.text, self.position(self.at)))
+        Error::new(
+            ErrorKind::Syntax,
+            format!("type \"{}\": {found} where {expected} is expected{}", self.text, self.position(self.at)),
+        )
     }
 
     fn fault(&self, at: usize, what: &str) -> Error {

@@ -1,3 +1,5 @@
+//! Tests of Hive's types: grammar, print, Arrow.
+
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, TimeUnit};
@@ -46,7 +48,10 @@ fn errors_name_the_text_and_the_place() {
         ("array<int>>", "type \"array<int>>\": found \">\" where the end of the type is expected, at character 11"),
         ("struct<a int>", "type \"struct<a int>\": found \">\" where \":\" is expected, at character 13"),
         ("struct<a:int,A:int>", "type \"struct<a:int,A:int>\": field \"a\" is named twice, at character 14"),
-        ("decimal(39,0)", "type \"decimal(39,0)\": decimal takes a precision of 1 to 38 and a scale of 0 to the precision, at character 1"),
+        (
+            "decimal(39,0)",
+            "type \"decimal(39,0)\": decimal takes a precision of 1 to 38 and a scale of 0 to the precision, at character 1",
+        ),
         ("map<int,varchar>", "type \"map<int,varchar>\": varchar takes a length of 1 to 65535, at character 9"),
         ("map<array<int>,int>", "type \"map<array<int>,int>\": the key of a map has a primitive type, at character 5"),
         ("array<real>", "type \"array<real>\": there is no type \"real\", at character 7"),
@@ -75,7 +80,9 @@ fn arrow_types_come_back_as_the_hive_type_that_holds_them() {
         assert_eq!(HiveType::from_arrow(&arrow).unwrap().to_string(), hive);
     }
     let berlin = DataType::Timestamp(TimeUnit::Millisecond, Some("Europe/Berlin".into()));
-    for arrow in [DataType::Null, DataType::Time32(TimeUnit::Second), DataType::Decimal256(60, 2), DataType::Decimal128(3, -2), berlin] {
+    for arrow in
+        [DataType::Null, DataType::Time32(TimeUnit::Second), DataType::Decimal256(60, 2), DataType::Decimal128(3, -2), berlin]
+    {
         assert_eq!(HiveType::from_arrow(&arrow).unwrap_err().kind(), ErrorKind::Unsupported, "{arrow}");
     }
     assert_eq!(
@@ -83,7 +90,9 @@ fn arrow_types_come_back_as_the_hive_type_that_holds_them() {
         DataType::Map(
             Arc::new(Field::new(
                 "entries",
-                DataType::Struct(vec![Field::new("key", DataType::Utf8, false), Field::new("value", DataType::Int32, true)].into()),
+                DataType::Struct(
+                    vec![Field::new("key", DataType::Utf8, false), Field::new("value", DataType::Int32, true)].into()
+                ),
                 false
             )),
             false

@@ -150,7 +150,14 @@ impl SchemaProvider for LakeDatabase {
     }
 
     async fn table(&self, name: &str) -> DataFusionResult<Option<Arc<dyn TableProvider>>> {
-        self.resolve(name).await.map(Some).map_err(to_datafusion)
+        match self.resolve(name).await {
+            Ok(provider) => Ok(Some(provider)),
+            // A table function in FROM is asked for as a table first.
+            Err(error) if error.kind() == ErrorKind::NotFound && self.context.base.table_functions().contains_key(name) => {
+                Ok(None)
+            }
+            Err(error) => Err(to_datafusion(error)),
+        }
     }
 }
 

@@ -53,7 +53,12 @@ pub(super) fn plan_context(shared: &Arc<Shared>, guard: &QueryGuard<Received>) -
 }
 
 /// Carries out a statement that is no query.
-pub(super) async fn answer(statement: &Statement, shared: &Arc<Shared>, session: &Session, context: &PlanContext) -> Result<RecordBatch> {
+pub(super) async fn answer(
+    statement: &Statement,
+    shared: &Arc<Shared>,
+    session: &Session,
+    context: &PlanContext,
+) -> Result<RecordBatch> {
     match statement {
         Statement::ShowQueries => show_queries(shared),
         Statement::KillQuery { id } => {

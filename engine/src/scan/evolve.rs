@@ -17,6 +17,7 @@ use arrow::{
     compute::cast,
     datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType, TimestampNanosecondType},
 };
+use datafusion::physical_expr_adapter::{DefaultPhysicalExprAdapterFactory, PhysicalExprAdapter, PhysicalExprAdapterFactory};
 use datafusion::{
     common::{
         HashMap, ScalarValue,
@@ -29,7 +30,6 @@ use datafusion::{
         expressions::{BinaryExpr, Column, Literal, lit},
     },
 };
-use datafusion::physical_expr_adapter::{DefaultPhysicalExprAdapterFactory, PhysicalExprAdapter, PhysicalExprAdapterFactory};
 use glaux_catalog::HiveType;
 
 use crate::error::{Error, to_datafusion};
@@ -96,10 +96,18 @@ impl PhysicalExprAdapter for Evolve {
                 return Err(to_datafusion(mismatch(wanted, found)));
             }
             if is_timestamp(wanted.data_type()) && is_fine_timestamp(found.data_type()) {
-                return Ok(Transformed::new(Arc::new(Reshape { child: expr, how: How::ToMillis }), true, TreeNodeRecursion::Jump));
+                return Ok(Transformed::new(
+                    Arc::new(Reshape { child: expr, how: How::ToMillis }),
+                    true,
+                    TreeNodeRecursion::Jump,
+                ));
             }
             if let Some(length) = self.lengths.get(column.name()) {
-                return Ok(Transformed::new(Arc::new(Reshape { child: expr, how: How::Cut(*length) }), true, TreeNodeRecursion::Jump));
+                return Ok(Transformed::new(
+                    Arc::new(Reshape { child: expr, how: How::Cut(*length) }),
+                    true,
+                    TreeNodeRecursion::Jump,
+                ));
             }
             Ok(Transformed::no(expr))
         })?;
@@ -115,13 +123,14 @@ impl Evolve {
 
     /// `column op literal` over rounded milliseconds, as an equal comparison of the file's finer values.
     fn finer_comparison(&self, comparison: &BinaryExpr) -> Option<Arc<dyn PhysicalExpr>> {
-        let (column, op, literal) = match (comparison.left().downcast_ref::<Column>(), comparison.right().downcast_ref::<Literal>()) {
-            (Some(_), Some(literal)) => (comparison.left(), *comparison.op(), literal),
-            _ => {
-                let literal = comparison.left().downcast_ref::<Literal>()?;
-                (comparison.right(), comparison.op().swap()?, literal)
-            }
-        };
+        let (column, op, literal) =
+            match (comparison.left().downcast_ref::<Column>(), comparison.right().downcast_ref::<Literal>()) {
+                (Some(_), Some(literal)) => (comparison.left(), *comparison.op(), literal),
+                _ => {
+                    let literal = comparison.left().downcast_ref::<Literal>()?;
+                    (comparison.right(), comparison.op().swap()?, literal)
+                }
+            };
         let (wanted, found) = self.fields(column.downcast_ref::<Column>()?.name())?;
         if !is_timestamp(wanted.data_type()) {
             return None;
@@ -142,7 +151,8 @@ impl Evolve {
                 _ => ScalarValue::TimestampNanosecond(Some(value), zone.clone()),
             })
         };
-        let compare = |op: Operator, value: i64| -> Arc<dyn PhysicalExpr> { Arc::new(BinaryExpr::new(Arc::clone(column), op, at(value))) };
+        let compare =
+            |op: Operator, value: i64| -> Arc<dyn PhysicalExpr> { Arc::new(BinaryExpr::new(Arc::clone(column), op, at(value))) };
         let both = |op, left, right| -> Arc<dyn PhysicalExpr> { Arc::new(BinaryExpr::new(left, op, right)) };
         Some(match op {
             Operator::Eq => both(Operator::And, compare(Operator::GtEq, low), compare(Operator::Lt, high)),
@@ -167,17 +177,21 @@ fn is_fine_timestamp(data_type: &DataType) -> bool {
 /// Whether values of a file's type can be read as the table's without misreading any.
 fn reads_as(found: &DataType, wanted: &DataType) -> bool {
     use DataType as T;
-    let is_text = |data_type: &DataType| matches!(data_type, T::Utf8 | T::LargeUtf8 | T::Utf8View | T::Binary | T::LargeBinary | T::BinaryView);
+    let is_text = |data_type: &DataType| {
+        matches!(data_type, T::Utf8 | T::LargeUtf8 | T::Utf8View | T::Binary | T::LargeBinary | T::BinaryView)
+    };
     match (found, wanted) {
         (found, wanted) if found == wanted => true,
         (T::Null, _) | (T::Timestamp(..), T::Timestamp(..)) | (T::Float32, T::Float64) => true,
         (found, wanted) if found.is_integer() => wanted.is_integer() || matches!(wanted, T::Float64 | T::Decimal128(..)),
         (T::Decimal32(..) | T::Decimal64(..) | T::Decimal128(..), T::Decimal128(..)) => true,
         (T::FixedSizeBinary(_), T::Binary) => true,
-        (T::Struct(found), T::Struct(wanted)) => wanted.iter().all(|wanted| match found.iter().find(|f| f.name() == wanted.name()) {
-            Some(found) => reads_as(found.data_type(), wanted.data_type()),
-            None => true,
-        }),
+        (T::Struct(found), T::Struct(wanted)) => {
+            wanted.iter().all(|wanted| match found.iter().find(|f| f.name() == wanted.name()) {
+                Some(found) => reads_as(found.data_type(), wanted.data_type()),
+                None => true,
+            })
+        }
         (T::List(found) | T::LargeList(found), T::List(wanted)) => reads_as(found.data_type(), wanted.data_type()),
         (T::Map(found, _), T::Map(wanted, _)) => match (found.data_type(), wanted.data_type()) {
             (T::Struct(found), T::Struct(wanted)) => {

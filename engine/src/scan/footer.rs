@@ -14,7 +14,9 @@ use bytes::Bytes;
 use moka::future::Cache;
 use parquet::{
     errors::ParquetError,
-    file::metadata::{FileMetaData, ParquetMetaData, ParquetMetaDataBuilder, ParquetMetaDataOptions, ParquetMetaDataReader, RowGroupMetaData},
+    file::metadata::{
+        FileMetaData, ParquetMetaData, ParquetMetaDataBuilder, ParquetMetaDataOptions, ParquetMetaDataReader, RowGroupMetaData,
+    },
     schema::types::{SchemaDescPtr, SchemaDescriptor, Type, TypePtr},
 };
 
@@ -265,15 +267,17 @@ fn folded(field: &TypePtr, name: &str) -> Result<TypePtr, ParquetError> {
     let info = field.get_basic_info();
     let id = info.has_id().then(|| info.id());
     let built = match field.as_ref() {
-        Type::PrimitiveType { physical_type, type_length, scale, precision, .. } => Type::primitive_type_builder(name, *physical_type)
-            .with_repetition(info.repetition())
-            .with_converted_type(info.converted_type())
-            .with_logical_type(info.logical_type_ref().cloned())
-            .with_length(*type_length)
-            .with_precision(*precision)
-            .with_scale(*scale)
-            .with_id(id)
-            .build()?,
+        Type::PrimitiveType { physical_type, type_length, scale, precision, .. } => {
+            Type::primitive_type_builder(name, *physical_type)
+                .with_repetition(info.repetition())
+                .with_converted_type(info.converted_type())
+                .with_logical_type(info.logical_type_ref().cloned())
+                .with_length(*type_length)
+                .with_precision(*precision)
+                .with_scale(*scale)
+                .with_id(id)
+                .build()?
+        }
         Type::GroupType { fields, .. } => {
             let fields = fields.iter().map(|field| folded(field, &field.name().to_lowercase())).collect::<Result<_, _>>()?;
             Type::group_type_builder(name)

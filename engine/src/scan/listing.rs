@@ -140,7 +140,10 @@ fn split_after(path: &str, directories: usize) -> Option<(&str, &str)> {
 
 /// Whether an object is a data file: not empty, not a folder's marker, not hidden.
 fn is_data(relative: &str, meta: &ObjectMeta) -> bool {
-    meta.size > 0 && !relative.is_empty() && !relative.ends_with('/') && !relative.split('/').any(|part| part.starts_with(['_', '.']))
+    meta.size > 0
+        && !relative.is_empty()
+        && !relative.ends_with('/')
+        && !relative.split('/').any(|part| part.starts_with(['_', '.']))
 }
 
 /// A location opened for listing.

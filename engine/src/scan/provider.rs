@@ -36,7 +36,7 @@ use super::{
     hidden,
     listing::{self, DataFile},
     prune,
-    reader::ReaderFactory,
+    reader::{PlannedFile, ReaderFactory},
 };
 use crate::{
     accounting::{Meter, ScanMeter},
@@ -72,8 +72,11 @@ impl LakeTable {
     pub fn try_new(table: Table, index: Arc<PartitionIndex>, context: ScanContext, has_hidden: bool) -> Result<Self> {
         if table.storage.format() != TableFormat::Parquet {
             let serde = &table.storage.serde.library;
-            return Err(Error::unsupported(format!("table \"{}\" is stored in a format that is not read yet: {serde}", table.name))
-                .with_hint("Only Parquet tables can be queried; the definition is kept"));
+            return Err(Error::unsupported(format!(
+                "table \"{}\" is stored in a format that is not read yet: {serde}",
+                table.name
+            ))
+            .with_hint("Only Parquet tables can be queried; the definition is kept"));
         }
         let by_position = table.storage.serde.properties.get("parquet.column.index.access").is_some_and(|value| value == "true");
         let naming = if by_position {
@@ -149,7 +152,7 @@ impl LakeTable {
         for file in files {
             let planned = PartitionedFile::new_from_meta(file.meta.clone()).with_partition_values(self.partition_values(&file)?);
             let size = file.meta.size;
-            let planned = planned.with_extension(Arc::new(file));
+            let planned = planned.with_extension(PlannedFile::new(file));
             if let Some((bytes, group)) = groups.iter_mut().min_by_key(|(bytes, _)| *bytes) {
                 *bytes += size;
                 group.push(planned);
@@ -174,7 +177,8 @@ impl LakeTable {
             return Ok(Arc::new(EmptyExec::new(schema)));
         };
         let store_url = ObjectStoreUrl::parse(first.store_url.as_ref()).map_err(crate::error::from_datafusion)?;
-        let options = TableParquetOptions { global: state.config_options().execution.parquet.clone(), ..TableParquetOptions::default() };
+        let options =
+            TableParquetOptions { global: state.config_options().execution.parquet.clone(), ..TableParquetOptions::default() };
         let factory = ReaderFactory {
             scan: ScanMeter::new(Arc::clone(&self.context.meter)),
             footers: Arc::clone(&self.context.footers),

@@ -12,7 +12,9 @@ use datafusion::{
         Column, DFSchema, ScalarValue,
         tree_node::{Transformed, TreeNode},
     },
-    logical_expr::{BinaryExpr, Expr, Operator, execution_props::ExecutionProps, physical_planning_context::PhysicalPlanningContext},
+    logical_expr::{
+        BinaryExpr, Expr, Operator, execution_props::ExecutionProps, physical_planning_context::PhysicalPlanningContext,
+    },
     physical_expr::create_physical_expr,
 };
 
@@ -79,7 +81,9 @@ fn implied(filter: &Expr, is_known: &dyn Fn(&str) -> bool) -> Option<Expr> {
 
 fn has_subquery(filter: &Expr) -> bool {
     filter
-        .exists(|expr| Ok(matches!(expr, Expr::Exists(_) | Expr::InSubquery(_) | Expr::ScalarSubquery(_) | Expr::OuterReferenceColumn(..))))
+        .exists(|expr| {
+            Ok(matches!(expr, Expr::Exists(_) | Expr::InSubquery(_) | Expr::ScalarSubquery(_) | Expr::OuterReferenceColumn(..)))
+        })
         .unwrap_or(true)
 }
 

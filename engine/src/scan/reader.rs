@@ -3,7 +3,10 @@
 //! Ranges within a row group's data are consumed table data; all others (footer, page indexes, bloom filters) are metadata. What goes
 //! over the wire is counted below, by the store.
 
-use std::{ops::Range, sync::Arc};
+use std::{
+    ops::Range,
+    sync::{Arc, OnceLock},
+};
 
 use bytes::Bytes;
 use datafusion::{
@@ -46,26 +49,62 @@ impl ParquetFileReaderFactory for ReaderFactory {
         _metadata_size_hint: Option<usize>,
         _metrics: &ExecutionPlanMetricsSet,
     ) -> DataFusionResult<Box<dyn AsyncFileReader + Send>> {
-        let file = file
-            .extension::<Arc<DataFile>>()
+        let planned = file
+            .extension::<Arc<PlannedFile>>()
             .map(Arc::clone)
             .ok_or_else(|| DataFusionError::Internal("a scanned file has lost its store".to_owned()))?;
-        let meter = self.scan.file(file.url());
-        Ok(Box::new(Reader { shared: self.clone(), file, meter, data: Vec::new() }))
+        let meter = self.scan.file(planned.file.url());
+        Ok(Box::new(Reader { shared: self.clone(), planned, meter, is_opened: false }))
+    }
+}
+
+/// A file of a scan, and what its readers tell one another: DataFusion makes several for one file.
+#[derive(Debug)]
+pub(super) struct PlannedFile {
+    pub file: DataFile,
+    /// Where each row group's data lie, once one of them knows the footer.
+    data: OnceLock<Vec<Range<u64>>>,
+}
+
+impl PlannedFile {
+    pub(super) fn new(file: DataFile) -> Arc<Self> {
+        Arc::new(Self { file, data: OnceLock::new() })
     }
 }
 
 struct Reader {
     shared: ReaderFactory,
-    file: Arc<DataFile>,
+    planned: Arc<PlannedFile>,
     meter: FileMeter,
-    /// Where each row group's data lie, once the footer is known.
-    data: Vec<Range<u64>>,
+    /// Whether the meter knows the row groups.
+    is_opened: bool,
 }
 
 impl Reader {
+    async fn footer(&self) -> Result<Arc<ParquetMetaData>> {
+        let (shared, file) = (&self.shared, &self.planned.file);
+        let fetch = |range| fetch_metadata(shared, file, range);
+        let footer = shared.footers.footer(&shared.table, &shared.naming, file, fetch).await?;
+        let data = || footer.metadata.row_groups().iter().filter_map(data_range).collect();
+        self.planned.data.get_or_init(data);
+        Ok(Arc::clone(&footer.metadata))
+    }
+
+    /// Tells the meter where the row groups lie, before anything is counted.
+    async fn open(&mut self) -> Result<()> {
+        if self.planned.data.get().is_none() {
+            self.footer().await?;
+        }
+        if !self.is_opened {
+            self.meter.opened(self.planned.data.get().into_iter().flatten().cloned());
+            self.is_opened = true;
+        }
+        Ok(())
+    }
+
     fn is_data(&self, range: &Range<u64>) -> bool {
-        self.data.iter().any(|data| data.start < range.end && range.start < data.end)
+        let mut data = self.planned.data.get().into_iter().flatten();
+        data.any(|data| data.start < range.end && range.start < data.end)
     }
 
     /// Stops the query before a read that would take it over its budget.
@@ -85,8 +124,8 @@ impl Reader {
     }
 
     async fn metadata_piece(&self, range: Range<u64>) -> Result<Bytes> {
-        let fetch = fetch_metadata(&self.shared, &self.file, range.clone());
-        self.shared.footers.piece(&self.file, range, fetch).await
+        let fetch = fetch_metadata(&self.shared, &self.planned.file, range.clone());
+        self.shared.footers.piece(&self.planned.file, range, fetch).await
     }
 }
 
@@ -122,13 +161,14 @@ fn external(error: Error) -> ParquetError {
 impl AsyncFileReader for Reader {
     fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, ParquetResult<Bytes>> {
         async move {
+            self.open().await.map_err(external)?;
             if !self.is_data(&range) {
                 return self.metadata_piece(range).await.map_err(external);
             }
             let ranges = std::slice::from_ref(&range);
             self.admit(ranges).map_err(external)?;
-            let read = self.file.store.get_range(&self.file.meta.location, range.clone()).await;
-            let bytes = read.map_err(|error| external(read_error(&self.file, &error)))?;
+            let read = self.planned.file.store.get_range(&self.planned.file.meta.location, range.clone()).await;
+            let bytes = read.map_err(|error| external(read_error(&self.planned.file, &error)))?;
             self.consume(ranges);
             Ok(bytes)
         }
@@ -137,23 +177,24 @@ impl AsyncFileReader for Reader {
 
     fn get_byte_ranges(&mut self, ranges: Vec<Range<u64>>) -> BoxFuture<'_, ParquetResult<Vec<Bytes>>> {
         async move {
+            self.open().await.map_err(external)?;
             self.admit(&ranges).map_err(external)?;
-            let read = self.file.store.get_ranges(&self.file.meta.location, &ranges).await;
-            let bytes = read.map_err(|error| external(read_error(&self.file, &error)))?;
+            let read = self.planned.file.store.get_ranges(&self.planned.file.meta.location, &ranges).await;
+            let bytes = read.map_err(|error| external(read_error(&self.planned.file, &error)))?;
             self.consume(&ranges);
             Ok(bytes)
         }
         .boxed()
     }
 
-    fn get_metadata<'a>(&'a mut self, _options: Option<&'a ArrowReaderOptions>) -> BoxFuture<'a, ParquetResult<Arc<ParquetMetaData>>> {
+    fn get_metadata<'a>(
+        &'a mut self,
+        _options: Option<&'a ArrowReaderOptions>,
+    ) -> BoxFuture<'a, ParquetResult<Arc<ParquetMetaData>>> {
         async move {
-            let (shared, file) = (&self.shared, &self.file);
-            let fetch = |range| fetch_metadata(shared, file, range);
-            let footer = shared.footers.footer(&shared.table, &shared.naming, file, fetch).await.map_err(external)?;
-            self.data = footer.metadata.row_groups().iter().filter_map(data_range).collect();
-            self.meter.opened(self.data.iter().cloned());
-            Ok(Arc::clone(&footer.metadata))
+            let metadata = self.footer().await.map_err(external)?;
+            self.open().await.map_err(external)?;
+            Ok(metadata)
         }
         .boxed()
     }

@@ -1,3 +1,5 @@
+//! Tests of the system tables, through DataFusion's own planner.
+
 #![expect(clippy::disallowed_methods, reason = "the tables are tried by themselves, below everything that resolves and bills")]
 
 use std::sync::{Mutex, PoisonError};

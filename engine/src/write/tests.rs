@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use arrow::{
     array::{ArrayRef, AsArray, Int32Array, Int64Array, RecordBatch, StringArray},
     datatypes::{Int64Type, Schema},
@@ -9,7 +10,6 @@ use arrow::{
 use futures::TryStreamExt;
 use glaux_catalog::{HiveType, model::Column};
 use object_store::{ObjectStore, ObjectStoreExt, memory::InMemory, path::Path};
-use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::*;
 

@@ -1,3 +1,5 @@
+//! Tests of what SHOW and DESCRIBE print.
+
 use super::{TABLE, lake::Lake};
 use crate::{
     ddl,

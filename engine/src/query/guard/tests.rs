@@ -1,3 +1,5 @@
+//! Tests of a query's life: every way it can end.
+
 use std::time::Duration;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Tests of what the history keeps, across reopening, processes and their deaths.
+
 use chrono::TimeDelta;
 
 use super::*;

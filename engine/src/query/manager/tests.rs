@@ -1,3 +1,5 @@
+//! Tests of admission, cancelling and the result's stream.
+
 use arrow::{
     array::{Int64Array, RecordBatch},
     datatypes::{DataType, Field, Schema, SchemaRef},
@@ -10,8 +12,8 @@ use crate::{
     clock::system_clock,
     error::ErrorKind,
     query::{Canceller, Executing},
-    sql::StatementKind,
     session::SessionOptions,
+    sql::StatementKind,
 };
 
 fn manager(places: usize) -> QueryManager {

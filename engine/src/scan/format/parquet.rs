@@ -22,7 +22,7 @@ use datafusion_datasource::morsel::{Morsel, MorselPlan, MorselPlanner, Morselize
 use futures::{StreamExt, stream::BoxStream};
 use object_store::ObjectStore;
 
-use super::super::{footer::unreadable, listing::DataFile};
+use super::super::{footer::unreadable, reader::PlannedFile};
 use crate::error::{self, Error};
 
 /// DataFusion's Parquet source under our name.
@@ -39,11 +39,21 @@ impl LakeParquet {
 }
 
 impl FileSource for LakeParquet {
-    fn create_file_opener(&self, store: Arc<dyn ObjectStore>, config: &FileScanConfig, partition: usize) -> Result<Arc<dyn FileOpener>> {
+    fn create_file_opener(
+        &self,
+        store: Arc<dyn ObjectStore>,
+        config: &FileScanConfig,
+        partition: usize,
+    ) -> Result<Arc<dyn FileOpener>> {
         self.0.create_file_opener(store, config, partition)
     }
 
-    fn create_morselizer(&self, store: Arc<dyn ObjectStore>, config: &FileScanConfig, partition: usize) -> Result<Box<dyn Morselizer>> {
+    fn create_morselizer(
+        &self,
+        store: Arc<dyn ObjectStore>,
+        config: &FileScanConfig,
+        partition: usize,
+    ) -> Result<Box<dyn Morselizer>> {
         Ok(Box::new(NamingMorselizer(self.0.create_morselizer(store, config, partition)?)))
     }
 
@@ -120,7 +130,7 @@ impl FileSource for LakeParquet {
 /// Gives an error of reading a file the file's name, and damaged data their kind.
 fn named(error: DataFusionError, file: &str) -> DataFusionError {
     if let DataFusionError::ParquetError(parquet) = error.find_root()
-        && !matches!(parquet.as_ref(), parquet::errors::ParquetError::External(_))
+        && !error::carries_ours(&error)
     {
         return error::to_datafusion(unreadable(file, parquet));
     }
@@ -134,8 +144,8 @@ struct NamingMorselizer(Box<dyn Morselizer>);
 
 impl Morselizer for NamingMorselizer {
     fn plan_file(&self, file: PartitionedFile) -> Result<Box<dyn MorselPlanner>> {
-        let name: Arc<str> = match file.extension::<Arc<DataFile>>() {
-            Some(data) => Arc::from(data.url()),
+        let name: Arc<str> = match file.extension::<Arc<PlannedFile>>() {
+            Some(planned) => Arc::from(planned.file.url()),
             None => Arc::from(file.path().as_ref()),
         };
         let inner = self.0.plan_file(file).map_err(|error| named(error, &name))?;

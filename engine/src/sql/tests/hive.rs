@@ -1,3 +1,5 @@
+//! Tests of the Hive half.
+
 use proptest::prelude::*;
 
 use super::ok;

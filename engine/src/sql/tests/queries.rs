@@ -1,3 +1,5 @@
+//! Tests of the Trino half.
+
 use super::ok;
 use crate::{
     error::ErrorKind,
