@@ -58,10 +58,10 @@ impl Meter {
         admits
     }
 
-    /// Whether a read was refused because of the budget.
+    /// Whether a read was refused because of the budget, or streams that read at the same time went over it together.
     #[must_use]
     pub fn is_over_limit(&self) -> bool {
-        self.refused.load(Relaxed)
+        self.refused.load(Relaxed) || self.scan_limit.is_some_and(|limit| self.data_scanned.load(Relaxed) > limit)
     }
 
     /// An attempt of a request to a store.
