@@ -14,6 +14,7 @@ pub fn to_datafusion(error: Error) -> DataFusionError {
 
 /// Takes an error from DataFusion; what it wraps decides the kind.
 #[must_use]
+#[expect(clippy::needless_pass_by_value, reason = "it stands in map_err")]
 pub fn from_datafusion(error: DataFusionError) -> Error {
     if let Some(ours) = find::<Error>(&error) {
         return ours.clone();

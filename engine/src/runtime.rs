@@ -57,16 +57,11 @@ impl Engine {
     /// # Errors
     /// As [`Engine::open`].
     pub async fn open_with(options: EngineOptions, parts: Parts) -> Result<Self> {
-        make_directory(&options.data_dir)?;
-        let metastore = match parts.metastore {
-            Some(metastore) => metastore,
-            None => Arc::new(SqliteMetastore::open(options.data_dir.join(CATALOG_FILE))?),
-        };
-        let history = match parts.history {
-            Some(history) => history,
-            None => Arc::new(History::open(&options.data_dir)?),
-        };
-        let clock = parts.clock.unwrap_or_else(system_clock);
+        let Parts { metastore, history, clock } = parts;
+        let data_dir = options.data_dir.clone();
+        let opened = tokio::task::spawn_blocking(move || open_files(&data_dir, metastore, history)).await;
+        let (metastore, history) = opened.map_err(|error| Error::internal("opening was given up").with_source(error))??;
+        let clock = clock.unwrap_or_else(system_clock);
         let queries = QueryManager::new(history, options.tariff, options.max_concurrent_queries, Arc::clone(&clock));
         let shared = Shared {
             metastore,
@@ -118,6 +113,24 @@ impl Engine {
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.0.clock
     }
+}
+
+/// The catalog and the history of a data directory, where they are not given.
+fn open_files(
+    data_dir: &Path,
+    metastore: Option<Arc<dyn Metastore>>,
+    history: Option<Arc<History>>,
+) -> Result<(Arc<dyn Metastore>, Arc<History>)> {
+    make_directory(data_dir)?;
+    let metastore = match metastore {
+        Some(metastore) => metastore,
+        None => Arc::new(SqliteMetastore::open(data_dir.join(CATALOG_FILE))?),
+    };
+    let history = match history {
+        Some(history) => history,
+        None => Arc::new(History::open(data_dir)?),
+    };
+    Ok((metastore, history))
 }
 
 fn make_directory(directory: &Path) -> Result<()> {

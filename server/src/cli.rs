@@ -66,7 +66,7 @@ impl From<Error> for Stop {
 pub(crate) fn run(cli: Cli) -> ExitCode {
     let Cli { options, command } = cli;
     let result = match command {
-        Command::Demo(args) => demo::run(&options, args),
+        Command::Demo(args) => demo::run(&options, &args),
         Command::Sql(args) => sql::run(&options, &args),
         Command::Catalog(args) => catalog::run(&options, &args),
         Command::Doctor(args) => doctor::run(&options, &args),

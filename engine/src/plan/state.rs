@@ -75,6 +75,7 @@ const UNKNOWN_MACHINE: u64 = 2 << 30;
 fn default_memory_limit() -> u64 {
     let Ok(mut system) = sysinfo::System::new() else { return UNKNOWN_MACHINE };
     system.refresh_memory();
-    let total = system.cgroup_limits().map_or(system.total_memory(), |limits| limits.total_memory.min(system.total_memory()));
+    let machine = system.total_memory();
+    let total = system.cgroup_limits().map_or(machine, |limits| limits.total_memory.min(machine));
     total / 10 * 7
 }

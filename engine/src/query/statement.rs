@@ -95,10 +95,11 @@ fn show_queries(shared: &Arc<Shared>) -> Result<RecordBatch> {
         ]
     };
     let names = ["query_id", "state", "user", "workgroup", "database", "elapsed_ms", "data_scanned_bytes", "statement"];
-    table(names, shared.queries.list_running().into_iter().map(row).collect())
+    let rows: Vec<_> = shared.queries.list_running().into_iter().map(row).collect();
+    table(names, &rows)
 }
 
-fn table<const N: usize>(names: [&str; N], rows: Vec<[String; N]>) -> Result<RecordBatch> {
+fn table<const N: usize>(names: [&str; N], rows: &[[String; N]]) -> Result<RecordBatch> {
     let fields = names.map(|name| Field::new(name, DataType::Utf8, false));
     let column = |at: usize| Arc::new(rows.iter().map(|row| Some(row[at].as_str())).collect::<StringArray>()) as ArrayRef;
     RecordBatch::try_new(Arc::new(Schema::new(fields.to_vec())), (0..N).map(column).collect())

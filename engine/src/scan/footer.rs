@@ -21,7 +21,7 @@ use parquet::{
 };
 
 use super::listing::DataFile;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 
 /// What is read of a file of a table nothing is known about.
 const FIRST_READ: u64 = 64 << 10;
@@ -170,7 +170,9 @@ fn decode(thrift: &[u8], naming: &Naming) -> Result<ParquetMetaData, ParquetErro
         file.schema_descr_ptr(),
         file.column_orders().cloned(),
     );
-    Ok(ParquetMetaDataBuilder::new(plain).set_row_groups(metadata.row_groups().to_vec()).build())
+    // A row group without rows has no bytes either, and may say that they lie anywhere.
+    let groups = metadata.row_groups().iter().filter(|group| group.num_rows() > 0).cloned().collect();
+    Ok(ParquetMetaDataBuilder::new(plain).set_row_groups(groups).build())
 }
 
 /// Refuses column chunks outside the file; forgets dictionary offsets that some writers set without a dictionary.
@@ -219,14 +221,16 @@ fn not_decoded(file: &DataFile, error: ParquetError) -> Error {
 }
 
 /// An error of reading a file's data pages.
-pub(super) fn unreadable(file_url: &str, error: &ParquetError) -> Error {
-    let text = error.to_string();
+pub(super) fn unreadable(file_url: &str, text: &str) -> Error {
     if text.contains("encrypt") {
         return Error::unsupported(format!("file \"{file_url}\" is encrypted"))
             .with_hint("Parquet modular encryption is not offered; rewrite the file without it");
     }
-    let text = text.strip_prefix("Parquet error: ").unwrap_or(&text);
-    Error::new(ErrorKind::CorruptData, format!("file \"{file_url}\" is not a readable Parquet file: {text}"))
+    let mut text = text;
+    for prefix in ["Parquet error: ", "Parquet argument error: ", "External: "] {
+        text = text.strip_prefix(prefix).unwrap_or(text);
+    }
+    Error::corrupt(format!("file \"{file_url}\" is not a readable Parquet file: {text}"))
         .with_hint("Remove or rewrite the file; names that begin with _ or . are not read")
 }
 

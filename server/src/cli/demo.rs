@@ -53,7 +53,7 @@ fn scale(text: &str) -> Result<f64, String> {
     }
 }
 
-pub(crate) fn run(options: &CommonOptions, args: DemoArgs) -> Result<(), Stop> {
+pub(crate) fn run(options: &CommonOptions, args: &DemoArgs) -> Result<(), Stop> {
     let dir = std::path::absolute(&args.dir).map_err(|error| diagnostic::io_error("find the directory", &args.dir, error))?;
     let options = options.with_data_dir(dir.clone());
     super::runtime()?.block_on(async {
@@ -61,7 +61,7 @@ pub(crate) fn run(options: &CommonOptions, args: DemoArgs) -> Result<(), Stop> {
         let (engine, session) = options.open().await?;
         // The tables are where the contract says, whatever the configuration prefers.
         session.set_database(glaux_catalog::ident::DEFAULT_DATABASE);
-        Box::pin(present(&lake, &engine, &session, &args)).await.map_err(Stop::Error)
+        Box::pin(present(&lake, &engine, &session, args)).await.map_err(Stop::Error)
     })
 }
 

@@ -54,7 +54,7 @@ impl Findings {
 
     fn fail(&mut self, what: &str, error: &Error) -> Result<()> {
         self.failures += 1;
-        self.failed = self.failed.or(Some(error.kind()));
+        self.failed.get_or_insert_with(|| error.kind());
         let text = diagnostic::render(error);
         say(&format!("fail  {what}\n      {}", text.trim_end().replace('\n', "\n      ")))
     }

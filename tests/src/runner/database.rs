@@ -1,31 +1,23 @@
 //! An engine behind the `.slt` runner, with the statements that begin with `@`.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
 use async_trait::async_trait;
-use chrono::{TimeZone, Utc};
-use futures::TryStreamExt;
-use glaux_engine::{
-    Engine, EngineOptions, Session, SessionOptions,
-    clock::FixedClock,
-    query::{Failure, QueryReport},
-    runtime::Parts,
-};
+use glaux_engine::query::{Failure, QueryReport};
 use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType};
-use tempfile::TempDir;
 
 use super::render;
-use crate::lake::{Lake, WriteOptions};
+use crate::{
+    instance::{Instance, Outcome},
+    lake::{Lake, WriteOptions},
+};
 
 /// An engine, its lake and its session.
+#[derive(Debug)]
 pub struct EmbeddedDatabase {
-    engine: Engine,
-    session: Session,
-    lake: Lake,
+    instance: Instance,
     last: Option<QueryReport>,
     requests: Vec<String>,
-    /// Removed when the test ends.
-    _data: TempDir,
 }
 
 /// A statement's error as a test sees it: kind, message and hint on one line.
@@ -42,50 +34,20 @@ impl std::error::Error for Failed {}
 
 impl EmbeddedDatabase {
     /// Starts an engine over an empty lake.
-    pub(super) async fn start(is_s3: bool) -> Result<Self, String> {
-        let data = tempfile::tempdir().map_err(|error| error.to_string())?;
+    pub(super) async fn start(is_s3: bool) -> Self {
         let lake = if is_s3 { Lake::on_s3().await } else { Lake::in_folder() };
-        let options = EngineOptions {
-            data_dir: data.path().join("data"),
-            parallelism: Some(2),
-            memory_limit: Some(1 << 30),
-            storage: lake.storage_options(),
-            ..EngineOptions::default()
-        };
-        let now = Utc.with_ymd_and_hms(2025, 6, 15, 12, 0, 0).single().ok_or("the clock's time exists")?;
-        let parts = Parts { clock: Some(Arc::new(FixedClock(now))), ..Parts::default() };
-        let engine = Engine::open_with(options, parts).await.map_err(|error| format!("{error:?}"))?;
-        let session = Session::new(SessionOptions { user: "tester".to_owned(), ..SessionOptions::default() });
-        Ok(Self { engine, session, lake, last: None, requests: Vec::new(), _data: data })
+        Self { instance: Instance::start(lake).await, last: None, requests: Vec::new() }
     }
 
     async fn statement(&mut self, sql: &str) -> Result<DBOutput<DefaultColumnType>, Failed> {
-        let sql = sql.replace("{lake}", &self.lake.url());
-        self.lake.take_requests();
-        let outcome = self.collect(&sql).await;
-        self.requests = self.lake.take_requests();
-        outcome
-    }
-
-    async fn collect(&mut self, sql: &str) -> Result<DBOutput<DefaultColumnType>, Failed> {
-        let mut query = match self.engine.submit(&self.session, sql).await {
-            Ok(query) => query,
-            Err(Failure { error, report }) => {
-                self.last = Some(report);
-                return Err(failed(&error));
-            }
-        };
-        let mut batches = Vec::new();
-        let ended = loop {
-            match query.try_next().await {
-                Ok(Some(batch)) => batches.push(batch),
-                Ok(None) => break Ok(()),
-                Err(error) => break Err(failed(&error)),
-            }
-        };
-        self.last = Some(query.report());
-        ended?;
-        let schema = query.schema();
+        self.instance.lake.take_requests();
+        let outcome = self.instance.try_run(sql).await;
+        self.requests = self.instance.lake.take_requests();
+        let Outcome { schema, batches, report } = outcome.map_err(|Failure { error, report }| {
+            self.last = Some(report);
+            failed(&error)
+        })?;
+        self.last = Some(report);
         if schema.fields().is_empty() {
             return Ok(DBOutput::StatementComplete(0));
         }
@@ -94,7 +56,7 @@ impl EmbeddedDatabase {
         for batch in &batches {
             rows.extend(render::rows(batch).map_err(Failed)?);
         }
-        let url = self.lake.url();
+        let url = self.instance.lake.url();
         for value in rows.iter_mut().flatten().filter(|value| value.contains(&url)) {
             *value = value.replace(&url, "{lake}");
         }
@@ -102,15 +64,13 @@ impl EmbeddedDatabase {
     }
 
     /// `@write PATH [OPTIONS] SELECT ...`
-    async fn write(&mut self, rest: &str) -> Result<(), Failed> {
+    async fn write(&self, rest: &str) -> Result<(), Failed> {
         let invalid = || Failed(format!("@write PATH [OPTIONS] SELECT ..., not {rest}"));
         let (path, rest) = rest.split_once(char::is_whitespace).ok_or_else(invalid)?;
         let start = ["SELECT", "VALUES", "WITH"].iter().filter_map(|word| rest.find(word)).min().ok_or_else(invalid)?;
         let options: WriteOptions = rest[..start].parse().map_err(Failed)?;
-        let query = self.engine.submit(&self.session, &rest[start..]).await.map_err(|failure| failed(&failure.error))?;
-        let schema = query.schema();
-        let batches: Vec<_> = query.try_collect().await.map_err(|error| failed(&error))?;
-        self.lake.write(path, &schema, &batches, &options).map_err(Failed)
+        let outcome = self.instance.try_run(&rest[start..]).await.map_err(|failure| failed(&failure.error))?;
+        self.instance.lake.write(path, &outcome.schema, &outcome.batches, &options).map_err(Failed)
     }
 
     fn lines(lines: impl IntoIterator<Item = String>) -> DBOutput<DefaultColumnType> {
@@ -135,7 +95,7 @@ impl EmbeddedDatabase {
         let mut lines: Vec<_> = numbers.iter().filter(|(_, n)| *n > 0).map(|(name, n)| format!("{name} {n}")).collect();
         for (name, scanned) in [("partitions", usage.partitions), ("files", usage.files), ("row_groups", usage.row_groups)] {
             if scanned.total != Some(0) {
-                let total = scanned.total.map_or("?".to_owned(), |total| total.to_string());
+                let total = scanned.total.map_or_else(|| "?".to_owned(), |total| total.to_string());
                 lines.push(format!("{name} {}/{total}", scanned.scanned));
             }
         }
@@ -169,13 +129,13 @@ impl AsyncDB for EmbeddedDatabase {
         let (path, text) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
         match name {
             "write" => self.write(rest).await?,
-            "text" => self.lake.put(path, text.as_bytes().to_vec()),
+            "text" => self.instance.lake.put(path, text.as_bytes().to_vec()),
             "fixture" => {
                 let fixture = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(text.trim());
                 let bytes = std::fs::read(&fixture).map_err(|error| Failed(format!("{}: {error}", fixture.display())))?;
-                self.lake.put(path, bytes);
+                self.instance.lake.put(path, bytes);
             }
-            "remove" => self.lake.remove(path),
+            "remove" => self.instance.lake.remove(path),
             "requests" => return Ok(Self::lines(self.requests.clone())),
             "usage" => return Ok(Self::lines(self.usage())),
             "bill" => {

@@ -8,7 +8,7 @@ use arrow::{
 use sqllogictest::DefaultColumnType;
 
 /// One line of values a row; NULL is `NULL`, empty text is `(empty)`.
-pub(super) fn rows(batch: &RecordBatch) -> Result<Vec<Vec<String>>, String> {
+pub(crate) fn rows(batch: &RecordBatch) -> Result<Vec<Vec<String>>, String> {
     let options = FormatOptions::default().with_null("NULL");
     let columns = batch.columns().iter().map(|column| ArrayFormatter::try_new(column, &options));
     let columns = columns.collect::<Result<Vec<_>, _>>().map_err(|error| error.to_string())?;
@@ -20,7 +20,7 @@ pub(super) fn rows(batch: &RecordBatch) -> Result<Vec<Vec<String>>, String> {
 }
 
 /// The letter of a column's type.
-pub(super) fn letter(data_type: &DataType) -> DefaultColumnType {
+pub(crate) fn letter(data_type: &DataType) -> DefaultColumnType {
     match data_type {
         DataType::Utf8 => DefaultColumnType::Text,
         data_type if data_type.is_integer() => DefaultColumnType::Integer,

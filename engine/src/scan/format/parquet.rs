@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use arrow::array::RecordBatch;
+use arrow::{array::RecordBatch, error::ArrowError};
 use datafusion::{
     common::tree_node::TreeNodeRecursion,
     config::ConfigOptions,
@@ -129,10 +129,15 @@ impl FileSource for LakeParquet {
 
 /// Gives an error of reading a file the file's name, and damaged data their kind.
 fn named(error: DataFusionError, file: &str) -> DataFusionError {
-    if let DataFusionError::ParquetError(parquet) = error.find_root()
-        && !error::carries_ours(&error)
-    {
-        return error::to_datafusion(unreadable(file, parquet));
+    if !error::carries_ours(&error) {
+        match error.find_root() {
+            DataFusionError::ParquetError(parquet) => return error::to_datafusion(unreadable(file, &parquet.to_string())),
+            // What a decoder met on its way to a batch comes as text.
+            DataFusionError::ArrowError(arrow, _) if matches!(arrow.as_ref(), ArrowError::ParquetError(_)) => {
+                return error::to_datafusion(unreadable(file, &arrow.to_string()));
+            }
+            _ => {}
+        }
     }
     let ours: Error = error::from_datafusion(error);
     let is_named = ours.to_string().contains(file);

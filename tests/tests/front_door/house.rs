@@ -25,7 +25,7 @@ const ARROWS: [(&str, &[&str], &[&str]); 6] = [
     ("benches", &["glaux-proto", "glaux-catalog", "glaux-engine", "glaux-tests"], &[]),
 ];
 
-pub fn trials() -> Vec<Trial> {
+pub(crate) fn trials() -> Vec<Trial> {
     vec![
         Trial::test("house/crates_use_only_those_below", crates_use_only_those_below),
         Trial::test("house/one_version_of_each_core_crate", one_version_of_each_core_crate),

@@ -6,11 +6,17 @@
 use glaux_tests::runner;
 use libtest_mimic::{Arguments, Trial};
 
+mod bill;
+mod faults;
 mod house;
+mod pruning;
 
 fn main() {
     let arguments = Arguments::from_args();
     let mut trials = house::trials();
+    trials.extend(bill::trials());
+    trials.extend(faults::trials());
+    trials.extend(pruning::trials());
     for file in runner::files() {
         let name =
             file.strip_prefix(runner::corpus()).map_or_else(|_| file.display().to_string(), |path| path.display().to_string());
@@ -20,7 +26,7 @@ fn main() {
 }
 
 /// Runs a test on a runtime of its own.
-fn block_on<T>(test: impl Future<Output = T>) -> T {
+pub(crate) fn block_on<T>(test: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.expect("a runtime can be made").block_on(test)
 }
