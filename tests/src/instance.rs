@@ -99,6 +99,7 @@ impl Instance {
     ///
     /// # Panics
     /// If it fails.
+    #[expect(clippy::panic, reason = "a test that cannot go on fails")]
     pub async fn run(&self, sql: &str) -> Outcome {
         match self.try_run(sql).await {
             Ok(outcome) => outcome,

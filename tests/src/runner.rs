@@ -73,7 +73,6 @@ pub async fn run(file: &Path) -> Result<(), String> {
 }
 
 /// Whether the rows are those expected, `|` between values.
-#[expect(clippy::ptr_arg, reason = "the runner's signature")]
 fn same(normalizer: Normalizer, actual: &[Vec<String>], expected: &[String]) -> bool {
     let actual = actual.iter().map(|row| normalizer(&row.join("|")));
     actual.eq(expected.iter().map(normalizer))
