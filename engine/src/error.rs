@@ -35,6 +35,8 @@ pub fn from_datafusion(error: DataFusionError) -> Error {
     match error.find_root() {
         DataFusionError::SchemaError(schema, _) => from_schema_error(schema),
         DataFusionError::SQL(parser, _) => Error::new(kind, parser.to_string()),
+        root @ DataFusionError::ResourcesExhausted(_) => Error::new(kind, plain(&root.strip_backtrace()))
+            .with_hint("Raise --memory-limit, or join and sort less at once; joins do not spill to disk"),
         root => Error::new(kind, plain(&root.strip_backtrace())),
     }
 }

@@ -97,6 +97,7 @@ impl Executor {
         let to_terminal = io::stdout().is_terminal();
         let mut ticks = tokio::time::interval(progress::INTERVAL);
         let mut stopping = false;
+        let mut has_rows = false;
         loop {
             let batch = tokio::select! {
                 biased;
@@ -117,11 +118,12 @@ impl Executor {
                         progress.clear();
                     }
                     writer.write(&batch)?;
+                    has_rows |= batch.num_rows() > 0;
                 }
                 Some(Err(error)) => {
                     progress.clear();
                     // What came before the failure is shown; that it is not all, the error says.
-                    if !self.format.is_binary() {
+                    if has_rows && !self.format.is_binary() {
                         writer.finish()?;
                     }
                     return Err(error);
