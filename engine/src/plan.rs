@@ -1,7 +1,8 @@
 //! From a query's syntax tree to DataFusion's plans: `state` sets DataFusion up for one query, `resolve` finds the tables and views it
-//! names in the metastore. Planning changes nothing.
+//! names in the metastore, `rules` makes expressions mean what they mean in Trino. Planning changes nothing.
 
 mod resolve;
+mod rules;
 mod state;
 
 pub use resolve::{Catalogs, PlanContext};

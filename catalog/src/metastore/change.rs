@@ -4,7 +4,7 @@
 
 use super::{
     DropPartition, PartitionChange, PartitionChangeSummary,
-    rules::{check_types, checked_partition, no_partition, own_location, partition_exists, partition_name},
+    rules::{check_types, checked_partition, moved_meanwhile, no_partition, own_location, partition_exists, partition_name},
 };
 use crate::{
     error::{Error, Result},
@@ -27,9 +27,14 @@ pub(super) trait PartitionRows {
 /// As [`super::Metastore::change_partitions`].
 pub(super) fn apply<R: PartitionRows>(
     table: &Table,
+    seen: &Table,
     change: PartitionChange,
     rows: &mut R,
 ) -> Result<PartitionChangeSummary, R::Error> {
+    // Where a partition lies may have been worked out from the root that the caller saw.
+    if table.root() != seen.root() {
+        return Err(moved_meanwhile(table).into());
+    }
     let mut summary = PartitionChangeSummary::default();
     for dropped in &change.drop {
         summary.dropped += usize::from(drop_one(table, dropped, rows)?);

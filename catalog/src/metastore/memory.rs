@@ -289,7 +289,7 @@ impl Metastore for MemoryMetastore {
         let mut state = self.write();
         let entry = state.tables.get_mut(&table.id).ok_or_else(|| rules::dropped_meanwhile(table))?;
         let mut partitions = entry.partitions.clone();
-        let summary = change::apply(&entry.table, change, &mut partitions)?;
+        let summary = change::apply(&entry.table, table, change, &mut partitions)?;
         if summary != PartitionChangeSummary::default() {
             entry.partitions = partitions;
             entry.table.version += 1;

@@ -195,6 +195,11 @@ pub(super) fn dropped_meanwhile(table: &Table) -> Error {
         .with_hint(format!("SHOW TABLES IN {} lists what there is", table.name.database))
 }
 
+pub(super) fn moved_meanwhile(table: &Table) -> Error {
+    Error::conflict(format!("the location of table \"{}\" was changed meanwhile", table.name))
+        .with_hint("Nothing was changed; run the statement again")
+}
+
 pub(super) fn no_partition(table: &Table, name: &str) -> Error {
     Error::not_found(format!("partition \"{name}\" of table \"{}\" does not exist", table.name))
         .with_hint(format!("SHOW PARTITIONS {} lists what there is", table.name))

@@ -139,7 +139,14 @@ impl Meter {
 pub struct ScanMeter {
     meter: Arc<Meter>,
     opened: Mutex<HashSet<String>>,
-    scanned: Mutex<HashSet<String>>,
+    scanned: Mutex<ScannedFiles>,
+}
+
+/// What data was consumed of, each counted once however often a recursive query runs the scan.
+#[derive(Debug, Default)]
+struct ScannedFiles {
+    files: HashSet<String>,
+    row_groups: HashSet<(String, usize)>,
 }
 
 impl ScanMeter {
@@ -189,15 +196,16 @@ impl FileMeter {
         let meter = &self.scan.meter;
         meter.data_scanned.fetch_add(fresh, Relaxed);
         let mut scanned = self.scan.scanned.lock().unwrap_or_else(PoisonError::into_inner);
-        if !scanned.contains(&self.path) {
-            scanned.insert(self.path.clone());
+        if !scanned.files.contains(&self.path) {
+            scanned.files.insert(self.path.clone());
             meter.files_scanned.fetch_add(1, Relaxed);
         }
-        drop(scanned);
-        for (row_group, counted) in &mut self.row_groups {
+        for (at, (row_group, counted)) in self.row_groups.iter_mut().enumerate() {
             if !*counted && row_group.start < range.end && range.start < row_group.end {
                 *counted = true;
-                meter.row_groups_scanned.fetch_add(1, Relaxed);
+                if scanned.row_groups.insert((self.path.clone(), at)) {
+                    meter.row_groups_scanned.fetch_add(1, Relaxed);
+                }
             }
         }
     }

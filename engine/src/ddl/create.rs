@@ -10,12 +10,17 @@ use super::{StatementContext, formats, is_missing, location, resolve, rows::Row}
 use crate::{
     error::{Error, ErrorKind, Result, nearest},
     sql::{self, CreateDatabase, CreateTable, CreateView, Statement},
+    system,
 };
 
 /// The property of a view that its statement named the columns, so that they are shown with it.
 pub(super) const VIEW_COLUMNS: &str = "glaux.view.columns";
 
 pub(super) async fn database(create: &CreateDatabase, context: &StatementContext<'_>) -> Result<Vec<Row>> {
+    if system::is_system_schema(&create.database) {
+        return Err(Error::invalid(format!("database name \"{}\" is reserved", create.database))
+            .with_hint("It holds the engine's own tables; choose another name"));
+    }
     let database = Database {
         name: create.database.clone(),
         comment: create.comment.clone(),

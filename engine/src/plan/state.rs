@@ -13,6 +13,7 @@ use datafusion::{
 };
 use glaux_catalog::ident::{CATALOG_NAME, DEFAULT_DATABASE};
 
+use super::rules::analyzer_rules;
 use crate::{
     config::EngineOptions,
     error::{Error, Result, from_datafusion},
@@ -45,7 +46,12 @@ pub fn base_state(options: &EngineOptions) -> Result<SessionState> {
     settings.execution.parquet.coerce_int96 = Some("us".to_owned());
     // A table's definition says what its strings are; a file's annotation does not decide.
     settings.execution.parquet.binary_as_string = false;
-    Ok(SessionStateBuilder::new().with_config(config).with_runtime_env(base_runtime(options)?).with_default_features().build())
+    Ok(SessionStateBuilder::new()
+        .with_config(config)
+        .with_runtime_env(base_runtime(options)?)
+        .with_default_features()
+        .with_analyzer_rules(analyzer_rules())
+        .build())
 }
 
 /// Memory and disk that all queries of an engine share.

@@ -7,16 +7,23 @@ use std::sync::Arc;
 
 use arrow::{
     array::{RecordBatch, RecordBatchOptions},
-    compute::cast,
+    compute::{CastOptions, cast_with_options},
     datatypes::{DataType, Field, FieldRef, Schema, SchemaRef},
+    util::display::FormatOptions,
 };
-use datafusion::{execution::SendableRecordBatchStream, logical_expr::LogicalPlan};
+use datafusion::{
+    common::runtime::SpawnedTask, error::DataFusionError, execution::SendableRecordBatchStream, physical_plan::ExecutionPlan,
+};
 use futures::{
-    StreamExt,
+    Stream, StreamExt,
     stream::{self, BoxStream},
 };
+use tokio::sync::mpsc;
 
 use crate::error::{Error, Result, from_datafusion};
+
+/// A value that does not fit is an error, never NULL.
+const LOSSLESS: CastOptions<'static> = CastOptions { safe: false, format_options: FormatOptions::new() };
 
 /// Rows a batch holds at most when it leaves.
 const MAX_ROWS: usize = 8192;
@@ -26,8 +33,8 @@ const MAX_ROWS: usize = 8192;
 pub(super) struct Output(SchemaRef);
 
 impl Output {
-    /// The shape of a query's result, from its logical plan.
-    pub(super) fn of(plan: &LogicalPlan) -> Self {
+    /// The shape of what a physical plan gives: its types are the query's after coercion, which a logical plan's before are not.
+    pub(super) fn of(plan: &dyn ExecutionPlan) -> Self {
         let field = |field: &FieldRef| Arc::new(Field::new(field.name(), plain(field.data_type()), true));
         Self(Arc::new(Schema::new(plan.schema().fields().iter().map(field).collect::<Vec<_>>())))
     }
@@ -39,13 +46,36 @@ impl Output {
     /// The batches in that shape.
     pub(super) fn shape(self, batches: SendableRecordBatchStream) -> BoxStream<'static, Result<RecordBatch>> {
         let schema = self.0;
-        batches
+        detached(batches)
             .flat_map(move |batch| match batch.map_err(from_datafusion).and_then(|batch| shaped(&batch, &schema)) {
                 Ok(batch) => stream::iter(slices(&batch).into_iter().map(Ok).collect::<Vec<_>>()),
                 Err(error) => stream::iter(vec![Err(error)]),
             })
             .boxed()
     }
+}
+
+/// The batches from a task of their own, so that a step that computes for long does not keep whoever waits from cancelling.
+fn detached(mut batches: SendableRecordBatchStream) -> impl Stream<Item = datafusion::error::Result<RecordBatch>> + Send {
+    let (sender, receiver) = mpsc::channel(1);
+    let task = SpawnedTask::spawn(async move {
+        while let Some(batch) = batches.next().await {
+            if sender.send(batch).await.is_err() {
+                return;
+            }
+        }
+    });
+    stream::unfold(Some((receiver, task)), |state| async move {
+        let (mut receiver, task) = state?;
+        match receiver.recv().await {
+            Some(batch) => Some((batch, Some((receiver, task)))),
+            // The end, unless the task ended for another reason.
+            None => match task.join().await {
+                Ok(()) => None,
+                Err(error) => Some((Err(DataFusionError::ExecutionJoin(Box::new(error))), None)),
+            },
+        }
+    })
 }
 
 fn slices(batch: &RecordBatch) -> Vec<RecordBatch> {
@@ -56,7 +86,7 @@ fn slices(batch: &RecordBatch) -> Vec<RecordBatch> {
 fn shaped(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     let internal = |error: arrow::error::ArrowError| Error::internal(format!("a result does not fit its schema: {error}"));
     let columns = batch.columns().iter().zip(schema.fields()).map(|(column, field)| {
-        if column.data_type() == field.data_type() { Ok(Arc::clone(column)) } else { cast(column, field.data_type()) }
+        if column.data_type() == field.data_type() { Ok(Arc::clone(column)) } else { cast_with_options(column, field.data_type(), &LOSSLESS) }
     });
     let columns = columns.collect::<Result<_, _>>().map_err(internal)?;
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));

@@ -74,7 +74,7 @@ async fn prepare(shared: &Arc<Shared>, session: &Session, guard: &QueryGuard<Rec
             let context = state.task_ctx();
             Ok(match explain {
                 Some(_) => Prepared::Analyze { plan, context },
-                None => Prepared::Run { plan, context, output: Output::of(&logical) },
+                None => Prepared::Run { output: Output::of(plan.as_ref()), plan, context },
             })
         }
     }

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     ddl::{self, StatementContext, ViewPlanner},
-    error::{Error, Result},
+    error::{Error, Result, from_datafusion},
     plan::PlanContext,
     runtime::Shared,
     scan::{self, DataFile, ScanContext},
@@ -112,7 +112,9 @@ impl ViewPlanner for PlanContext {
         let Statement::Query(query) = sql::parse(query_text)? else {
             return Err(Error::invalid("a view is defined by a query").with_hint("Begin it with SELECT or WITH"));
         };
-        let (_, plan) = self.logical(&query, database).await?;
+        let (state, plan) = self.logical(&query, database).await?;
+        // Types are the query's only after coercion.
+        let plan = state.optimize(&plan).map_err(from_datafusion)?;
         let column = |field: &Arc<Field>| Ok(Column::new(fold(field.name()), HiveType::from_arrow(field.data_type())?));
         plan.schema().fields().iter().map(column).collect()
     }

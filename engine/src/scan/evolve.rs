@@ -6,45 +6,39 @@
 //! `TIMESTAMP` has milliseconds: finer values round half up, as in Athena, and a comparison is moved to the file's own precision, so
 //! that statistics still prune. `VARCHAR(n)` truncates; `CHAR(n)` truncates and loses its padding.
 
-use std::{
-    fmt,
-    hash::{Hash, Hasher},
-    sync::Arc,
-};
+mod compatible;
+mod reshape;
 
-use arrow::{
-    array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, TimestampMillisecondArray},
-    compute::cast,
-    datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType, TimestampNanosecondType},
-};
-use datafusion::physical_expr_adapter::{DefaultPhysicalExprAdapterFactory, PhysicalExprAdapter, PhysicalExprAdapterFactory};
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
 use datafusion::{
     common::{
         HashMap, ScalarValue,
         tree_node::{Transformed, TreeNode, TreeNodeRecursion},
     },
     error::Result,
-    logical_expr::{ColumnarValue, Operator},
+    functions::core::getfield::GetFieldFunc,
+    logical_expr::Operator,
     physical_expr::{
-        PhysicalExpr,
+        PhysicalExpr, ScalarFunctionExpr,
         expressions::{BinaryExpr, Column, Literal, lit},
     },
+    physical_expr_adapter::{DefaultPhysicalExprAdapterFactory, PhysicalExprAdapter, PhysicalExprAdapterFactory},
 };
 use glaux_catalog::HiveType;
 
-use crate::error::{Error, to_datafusion};
+use self::{
+    compatible::{mismatch, reads_as},
+    reshape::{How, Reshape, TextLength},
+};
+use crate::error::to_datafusion;
 
 /// Adapts expressions over the table's columns to each file's.
 #[derive(Debug)]
 pub(super) struct EvolveFactory {
     /// The lengths of `VARCHAR` and `CHAR` columns.
     lengths: Arc<HashMap<String, TextLength>>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct TextLength {
-    characters: usize,
-    is_padded: bool,
 }
 
 impl EvolveFactory {
@@ -57,13 +51,18 @@ impl EvolveFactory {
         let lengths = columns.filter_map(|(name, hive_type)| Some((name.to_owned(), length(hive_type)?)));
         Self { lengths: Arc::new(lengths.collect()) }
     }
+
+    /// Whether files must be adapted even if their schema is the table's: the length of text is not part of it.
+    pub(super) fn is_always_needed(&self) -> bool {
+        !self.lengths.is_empty()
+    }
 }
 
 impl PhysicalExprAdapterFactory for EvolveFactory {
     fn create(&self, table: SchemaRef, file: SchemaRef) -> Result<Arc<dyn PhysicalExprAdapter>> {
-        // Where a timestamp is finer than the table's, DataFusion's adapter must leave it alone: rounding is ours.
+        // What is ours to convert, DataFusion's adapter must leave as it is in the file.
         let as_read = table.fields().iter().map(|field| match file.field_with_name(field.name()) {
-            Ok(found) if is_fine_timestamp(found.data_type()) && is_timestamp(field.data_type()) => {
+            Ok(found) if self.lengths.contains_key(field.name()) || is_ours(found.data_type(), field.data_type()) => {
                 Arc::new(field.as_ref().clone().with_data_type(found.data_type().clone()))
             }
             _ => Arc::clone(field),
@@ -90,26 +89,20 @@ impl PhysicalExprAdapter for Evolve {
             {
                 return Ok(Transformed::new(finer, true, TreeNodeRecursion::Jump));
             }
+            if let Some(leaf) = self.field_access(&expr)? {
+                return Ok(Transformed::new(leaf, true, TreeNodeRecursion::Jump));
+            }
             let Some(column) = expr.downcast_ref::<Column>() else { return Ok(Transformed::no(expr)) };
             let Some((wanted, found)) = self.fields(column.name()) else { return Ok(Transformed::no(expr)) };
             if !reads_as(found.data_type(), wanted.data_type()) {
                 return Err(to_datafusion(mismatch(wanted, found)));
             }
-            if is_timestamp(wanted.data_type()) && is_fine_timestamp(found.data_type()) {
-                return Ok(Transformed::new(
-                    Arc::new(Reshape { child: expr, how: How::ToMillis }),
-                    true,
-                    TreeNodeRecursion::Jump,
-                ));
-            }
-            if let Some(length) = self.lengths.get(column.name()) {
-                return Ok(Transformed::new(
-                    Arc::new(Reshape { child: expr, how: How::Cut(*length) }),
-                    true,
-                    TreeNodeRecursion::Jump,
-                ));
-            }
-            Ok(Transformed::no(expr))
+            let how = match self.lengths.get(column.name()) {
+                Some(length) => How::Cut(*length),
+                None if is_ours(found.data_type(), wanted.data_type()) => How::To(wanted.data_type().clone()),
+                None => return Ok(Transformed::no(expr)),
+            };
+            Ok(Transformed::new(Arc::new(Reshape { child: expr, how }), true, TreeNodeRecursion::Jump))
         })?;
         self.inner.rewrite(rewritten.data)
     }
@@ -119,6 +112,49 @@ impl Evolve {
     /// The field of a column in the table and in the file.
     fn fields(&self, name: &str) -> Option<(&Field, &Field)> {
         Some((self.table.field_with_name(name).ok()?, self.file.field_with_name(name).ok()?))
+    }
+
+    /// `column.field` of a struct that is ours: the field is taken from the file's struct, so that only its column is read.
+    fn field_access(&self, expr: &Arc<dyn PhysicalExpr>) -> Result<Option<Arc<dyn PhysicalExpr>>> {
+        let Some(access) = ScalarFunctionExpr::try_downcast_func::<GetFieldFunc>(expr.as_ref()) else { return Ok(None) };
+        let Some((source, keys)) = access.args().split_first() else { return Ok(None) };
+        let Some((wanted, found)) = source.downcast_ref::<Column>().and_then(|column| self.fields(column.name())) else {
+            return Ok(None);
+        };
+        if !is_ours(found.data_type(), wanted.data_type()) || !reads_as(found.data_type(), wanted.data_type()) {
+            return Ok(None);
+        }
+        let (mut wanted, mut found) = (wanted, Some(found));
+        for key in keys {
+            let name = key.downcast_ref::<Literal>().and_then(|literal| literal.value().try_as_str().flatten());
+            let (Some(name), DataType::Struct(fields)) = (name, wanted.data_type()) else { return Ok(None) };
+            let Some((_, field)) = fields.find(name) else { return Ok(None) };
+            wanted = field;
+            found = match found.map(Field::data_type) {
+                Some(DataType::Struct(fields)) => fields.find(name).map(|(_, field)| field.as_ref()),
+                Some(_) => return Ok(None),
+                None => None,
+            };
+        }
+        let Some(found) = found else { return Ok(Some(lit(ScalarValue::try_from(wanted.data_type())?))) };
+        let function = Arc::new(access.fun().clone());
+        let settings = Arc::new(access.config_options().clone());
+        let child: Arc<dyn PhysicalExpr> =
+            Arc::new(ScalarFunctionExpr::try_new(function, self.over_file(access.args())?, &self.file, settings)?);
+        Ok(Some(if found.data_type() == wanted.data_type() {
+            child
+        } else {
+            Arc::new(Reshape { child, how: How::To(wanted.data_type().clone()) })
+        }))
+    }
+
+    /// Arguments whose first is a column, with that column's place in the file.
+    fn over_file(&self, arguments: &[Arc<dyn PhysicalExpr>]) -> Result<Vec<Arc<dyn PhysicalExpr>>> {
+        let place = |argument: &Arc<dyn PhysicalExpr>| match argument.downcast_ref::<Column>() {
+            Some(column) => Ok(Arc::new(Column::new_with_schema(column.name(), &self.file)?) as Arc<dyn PhysicalExpr>),
+            None => Ok(Arc::clone(argument)),
+        };
+        arguments.iter().map(place).collect()
     }
 
     /// `column op literal` over rounded milliseconds, as an equal comparison of the file's finer values.
@@ -166,146 +202,21 @@ impl Evolve {
     }
 }
 
+/// Whether a conversion is ours and not DataFusion's: it rounds, or goes into nested values.
+fn is_ours(found: &DataType, wanted: &DataType) -> bool {
+    use DataType as T;
+    match (found, wanted) {
+        (found, wanted) if found == wanted => false,
+        (T::Struct(_), T::Struct(_)) | (T::List(_), T::List(_)) | (T::Map(..), T::Map(..)) => true,
+        (T::Decimal32(_, from) | T::Decimal64(_, from) | T::Decimal128(_, from), T::Decimal128(_, to)) => from > to,
+        (found, wanted) => is_fine_timestamp(found) && is_timestamp(wanted),
+    }
+}
+
 fn is_timestamp(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Timestamp(TimeUnit::Millisecond, None))
 }
 
 fn is_fine_timestamp(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Timestamp(TimeUnit::Microsecond | TimeUnit::Nanosecond, _))
-}
-
-/// Whether values of a file's type can be read as the table's without misreading any.
-fn reads_as(found: &DataType, wanted: &DataType) -> bool {
-    use DataType as T;
-    let is_text = |data_type: &DataType| {
-        matches!(data_type, T::Utf8 | T::LargeUtf8 | T::Utf8View | T::Binary | T::LargeBinary | T::BinaryView)
-    };
-    match (found, wanted) {
-        (found, wanted) if found == wanted => true,
-        (T::Null, _) | (T::Timestamp(..), T::Timestamp(..)) | (T::Float32, T::Float64) => true,
-        (found, wanted) if found.is_integer() => wanted.is_integer() || matches!(wanted, T::Float64 | T::Decimal128(..)),
-        (T::Decimal32(..) | T::Decimal64(..) | T::Decimal128(..), T::Decimal128(..)) => true,
-        (T::FixedSizeBinary(_), T::Binary) => true,
-        (T::Struct(found), T::Struct(wanted)) => {
-            wanted.iter().all(|wanted| match found.iter().find(|f| f.name() == wanted.name()) {
-                Some(found) => reads_as(found.data_type(), wanted.data_type()),
-                None => true,
-            })
-        }
-        (T::List(found) | T::LargeList(found), T::List(wanted)) => reads_as(found.data_type(), wanted.data_type()),
-        (T::Map(found, _), T::Map(wanted, _)) => match (found.data_type(), wanted.data_type()) {
-            (T::Struct(found), T::Struct(wanted)) => {
-                found.len() == wanted.len() && found.iter().zip(wanted).all(|(f, w)| reads_as(f.data_type(), w.data_type()))
-            }
-            _ => false,
-        },
-        (found, wanted) => is_text(found) && is_text(wanted),
-    }
-}
-
-fn mismatch(wanted: &Field, found: &Field) -> Error {
-    Error::corrupt(format!(
-        "column \"{}\" is {} in the file but {} in the table",
-        wanted.name(),
-        found.data_type(),
-        wanted.data_type()
-    ))
-    .with_hint("ALTER TABLE ... REPLACE COLUMNS gives the table the files' types; a table has one type a column")
-}
-
-/// What [`Reshape`] does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum How {
-    /// A finer timestamp to milliseconds, rounding half up.
-    ToMillis,
-    /// Text to its declared length.
-    Cut(TextLength),
-}
-
-/// Values as the table's type has them.
-#[derive(Debug, Clone, Eq)]
-struct Reshape {
-    child: Arc<dyn PhysicalExpr>,
-    how: How,
-}
-
-// By hand: a derived comparison of a trait object moves it.
-impl PartialEq for Reshape {
-    fn eq(&self, other: &Self) -> bool {
-        self.child.eq(&other.child) && self.how == other.how
-    }
-}
-
-impl Hash for Reshape {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.child.hash(state);
-        self.how.hash(state);
-    }
-}
-
-impl fmt::Display for Reshape {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.how {
-            How::ToMillis => write!(f, "to_millis({})", self.child),
-            How::Cut(length) => write!(f, "cut({}, {})", self.child, length.characters),
-        }
-    }
-}
-
-impl PhysicalExpr for Reshape {
-    fn data_type(&self, _input: &Schema) -> Result<DataType> {
-        Ok(match self.how {
-            How::ToMillis => DataType::Timestamp(TimeUnit::Millisecond, None),
-            How::Cut(_) => DataType::Utf8,
-        })
-    }
-
-    fn nullable(&self, input: &Schema) -> Result<bool> {
-        self.child.nullable(input)
-    }
-
-    fn evaluate(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
-        let array = self.child.evaluate(batch)?.into_array(batch.num_rows())?;
-        let reshaped: ArrayRef = match self.how {
-            How::ToMillis => Arc::new(to_millis(&array)?),
-            How::Cut(length) => Arc::new(cut(&array, length)?),
-        };
-        Ok(ColumnarValue::Array(reshaped))
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn PhysicalExpr>> {
-        vec![&self.child]
-    }
-
-    fn with_new_children(self: Arc<Self>, mut children: Vec<Arc<dyn PhysicalExpr>>) -> Result<Arc<dyn PhysicalExpr>> {
-        let child = children.pop().unwrap_or_else(|| Arc::clone(&self.child));
-        Ok(Arc::new(Self { child, how: self.how }))
-    }
-
-    fn fmt_sql(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-fn to_millis(array: &ArrayRef) -> Result<TimestampMillisecondArray> {
-    let half_up = |value: i64, step: i64| value.div_euclid(step) + i64::from(value.rem_euclid(step) >= step / 2);
-    Ok(match array.data_type() {
-        DataType::Timestamp(TimeUnit::Nanosecond, _) => {
-            array.as_primitive::<TimestampNanosecondType>().unary(|value| half_up(value, 1_000_000))
-        }
-        DataType::Timestamp(TimeUnit::Microsecond, _) => {
-            array.as_primitive::<TimestampMicrosecondType>().unary(|value| half_up(value, 1_000))
-        }
-        _ => cast(array, &DataType::Timestamp(TimeUnit::Millisecond, None))?.as_primitive().clone(),
-    })
-}
-
-fn cut(array: &ArrayRef, length: TextLength) -> Result<StringArray> {
-    let text = cast(array, &DataType::Utf8)?;
-    let cut = |value: &str| -> String {
-        let end = value.char_indices().nth(length.characters).map_or(value.len(), |(end, _)| end);
-        let value = &value[..end];
-        if length.is_padded { value.trim_end_matches(' ').to_owned() } else { value.to_owned() }
-    };
-    Ok(text.as_string::<i32>().iter().map(|value| value.map(cut)).collect())
 }

@@ -26,6 +26,9 @@ use crate::error::{Error, Result};
 /// What is read of a file of a table nothing is known about.
 const FIRST_READ: u64 = 64 << 10;
 
+/// The most that is read at first, however long the footers of a table's other files are.
+const LONGEST_FIRST_READ: u64 = 256 << 10;
+
 /// The length of the footer's length and the magic after it.
 const TAIL: u64 = 8;
 
@@ -36,6 +39,16 @@ pub(super) enum Naming {
     ByName,
     /// By position: these are the table's column names.
     ByPosition(Arc<[String]>),
+}
+
+/// What the files of one scan have in common.
+#[derive(Debug, Clone)]
+pub(super) struct TableFiles {
+    /// The table's root, under which footer lengths are learned.
+    pub root: Arc<str>,
+    pub naming: Naming,
+    /// From [`Footers::first_read`].
+    pub first_read: u64,
 }
 
 /// A version of a file; two with equal keys have equal bytes.
@@ -83,18 +96,24 @@ impl Footers {
         })
     }
 
+    /// How much to read at first of the files of a table; one scan asks once, so that it reads the same whatever its streams' timing.
+    pub(super) fn first_read(&self, table: &str) -> u64 {
+        let learned = self.learned.lock().unwrap_or_else(PoisonError::into_inner);
+        learned.get(table).copied().unwrap_or(FIRST_READ).min(LONGEST_FIRST_READ)
+    }
+
     /// The footer of a file; `fetch` is called for what is not cached, once for several callers at the same time.
     ///
     /// # Errors
     /// `CorruptData` or `Unsupported` (encrypted), naming the file; those of `fetch`.
-    pub(super) async fn footer<F, Fut>(&self, table: &Arc<str>, naming: &Naming, file: &DataFile, fetch: F) -> Result<Arc<Footer>>
+    pub(super) async fn footer<F, Fut>(&self, table: &TableFiles, file: &DataFile, fetch: F) -> Result<Arc<Footer>>
     where
         F: Fn(Range<u64>) -> Fut,
         Fut: Future<Output = Result<Bytes>>,
     {
-        let key = (FileKey::new(file), naming.clone());
+        let key = (FileKey::new(file), table.naming.clone());
         let loaded = self.parsed.try_get_with(key, async {
-            let footer = self.load(table, naming, file, fetch).await?;
+            let footer = self.load(table, file, fetch).await?;
             Ok::<_, Error>(Arc::new(footer))
         });
         loaded.await.map_err(|error: Arc<Error>| Error::clone(&error))
@@ -112,7 +131,7 @@ impl Footers {
         loaded.await.map_err(|error: Arc<Error>| Error::clone(&error))
     }
 
-    async fn load<F, Fut>(&self, table: &Arc<str>, naming: &Naming, file: &DataFile, fetch: F) -> Result<Footer>
+    async fn load<F, Fut>(&self, table: &TableFiles, file: &DataFile, fetch: F) -> Result<Footer>
     where
         F: Fn(Range<u64>) -> Fut,
         Fut: Future<Output = Result<Bytes>>,
@@ -121,8 +140,7 @@ impl Footers {
         if size < TAIL + 4 {
             return Err(corrupt(file, &format!("it has {size} bytes")));
         }
-        let learned = self.learned.lock().unwrap_or_else(PoisonError::into_inner).get(table).copied();
-        let first = learned.unwrap_or(FIRST_READ).clamp(TAIL, size);
+        let first = table.first_read.clamp(TAIL, size);
         let tail = fetch(size - first..size).await?;
         let (body, magic) = tail.split_at(tail.len().saturating_sub(4));
         match magic {
@@ -136,7 +154,7 @@ impl Footers {
         }
         {
             let mut learned = self.learned.lock().unwrap_or_else(PoisonError::into_inner);
-            let longest = learned.entry(Arc::clone(table)).or_default();
+            let longest = learned.entry(Arc::clone(&table.root)).or_default();
             *longest = (*longest).max(length + TAIL);
         }
         let missing = (length + TAIL).saturating_sub(first);
@@ -147,7 +165,7 @@ impl Footers {
             tail.slice((first - length - TAIL) as usize..)
         };
         let thrift = &buffer[..length as usize];
-        let metadata = decode(thrift, naming).map_err(|error| not_decoded(file, error))?;
+        let metadata = decode(thrift, &table.naming).map_err(|error| not_decoded(file, error))?;
         check_ranges(file, metadata).map(|metadata| Footer { metadata: Arc::new(metadata) })
     }
 }

@@ -22,6 +22,7 @@ use datafusion::{
     error::Result as DataFusionResult,
     execution::object_store::ObjectStoreUrl,
     logical_expr::{Expr, TableProviderFilterPushDown, TableType},
+    physical_expr::expressions::lit,
     physical_plan::{ExecutionPlan, empty::EmptyExec},
 };
 use glaux_catalog::{
@@ -31,7 +32,7 @@ use glaux_catalog::{
 
 use super::{
     evolve::EvolveFactory,
-    footer::{Footers, Naming},
+    footer::{Footers, Naming, TableFiles},
     format::parquet::LakeParquet,
     hidden,
     listing::{self, DataFile},
@@ -179,21 +180,26 @@ impl LakeTable {
         let store_url = ObjectStoreUrl::parse(first.store_url.as_ref()).map_err(crate::error::from_datafusion)?;
         let options =
             TableParquetOptions { global: state.config_options().execution.parquet.clone(), ..TableParquetOptions::default() };
+        let root: Arc<str> = Arc::from(self.table.root());
         let factory = ReaderFactory {
             scan: ScanMeter::new(Arc::clone(&self.context.meter)),
             footers: Arc::clone(&self.context.footers),
-            table: Arc::from(self.table.root()),
-            naming: self.naming.clone(),
+            table: TableFiles { first_read: self.context.footers.first_read(&root), root, naming: self.naming.clone() },
         };
-        let source = ParquetSource::new(self.schema.clone())
+        let columns = self.table.storage.columns.iter().map(|column| (column.name.as_str(), &column.hive_type));
+        let evolve = EvolveFactory::new(columns);
+        let mut source = ParquetSource::new(self.schema.clone())
             .with_table_parquet_options(options)
             .with_parquet_file_reader_factory(Arc::new(factory));
-        let columns = self.table.storage.columns.iter().map(|column| (column.name.as_str(), &column.hive_type));
+        if evolve.is_always_needed() {
+            // DataFusion adapts a file that has the table's schema only if there is a predicate.
+            source = source.with_predicate(lit(true));
+        }
         let groups = self.groups(files, state.config().target_partitions())?;
         let config = FileScanConfigBuilder::new(store_url, Arc::new(LakeParquet(source)))
             .with_file_groups(groups)
             .with_limit(limit)
-            .with_expr_adapter(Some(Arc::new(EvolveFactory::new(columns))))
+            .with_expr_adapter(Some(Arc::new(evolve)))
             .with_projection_indices(projection.cloned())
             .map_err(crate::error::from_datafusion)?
             .build();

@@ -23,7 +23,7 @@ use parquet::{
 };
 
 use super::{
-    footer::{Footers, Naming},
+    footer::{Footers, TableFiles},
     listing::DataFile,
 };
 use crate::{
@@ -36,9 +36,7 @@ use crate::{
 pub(super) struct ReaderFactory {
     pub scan: Arc<ScanMeter>,
     pub footers: Arc<Footers>,
-    /// The table's root, under which footer lengths are learned.
-    pub table: Arc<str>,
-    pub naming: Naming,
+    pub table: TableFiles,
 }
 
 impl ParquetFileReaderFactory for ReaderFactory {
@@ -84,7 +82,7 @@ impl Reader {
     async fn footer(&self) -> Result<Arc<ParquetMetaData>> {
         let (shared, file) = (&self.shared, &self.planned.file);
         let fetch = |range| fetch_metadata(shared, file, range);
-        let footer = shared.footers.footer(&shared.table, &shared.naming, file, fetch).await?;
+        let footer = shared.footers.footer(&shared.table, file, fetch).await?;
         let data = || footer.metadata.row_groups().iter().filter_map(data_range).collect();
         self.planned.data.get_or_init(data);
         Ok(Arc::clone(&footer.metadata))

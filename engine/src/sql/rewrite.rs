@@ -1,9 +1,10 @@
 //! What is changed in a query of the Trino half between the text and the planner: tokens before parsing (`tokens`, `types`), the tree
-//! after it (`forms`, `hidden`, `labels`). Each pass is small, and leaves alone what it does not know.
+//! after it (`forms`, `numbers`, `hidden`, `labels`). Each pass is small, and leaves alone what it does not know.
 
 mod forms;
 mod hidden;
 mod labels;
+mod numbers;
 pub(super) mod tokens;
 mod types;
 
@@ -23,6 +24,7 @@ pub(super) type Originals = HashMap<Location, String>;
 /// `Unsupported` or `Invalid`, for what the passes understand and cannot express.
 pub(super) fn apply(query: &mut Query, originals: &Originals) -> Result<()> {
     forms::apply(query)?;
+    numbers::apply(query);
     types::check(query)?;
     hidden::apply(query)?;
     labels::apply(query, originals);

@@ -78,10 +78,15 @@ pub(crate) fn run(options: &CommonOptions, args: &SqlArgs) -> Result<(), Stop> {
         let (engine, session) = options.open().await?;
         Ok::<_, Error>(Executor::new(engine, session, args.format, stats, !args.no_progress))
     })?;
-    if interactive {
-        return shell::run(&runtime, &mut executor).map_err(Stop::Error);
-    }
-    runtime.block_on(run_scripts(&mut executor, &scripts))
+    let outcome = if interactive {
+        shell::run(&runtime, &mut executor).map_err(Stop::Error)
+    } else {
+        runtime.block_on(run_scripts(&mut executor, &scripts))
+    };
+    drop(executor);
+    // A cancelled query's last step may still compute; it has nothing to say any more, and is not waited for.
+    runtime.shutdown_background();
+    outcome
 }
 
 async fn run_scripts(executor: &mut Executor, scripts: &[String]) -> Result<(), Stop> {

@@ -1,9 +1,12 @@
 //! `--format json`: one object a row, one row a line (NDJSON), NULLs included.
 
-use std::io::Write;
+use std::{io::Write, sync::Arc};
 
 use arrow::{
     array::RecordBatch,
+    compute::cast,
+    datatypes::{DataType, Field, FieldRef, Schema},
+    error::ArrowError,
     json::writer::{LineDelimited, Writer, WriterBuilder},
 };
 use glaux_engine::Result;
@@ -25,11 +28,42 @@ impl<W: Write> JsonWriter<W> {
 
 impl<W: Write> ResultWriter for JsonWriter<W> {
     fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        self.0.write(batch).map_err(arrow_error)
+        self.0.write(&with_text_keys(batch).map_err(arrow_error)?).map_err(arrow_error)
     }
 
     fn finish(&mut self) -> Result<()> {
         self.0.finish().map_err(arrow_error)?;
         self.0.get_mut().flush().map_err(write_error)
+    }
+}
+
+/// The batch with the keys of its maps as text: JSON has no others.
+fn with_text_keys(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let fields: Vec<FieldRef> = batch.schema().fields().iter().map(text_keys_field).collect();
+    if fields.iter().eq(batch.schema().fields().iter()) {
+        return Ok(batch.clone());
+    }
+    let columns = batch.columns().iter().zip(&fields).map(|(column, field)| cast(column, field.data_type()));
+    RecordBatch::try_new(Arc::new(Schema::new(fields.clone())), columns.collect::<Result<_, _>>()?)
+}
+
+fn text_keys_field(field: &FieldRef) -> FieldRef {
+    Arc::new(field.as_ref().clone().with_data_type(text_keys(field.data_type())))
+}
+
+fn text_keys(data_type: &DataType) -> DataType {
+    match data_type {
+        DataType::List(item) => DataType::List(text_keys_field(item)),
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(text_keys_field).collect()),
+        DataType::Map(entries, is_sorted) => {
+            let entry = |(at, field): (usize, &FieldRef)| match at {
+                0 => Arc::new(Field::new(field.name(), DataType::Utf8, false)),
+                _ => text_keys_field(field),
+            };
+            let DataType::Struct(fields) = entries.data_type() else { return data_type.clone() };
+            let pairs = DataType::Struct(fields.iter().enumerate().map(entry).collect());
+            DataType::Map(Arc::new(entries.as_ref().clone().with_data_type(pairs)), *is_sorted)
+        }
+        other => other.clone(),
     }
 }

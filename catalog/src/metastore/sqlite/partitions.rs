@@ -112,8 +112,9 @@ pub(super) fn partitions(connection: &Connection, table: &Table, values: &[Parti
 }
 
 pub(super) fn change(connection: &Connection, table: &Table, change: PartitionChange) -> Result<PartitionChangeSummary, Fault> {
-    let table = current(connection, table)?;
-    let summary = change::apply(&table, change, &mut Rows { connection, table: &table })?;
+    let seen = table;
+    let table = current(connection, seen)?;
+    let summary = change::apply(&table, seen, change, &mut Rows { connection, table: &table })?;
     if summary != PartitionChangeSummary::default() {
         tables::raise_version(connection, table.id)?;
     }

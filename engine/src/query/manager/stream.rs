@@ -86,7 +86,7 @@ impl Query {
         }
         let next = batches.poll_next_unpin(cx);
         // Looked at after every step, the last one too, so that the limit holds the same whatever the batches' sizes.
-        if self.entry.meter.is_over_limit() && !matches!(next, Poll::Ready(Some(Err(_)))) {
+        if self.entry.meter.is_over_limit() {
             self.entry.cancel(CancelReason::ScanLimit);
             return Poll::Ready(Err(self.entry.stop_error(&CancelReason::ScanLimit)));
         }

@@ -1,6 +1,6 @@
 //! Parquet: DataFusion's own source, with the file named in every error of reading it.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, panic::AssertUnwindSafe, sync::Arc};
 
 use arrow::{array::RecordBatch, error::ArrowError};
 use datafusion::{
@@ -194,6 +194,13 @@ struct NamingMorsel {
 impl Morsel for NamingMorsel {
     fn into_stream(self: Box<Self>) -> BoxStream<'static, Result<RecordBatch>> {
         let name = self.name;
-        self.inner.into_stream().map(move |batch| batch.map_err(|error| named(error, &name))).boxed()
+        let batches = AssertUnwindSafe(self.inner.into_stream()).catch_unwind();
+        batches
+            .map(move |batch| match batch {
+                Ok(batch) => batch.map_err(|error| named(error, &name)),
+                // Decoders meet damage that they did not foresee; the query fails, not the process.
+                Err(_) => Err(error::to_datafusion(unreadable(&name, "its data pages do not decode"))),
+            })
+            .boxed()
     }
 }

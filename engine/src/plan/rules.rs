@@ -1,0 +1,92 @@
+//! Rules of ours that run before DataFusion coerces types: where its semantics are not Trino's, or where what it derives from an
+//! expression would lose rows. `floats` aligns decimals with floats, `timestamps` compares with finer constants exactly, `lossy` hides
+//! casts that lose something behind a function (`cast`).
+
+mod cast;
+mod floats;
+mod lossy;
+mod timestamps;
+
+use std::sync::Arc;
+
+use datafusion::{
+    common::{
+        DFSchema, Result,
+        tree_node::{Transformed, TreeNode},
+    },
+    config::ConfigOptions,
+    logical_expr::{Expr, GroupingSet, LogicalPlan, expr_rewriter::NamePreserver, utils::merge_schema},
+    optimizer::{AnalyzerRule, analyzer::Analyzer},
+};
+
+/// DataFusion's rules in their order, with ours right before its coercion of types.
+#[must_use]
+pub(super) fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
+    let mut rules = Analyzer::new().rules;
+    // GROUPING is resolved by comparing expressions as they are written, before any are changed.
+    let at = rules.iter().position(|rule| rule.name() == "type_coercion").unwrap_or(0);
+    let ours: [ExprRule; 3] = [
+        ExprRule { name: "glaux_floats", rewrite: floats::rewrite, pair: Some(floats::rewrite_pair) },
+        ExprRule { name: "glaux_timestamps", rewrite: timestamps::rewrite, pair: None },
+        ExprRule { name: "glaux_lossy_casts", rewrite: lossy::rewrite, pair: None },
+    ];
+    rules.splice(at..at, ours.map(|rule| Arc::new(rule) as Arc<dyn AnalyzerRule + Send + Sync>));
+    rules
+}
+
+/// Rewrites one expression whose parts are rewritten already.
+type Rewrite = fn(Expr, &DFSchema) -> Result<Transformed<Expr>>;
+
+/// Rewrites two expressions that a join compares, with the schemas of its sides.
+type RewritePair = fn((Expr, Expr), &DFSchema, &DFSchema) -> (Expr, Expr);
+
+/// A rule that looks at each expression of a plan alone.
+#[derive(Debug)]
+struct ExprRule {
+    name: &'static str,
+    rewrite: Rewrite,
+    pair: Option<RewritePair>,
+}
+
+impl AnalyzerRule for ExprRule {
+    fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
+        Ok(plan.transform_up_with_subqueries(|plan| self.node(plan))?.data)
+    }
+
+    fn name(&self) -> &str {
+        self.name
+    }
+}
+
+impl ExprRule {
+    fn node(&self, plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+        let schema = merge_schema(&plan.inputs());
+        let names = NamePreserver::new(&plan);
+        let named = |expr: Expr| {
+            let name = names.save(&expr);
+            let rewritten = expr.transform_up(|expr| (self.rewrite)(expr, &schema))?;
+            Ok(rewritten.update_data(|expr| name.restore(expr)))
+        };
+        let mut plan = plan.map_expressions(|expr| match expr {
+            // A set has no name of its own, its members do.
+            Expr::GroupingSet(set) => grouping_set(set, named),
+            expr => named(expr),
+        })?;
+        if let (Some(pair), LogicalPlan::Join(join)) = (self.pair, &mut plan.data) {
+            let (left, right) = (join.left.schema(), join.right.schema());
+            join.on = std::mem::take(&mut join.on).into_iter().map(|on| pair(on, left, right)).collect();
+        }
+        // Types may have changed below, too.
+        plan.map_data(LogicalPlan::recompute_schema)
+    }
+}
+
+fn grouping_set(set: GroupingSet, mut named: impl FnMut(Expr) -> Result<Transformed<Expr>>) -> Result<Transformed<Expr>> {
+    let mut all = |exprs: Vec<Expr>| exprs.into_iter().map(|expr| Ok(named(expr)?.data)).collect::<Result<Vec<_>>>();
+    let set = match set {
+        GroupingSet::Rollup(exprs) => GroupingSet::Rollup(all(exprs)?),
+        GroupingSet::Cube(exprs) => GroupingSet::Cube(all(exprs)?),
+        GroupingSet::GroupingSets(sets) => GroupingSet::GroupingSets(sets.into_iter().map(all).collect::<Result<_>>()?),
+    };
+    Ok(Transformed::yes(Expr::GroupingSet(set)))
+}

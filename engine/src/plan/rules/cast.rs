@@ -1,0 +1,138 @@
+//! Casts that lose something, as functions: Trino's rounding, and nothing for DataFusion to see through.
+
+use std::sync::Arc;
+
+use arrow::{
+    array::{Array, ArrayRef, AsArray},
+    compute::{CastOptions, cast_with_options},
+    datatypes::{DataType, Field, FieldRef, Float32Type, Float64Type, TimeUnit},
+    util::display::array_value_to_string,
+};
+use datafusion::{
+    common::{Result, exec_err, internal_err},
+    logical_expr::{
+        ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+        expr::ScalarFunction,
+    },
+};
+
+/// `CAST(x AS target)`, or `TRY_CAST`, which gives NULL where the other fails.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct CastFunction {
+    name: String,
+    target: DataType,
+    is_try: bool,
+    signature: Signature,
+}
+
+impl CastFunction {
+    /// A call of the cast to a type.
+    pub(super) fn call(expr: Expr, target: &DataType, is_try: bool) -> Expr {
+        let prefix = if is_try { "try_cast_as_" } else { "cast_as_" };
+        let function = Self {
+            name: format!("{prefix}{}", type_name(target)),
+            target: target.clone(),
+            is_try,
+            signature: Signature::any(1, Volatility::Immutable),
+        };
+        Expr::ScalarFunction(ScalarFunction::new_udf(Arc::new(ScalarUDF::new_from_impl(function)), vec![expr]))
+    }
+
+    fn array(&self, array: &ArrayRef) -> Result<ArrayRef> {
+        let options = CastOptions { safe: true, ..CastOptions::default() };
+        let rounded = rounded(array, &self.target, &options)?;
+        let cast = cast_with_options(&rounded, &self.target, &options)?;
+        if !self.is_try && cast.null_count() > array.null_count() {
+            let failed = (0..array.len()).find(|&row| cast.is_null(row) && array.is_valid(row)).unwrap_or(0);
+            let value = array_value_to_string(array, failed)?;
+            return exec_err!("cannot cast {value} to {}", type_name(&self.target));
+        }
+        Ok(cast)
+    }
+}
+
+impl ScalarUDFImpl for CastFunction {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// As of a cast: columns are not called after the casts in them.
+    fn schema_name(&self, args: &[Expr]) -> Result<String> {
+        Ok(args.iter().map(|expr| expr.schema_name().to_string()).collect())
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arg_types: &[DataType]) -> Result<DataType> {
+        Ok(self.target.clone())
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        let is_nullable = self.is_try || args.arg_fields.iter().any(|field| field.is_nullable());
+        Ok(Arc::new(Field::new(&self.name, self.target.clone(), is_nullable)))
+    }
+
+    fn is_strict(&self) -> bool {
+        true
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        match args.args.as_slice() {
+            [ColumnarValue::Array(array)] => Ok(ColumnarValue::Array(self.array(array)?)),
+            [ColumnarValue::Scalar(value)] => {
+                let cast = self.array(&value.to_array()?)?;
+                Ok(ColumnarValue::Scalar(datafusion::common::ScalarValue::try_from_array(&cast, 0)?))
+            }
+            _ => internal_err!("{} takes one argument", self.name),
+        }
+    }
+}
+
+/// The values rounded half away from zero where Arrow would cut what is behind the point, and by way of a type that Arrow casts from.
+fn rounded(array: &ArrayRef, target: &DataType, options: &CastOptions<'_>) -> Result<ArrayRef> {
+    let is_integer = target.is_integer();
+    let by_way_of = match array.data_type() {
+        DataType::Float32 if is_integer => {
+            return Ok(Arc::new(array.as_primitive::<Float32Type>().unary::<_, Float32Type>(f32::round)));
+        }
+        DataType::Float64 if is_integer => {
+            return Ok(Arc::new(array.as_primitive::<Float64Type>().unary::<_, Float64Type>(f64::round)));
+        }
+        DataType::Decimal256(..) if is_integer => DataType::Decimal256(76, 0),
+        from if is_integer && from.is_decimal() => DataType::Decimal128(38, 0),
+        from if *target == DataType::Boolean && from.is_decimal() => DataType::Float64,
+        _ => return Ok(Arc::clone(array)),
+    };
+    Ok(cast_with_options(array, &by_way_of, options)?)
+}
+
+/// A type's name in Trino.
+fn type_name(data_type: &DataType) -> String {
+    match data_type {
+        DataType::Boolean => "boolean".to_owned(),
+        DataType::Int8 => "tinyint".to_owned(),
+        DataType::Int16 => "smallint".to_owned(),
+        DataType::Int32 => "integer".to_owned(),
+        DataType::Int64 => "bigint".to_owned(),
+        DataType::Float32 => "real".to_owned(),
+        DataType::Float64 => "double".to_owned(),
+        DataType::Decimal128(precision, scale) | DataType::Decimal256(precision, scale) => {
+            format!("decimal({precision},{scale})")
+        }
+        DataType::Time32(unit) | DataType::Time64(unit) => format!("time({})", digits(unit)),
+        DataType::Timestamp(unit, None) => format!("timestamp({})", digits(unit)),
+        DataType::Timestamp(unit, Some(_)) => format!("timestamp({}) with time zone", digits(unit)),
+        other => other.to_string(),
+    }
+}
+
+fn digits(unit: &TimeUnit) -> u8 {
+    match unit {
+        TimeUnit::Second => 0,
+        TimeUnit::Millisecond => 3,
+        TimeUnit::Microsecond => 6,
+        TimeUnit::Nanosecond => 9,
+    }
+}
