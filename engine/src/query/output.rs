@@ -86,7 +86,11 @@ fn slices(batch: &RecordBatch) -> Vec<RecordBatch> {
 fn shaped(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     let internal = |error: arrow::error::ArrowError| Error::internal(format!("a result does not fit its schema: {error}"));
     let columns = batch.columns().iter().zip(schema.fields()).map(|(column, field)| {
-        if column.data_type() == field.data_type() { Ok(Arc::clone(column)) } else { cast_with_options(column, field.data_type(), &LOSSLESS) }
+        if column.data_type() == field.data_type() {
+            Ok(Arc::clone(column))
+        } else {
+            cast_with_options(column, field.data_type(), &LOSSLESS)
+        }
     });
     let columns = columns.collect::<Result<_, _>>().map_err(internal)?;
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));

@@ -1,9 +1,11 @@
 //! What is changed in a query of the Trino half between the text and the planner: tokens before parsing (`tokens`, `types`), the tree
-//! after it (`forms`, `numbers`, `hidden`, `labels`). Each pass is small, and leaves alone what it does not know.
+//! after it (`forms`, `numbers`, `joins`, `like`, `hidden`, `labels`). Each pass is small, and leaves alone what it does not know.
 
 mod forms;
 mod hidden;
+mod joins;
 mod labels;
+mod like;
 mod numbers;
 pub(super) mod tokens;
 mod types;
@@ -25,6 +27,8 @@ pub(super) type Originals = HashMap<Location, String>;
 pub(super) fn apply(query: &mut Query, originals: &Originals) -> Result<()> {
     forms::apply(query)?;
     numbers::apply(query);
+    joins::check(query)?;
+    like::apply(query)?;
     types::check(query)?;
     hidden::apply(query)?;
     labels::apply(query, originals);

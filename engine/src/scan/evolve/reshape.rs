@@ -9,7 +9,8 @@ use std::{
 
 use arrow::{
     array::{
-        Array, ArrayRef, AsArray, ListArray, MapArray, RecordBatch, StringArray, StructArray, TimestampMillisecondArray, new_null_array,
+        Array, ArrayRef, AsArray, ListArray, MapArray, RecordBatch, StringArray, StructArray, TimestampMillisecondArray,
+        new_null_array,
     },
     compute::{CastOptions, cast, cast_with_options},
     datatypes::{DataType, FieldRef, Schema, TimeUnit, TimestampMicrosecondType, TimestampNanosecondType},

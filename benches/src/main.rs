@@ -1,0 +1,86 @@
+//! `lake_bench`: figures that the project reports, on a lake of its own behind the loopback S3 endpoint. Exact counts (requests, bytes) beside
+//! times, which only mean something as ratios within one run.
+//!
+//! `cargo run --release -p glaux-benches -- prune [PARTITIONS]`
+
+use std::time::{Duration, Instant};
+
+use glaux_engine::accounting::{RequestKind, Usage};
+use glaux_tests::{
+    instance::Instance,
+    lake::{BUCKET, Lake},
+};
+
+/// How often each query runs after the first.
+const ROUNDS: usize = 5;
+
+/// What a request takes on the endpoint.
+const LIST_LATENCY: Duration = Duration::from_millis(100);
+const GET_LATENCY: Duration = Duration::from_millis(30);
+
+fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let partitions = match (arguments.next().as_deref(), arguments.next().map(|count| count.parse::<usize>())) {
+        (Some("prune"), None) => 10_000,
+        (Some("prune"), Some(Ok(partitions))) => partitions,
+        _ => {
+            eprintln!("usage: lake_bench prune [PARTITIONS]");
+            std::process::exit(2);
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(prune(partitions)),
+        Err(error) => eprintln!("no threads: {error}"),
+    }
+}
+
+/// A table of `d=DAY/h=HOUR` partitions of one file each: what queries on few of them ask of the store.
+async fn prune(partitions: usize) {
+    let instance = Instance::start(Lake::on_s3().await).await;
+    let Lake::S3(endpoint) = &instance.lake else { return };
+    instance.write("one/a.parquet", "SELECT value AS n FROM generate_series(1, 1000)").await;
+    let Some(file) = endpoint.get(BUCKET, "one/a.parquet") else { return };
+    endpoint.put_many(BUCKET, (0..partitions).map(|at| format!("t/d={}/h={}/a.parquet", at / 24, at % 24)), file);
+    instance.run("CREATE EXTERNAL TABLE t (n BIGINT) PARTITIONED BY (d INT, h INT) STORED AS PARQUET LOCATION '{lake}/t/'").await;
+    endpoint.set_latency(RequestKind::List, LIST_LATENCY);
+    endpoint.set_latency(RequestKind::Get, GET_LATENCY);
+    println!("{partitions} partitions of one file; LIST {LIST_LATENCY:?} a page, GET {GET_LATENCY:?}");
+    println!(
+        "{:<44} {:>9} {:>9} {:>6} {:>6} {:>12} {:>12}",
+        "statement", "first", "median", "list", "get", "fetched", "partitions"
+    );
+    let started = Instant::now();
+    let usage = instance.run("MSCK REPAIR TABLE t").await.report.usage;
+    line("MSCK REPAIR TABLE", started.elapsed(), started.elapsed(), &usage);
+    for (name, predicate) in [
+        ("point: d = 7 AND h = 3", "d = 7 AND h = 3"),
+        ("range and equality: d BETWEEN 7 AND 9, h = 3", "d BETWEEN 7 AND 9 AND h = 3"),
+        ("function: d % 100 = 7 AND h = 3", "d % 100 = 7 AND h = 3"),
+        ("nothing: d = -1", "d = -1"),
+    ] {
+        let sql = format!("SELECT sum(n) AS total FROM t WHERE {predicate}");
+        let mut times = Vec::new();
+        let mut usage = Usage::default();
+        for _ in 0..=ROUNDS {
+            let started = Instant::now();
+            usage = instance.run(&sql).await.report.usage;
+            times.push(started.elapsed());
+        }
+        let first = times.remove(0);
+        times.sort_unstable();
+        line(name, first, times[times.len() / 2], &usage);
+    }
+}
+
+fn line(name: &str, first: Duration, median: Duration, usage: &Usage) {
+    let partitions = format!("{}/{}", usage.partitions.scanned, usage.partitions.total.unwrap_or_default());
+    println!(
+        "{name:<44} {:>6} ms {:>6} ms {:>6} {:>6} {:>12} {partitions:>12}",
+        first.as_millis(),
+        median.as_millis(),
+        usage.requests.list,
+        usage.requests.get,
+        usage.fetched_bytes,
+    );
+}
