@@ -17,7 +17,7 @@ pub(super) fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>
     };
     // An expression without a type is DataFusion's to refuse.
     let Ok(from) = inner.get_type(schema) else { return Ok(Transformed::no(expr)) };
-    if !is_lossy(&from, to) && !(is_try && may_fail(&from, to)) {
+    if !(is_lossy(&from, to) || is_try && may_fail(&from, to)) {
         return Ok(Transformed::no(expr));
     }
     let call = CastFunction::call(inner.as_ref().clone(), to, is_try);
