@@ -20,7 +20,10 @@ use futures::{
 };
 use tokio::sync::mpsc;
 
-use crate::error::{Error, Result, from_datafusion};
+use crate::{
+    error::{Error, Result, from_datafusion},
+    sql::rewrite::label,
+};
 
 /// A value that does not fit is an error, never NULL.
 const LOSSLESS: CastOptions<'static> = CastOptions { safe: false, format_options: FormatOptions::new() };
@@ -35,7 +38,7 @@ pub(super) struct Output(SchemaRef);
 impl Output {
     /// The shape of what a physical plan gives: its types are the query's after coercion, which a logical plan's before are not.
     pub(super) fn of(plan: &dyn ExecutionPlan) -> Self {
-        let field = |field: &FieldRef| Arc::new(Field::new(field.name(), plain(field.data_type()), true));
+        let field = |field: &FieldRef| Arc::new(Field::new(label(field.name()), plain(field.data_type()), true));
         Self(Arc::new(Schema::new(plan.schema().fields().iter().map(field).collect::<Vec<_>>())))
     }
 

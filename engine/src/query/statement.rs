@@ -20,7 +20,7 @@ use crate::{
     runtime::Shared,
     scan::{self, DataFile, ScanContext},
     session::Session,
-    sql::{self, Statement},
+    sql::{self, Statement, rewrite::label},
     storage::{QueryStores, Stores},
     system::{FileLister, SystemDeps, TableFile},
 };
@@ -115,7 +115,7 @@ impl ViewPlanner for PlanContext {
         let (state, plan) = self.logical(&query, database).await?;
         // Types are the query's only after coercion.
         let plan = state.optimize(&plan).map_err(from_datafusion)?;
-        let column = |field: &Arc<Field>| Ok(Column::new(fold(field.name()), HiveType::from_arrow(field.data_type())?));
+        let column = |field: &Arc<Field>| Ok(Column::new(fold(label(field.name())), HiveType::from_arrow(field.data_type())?));
         plan.schema().fields().iter().map(column).collect()
     }
 }

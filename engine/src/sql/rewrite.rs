@@ -1,6 +1,7 @@
 //! What is changed in a query of the Trino half between the text and the planner: tokens before parsing (`tokens`, `types`), the tree
-//! after it (`forms`, `numbers`, `joins`, `like`, `hidden`, `labels`). Each pass is small, and leaves alone what it does not know.
+//! after it (`forms`, `numbers`, `joins`, `like`, `hidden`, `labels`, `duplicates`). Each pass is small, and leaves alone what it does not know.
 
+mod duplicates;
 mod forms;
 mod hidden;
 mod joins;
@@ -12,6 +13,7 @@ mod types;
 
 use std::collections::HashMap;
 
+pub use duplicates::label;
 pub use hidden::{HIDDEN_COLUMNS, HIDDEN_SUFFIX};
 use sqlparser::{ast::Query, tokenizer::Location};
 
@@ -32,5 +34,6 @@ pub(super) fn apply(query: &mut Query, originals: &Originals) -> Result<()> {
     types::check(query)?;
     hidden::apply(query)?;
     labels::apply(query, originals);
+    duplicates::apply(query);
     Ok(())
 }
