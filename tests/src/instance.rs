@@ -77,7 +77,7 @@ impl Instance {
     /// # Errors
     /// The statement's, with its report.
     pub async fn try_run(&self, sql: &str) -> Result<Outcome, Failure> {
-        let sql = sql.replace("{lake}", &self.lake.url());
+        let sql = sql.replace("{lake}", &self.lake.url()).replace("{http}", &self.lake.http_url());
         let mut query = self.engine.submit(&self.session, &sql).await?;
         let schema = query.schema();
         let mut batches = Vec::new();

@@ -46,6 +46,15 @@ impl Lake {
         }
     }
 
+    /// The URL of the same files over plain HTTP; empty for folders.
+    #[must_use]
+    pub fn http_url(&self) -> String {
+        match self {
+            Self::Folder(_) => String::new(),
+            Self::S3(endpoint) => format!("{}/{BUCKET}", endpoint.url()),
+        }
+    }
+
     #[must_use]
     pub fn storage_options(&self) -> StorageOptions {
         match self {

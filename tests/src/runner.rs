@@ -12,7 +12,7 @@
 //! @bill                              what the statement before costs
 //! ```
 //!
-//! `{lake}` in a statement is the URL of the lake's root. Files below `slt/s3/` have their lake on the S3 endpoint, all others in a
+//! `{lake}` in a statement is the URL of the lake's root, `{http}` the same over plain HTTP (lakes on S3 only). Files below `slt/s3/` have their lake on the S3 endpoint, all others in a
 //! folder. The clock stands at 2025-06-15 12:00 UTC.
 
 mod database;

@@ -2,7 +2,7 @@
 //!
 //! A file counts if it holds bytes and no part of its path below the partition's location begins with `_` or `.`; sub-folders count, as
 //! in Athena. A scan that keeps every partition lists the table's root in pages as long as that takes fewer requests than a listing a
-//! partition.
+//! partition. On plain HTTP, which does not list, a location names one file.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -12,9 +12,12 @@ use glaux_catalog::{
     model::Table,
     partition::PartitionIndex,
 };
-use object_store::{ObjectMeta, ObjectStore};
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 
-use crate::{error::Result, storage::QueryStores};
+use crate::{
+    error::{Result, from_store},
+    storage::QueryStores,
+};
 
 /// A data file, with the store that holds it.
 #[derive(Debug, Clone)]
@@ -77,8 +80,18 @@ pub async fn list(
     Ok(files)
 }
 
+/// The file that a location on plain HTTP names: such servers do not list.
+async fn single_file(stores: &QueryStores, location: &str, partition: u32) -> Result<DataFile> {
+    let resolved = stores.resolve(location.trim_end_matches('/'))?;
+    let meta = resolved.store.head(&resolved.path).await.map_err(|error| from_store(&error))?;
+    Ok(DataFile { store: resolved.store, store_url: Arc::from(resolved.store_url.as_str()), meta, partition })
+}
+
 /// All data files below one location.
 async fn list_location(stores: &QueryStores, location: &str, partition: u32) -> Result<Vec<DataFile>> {
+    if location.starts_with("http://") || location.starts_with("https://") {
+        return Ok(vec![single_file(stores, location, partition).await?]);
+    }
     let opened = Opened::new(stores, location)?;
     let mut files = Vec::new();
     let mut token = None;
