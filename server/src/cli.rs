@@ -84,9 +84,15 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
     }
 }
 
+/// Threads beyond the cores that queries keep busy: timers and signals are served by a thread that has nothing else to do, so that a join
+/// that computes for minutes can still be cancelled.
+const SPARE_THREADS: usize = 2;
+
 /// The runtime that front ends wait on.
 fn runtime() -> Result<tokio::runtime::Runtime> {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
     tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cores + SPARE_THREADS)
         .enable_all()
         .build()
         .map_err(|error| Error::new(ErrorKind::LimitExceeded, "cannot start threads").with_source(error))

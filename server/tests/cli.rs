@@ -328,3 +328,11 @@ fn ctrl_c_stops_the_query_and_ends_with_130() {
     let output = child.wait_with_output().unwrap();
     failed(&output, 130, "CANCELLED");
 }
+
+#[test]
+fn a_join_that_computes_without_end_obeys_its_time_limit() {
+    let data = TempDir::new().unwrap();
+    let endless =
+        "SELECT count(*) AS c FROM generate_series(1, 100000) AS a (x), generate_series(1, 10000000) AS b (y) WHERE x + y < 0";
+    failed(&run(glaux(data.path()).args(["sql", "--timeout", "300ms", "-e", endless])), 13, "CANCELLED");
+}
