@@ -12,7 +12,7 @@ const MILLIS: DataType = DataType::Timestamp(TimeUnit::Millisecond, None);
 pub(super) fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let rewritten = match &expr {
         Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_comparison(*op) => {
-            compare(left, *op, right, schema).or_else(|| op.swap().and_then(|op| compare(right, op, left, schema)))
+            compare(left, *op, right, schema).or_else(|| compare(right, op.swap()?, left, schema))
         }
         Expr::Between(between) => rewrite_between(between, schema),
         Expr::InList(list) => rewrite_list(list, schema),
@@ -24,11 +24,6 @@ pub(super) fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>
 fn is_comparison(op: Operator) -> bool {
     use Operator as O;
     matches!(op, O::Eq | O::NotEq | O::Lt | O::LtEq | O::Gt | O::GtEq | O::IsDistinctFrom | O::IsNotDistinctFrom)
-}
-
-fn is_comparison(op: Operator) -> bool {
-    use Operator::{Eq, Gt, GtEq, IsDistinctFrom, IsNotDistinctFrom, Lt, LtEq, NotEq};
-    matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinctFrom | IsNotDistinctFrom)
 }
 
 fn is_millis(expr: &Expr, schema: &DFSchema) -> bool {
