@@ -56,9 +56,10 @@ impl ScalarUDFImpl for CastFunction {
         &self.name
     }
 
-    /// As of a cast: columns are not called after the casts in them.
+    /// Not the column's own name: a join's plan has both side by side.
     fn schema_name(&self, args: &[Expr]) -> Result<String> {
-        Ok(args.iter().map(|expr| expr.schema_name().to_string()).collect())
+        let cast: String = args.iter().map(|expr| expr.schema_name().to_string()).collect();
+        Ok(format!("{}({cast})", self.name()))
     }
 
     fn signature(&self) -> &Signature {
