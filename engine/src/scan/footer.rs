@@ -66,16 +66,10 @@ impl FileKey {
     }
 }
 
-/// A footer, and the bytes that came with it.
-#[derive(Debug)]
-pub(super) struct Footer {
-    pub metadata: Arc<ParquetMetaData>,
-}
-
 /// The cache of footers and of the page indexes and bloom filters read after them, shared by all queries of an engine.
 #[derive(Debug)]
 pub struct Footers {
-    parsed: Cache<(FileKey, Naming), Arc<Footer>>,
+    parsed: Cache<(FileKey, Naming), Arc<ParquetMetaData>>,
     pieces: Cache<(FileKey, Range<u64>), Bytes>,
     /// The longest footer seen in each folder of files, by the table's root.
     learned: Mutex<HashMap<Arc<str>, u64>>,
@@ -89,7 +83,7 @@ impl Footers {
         Arc::new(Self {
             parsed: Cache::builder()
                 .max_capacity(capacity / 4 * 3)
-                .weigher(move |_, footer: &Arc<Footer>| weight(footer.metadata.memory_size()))
+                .weigher(move |_, footer: &Arc<ParquetMetaData>| weight(footer.memory_size()))
                 .build(),
             pieces: Cache::builder().max_capacity(capacity / 4).weigher(move |_, piece: &Bytes| weight(piece.len())).build(),
             learned: Mutex::default(),
@@ -106,7 +100,7 @@ impl Footers {
     ///
     /// # Errors
     /// `CorruptData` or `Unsupported` (encrypted), naming the file; those of `fetch`.
-    pub(super) async fn footer<F, Fut>(&self, table: &TableFiles, file: &DataFile, fetch: F) -> Result<Arc<Footer>>
+    pub(super) async fn footer<F, Fut>(&self, table: &TableFiles, file: &DataFile, fetch: F) -> Result<Arc<ParquetMetaData>>
     where
         F: Fn(Range<u64>) -> Fut,
         Fut: Future<Output = Result<Bytes>>,
@@ -131,7 +125,7 @@ impl Footers {
         loaded.await.map_err(|error: Arc<Error>| Error::clone(&error))
     }
 
-    async fn load<F, Fut>(&self, table: &TableFiles, file: &DataFile, fetch: F) -> Result<Footer>
+    async fn load<F, Fut>(&self, table: &TableFiles, file: &DataFile, fetch: F) -> Result<ParquetMetaData>
     where
         F: Fn(Range<u64>) -> Fut,
         Fut: Future<Output = Result<Bytes>>,
@@ -166,7 +160,7 @@ impl Footers {
         };
         let thrift = &buffer[..length as usize];
         let metadata = decode(thrift, &table.naming).map_err(|error| not_decoded(file, error))?;
-        check_ranges(file, metadata).map(|metadata| Footer { metadata: Arc::new(metadata) })
+        check_ranges(file, metadata)
     }
 }
 

@@ -83,9 +83,9 @@ impl Reader {
         let (shared, file) = (&self.shared, &self.planned.file);
         let fetch = |range| fetch_metadata(shared, file, range);
         let footer = shared.footers.footer(&shared.table, file, fetch).await?;
-        let data = || footer.metadata.row_groups().iter().filter_map(data_range).collect();
+        let data = || footer.row_groups().iter().filter_map(data_range).collect();
         self.planned.data.get_or_init(data);
-        Ok(Arc::clone(&footer.metadata))
+        Ok(footer)
     }
 
     /// Tells the meter where the row groups lie, before anything is counted.
