@@ -25,4 +25,4 @@ pub mod write;
 pub use config::EngineOptions;
 pub use error::{Error, ErrorKind, Result};
 pub use runtime::Engine;
-pub use session::{Session, SessionOptions};
+pub use session::{Role, Session, SessionOptions};

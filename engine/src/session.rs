@@ -11,12 +11,25 @@ use glaux_catalog::ident::DEFAULT_DATABASE;
 
 use crate::error::{Error, Result};
 
+/// What a user may do beyond the grants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Role {
+    /// Reads and writes what grants allow; sees and ends only their own queries.
+    User,
+    /// Everything, whatever the grants say. Who opens a data directory holds its files, and is one.
+    #[default]
+    Administrator,
+}
+
 /// What a front end knows of a session when it opens it.
 #[derive(Debug, Clone)]
 pub struct SessionOptions {
     pub database: String,
     pub workgroup: String,
     pub user: String,
+    /// The groups that the user is in, for grants.
+    pub groups: Vec<String>,
+    pub role: Role,
     /// Free-form labels (`--label k=v`), kept in the history.
     pub labels: BTreeMap<String, String>,
     pub time_zone: Tz,
@@ -32,6 +45,8 @@ impl Default for SessionOptions {
             database: DEFAULT_DATABASE.to_owned(),
             workgroup: "primary".to_owned(),
             user: "glaux".to_owned(),
+            groups: Vec::new(),
+            role: Role::default(),
             labels: BTreeMap::new(),
             time_zone: Tz::UTC,
             max_scan: None,

@@ -207,6 +207,8 @@ fn session_options(section: &SessionSection, overrides: &Overrides, variables: &
         database: section.database.as_deref().map_or(default.database, glaux_catalog::ident::fold),
         workgroup: section.workgroup.clone().unwrap_or(default.workgroup),
         user: user.map_or(default.user, str::to_owned),
+        groups: default.groups,
+        role: default.role,
         labels,
         time_zone: section.time_zone.as_deref().map_or(Ok(default.time_zone), parse_time_zone)?,
         max_scan: wanted(&section.max_scan).as_deref().map(parse_bytes).transpose()?,
