@@ -5,6 +5,7 @@ mod config;
 mod diagnostic;
 mod exit_code;
 mod figures;
+mod flight;
 mod interrupt;
 mod output;
 mod progress;
