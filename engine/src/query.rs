@@ -1,15 +1,23 @@
 //! A query's life: `manager` takes it in and hands it out, `guard` walks it through its states, `run` executes it, `history` remembers it.
 
+mod describe;
+mod estimate;
 mod explain;
 mod guard;
 mod history;
 mod manager;
 mod output;
+mod parameters;
+mod planned;
 mod report;
 pub(crate) mod run;
 mod statement;
 
+pub use describe::Description;
+pub use estimate::Estimate;
 pub use guard::{CancelReason, Canceller, Executing, Planned, QueryGuard, Received};
 pub use history::{History, QueryFilter, QueryRecord, UsageTotal};
 pub use manager::{Failure, Query, QueryManager, RunningQuery};
+pub use parameters::Parameters;
+pub use planned::PlannedQuery;
 pub use report::{QueryId, QueryReport, QueryState};

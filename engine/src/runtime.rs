@@ -10,7 +10,7 @@ use crate::{
     config::EngineOptions,
     error::{Error, Result},
     plan,
-    query::{Failure, History, Query, QueryManager, run},
+    query::{Description, Failure, History, Parameters, PlannedQuery, Query, QueryManager, run},
     scan::Footers,
     session::Session,
     storage::Stores,
@@ -81,6 +81,23 @@ impl Engine {
     /// The error with the query's report: it is recorded and, if it is one that pays, billed.
     pub async fn submit(&self, session: &Session, statement: &str) -> Result<Query, Failure> {
         run::submit(&self.0, session, statement).await
+    }
+
+    /// Takes in one statement and plans it, with these values for its parameters. Table data is read and definitions are changed only
+    /// when it is run.
+    ///
+    /// # Errors
+    /// As [`Engine::submit`].
+    pub async fn plan(&self, session: &Session, statement: &str, parameters: &Parameters) -> Result<PlannedQuery, Failure> {
+        run::plan(&self.0, session, statement, parameters).await
+    }
+
+    /// What a statement gives and which parameters it has. It is not recorded, and costs no request.
+    ///
+    /// # Errors
+    /// Those of parsing it and of resolving its names.
+    pub async fn describe(&self, session: &Session, statement: &str) -> Result<Description> {
+        run::describe(&self.0, session, statement).await
     }
 
     #[must_use]

@@ -21,6 +21,16 @@ pub enum Role {
     Administrator,
 }
 
+/// In which Arrow types results leave the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum ResultTypes {
+    /// Those that every client reads: no views, dictionaries, large offsets or unsigned integers.
+    #[default]
+    Plain,
+    /// The engine's own.
+    Native,
+}
+
 /// What a front end knows of a session when it opens it.
 #[derive(Debug, Clone)]
 pub struct SessionOptions {
@@ -37,6 +47,7 @@ pub struct SessionOptions {
     pub max_scan: Option<u64>,
     /// How long one query may take.
     pub timeout: Option<Duration>,
+    pub result_types: ResultTypes,
 }
 
 impl Default for SessionOptions {
@@ -51,6 +62,7 @@ impl Default for SessionOptions {
             time_zone: Tz::UTC,
             max_scan: None,
             timeout: None,
+            result_types: ResultTypes::default(),
         }
     }
 }
@@ -88,6 +100,23 @@ const SETTINGS: &[Setting] = &[
             Ok(())
         },
         copy: |options, from| options.timeout = from.timeout,
+    },
+    Setting {
+        name: "result_types",
+        description: "Arrow types of results: plain, which every client reads, or native",
+        get: |options| match options.result_types {
+            ResultTypes::Plain => "plain".to_owned(),
+            ResultTypes::Native => "native".to_owned(),
+        },
+        set: |options, value| {
+            options.result_types = match value {
+                "plain" => ResultTypes::Plain,
+                "native" => ResultTypes::Native,
+                _ => return Err(Error::invalid(format!("result types \"{value}\" are not known")).with_hint("Use plain or native")),
+            };
+            Ok(())
+        },
+        copy: |options, from| options.result_types = from.result_types,
     },
     Setting {
         name: "time_zone",
@@ -236,7 +265,7 @@ mod tests {
         session.set("MAX_SCAN_BYTES", "10MB").unwrap();
         session.set("time_zone", "Europe/Berlin").unwrap();
         assert_eq!(session.options().max_scan, Some(10_000_000));
-        assert_eq!(session.settings()[2][1], "Europe/Berlin");
+        assert_eq!(session.settings()[3][1], "Europe/Berlin");
         session.reset("time_zone").unwrap();
         assert_eq!(session.options().time_zone, Tz::UTC);
         assert!(session.set("query_timeout", "soon").unwrap_err().to_string().contains("soon"));

@@ -19,7 +19,7 @@ use std::{marker::PhantomData, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use self::cancel::{CancelReason, Canceller};
 use self::entry::Entry;
@@ -58,7 +58,29 @@ pub struct QueryGuard<Phase> {
 struct Life {
     entry: Arc<Entry>,
     registry: Arc<Registry>,
+    place: Option<Place>,
+}
+
+/// One of the places of running queries. It is given back when it is dropped.
+#[derive(Debug)]
+pub(in crate::query) struct Place {
+    places: Arc<Semaphore>,
     permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Place {
+    /// Gives the place back for now.
+    pub(in crate::query) fn leave(&mut self) {
+        self.permit = None;
+    }
+
+    /// Waits for a place again.
+    pub(in crate::query) async fn take(&mut self) {
+        if self.permit.is_none() {
+            // Closed only when the engine goes; then nobody waits for places.
+            self.permit = Arc::clone(&self.places).acquire_owned().await.ok();
+        }
+    }
 }
 
 impl Life {
@@ -71,7 +93,7 @@ impl Life {
         let report = record.report();
         let noted = self.registry.history().end(record);
         self.registry.remove(self.entry.id);
-        self.permit.take();
+        self.place = None;
         Box::pin(async move {
             if let Err(error) = noted.await {
                 let (id, state, scanned) = (report.query_id, report.state, report.usage.data_scanned_bytes);
@@ -172,7 +194,7 @@ impl<Phase> QueryGuard<Phase> {
 
 impl QueryGuard<Received> {
     pub(in crate::query) fn new(entry: Arc<Entry>, registry: Arc<Registry>) -> Self {
-        Self { life: Life { entry, registry, permit: None }, phase: PhantomData }
+        Self { life: Life { entry, registry, place: None }, phase: PhantomData }
     }
 
     /// Planning is over.
@@ -190,10 +212,11 @@ impl QueryGuard<Planned> {
     /// The query was stopped, or its time was up, while it waited; it has ended by that.
     pub async fn admit(mut self) -> Result<QueryGuard<Executing>, Failure> {
         let places = self.life.registry.places();
-        let place = async { places.acquire_owned().await.map_err(|_| Error::internal("the engine takes no queries any more")) };
-        match self.run(place).await {
-            Ok(place) => {
-                self.life.permit = Some(place);
+        let permit = Arc::clone(&places).acquire_owned();
+        let permit = async { permit.await.map_err(|_| Error::internal("the engine takes no queries any more")) };
+        match self.run(permit).await {
+            Ok(permit) => {
+                self.life.place = Some(Place { places, permit: Some(permit) });
                 Ok(self.start())
             }
             Err(error) => Err(self.fail(error).await),
@@ -215,6 +238,13 @@ impl QueryGuard<Executing> {
         self.end(None).await
     }
 
+    /// The place that the query runs in, for the task that does its work to hold.
+    pub(in crate::query) fn take_place(&mut self) -> Place {
+        self.life.place.take().unwrap_or_else(|| Place { places: self.life.registry.places(), permit: None })
+    }
+}
+
+impl<Phase> QueryGuard<Phase> {
     pub(in crate::query) fn entry(&self) -> &Arc<Entry> {
         &self.life.entry
     }

@@ -77,6 +77,11 @@ impl QueryManager {
     }
 
     #[must_use]
+    pub fn tariff(&self) -> &Tariff {
+        &self.tariff
+    }
+
+    #[must_use]
     pub fn history(&self) -> &Arc<History> {
         self.registry.history()
     }

@@ -3,7 +3,7 @@
 //! Views, dictionaries, large offsets and unsigned integers are the engine's own business: they become plain text, plain values, and
 //! signed integers.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use arrow::{
     array::{RecordBatch, RecordBatchOptions},
@@ -12,7 +12,7 @@ use arrow::{
     util::display::FormatOptions,
 };
 use datafusion::{
-    common::runtime::SpawnedTask, error::DataFusionError, execution::SendableRecordBatchStream, physical_plan::ExecutionPlan,
+    common::runtime::SpawnedTask, error::DataFusionError, execution::SendableRecordBatchStream, logical_expr::LogicalPlan,
 };
 use futures::{
     Stream, StreamExt,
@@ -20,8 +20,10 @@ use futures::{
 };
 use tokio::sync::mpsc;
 
+use super::guard::Place;
 use crate::{
     error::{Error, Result, from_datafusion},
+    session::ResultTypes,
     sql::rewrite::label,
 };
 
@@ -36,9 +38,16 @@ const MAX_ROWS: usize = 8192;
 pub(super) struct Output(SchemaRef);
 
 impl Output {
-    /// The shape of what a physical plan gives: its types are the query's after coercion, which a logical plan's before are not.
-    pub(super) fn of(plan: &dyn ExecutionPlan) -> Self {
-        let field = |field: &FieldRef| Arc::new(Field::new(label(field.name()), plain(field.data_type()), true));
+    /// The shape of what an optimised plan gives: its types are the query's after coercion, which those of a plan just parsed are not.
+    ///
+    /// Every column may be NULL, as in Hive: what the planner proves of a plan, such as a count that is never NULL, changes with the plan
+    /// and is not the result's to promise.
+    pub(super) fn of(plan: &LogicalPlan, types: ResultTypes) -> Self {
+        let shaped = |data_type: &DataType| match types {
+            ResultTypes::Plain => plain(data_type),
+            ResultTypes::Native => data_type.clone(),
+        };
+        let field = |field: &FieldRef| Arc::new(Field::new(label(field.name()), shaped(field.data_type()), true));
         Self(Arc::new(Schema::new(plan.schema().fields().iter().map(field).collect::<Vec<_>>())))
     }
 
@@ -47,9 +56,9 @@ impl Output {
     }
 
     /// The batches in that shape.
-    pub(super) fn shape(self, batches: SendableRecordBatchStream) -> BoxStream<'static, Result<RecordBatch>> {
+    pub(super) fn shape(self, batches: SendableRecordBatchStream, place: Place) -> BoxStream<'static, Result<RecordBatch>> {
         let schema = self.0;
-        detached(batches)
+        detached(batches, place)
             .flat_map(move |batch| match batch.map_err(from_datafusion).and_then(|batch| shaped(&batch, &schema)) {
                 Ok(batch) => stream::iter(slices(&batch).into_iter().map(Ok).collect::<Vec<_>>()),
                 Err(error) => stream::iter(vec![Err(error)]),
@@ -58,13 +67,31 @@ impl Output {
     }
 }
 
+/// How long a result may go unread before its query's place goes to another.
+const STALL: Duration = Duration::from_secs(1);
+
 /// The batches from a task of their own, so that a step that computes for long does not keep whoever waits from cancelling.
-fn detached(mut batches: SendableRecordBatchStream) -> impl Stream<Item = datafusion::error::Result<RecordBatch>> + Send {
+///
+/// A reader that takes its time does not hold up the queries that wait: its query gives its place back, and takes one again before it goes on.
+fn detached(
+    mut batches: SendableRecordBatchStream,
+    mut place: Place,
+) -> impl Stream<Item = datafusion::error::Result<RecordBatch>> + Send {
     let (sender, receiver) = mpsc::channel(1);
     let task = SpawnedTask::spawn(async move {
         while let Some(batch) = batches.next().await {
-            if sender.send(batch).await.is_err() {
-                return;
+            let room = match tokio::time::timeout(STALL, sender.reserve()).await {
+                Ok(room) => room,
+                Err(_) => {
+                    place.leave();
+                    let room = sender.reserve().await;
+                    place.take().await;
+                    room
+                }
+            };
+            match room {
+                Ok(room) => room.send(batch),
+                Err(_) => return,
             }
         }
     });
@@ -101,7 +128,7 @@ fn shaped(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
 }
 
 /// The plain type for one of the engine's.
-fn plain(data_type: &DataType) -> DataType {
+pub(super) fn plain(data_type: &DataType) -> DataType {
     use DataType as T;
     match data_type {
         T::Utf8View | T::LargeUtf8 => T::Utf8,

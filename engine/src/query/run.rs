@@ -2,80 +2,78 @@
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use datafusion::physical_plan::{ExecutionPlan, execute_stream};
-use futures::{StreamExt, stream};
-
 use super::{
+    describe::Description,
+    estimate::Estimate,
     explain,
     guard::{QueryGuard, Received},
     manager::{Failure, Query},
     output::Output,
+    parameters::Parameters,
+    planned::{PlannedQuery, Work},
     statement,
 };
 use crate::{
+    accounting::Meter,
     error::{Result, from_datafusion},
     runtime::Shared,
     session::Session,
     sql::{self, Statement},
 };
 
-/// A statement that has been planned.
-enum Prepared {
-    /// DDL, SHOW and session statements: the answer itself.
-    Answer(RecordBatch),
-    /// A query, ready to run.
-    Run { plan: Arc<dyn ExecutionPlan>, context: Arc<datafusion::execution::TaskContext>, output: Output },
-    /// EXPLAIN ANALYZE: runs, and tells how it went.
-    Analyze { plan: Arc<dyn ExecutionPlan>, context: Arc<datafusion::execution::TaskContext> },
-}
-
+/// Plans a statement and runs it.
 pub(crate) async fn submit(shared: &Arc<Shared>, session: &Session, text: &str) -> Result<Query, Failure> {
-    let guard = shared.queries.receive(session, text);
-    let prepared = match guard.run(prepare(shared, session, &guard, text)).await {
-        Ok(prepared) => prepared,
-        Err(error) => return Err(guard.fail(error).await),
-    };
-    let (guard, schema, batches) = match prepared {
-        Prepared::Answer(batch) => {
-            let schema = batch.schema();
-            (guard.planned().start(), schema, stream::iter([Ok(batch)]).boxed())
-        }
-        Prepared::Run { plan, context, output } => {
-            let guard = guard.planned().admit().await?;
-            match execute_stream(plan, context) {
-                Ok(batches) => (guard, output.schema(), output.shape(batches)),
-                Err(error) => return Err(guard.fail(from_datafusion(error)).await),
-            }
-        }
-        Prepared::Analyze { plan, context } => {
-            let guard = guard.planned().admit().await?;
-            let meter = Arc::clone(guard.meter());
-            (guard, explain::schema(), stream::once(explain::analyze(plan, context, meter)).boxed())
-        }
-    };
-    Ok(Query::new(guard, schema, batches))
+    plan(shared, session, text, &Parameters::default()).await?.run().await
 }
 
-async fn prepare(shared: &Arc<Shared>, session: &Session, guard: &QueryGuard<Received>, text: &str) -> Result<Prepared> {
+/// Takes a statement in and plans it. Nothing has been changed, and no table data read, when this returns.
+pub(crate) async fn plan(
+    shared: &Arc<Shared>,
+    session: &Session,
+    text: &str,
+    parameters: &Parameters,
+) -> Result<PlannedQuery, Failure> {
+    let guard = shared.queries.receive(session, text);
+    match guard.run(prepare(shared, &guard, text, parameters)).await {
+        Ok(work) => Ok(PlannedQuery::new(shared, session, guard.planned(), work)),
+        Err(error) => Err(guard.fail(error).await),
+    }
+}
+
+async fn prepare(shared: &Arc<Shared>, guard: &QueryGuard<Received>, text: &str, parameters: &Parameters) -> Result<Work> {
     let statement = sql::parse(text)?;
     guard.classify(statement.kind(), statement.is_billable());
-    let context = statement::plan_context(shared, guard);
     let (query, explain) = match &statement {
         Statement::Query(query) => (query, None),
         Statement::Explain(explain) => (&explain.query, Some(explain)),
-        other => return statement::answer(other, shared, session, &context).await.map(Prepared::Answer),
+        _ => return parameters.none_wanted().map(|()| Work::Statement(Box::new(statement))),
     };
+    let context = statement::plan_context(shared, guard.meter(), guard.options());
     let (state, logical) = context.logical(query, &context.session.database).await?;
-    match explain {
-        Some(explain) if !explain.analyze => explain::answer(explain.what, &state, &logical).await.map(Prepared::Answer),
-        explain => {
-            let plan = state.create_physical_plan(&logical).await.map_err(from_datafusion)?;
-            let context = state.task_ctx();
-            Ok(match explain {
-                Some(_) => Prepared::Analyze { plan, context },
-                None => Prepared::Run { output: Output::of(plan.as_ref()), plan, context },
-            })
-        }
+    let logical = parameters.bind(logical, query.parameters)?;
+    if let Some(explain) = explain.filter(|explain| !explain.analyze) {
+        return explain::answer(explain.what, &state, &logical).await.map(Work::Answer);
     }
+    let optimized = state.optimize(&logical).map_err(from_datafusion)?;
+    let output = Output::of(&optimized, context.session.result_types);
+    let plan = state.query_planner().create_physical_plan(&optimized, &state).await.map_err(from_datafusion)?;
+    let estimate = Estimate::of(&plan, shared.queries.tariff());
+    let context = state.task_ctx();
+    Ok(match explain {
+        Some(_) => Work::Analyze { plan, context, estimate },
+        None => Work::Run { plan, context, output, estimate },
+    })
+}
+
+/// Tells of a statement without taking it in as a query.
+pub(crate) async fn describe(shared: &Arc<Shared>, session: &Session, text: &str) -> Result<Description> {
+    let statement = sql::parse(text)?;
+    let query = match &statement {
+        Statement::Query(query) => query,
+        other => return Ok(Description::of_statement(other)),
+    };
+    let options = session.options();
+    let context = statement::plan_context(shared, &Meter::new(options.max_scan), &options);
+    let (state, logical) = context.logical(query, &options.database).await?;
+    Description::of_query(&state, logical, query.parameters, options.result_types)
 }

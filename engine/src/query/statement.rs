@@ -4,34 +4,32 @@ use std::sync::Arc;
 
 use arrow::{
     array::{ArrayRef, RecordBatch, StringArray},
-    datatypes::{DataType, Field, Schema},
+    datatypes::{DataType, Field, Schema, SchemaRef},
 };
 use async_trait::async_trait;
 use glaux_catalog::{HiveType, ident::fold, model::Column, model::Table, partition::PartitionIndex};
 
-use super::{
-    guard::{QueryGuard, Received},
-    report::QueryId,
-};
+use super::report::QueryId;
 use crate::{
+    accounting::Meter,
     ddl::{self, StatementContext, ViewPlanner},
     error::{Error, Result, from_datafusion},
     plan::PlanContext,
     runtime::Shared,
     scan::{self, DataFile, ScanContext},
-    session::Session,
+    session::{Session, SessionOptions},
     sql::{self, Statement, rewrite::label},
     storage::{QueryStores, Stores},
     system::{FileLister, SystemDeps, TableFile},
 };
 
 /// What planning this query needs, with its own meter below every store.
-pub(super) fn plan_context(shared: &Arc<Shared>, guard: &QueryGuard<Received>) -> PlanContext {
-    let stores: Arc<QueryStores> = Arc::new(Stores::for_query(&shared.stores, Arc::clone(guard.meter())));
-    let session = guard.options().clone();
+pub(super) fn plan_context(shared: &Arc<Shared>, meter: &Arc<Meter>, session: &SessionOptions) -> PlanContext {
+    let stores: Arc<QueryStores> = Arc::new(Stores::for_query(&shared.stores, Arc::clone(meter)));
+    let session = session.clone();
     let scan = ScanContext {
         stores,
-        meter: Arc::clone(guard.meter()),
+        meter: Arc::clone(meter),
         footers: Arc::clone(&shared.footers),
         listing_concurrency: shared.options.listing_concurrency,
     };
@@ -49,6 +47,14 @@ pub(super) fn plan_context(shared: &Arc<Shared>, guard: &QueryGuard<Received>) -
         system: Arc::new(system),
         session,
         clock: Arc::clone(&shared.clock),
+    }
+}
+
+/// The schema of what [`answer`] gives.
+pub(super) fn schema(statement: &Statement) -> SchemaRef {
+    match statement {
+        Statement::ShowQueries => text_columns(RUNNING),
+        other => ddl::schema(other),
     }
 }
 
@@ -94,16 +100,21 @@ fn show_queries(shared: &Arc<Shared>) -> Result<RecordBatch> {
             query.statement,
         ]
     };
-    let names = ["query_id", "state", "user", "workgroup", "database", "elapsed_ms", "data_scanned_bytes", "statement"];
     let rows: Vec<_> = shared.queries.list_running().into_iter().map(row).collect();
-    table(names, &rows)
+    table(RUNNING, &rows)
+}
+
+/// The columns of `SHOW QUERIES`.
+const RUNNING: [&str; 8] =
+    ["query_id", "state", "user", "workgroup", "database", "elapsed_ms", "data_scanned_bytes", "statement"];
+
+fn text_columns<const N: usize>(names: [&str; N]) -> SchemaRef {
+    Arc::new(Schema::new(names.map(|name| Field::new(name, DataType::Utf8, true)).to_vec()))
 }
 
 fn table<const N: usize>(names: [&str; N], rows: &[[String; N]]) -> Result<RecordBatch> {
-    let fields = names.map(|name| Field::new(name, DataType::Utf8, false));
     let column = |at: usize| Arc::new(rows.iter().map(|row| Some(row[at].as_str())).collect::<StringArray>()) as ArrayRef;
-    RecordBatch::try_new(Arc::new(Schema::new(fields.to_vec())), (0..N).map(column).collect())
-        .map_err(|error| Error::internal(error.to_string()))
+    RecordBatch::try_new(text_columns(names), (0..N).map(column).collect()).map_err(|error| Error::internal(error.to_string()))
 }
 
 #[async_trait]

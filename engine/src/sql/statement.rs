@@ -235,6 +235,8 @@ pub struct Query {
     pub text: String,
     /// Parsed, names folded, and rewritten for the planner.
     pub ast: Box<sqlparser::ast::Query>,
+    /// How many parameters (`?`) stand in it, numbered from 1 in the order of the text.
+    pub parameters: usize,
 }
 
 /// `EXPLAIN`.

@@ -81,7 +81,7 @@ fn query(cursor: &Cursor<'_>) -> Result<Query> {
         return Err(mismatched(next.span.start, &next.token.to_string(), &["<EOF>"]));
     }
     rewrite::apply(&mut ast, &prepared.originals)?;
-    Ok(Query { text: cursor.rest().to_owned(), ast })
+    Ok(Query { text: cursor.rest().to_owned(), ast, parameters: prepared.parameters })
 }
 
 fn parse_error(error: &ParserError, text: &str) -> Error {
@@ -168,6 +168,9 @@ fn create(cursor: &mut Cursor<'_>) -> Result<Statement> {
     }
     cursor.expect_words(&["AS"])?;
     let query = query(cursor)?;
+    if query.parameters > 0 {
+        return Err(Error::invalid("a view's definition has parameters").with_hint("Write the values into the query"));
+    }
     Ok(Statement::CreateView(CreateView { view, or_replace, columns, comment, query_text: query.text }))
 }
 

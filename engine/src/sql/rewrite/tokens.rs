@@ -16,10 +16,15 @@ const MAX_BALANCED: usize = 5_000;
 /// The same for the other operators, of which each is one level of the tree.
 const MAX_CHAIN: usize = 200;
 
+/// Parameters that a statement may have.
+const MAX_PARAMETERS: usize = 10_000;
+
 /// Tokens ready to be parsed.
 pub(in crate::sql) struct Prepared {
     pub tokens: Vec<TokenWithSpan>,
     pub originals: Originals,
+    /// Parameters of the statement: `?`, or `$1` to `$n`.
+    pub parameters: usize,
 }
 
 /// # Errors
@@ -35,7 +40,35 @@ pub(in crate::sql) fn prepare(mut tokens: Vec<TokenWithSpan>) -> Result<Prepared
         }
     }
     check_chains(&tokens)?;
-    Ok(Prepared { tokens: types::rewrite(parenthesise_values(tokens)), originals })
+    let parameters = number_parameters(&mut tokens)?;
+    Ok(Prepared { tokens: types::rewrite(parenthesise_values(tokens)), originals, parameters })
+}
+
+/// Gives every `?` its number, in the order of the text, and counts the parameters.
+fn number_parameters(tokens: &mut [TokenWithSpan]) -> Result<usize> {
+    let (mut unnumbered, mut highest) = (0, 0);
+    for TokenWithSpan { token, .. } in tokens {
+        let Token::Placeholder(name) = token else { continue };
+        match name.strip_prefix('$').map(str::parse::<usize>) {
+            Some(Ok(number @ 1..=MAX_PARAMETERS)) => highest = highest.max(number),
+            None if name == "?" => {
+                unnumbered += 1;
+                *name = format!("${unnumbered}");
+            }
+            _ => {
+                return Err(Error::new(ErrorKind::Syntax, format!("\"{name}\" is not a parameter"))
+                    .with_hint("Write parameters as ?, or as $1, $2 and so on"));
+            }
+        }
+    }
+    match (unnumbered, highest) {
+        (1.., 1..) => Err(Error::new(ErrorKind::Syntax, "parameters are written both as ? and as $1")
+            .with_hint("Write all of them as ?, or number all of them")),
+        (unnumbered, highest) if unnumbered.max(highest) > MAX_PARAMETERS => {
+            Err(Error::new(ErrorKind::LimitExceeded, format!("the statement has more than {MAX_PARAMETERS} parameters")))
+        }
+        (unnumbered, highest) => Ok(unnumbered.max(highest)),
+    }
 }
 
 /// Whether the token is this unquoted word.

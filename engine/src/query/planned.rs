@@ -1,0 +1,148 @@
+//! A statement between planning and running: what its result will look like and what it will read at most are known, nothing has been
+//! read or changed.
+//!
+//! A front end that tells before it runs holds one of these; dropping it ends the query as cancelled, with what planning cost.
+
+use std::{fmt, sync::Arc};
+
+use arrow::{array::RecordBatch, datatypes::SchemaRef};
+use datafusion::{
+    execution::TaskContext,
+    physical_plan::{ExecutionPlan, execute_stream},
+};
+use futures::{StreamExt, stream};
+
+use super::{
+    estimate::Estimate,
+    explain,
+    guard::{CancelReason, Canceller, Planned, QueryGuard},
+    manager::{Failure, Query},
+    output::Output,
+    report::{QueryId, QueryReport},
+    statement,
+};
+use crate::{error::from_datafusion, runtime::Shared, session::Session, sql::Statement};
+
+/// What is left to do.
+pub(super) enum Work {
+    /// `EXPLAIN`: the answer itself.
+    Answer(RecordBatch),
+    /// A definition, `SHOW`, or a statement about the session: carried out when it is run.
+    Statement(Box<Statement>),
+    Run { plan: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>, output: Output, estimate: Estimate },
+    /// `EXPLAIN ANALYZE`: runs, and tells how it went.
+    Analyze { plan: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>, estimate: Estimate },
+}
+
+/// A statement that has been planned and not been run.
+pub struct PlannedQuery {
+    shared: Arc<Shared>,
+    session: Session,
+    guard: QueryGuard<Planned>,
+    work: Work,
+}
+
+impl PlannedQuery {
+    pub(super) fn new(shared: &Arc<Shared>, session: &Session, guard: QueryGuard<Planned>, work: Work) -> Self {
+        Self { shared: Arc::clone(shared), session: session.clone(), guard, work }
+    }
+
+    #[must_use]
+    pub fn id(&self) -> QueryId {
+        self.guard.id()
+    }
+
+    /// The schema of the result; without columns for statements that give none.
+    #[must_use]
+    pub fn schema(&self) -> SchemaRef {
+        match &self.work {
+            Work::Answer(batch) => batch.schema(),
+            Work::Statement(statement) => statement::schema(statement),
+            Work::Run { output, .. } => output.schema(),
+            Work::Analyze { .. } => explain::schema(),
+        }
+    }
+
+    /// Whether running it can wait until its rows are wanted, and is no change of anything if they never are.
+    #[must_use]
+    pub fn is_query(&self) -> bool {
+        !matches!(self.work, Work::Statement(_))
+    }
+
+    /// What it will read at most; `None` for statements that scan nothing.
+    #[must_use]
+    pub fn estimate(&self) -> Option<Estimate> {
+        match &self.work {
+            Work::Run { estimate, .. } | Work::Analyze { estimate, .. } => Some(*estimate),
+            Work::Answer(_) | Work::Statement(_) => None,
+        }
+    }
+
+    /// Whether the order of the rows is part of the result.
+    #[must_use]
+    pub fn is_ordered(&self) -> bool {
+        match &self.work {
+            Work::Run { plan, .. } => plan.properties().output_ordering().is_some(),
+            _ => true,
+        }
+    }
+
+    /// The figures so far: those of planning.
+    #[must_use]
+    pub fn report(&self) -> QueryReport {
+        self.guard.report()
+    }
+
+    /// A handle that stops the query from elsewhere.
+    #[must_use]
+    pub fn canceller(&self) -> Canceller {
+        self.guard.canceller()
+    }
+
+    /// Runs it: a statement that changes something has done so when this returns, a query has begun.
+    ///
+    /// # Errors
+    /// The error with the query's report.
+    pub async fn run(self) -> Result<Query, Failure> {
+        let Self { shared, session, guard, work } = self;
+        match work {
+            Work::Answer(batch) => Ok(answered(guard.start(), batch)),
+            Work::Statement(statement) => {
+                let guard = guard.start();
+                let context = statement::plan_context(&shared, guard.meter(), guard.options());
+                match guard.run(statement::answer(&statement, &shared, &session, &context)).await {
+                    Ok(batch) => Ok(answered(guard, batch)),
+                    Err(error) => Err(guard.fail(error).await),
+                }
+            }
+            Work::Run { plan, context, output, .. } => {
+                let mut guard = guard.admit().await?;
+                let place = guard.take_place();
+                match execute_stream(plan, context) {
+                    Ok(batches) => Ok(Query::new(guard, output.schema(), output.shape(batches, place))),
+                    Err(error) => Err(guard.fail(from_datafusion(error)).await),
+                }
+            }
+            Work::Analyze { plan, context, .. } => {
+                let guard = guard.admit().await?;
+                let meter = Arc::clone(guard.meter());
+                Ok(Query::new(guard, explain::schema(), stream::once(explain::analyze(plan, context, meter)).boxed()))
+            }
+        }
+    }
+
+    /// Gives it up, for this reason.
+    pub fn cancel(self, reason: CancelReason) {
+        self.guard.canceller().cancel(reason);
+    }
+}
+
+fn answered(guard: QueryGuard<super::guard::Executing>, batch: RecordBatch) -> Query {
+    Query::new(guard, batch.schema(), stream::iter([Ok(batch)]).boxed())
+}
+
+impl fmt::Debug for PlannedQuery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PlannedQuery").field("id", &self.id()).field("schema", &self.schema()).finish_non_exhaustive()
+    }
+}
