@@ -1,5 +1,6 @@
 //! The binary `glaux`: parses the command line, runs one command, and ends with its exit code. Nothing else is decided here.
 
+mod auth;
 mod cli;
 mod config;
 mod diagnostic;
