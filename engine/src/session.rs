@@ -9,7 +9,7 @@ use std::{
 use chrono_tz::Tz;
 use glaux_catalog::ident::DEFAULT_DATABASE;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// What a user may do beyond the grants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -36,6 +36,8 @@ pub enum ResultTypes {
 pub struct SessionOptions {
     pub database: String,
     pub workgroup: String,
+    /// Whether the workgroup is given to the user, and no setting of theirs.
+    pub workgroup_bound: bool,
     pub user: String,
     /// The groups that the user is in, for grants.
     pub groups: Vec<String>,
@@ -55,6 +57,7 @@ impl Default for SessionOptions {
         Self {
             database: DEFAULT_DATABASE.to_owned(),
             workgroup: "primary".to_owned(),
+            workgroup_bound: false,
             user: "glaux".to_owned(),
             groups: Vec::new(),
             role: Role::default(),
@@ -133,10 +136,18 @@ const SETTINGS: &[Setting] = &[
         description: "The workgroup that queries are recorded under",
         get: |options| options.workgroup.clone(),
         set: |options, value| {
+            if options.workgroup_bound && value != options.workgroup {
+                return Err(Error::new(ErrorKind::Denied, format!("user \"{}\" is bound to workgroup \"{}\"", options.user, options.workgroup))
+                    .with_hint("An administrator binds users to workgroups"));
+            }
             value.clone_into(&mut options.workgroup);
             Ok(())
         },
-        copy: |options, from| options.workgroup.clone_from(&from.workgroup),
+        copy: |options, from| {
+            if !options.workgroup_bound {
+                options.workgroup.clone_from(&from.workgroup);
+            }
+        },
     },
 ];
 
@@ -164,6 +175,19 @@ impl Session {
     /// Makes a database current; whether it exists is the caller's to check.
     pub fn set_database(&self, database: &str) {
         self.lock().database = glaux_catalog::ident::fold(database);
+    }
+
+    /// Says whose session it is now: a server asks at every call, since groups and roles change while a session lasts. A workgroup binds
+    /// the user to it.
+    pub fn identify(&self, user: &str, groups: &[String], role: Role, workgroup: Option<&str>) {
+        let mut options = self.lock();
+        user.clone_into(&mut options.user);
+        groups.clone_into(&mut options.groups);
+        options.role = role;
+        options.workgroup_bound = workgroup.is_some();
+        if let Some(workgroup) = workgroup {
+            workgroup.clone_into(&mut options.workgroup);
+        }
     }
 
     /// `SET SESSION name = value`.

@@ -23,7 +23,10 @@ pub use statement::{
     Explain, ExplainWhat, PartitionSpec, Query, RowFormat, Show, Statement, StatementKind, StoredAs, TableRef,
 };
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Bytes of text that one statement may have: four times as much as in Athena.
+pub const MAX_STATEMENT: usize = 1 << 20;
 
 /// Parses one statement. Comments around it and a final semicolon are passed over.
 ///
@@ -31,6 +34,11 @@ use crate::error::Result;
 /// `Syntax`, beginning with `line L:C: ` as in Trino, counted in the given text; `Unsupported` with a hint for what Athena has and
 /// Glaux has not, and for what Athena refuses; `LimitExceeded` for expressions that nest too deep.
 pub fn parse(text: &str) -> Result<Statement> {
+    if text.len() > MAX_STATEMENT {
+        let message = format!("the statement has {} bytes, more than {MAX_STATEMENT}", text.len());
+        return Err(Error::new(ErrorKind::LimitExceeded, message)
+            .with_hint("Join with a table instead of listing many values"));
+    }
     match grammar(text) {
         Grammar::Hive => hive_ddl::parse(text),
         Grammar::Trino => trino::parse(text),

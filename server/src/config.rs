@@ -207,6 +207,7 @@ fn session_options(section: &SessionSection, overrides: &Overrides, variables: &
         database: section.database.as_deref().map_or(default.database, glaux_catalog::ident::fold),
         workgroup: section.workgroup.clone().unwrap_or(default.workgroup),
         user: user.map_or(default.user, str::to_owned),
+        workgroup_bound: default.workgroup_bound,
         groups: default.groups,
         role: default.role,
         labels,

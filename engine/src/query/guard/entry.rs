@@ -17,8 +17,11 @@ use crate::{
     error::{Error, ErrorKind},
     query::{QueryId, QueryRecord, QueryReport, QueryState},
     session::SessionOptions,
-    sql::StatementKind,
+    sql::{self, StatementKind},
 };
+
+/// Bytes of a statement's text that are kept, a little more than a statement may have.
+const MAX_KEPT: usize = sql::MAX_STATEMENT + 1024;
 
 #[derive(Debug)]
 pub(in crate::query) struct Entry {
@@ -84,7 +87,7 @@ impl Entry {
             id: QueryId::next(),
             meter: Meter::new(options.max_scan),
             options,
-            statement: statement.to_owned(),
+            statement: statement[..statement.floor_char_boundary(MAX_KEPT)].to_owned(),
             submitted_at: clock.now(),
             tariff,
             clock,
