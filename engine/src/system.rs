@@ -4,6 +4,7 @@
 //! They only show what others hold: the history, the metastore, a listing. Nothing is asked while a query is planned; filters on names
 //! keep what is not wanted from being read.
 
+mod browse;
 mod columns;
 mod files;
 mod information_schema;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use datafusion::catalog::TableProvider;
 use glaux_catalog::{Metastore, model::Table};
 
+pub use self::browse::Browser;
 pub use self::files::{FileLister, TableFile};
 use self::{
     files::Files,

@@ -19,6 +19,7 @@ use crate::{
     runtime::Shared,
     session::Session,
     sql::{self, Statement},
+    system::Browser,
 };
 
 /// Plans a statement and runs it.
@@ -76,4 +77,10 @@ pub(crate) async fn describe(shared: &Arc<Shared>, session: &Session, text: &str
     let context = statement::plan_context(shared, &Meter::new(options.max_scan), &options);
     let (state, logical) = context.logical(query, &options.database).await?;
     Description::of_query(&state, logical, query.parameters, options.result_types)
+}
+
+/// Looks around for a session.
+pub(crate) fn browse(shared: &Arc<Shared>, session: &Session) -> Browser {
+    let options = session.options();
+    Browser::new(statement::plan_context(shared, &Meter::new(None), &options).system)
 }

@@ -1,0 +1,45 @@
+//! What there is, for those who look around without SQL: databases, their tables with definitions, and the system's own tables.
+
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use glaux_catalog::model::Table;
+
+use super::{INFORMATION_SCHEMA, SYSTEM, SystemDeps, provider, table_names};
+use crate::error::Result;
+
+/// What one session's user may see of the catalog. Every call looks anew.
+#[derive(Debug, Clone)]
+pub struct Browser(Arc<SystemDeps>);
+
+impl Browser {
+    pub(crate) fn new(deps: Arc<SystemDeps>) -> Self {
+        Self(deps)
+    }
+
+    /// The names of the databases and of the system's schemas, in order.
+    ///
+    /// # Errors
+    /// Those of the metastore.
+    pub async fn databases(&self) -> Result<Vec<String>> {
+        let databases = self.0.metastore.databases().await?.into_iter().map(|database| database.name);
+        let mut names: Vec<_> = databases.chain([INFORMATION_SCHEMA, SYSTEM].map(str::to_owned)).collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// A database's tables and views with their definitions, by name; of the system's schemas none.
+    ///
+    /// # Errors
+    /// `NotFound` for the database.
+    pub async fn tables(&self, database: &str) -> Result<Vec<Table>> {
+        self.0.metastore.tables(database).await
+    }
+
+    /// The tables of a system schema with their columns, by name; of any other none.
+    #[must_use]
+    pub fn system_tables(&self, schema: &str) -> Vec<(&'static str, SchemaRef)> {
+        let table = |name| Some((name, provider(schema, name, &self.0)?.schema()));
+        table_names(schema).into_iter().filter_map(table).collect()
+    }
+}
