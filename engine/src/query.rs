@@ -5,6 +5,7 @@ mod estimate;
 mod explain;
 mod guard;
 mod history;
+pub(crate) mod ingest;
 mod manager;
 mod output;
 mod parameters;

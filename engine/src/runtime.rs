@@ -2,7 +2,9 @@
 
 use std::{path::Path, sync::Arc};
 
+use arrow::array::RecordBatch;
 use datafusion::execution::context::SessionState;
+use futures::{Stream, StreamExt};
 use glaux_catalog::{Metastore, metastore::SqliteMetastore};
 
 use crate::{
@@ -10,10 +12,11 @@ use crate::{
     config::EngineOptions,
     error::{Error, Result},
     plan,
-    query::{Description, Failure, History, Parameters, PlannedQuery, Query, QueryManager, run},
+    query::{Description, Failure, History, Parameters, PlannedQuery, Query, QueryManager, ingest, run},
     scan::Footers,
     session::Session,
     storage::Stores,
+    write::{IngestSummary, IngestTarget},
 };
 
 /// The catalog's file in a data directory.
@@ -81,6 +84,22 @@ impl Engine {
     /// The error with the query's report: it is recorded and, if it is one that pays, billed.
     pub async fn submit(&self, session: &Session, statement: &str) -> Result<Query, Failure> {
         run::submit(&self.0, session, statement).await
+    }
+
+    /// Takes rows into a table, which is created if it is asked for: all of them, or none. Nobody sees a file, and the catalog knows of
+    /// nothing, before the last row has come; an error among the batches fails the query. Dropping the future cancels the query and
+    /// removes what it wrote. Free of charge.
+    ///
+    /// # Errors
+    /// The error with the query's report: `Invalid` for columns and values that do not fit the table, naming them, `Conflict` if the
+    /// table is changed meanwhile, `Unsupported` for tables that take no rows; otherwise those of the batches, the catalog and the store.
+    pub async fn ingest(
+        &self,
+        session: &Session,
+        target: IngestTarget,
+        batches: impl Stream<Item = Result<RecordBatch>> + Send + 'static,
+    ) -> Result<IngestSummary, Failure> {
+        ingest::ingest(&self.0, session, target, batches.boxed()).await
     }
 
     /// Takes in one statement and plans it, with these values for its parameters. Table data is read and definitions are changed only

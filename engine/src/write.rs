@@ -1,8 +1,9 @@
 //! Writing table files: `upload` puts one object so that nobody sees half of it, `parquet` encodes batches into one, `table` spreads
-//! rows over Hive directories and files.
+//! rows over Hive directories and files, and `ingest` takes rows into a table of the catalog.
 //!
-//! Nothing here changes the catalog: whoever writes adds the partitions, or repairs the table.
+//! Nothing but `ingest` changes the catalog: whoever else writes adds the partitions, or repairs the table.
 
+pub(crate) mod ingest;
 mod parquet;
 mod table;
 #[cfg(test)]
@@ -10,6 +11,7 @@ mod tests;
 mod upload;
 
 pub use self::{
+    ingest::{IfExists, IfNotExists, IngestSummary, IngestTarget},
     parquet::{ParquetFileWriter, WriteOptions},
     table::{TableWriter, WrittenFile},
 };

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use object_store::{ObjectStore, path::Path};
 use parquet::{
-    arrow::AsyncArrowWriter,
+    arrow::{AsyncArrowWriter, arrow_writer::ArrowWriterOptions},
     basic::{Compression, ZstdLevel},
     errors::ParquetError,
     file::properties::WriterProperties,
     schema::types::ColumnPath,
 };
+use tokio::sync::Semaphore;
 
-use super::upload::Upload;
+use super::upload::{Destination, PART_BYTES, Publishing, Upload};
 use crate::error::{Error, ErrorKind, Result, from_store};
 
 /// How table files are laid out.
@@ -31,8 +32,10 @@ pub struct WriteOptions {
     pub plain_columns: Vec<String>,
     /// Files that are open at the same time; beyond it, the one that waited longest is ended.
     pub max_open_files: usize,
-    /// Bytes of encoded rows in memory; beyond it, the largest open file ends its row group.
+    /// Bytes of encoded rows in memory; beyond it, the largest open file ends its row group, or itself.
     pub memory_limit: usize,
+    /// Whether the schema is kept in Arrow's words too, so that Arrow's readers get back types that Parquet does not tell apart.
+    pub arrow_schema: bool,
 }
 
 impl Default for WriteOptions {
@@ -46,6 +49,7 @@ impl Default for WriteOptions {
             plain_columns: Vec::new(),
             max_open_files: 256,
             memory_limit: 512 << 20,
+            arrow_schema: true,
         }
     }
 }
@@ -68,8 +72,8 @@ impl WriteOptions {
     }
 }
 
-/// A Parquet file that is being written. Readers see it only when [`ParquetFileWriter::finish`] has returned; dropped before, it never
-/// appears, but parts that were sent may stay with the store until [`ParquetFileWriter::abort`] removes them.
+/// A Parquet file that is being written. Dropped, it never appears, but parts that were sent may stay with the store until
+/// [`ParquetFileWriter::abort`] removes them.
 #[derive(Debug)]
 pub struct ParquetFileWriter {
     path: Path,
@@ -85,7 +89,10 @@ impl std::fmt::Debug for Writer {
     }
 }
 
-/// What became of a finished file.
+/// Parts on their way of a file that shares this with no other.
+const PARTS_IN_FLIGHT: usize = 4;
+
+/// What became of a sealed file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct FileSize {
     pub(super) rows: u64,
@@ -99,10 +106,17 @@ impl ParquetFileWriter {
     /// # Errors
     /// `Unsupported` if Parquet has no form for a column's type; `Invalid` for options that do not fit.
     pub fn create(store: Arc<dyn ObjectStore>, path: Path, schema: SchemaRef, options: &WriteOptions) -> Result<Self> {
-        let upload = Upload::new(store, path.clone());
-        let writer =
-            AsyncArrowWriter::try_new(upload, schema, Some(options.properties()?)).map_err(|error| explain(error, &path))?;
-        Ok(Self { path, writer: Writer(writer), rows: 0 })
+        let slots = Arc::new(Semaphore::new(PARTS_IN_FLIGHT));
+        Self::create_at(Destination { store, path, publishing: Publishing::Completion, slots }, schema, options)
+    }
+
+    /// The same, with how it gets there.
+    pub(super) fn create_at(to: Destination, schema: SchemaRef, options: &WriteOptions) -> Result<Self> {
+        let path = to.path.clone();
+        let settings =
+            ArrowWriterOptions::new().with_properties(options.properties()?).with_skip_arrow_metadata(!options.arrow_schema);
+        let writer = AsyncArrowWriter::try_new_with_options(Upload::new(to), schema, settings);
+        Ok(Self { writer: Writer(writer.map_err(|error| explain(error, &path))?), path, rows: 0 })
     }
 
     /// Adds rows; a row group that is full is sent.
@@ -122,10 +136,10 @@ impl ParquetFileWriter {
         self.writer.0.flush().await.map_err(|error| explain(error, &self.path))
     }
 
-    /// Bytes held in memory.
+    /// Bytes held in memory: of the row group that is being encoded, and of what does not make a part to be sent yet.
     #[must_use]
     pub fn memory_size(&self) -> usize {
-        self.writer.0.memory_size()
+        self.writer.0.memory_size() + self.writer.0.bytes_written() % PART_BYTES
     }
 
     /// Bytes that the file has so far, with the row group in memory as encoded until now.
@@ -134,29 +148,24 @@ impl ParquetFileWriter {
         self.writer.0.bytes_written() + self.writer.0.in_progress_size()
     }
 
-    /// Writes the footer and makes the file appear; on failure, removes what was sent.
+    /// Writes the footer. The file is complete, and appears when its upload is published.
     ///
     /// # Errors
-    /// Those of the store.
-    pub(super) async fn finish(mut self) -> Result<FileSize> {
-        match self.writer.0.finish().await {
-            Ok(metadata) => Ok(FileSize {
-                rows: self.rows,
-                bytes: self.writer.0.bytes_written() as u64,
-                row_groups: metadata.num_row_groups(),
-            }),
-            Err(error) => {
-                let error = explain(error, &self.path);
-                self.abort().await;
-                Err(error)
-            }
-        }
+    /// Those of the store. What was sent stays until [`ParquetFileWriter::abort`].
+    pub(super) async fn seal(&mut self) -> Result<FileSize> {
+        let metadata = self.writer.0.finish().await.map_err(|error| explain(error, &self.path))?;
+        Ok(FileSize { rows: self.rows, bytes: self.writer.0.bytes_written() as u64, row_groups: metadata.num_row_groups() })
+    }
+
+    /// The upload of a sealed file.
+    pub(super) fn into_upload(self) -> Upload {
+        self.writer.0.into_inner()
     }
 
     /// Gives the file up and removes what was sent of it.
     pub async fn abort(self) {
-        let mut upload = self.writer.0.into_inner();
-        if let Err(error) = upload.abort().await {
+        let mut upload = self.into_upload();
+        if let Err(error) = upload.discard().await {
             tracing::warn!(path = %upload.path(), %error, "the parts of a file that was given up may remain in the store");
         }
     }

@@ -1,4 +1,5 @@
-//! The files of one table: rows go by their partition keys into Hive directories, with bounded open files and memory.
+//! The files of one table: rows go by their partition keys into Hive directories, with bounded open files and memory. Readers see no
+//! file before all of them are complete.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -6,19 +7,35 @@ use std::{
 };
 
 use arrow::{
-    array::{Array, ArrayRef, RecordBatch, UInt32Array},
+    array::{ArrayRef, RecordBatch, UInt32Array},
     compute::take_record_batch,
     datatypes::{Field, Schema, SchemaRef},
     row::{OwnedRow, Row, RowConverter, SortField},
-    util::display::{ArrayFormatter, FormatOptions},
 };
-use glaux_catalog::{model::Column, partition::hive_name};
-use object_store::{ObjectStore, ObjectStoreExt, path::Path};
+use futures::{StreamExt, TryStreamExt, stream};
+use glaux_catalog::{
+    model::Column,
+    partition::{canonical, hive_name},
+};
+use object_store::{ObjectStore, path::Path};
+use tokio::sync::Semaphore;
 
-use super::parquet::{ParquetFileWriter, WriteOptions};
-use crate::error::{Error, Result};
+use super::{
+    parquet::{ParquetFileWriter, WriteOptions},
+    upload::{Destination, Publishing, Upload},
+};
+use crate::error::{Error, Result, from_store};
 
-/// A file that is complete and visible.
+/// Parts on their way, of all files of a table.
+const PARTS_IN_FLIGHT: usize = 8;
+
+/// Files that are published, or removed, at the same time.
+const FILES_IN_FLIGHT: usize = 16;
+
+/// The part of the memory limit that small files may take that wait to be published.
+const HELD_SHARE: usize = 4;
+
+/// A file that is complete.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WrittenFile {
     pub path: Path,
@@ -29,11 +46,47 @@ pub struct WrittenFile {
     pub row_groups: usize,
 }
 
-/// Writes the rows of one table below a root.
+/// A directory for files, and how files appear in it.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    pub(super) store: Arc<dyn ObjectStore>,
+    /// Without a slash at its end.
+    pub(super) directory: Path,
+    pub(super) publishing: Publishing,
+}
+
+/// Decides where the files of a partition go.
+pub(super) trait Placement: std::fmt::Debug + Send + Sync {
+    /// The place of the partition with this Hive name; the name is empty for a table without partition keys.
+    ///
+    /// # Errors
+    /// `Invalid` if a store cannot have the name; those of opening the store.
+    fn place(&self, name: &str) -> Result<Place>;
+}
+
+/// Everything below one directory of one store.
+#[derive(Debug)]
+struct Below(Place);
+
+impl Placement for Below {
+    fn place(&self, name: &str) -> Result<Place> {
+        Ok(Place { directory: joined(&self.0.directory, name)?, ..self.0.clone() })
+    }
+}
+
+/// A key below another. It is parsed, not built: a Hive name is escaped already.
+fn joined(directory: &Path, name: &str) -> Result<Path> {
+    let parts = [directory.as_ref(), name];
+    let key = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/");
+    Path::parse(&key)
+        .map_err(|error| Error::invalid(format!("\"{key}\" cannot be the name of a file in a store")).with_source(error))
+}
+
+/// Writes the rows of one table.
 #[derive(Debug)]
 pub struct TableWriter {
-    store: Arc<dyn ObjectStore>,
-    root: Path,
+    placement: Box<dyn Placement>,
+    slots: Arc<Semaphore>,
     keys: Vec<Column>,
     key_columns: Vec<usize>,
     data_columns: Vec<usize>,
@@ -45,8 +98,12 @@ pub struct TableWriter {
     /// The same by directory: different keys, such as NULL and the empty string, may share one.
     by_name: HashMap<String, usize>,
     partitions: Vec<Partition>,
+    /// Files begun in each directory, which numbers the next one.
+    begun: HashMap<Path, u32>,
     /// Counts writes, to tell which file waited longest.
     turn: u64,
+    sealed: Vec<Upload>,
+    /// What is in `sealed`.
     written: Vec<WrittenFile>,
 }
 
@@ -54,8 +111,6 @@ pub struct TableWriter {
 #[derive(Debug)]
 struct Partition {
     values: Vec<Option<String>>,
-    /// Files begun, which numbers the next one.
-    begun: u32,
     file: Option<OpenFile>,
 }
 
@@ -74,6 +129,12 @@ impl TableWriter {
     /// # Errors
     /// `Invalid` if a key is not in the schema or no column is left; `Unsupported` if a key has a type that directories cannot have.
     pub fn new(store: Arc<dyn ObjectStore>, root: Path, schema: &Schema, keys: &[Column], options: WriteOptions) -> Result<Self> {
+        let root = Below(Place { store, directory: root, publishing: Publishing::Completion });
+        Self::placed(Box::new(root), schema, keys, options)
+    }
+
+    /// Begins a table whose files go where the placement says; otherwise as [`TableWriter::new`].
+    pub(super) fn placed(placement: Box<dyn Placement>, schema: &Schema, keys: &[Column], options: WriteOptions) -> Result<Self> {
         let position = |key: &Column| {
             schema
                 .index_of(&key.name)
@@ -90,10 +151,10 @@ impl TableWriter {
         let fields: Vec<Arc<Field>> = data_columns.iter().map(|column| Arc::clone(&schema.fields()[*column])).collect();
         let sort_fields = key_columns.iter().map(|column| SortField::new(schema.field(*column).data_type().clone())).collect();
         // Without keys there is one partition, which is there from the beginning.
-        let partitions = if keys.is_empty() { vec![Partition { values: Vec::new(), begun: 0, file: None }] } else { Vec::new() };
+        let partitions = if keys.is_empty() { vec![Partition { values: Vec::new(), file: None }] } else { Vec::new() };
         Ok(Self {
-            store,
-            root,
+            placement,
+            slots: Arc::new(Semaphore::new(PARTS_IN_FLIGHT)),
             keys: keys.to_vec(),
             key_columns,
             data_columns,
@@ -103,7 +164,9 @@ impl TableWriter {
             index: HashMap::new(),
             by_name: HashMap::new(),
             partitions,
+            begun: HashMap::new(),
             turn: 0,
+            sealed: Vec::new(),
             written: Vec::new(),
         })
     }
@@ -127,31 +190,61 @@ impl TableWriter {
         Ok(())
     }
 
-    /// Ends all files; gives them in the order of their paths.
+    /// Ends all files and lets readers see them; gives them in the order of their paths.
     ///
     /// # Errors
     /// Those of the store; then everything that this writer wrote has been removed again.
     pub async fn finish(mut self) -> Result<Vec<WrittenFile>> {
-        for partition in 0..self.partitions.len() {
-            if let Err(error) = self.end_file(partition).await {
+        let finished = match self.seal().await {
+            Ok(()) => self.publish().await,
+            Err(error) => Err(error),
+        };
+        match finished {
+            Ok(()) => {
+                self.written.sort_by(|a, b| a.path.cmp(&b.path));
+                Ok(self.written)
+            }
+            Err(error) => {
                 self.abort().await;
-                return Err(error);
+                Err(error)
             }
         }
-        self.written.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(self.written)
     }
 
-    /// Gives the table up: files that are open never appear, finished ones are removed.
-    pub async fn abort(self) {
-        for file in self.partitions.into_iter().filter_map(|partition| partition.file) {
-            file.writer.abort().await;
+    /// Ends all files. Nobody sees them yet.
+    ///
+    /// # Errors
+    /// Those of the store. Call [`TableWriter::abort`] then.
+    pub(super) async fn seal(&mut self) -> Result<()> {
+        for partition in 0..self.partitions.len() {
+            self.end_file(partition).await?;
         }
-        for file in self.written {
-            if let Err(error) = self.store.delete(&file.path).await {
-                tracing::warn!(path = %file.path, %error, "a file of a table that was given up remains in the store");
-            }
-        }
+        Ok(())
+    }
+
+    /// Lets readers see all files that were ended.
+    ///
+    /// # Errors
+    /// Those of the store; some files may be visible by then. Call [`TableWriter::abort`] then.
+    pub(super) async fn publish(&mut self) -> Result<()> {
+        let publishing = self.sealed.iter_mut().map(Upload::publish);
+        stream::iter(publishing).buffer_unordered(FILES_IN_FLIGHT).try_collect().await.map_err(|error| from_store(&error))
+    }
+
+    /// The files that were ended, in that order.
+    pub(super) fn written(&self) -> &[WrittenFile] {
+        &self.written
+    }
+
+    /// Gives the table up: nothing remains of any file, visible or not. Gives the paths of files that could not be removed.
+    pub async fn abort(self) -> Vec<Path> {
+        let open = self.partitions.into_iter().filter_map(|partition| Some(partition.file?.writer.into_upload()));
+        let discarded = stream::iter(self.sealed.into_iter().chain(open)).map(|mut upload| async move {
+            let error = upload.discard().await.err()?;
+            tracing::warn!(path = %upload.path(), %error, "something of a file that was given up may remain in the store");
+            Some(upload.path().clone())
+        });
+        discarded.buffer_unordered(FILES_IN_FLIGHT).filter_map(std::future::ready).collect().await
     }
 
     /// The rows of a batch by partition, in the order of the keys.
@@ -172,7 +265,7 @@ impl TableWriter {
                     let next = self.partitions.len();
                     let partition = *self.by_name.entry(hive_name(&self.keys, &values)).or_insert(next);
                     if partition == next {
-                        self.partitions.push(Partition { values, begun: 0, file: None });
+                        self.partitions.push(Partition { values, file: None });
                     }
                     self.index.insert(key, partition);
                     partition
@@ -187,44 +280,41 @@ impl TableWriter {
         if data.num_rows() == 0 {
             return Ok(());
         }
+        if self.partitions[partition].file.is_none() {
+            self.make_room().await?;
+            let file = self.begin_file(partition)?;
+            self.partitions[partition].file = Some(file);
+        }
         self.turn += 1;
-        let mut file = match self.partitions[partition].file.take() {
-            Some(file) => file,
-            None => {
-                self.make_room().await?;
-                self.begin_file(partition)?
-            }
-        };
+        let Some(file) = &mut self.partitions[partition].file else { return Ok(()) };
         let result = file.writer.write(data).await;
         (file.turn, file.memory) = (self.turn, file.writer.memory_size());
-        let full = file.writer.size() >= self.options.target_file_bytes;
-        self.partitions[partition].file = Some(file);
         result?;
-        if full {
+        if file.writer.size() >= self.options.target_file_bytes {
             self.end_file(partition).await?;
         }
         self.bound_memory().await
     }
 
     fn begin_file(&mut self, partition: usize) -> Result<OpenFile> {
-        let Partition { values, begun, .. } = &mut self.partitions[partition];
-        let file = format!("{}-{begun:05}.parquet", self.options.file_prefix);
-        *begun += 1;
-        let parts = [self.root.as_ref(), &hive_name(&self.keys, values), &file];
-        let key = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/");
-        // Parsed, not built: a Hive name is escaped already.
-        let path = Path::parse(&key)
-            .map_err(|error| Error::invalid(format!("\"{key}\" cannot be the name of a file in a store")).with_source(error))?;
-        let writer =
-            ParquetFileWriter::create(Arc::clone(&self.store), path.clone(), Arc::clone(&self.data_schema), &self.options)?;
+        let Place { store, directory, publishing } =
+            self.placement.place(&hive_name(&self.keys, &self.partitions[partition].values))?;
+        let number = self.begun.entry(directory.clone()).or_default();
+        let path = joined(&directory, &format!("{}-{number:05}.parquet", self.options.file_prefix))?;
+        *number += 1;
+        let to = Destination { store, path: path.clone(), publishing, slots: Arc::clone(&self.slots) };
+        let writer = ParquetFileWriter::create_at(to, Arc::clone(&self.data_schema), &self.options)?;
         Ok(OpenFile { path, writer, memory: 0, turn: self.turn })
     }
 
     /// Ends a partition's open file, if it has one.
     async fn end_file(&mut self, partition: usize) -> Result<()> {
+        // It stays where it is until it is sealed, so that it is found and removed if this goes no further.
+        let Some(file) = &mut self.partitions[partition].file else { return Ok(()) };
+        let size = file.writer.seal().await?;
         let Some(file) = self.partitions[partition].file.take() else { return Ok(()) };
-        let size = file.writer.finish().await?;
         let values = self.partitions[partition].values.clone();
+        self.sealed.push(file.writer.into_upload());
         self.written.push(WrittenFile {
             path: file.path,
             values,
@@ -232,6 +322,17 @@ impl TableWriter {
             bytes: size.bytes,
             row_groups: size.row_groups,
         });
+        self.bound_held().await
+    }
+
+    /// Sends small files that wait to be published, as long as all together hold more memory than they may.
+    async fn bound_held(&mut self) -> Result<()> {
+        let mut held: usize = self.sealed.iter().map(Upload::held_bytes).sum();
+        while held > self.options.memory_limit / HELD_SHARE {
+            let Some(largest) = self.sealed.iter_mut().max_by_key(|upload| upload.held_bytes()) else { return Ok(()) };
+            held -= largest.held_bytes();
+            largest.spill().await.map_err(|error| from_store(&error))?;
+        }
         Ok(())
     }
 
@@ -246,23 +347,19 @@ impl TableWriter {
         }
     }
 
-    /// Sends the largest row groups as long as all together hold more memory than they may.
+    /// Ends the largest row groups, or files, as long as all together hold more memory than they may.
     async fn bound_memory(&mut self) -> Result<()> {
         loop {
-            let files = self.partitions.iter_mut().filter_map(|partition| partition.file.as_mut());
-            let (mut total, mut largest): (usize, Option<&mut OpenFile>) = (0, None);
-            for file in files {
-                total += file.memory;
-                if largest.as_ref().is_none_or(|largest| largest.memory < file.memory) {
-                    largest = Some(file);
-                }
-            }
-            let Some(file) = largest.filter(|_| total > self.options.memory_limit) else { return Ok(()) };
-            let before = file.memory;
+            let files =
+                self.partitions.iter().enumerate().filter_map(|(at, partition)| Some((partition.file.as_ref()?.memory, at)));
+            let (total, largest) = files.fold((0, None), |(total, largest), file| (total + file.0, largest.max(Some(file))));
+            let Some((before, at)) = largest.filter(|_| total > self.options.memory_limit) else { return Ok(()) };
+            let Some(file) = &mut self.partitions[at].file else { return Ok(()) };
             file.writer.flush().await?;
             file.memory = file.writer.memory_size();
-            if file.memory >= before {
-                return Ok(());
+            // What remains is a part that is not full yet.
+            if file.memory > before / 2 {
+                self.end_file(at).await?;
             }
         }
     }
@@ -270,18 +367,8 @@ impl TableWriter {
 
 /// The raw values of a row's partition keys, as directories spell them; the empty string is NULL there.
 fn raw_values(columns: &[ArrayRef], row: usize) -> Result<Vec<Option<String>>> {
-    const OPTIONS: FormatOptions<'static> = FormatOptions::new()
-        .with_display_error(false)
-        .with_date_format(Some("%Y-%m-%d"))
-        .with_timestamp_format(Some("%Y-%m-%d %H:%M:%S%.f"));
-    let value = |column: &ArrayRef| {
-        if column.is_null(row) {
-            return Ok(None);
-        }
-        let text = ArrayFormatter::try_new(column, &OPTIONS).and_then(|formatter| formatter.value(row).try_to_string())?;
-        Ok(Some(text).filter(|text| !text.is_empty()))
-    };
-    columns.iter().map(value).collect::<Result<_, _>>().map_err(internal)
+    let value = |column: &ArrayRef| Ok(canonical(column, row)?.filter(|text| !text.is_empty()));
+    columns.iter().map(value).collect()
 }
 
 fn internal(error: arrow::error::ArrowError) -> Error {

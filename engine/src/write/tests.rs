@@ -114,8 +114,12 @@ async fn what_is_given_up_leaves_nothing() {
     let store = Arc::new(InMemory::new());
     let mut table = writer(&store, &keys(), WriteOptions { max_open_files: 1, ..WriteOptions::default() });
     table.write(&batch(0..10)).await.unwrap();
-    assert!(!names(&store).await.is_empty(), "some files are finished already");
-    table.abort().await;
+    assert!(!table.written().is_empty(), "some files are complete already");
+    assert!(names(&store).await.is_empty(), "and nobody sees them");
+    table.seal().await.unwrap();
+    table.publish().await.unwrap();
+    assert_eq!(names(&store).await.len(), table.written().len());
+    assert!(table.abort().await.is_empty());
     assert!(names(&store).await.is_empty());
 }
 
@@ -142,15 +146,22 @@ async fn large_objects_go_in_parts_and_appear_whole() {
     let store = Arc::new(InMemory::new());
     let bytes: bytes::Bytes = (0..20_000_003_u32).map(|at| u8::try_from(at % 251).unwrap()).collect::<Vec<_>>().into();
     for finish in [false, true] {
-        let mut upload = upload::Upload::new(Arc::clone(&store) as _, Path::from("large"));
+        let mut upload = upload::Upload::new(upload::Destination {
+            store: Arc::clone(&store) as _,
+            path: Path::from("large"),
+            publishing: upload::Publishing::Completion,
+            slots: Arc::new(tokio::sync::Semaphore::new(2)),
+        });
         for chunk in bytes.chunks(3_000_001) {
             upload.write(bytes::Bytes::copy_from_slice(chunk)).await.unwrap();
             assert!(names(&store).await.is_empty(), "half an object is visible");
         }
+        upload.complete().await.unwrap();
+        assert!(names(&store).await.is_empty(), "an object is visible before it is published");
         if finish {
-            upload.complete().await.unwrap();
+            upload.publish().await.unwrap();
         } else {
-            upload.abort().await.unwrap();
+            upload.discard().await.unwrap();
         }
     }
     assert_eq!(store.get(&Path::from("large")).await.unwrap().bytes().await.unwrap(), bytes);

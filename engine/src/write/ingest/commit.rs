@@ -1,0 +1,226 @@
+//! The rows of one ingest on their way: written where nobody sees them, and then made visible and known to the catalog, or taken back.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use arrow::array::RecordBatch;
+use futures::{Stream, TryStreamExt};
+use glaux_catalog::{
+    Metastore,
+    metastore::PartitionChange,
+    model::{Partition, PartitionValues, Table},
+    partition::hive_name,
+};
+
+use super::{
+    columns::Columns,
+    place::Places,
+    target::{Fate, Resolved},
+};
+use crate::{
+    ddl::{self, StatementContext},
+    error::{Error, ErrorKind, Result},
+    sql::Statement,
+    storage::QueryStores,
+    write::table::TableWriter,
+    write::{WriteOptions, WrittenFile},
+};
+
+/// Rows that are converted and written at a time, between two looks at whether anybody wants them.
+const ROWS_AT_A_TIME: usize = 32 << 10;
+
+/// How often a change of partitions that others change too is tried.
+const ATTEMPTS: usize = 8;
+
+/// How long a query that failed waits until its files are removed; what takes longer goes on without it.
+const REMOVAL_PATIENCE: Duration = Duration::from_secs(5);
+
+/// One ingest.
+#[derive(Debug)]
+pub(crate) struct Ingest {
+    target: Resolved,
+    columns: Columns,
+    writer: TableWriter,
+}
+
+impl Ingest {
+    /// Nothing is sent yet. Files are named `<prefix>-00000.parquet` and so on, which must be unique.
+    ///
+    /// # Errors
+    /// `Invalid` for columns that do not fit the table, naming them.
+    pub(crate) fn new(
+        target: Resolved,
+        schema: &arrow::datatypes::SchemaRef,
+        stores: &Arc<QueryStores>,
+        file_prefix: String,
+    ) -> Result<Self> {
+        let columns = Columns::matched(&target.name, schema, &target.columns, &target.keys)?;
+        let places = Places { stores: Arc::clone(stores), root: target.root.clone(), index: Arc::clone(&target.index) };
+        let options = WriteOptions {
+            file_prefix,
+            target_file_bytes: 128 << 20,
+            max_open_files: 100,
+            memory_limit: 128 << 20,
+            arrow_schema: false,
+            ..WriteOptions::default()
+        };
+        let writer = TableWriter::placed(Box::new(places), columns.schema(), &target.keys, options)?;
+        Ok(Self { target, columns, writer })
+    }
+
+    /// Writes all rows to files that nobody sees. Give it up with [`give_up`] if this fails, or is dropped.
+    ///
+    /// # Errors
+    /// Those of the rows; `Invalid` for values that do not fit, naming the column; those of the store.
+    pub(crate) async fn write(&mut self, batches: impl Stream<Item = Result<RecordBatch>>) -> Result<()> {
+        let mut batches = std::pin::pin!(batches);
+        while let Some(batch) = batches.try_next().await? {
+            for start in (0..batch.num_rows()).step_by(ROWS_AT_A_TIME) {
+                let rows = batch.slice(start, ROWS_AT_A_TIME.min(batch.num_rows() - start));
+                self.writer.write(&self.columns.convert(&rows)?).await?;
+                tokio::task::yield_now().await;
+            }
+        }
+        self.writer.seal().await
+    }
+
+    /// Lets readers see the files, unless the table is not what it was. Give it up with [`give_up`] if this fails, or is dropped.
+    ///
+    /// # Errors
+    /// `Conflict`; those of the store.
+    pub(crate) async fn publish(&mut self, metastore: &Arc<dyn Metastore>) -> Result<()> {
+        self.target.check_unchanged(metastore).await?;
+        self.writer.publish().await
+    }
+
+    /// Tells the catalog. This is to be waited for: dropped, nobody knows whether it happened.
+    ///
+    /// # Errors
+    /// `Conflict` if the table is not what it was; those of the catalog, which then knows nothing new.
+    pub(crate) async fn commit(&mut self, context: &StatementContext<'_>) -> Result<()> {
+        let partitions =
+            self.writer.written().iter().map(|file| (hive_name(&self.target.keys, &file.values), file.values.clone()));
+        let partitions: BTreeMap<String, PartitionValues> = partitions.filter(|(name, _)| !name.is_empty()).collect();
+        self.target.commit(&partitions, context).await
+    }
+
+    /// What was written: rows, files, bytes.
+    pub(crate) fn totals(&self) -> [u64; 3] {
+        let files = self.writer.written();
+        let sum = |figure: fn(&WrittenFile) -> u64| files.iter().map(figure).sum();
+        [sum(|file| file.rows), files.len() as u64, sum(|file| file.bytes)]
+    }
+}
+
+impl Resolved {
+    /// Brings the catalog to know the table, and the partitions by their Hive names.
+    async fn commit(&self, partitions: &BTreeMap<String, PartitionValues>, context: &StatementContext<'_>) -> Result<()> {
+        match &self.fate {
+            Fate::Append(_) => {
+                let table = self.check_unchanged(context.metastore).await?;
+                match table {
+                    Some(table) => self.add_partitions(&table, partitions, context).await,
+                    None => Ok(()),
+                }
+            }
+            Fate::Create(create) => {
+                match ddl::execute(&Statement::CreateTable(create.clone().into()), context).await {
+                    Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(self.conflict("was created")),
+                    created => drop(created?),
+                }
+                let added = match context.metastore.table(&self.name).await {
+                    Ok(table) => self.add_partitions(&table, partitions, context).await,
+                    Err(error) => Err(error),
+                };
+                if added.is_err()
+                    && let Err(error) = context.metastore.drop_table(&self.name).await
+                {
+                    tracing::warn!(table = %self.name, %error, "a table whose rows could not be taken in remains");
+                }
+                added
+            }
+        }
+    }
+
+    /// The table as it is now, if it is what it was found to be; none if there was and is none.
+    async fn check_unchanged(&self, metastore: &Arc<dyn Metastore>) -> Result<Option<Table>> {
+        let now = match metastore.table(&self.name).await {
+            Ok(table) => Some(table),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        match (&self.fate, &now) {
+            (Fate::Create(_), None) => {}
+            (Fate::Create(_), Some(_)) => return Err(self.conflict("was created")),
+            (Fate::Append(then), Some(now)) if then.id == now.id => {
+                let columns =
+                    |table: &Table| table.all_columns().map(|c| (c.name.clone(), c.hive_type.clone())).collect::<Vec<_>>();
+                if columns(then) != columns(now) || then.root() != now.root() || then.storage.serde != now.storage.serde {
+                    return Err(self.conflict("was altered"));
+                }
+            }
+            (Fate::Append(_), _) => return Err(self.conflict("was dropped")),
+        }
+        Ok(now)
+    }
+
+    /// Adds the partitions that have files and are new, in one transaction, and sees that the others are where they were.
+    async fn add_partitions(
+        &self,
+        table: &Table,
+        written: &BTreeMap<String, PartitionValues>,
+        context: &StatementContext<'_>,
+    ) -> Result<()> {
+        if written.is_empty() {
+            return Ok(());
+        }
+        let values: Vec<PartitionValues> = written.values().cloned().collect();
+        for _ in 0..ATTEMPTS {
+            let found = context.metastore.partitions(table, &values).await.map_err(|error| self.meanwhile(error))?;
+            let mut existing = BTreeMap::new();
+            for partition in found {
+                existing.insert(hive_name(&self.keys, &partition.values), partition.location);
+            }
+            let mut add = Vec::new();
+            for (name, values) in written {
+                let then = self.index.find(name).map(|row| self.index.own_location(row));
+                match (existing.get(name), then) {
+                    (None, None) => add.push(Partition::new(values.clone(), context.clock.now())),
+                    // It was not there, or lay in the usual place; and it does.
+                    (Some(None), None) => {}
+                    (Some(now), Some(then)) if now.as_deref() == then => {}
+                    _ => {
+                        return Err(self.conflict(&format!("has the partition \"{name}\" elsewhere, or lost it: it was altered")));
+                    }
+                }
+            }
+            if add.is_empty() {
+                return Ok(());
+            }
+            match context.metastore.change_partitions(table, PartitionChange { add, ..PartitionChange::default() }).await {
+                // Somebody else adds partitions too: look again.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                changed => return changed.map(drop).map_err(|error| self.meanwhile(error)),
+            }
+        }
+        Err(self.conflict("is being altered, again and again,"))
+    }
+
+    /// An error of a table that was looked up by its id.
+    fn meanwhile(&self, error: Error) -> Error {
+        if error.kind() == ErrorKind::NotFound { self.conflict("was dropped") } else { error }
+    }
+
+    fn conflict(&self, what: &str) -> Error {
+        Error::conflict(format!("table \"{}\" {what} while rows were taken in", self.name))
+            .with_hint("Nothing of them was kept; send them again")
+    }
+}
+
+/// Removes whatever was written; gives the error that was the reason, with what could not be removed.
+pub(crate) async fn give_up(ingest: Ingest, error: Error) -> Error {
+    let removed = tokio::time::timeout(REMOVAL_PATIENCE, tokio::spawn(ingest.writer.abort())).await;
+    match removed {
+        Ok(Ok(left)) => left.into_iter().fold(error, |error, path| error.with_context("left behind", path.as_ref())),
+        Ok(Err(_)) | Err(_) => error.with_context("files", "still being removed"),
+    }
+}

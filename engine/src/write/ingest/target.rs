@@ -1,0 +1,241 @@
+//! What the rows go into: a table that exists and takes them, or the definition of one that will.
+
+use std::{collections::HashSet, path::Path, sync::Arc};
+
+use glaux_catalog::{
+    HiveType, Metastore, TableName,
+    discovery::{ListRequest, StoreProvider},
+    ident,
+    model::{Column, Properties, Table, TableFormat},
+    partition::PartitionIndex,
+};
+
+use super::{
+    IfExists, IfNotExists, IngestTarget,
+    columns::{folded, positions},
+    place::place,
+};
+use crate::{
+    ddl::normalise_location,
+    error::{Error, ErrorKind, Result, nearest},
+    sql::{CreateTable, StoredAs, TableRef},
+    storage::QueryStores,
+    system,
+};
+
+/// A target that was found to be possible.
+#[derive(Debug)]
+pub(crate) struct Resolved {
+    pub(super) name: TableName,
+    pub(super) columns: Vec<Column>,
+    pub(super) keys: Vec<Column>,
+    /// With a slash at its end.
+    pub(super) root: String,
+    /// Its partitions so far.
+    pub(super) index: Arc<PartitionIndex>,
+    pub(super) fate: Fate,
+}
+
+/// What the catalog is told at the end.
+#[derive(Debug)]
+pub(super) enum Fate {
+    /// The table as it was found; new partitions are added.
+    Append(Table),
+    Create(CreateTable),
+}
+
+impl Resolved {
+    /// Looks for the table, or for its place.
+    ///
+    /// # Errors
+    /// `Invalid` for options that were not chosen or contradict the table, for a view, and for a new table's location that holds files;
+    /// `Unsupported` for a replacement, a format that is not written, and types that Hive does not have; `AlreadyExists`; `NotFound`.
+    pub(crate) async fn find(
+        target: &IngestTarget,
+        current_database: &str,
+        metastore: &Arc<dyn Metastore>,
+        stores: &QueryStores,
+        data_dir: &Path,
+    ) -> Result<Self> {
+        let name = target.name(current_database);
+        if target.if_exists == IfExists::Unspecified || target.if_not_exists == IfNotExists::Unspecified {
+            return Err(Error::invalid(format!("it is not said whether table \"{name}\" is to be created or appended to"))
+                .with_hint("Choose what happens if the table exists, and if it does not"));
+        }
+        if system::is_system_schema(&name.database) {
+            return Err(Error::invalid(format!("\"{}\" holds the engine's own tables, which take no rows", name.database))
+                .with_hint("Choose another database"));
+        }
+        match metastore.table(&name).await {
+            Ok(table) => Self::existing(target, table, metastore).await,
+            Err(missing) if missing.kind() == ErrorKind::NotFound => {
+                let database = metastore.database(&name.database).await?;
+                if target.if_not_exists == IfNotExists::Fail {
+                    return Err(missing);
+                }
+                let location = match (&target.location, &database.location) {
+                    (Some(location), _) => location.clone(),
+                    (None, Some(database)) => format!("{}/{}/", database.trim_end_matches('/'), name.table),
+                    (None, None) => {
+                        data_dir.join("warehouse").join(&name.database).join(&name.table).to_string_lossy().into_owned()
+                    }
+                };
+                Self::new(target, name, normalise_location(&location)?, stores).await
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn existing(target: &IngestTarget, table: Table, metastore: &Arc<dyn Metastore>) -> Result<Self> {
+        let name = table.name.clone();
+        if target.if_exists == IfExists::Fail {
+            return Err(Error::already_exists(format!("table \"{name}\" exists already"))
+                .with_hint("Choose another name, or append to it"));
+        }
+        if table.is_view() {
+            return Err(Error::invalid(format!("\"{name}\" is a view, which takes no rows")).with_hint("Name a table"));
+        }
+        if target.if_exists == IfExists::Replace {
+            return Err(Error::unsupported(format!("table \"{name}\" exists and cannot be replaced"))
+                .with_hint("DROP TABLE it first and remove its files, which Glaux never does; or append to it"));
+        }
+        if table.storage.format() != TableFormat::Parquet {
+            return Err(Error::unsupported(format!(
+                "table \"{name}\" is stored in a format that is not written: {}",
+                table.storage.serde.library
+            ))
+            .with_hint("Only Parquet tables take rows"));
+        }
+        if table.storage.bucket_count.is_some() {
+            return Err(Error::unsupported(format!("table \"{name}\" is clustered into buckets, which are not written"))
+                .with_hint("Append to a table without CLUSTERED BY"));
+        }
+        if let Some(location) = &target.location {
+            let location = normalise_location(location)?;
+            if location != table.root() {
+                return Err(Error::invalid(format!("table \"{name}\" lies at \"{}\", not at \"{location}\"", table.root()))
+                    .with_hint("Leave the location out to append to a table"));
+            }
+        }
+        let keys: Vec<_> = table.partition_keys.iter().map(|key| key.name.clone()).collect();
+        let asked: Vec<_> = target.partitioned_by.iter().map(|key| folded(key)).collect();
+        if !asked.is_empty() && asked != keys {
+            return Err(Error::invalid(format!("table \"{name}\" is not partitioned by \"{}\"", asked.join("\", \"")))
+                .with_hint(if keys.is_empty() {
+                    "It has no partition keys".to_owned()
+                } else {
+                    format!("Its partition keys are {}", keys.join(", "))
+                }));
+        }
+        let index = metastore.partition_index(&table).await?;
+        Ok(Self {
+            name,
+            columns: table.storage.columns.clone(),
+            keys: table.partition_keys.clone(),
+            root: table.root(),
+            index,
+            fate: Fate::Append(table),
+        })
+    }
+
+    async fn new(target: &IngestTarget, name: TableName, root: String, stores: &QueryStores) -> Result<Self> {
+        ident::checked("table", &name.table)?;
+        let (columns, keys) = definition(target, &name)?;
+        check_empty(stores, &name, &root).await?;
+        let create = CreateTable {
+            table: TableRef { database: Some(name.database.clone()), table: name.table.clone() },
+            if_not_exists: false,
+            columns: columns.clone(),
+            comment: None,
+            partitioned_by: keys.clone(),
+            clustered_by: None,
+            row_format: None,
+            serde_properties: Properties::new(),
+            stored_as: Some(StoredAs::Format("PARQUET".to_owned())),
+            location: Some(root.clone()),
+            properties: Properties::new(),
+        };
+        let index = Arc::new(PartitionIndex::empty(&keys)?);
+        Ok(Self { name, columns, keys, root, index, fate: Fate::Create(create) })
+    }
+}
+
+/// The columns and the partition keys of a new table.
+fn definition(target: &IngestTarget, table: &TableName) -> Result<(Vec<Column>, Vec<Column>)> {
+    let positions = positions(&target.schema)?;
+    let column = |at: usize| {
+        let field = target.schema.field(at);
+        let name = ident::checked("column", field.name())?;
+        let hive_type = HiveType::from_arrow(field.data_type()).and_then(|hive_type| check_parts(&hive_type).map(|()| hive_type));
+        Ok(Column::new(name, hive_type.map_err(|error| error.with_context("column", field.name()))?))
+    };
+    let mut chosen = HashSet::new();
+    let mut keys = Vec::with_capacity(target.partitioned_by.len());
+    for key in &target.partitioned_by {
+        let Some(at) = positions.get(&folded(key)) else {
+            let error = Error::invalid(format!("partition key \"{key}\" is not a column of the rows"));
+            return Err(match nearest(&folded(key), positions.keys().map(String::as_str)) {
+                Some(near) => error.with_hint(format!("Did you mean \"{near}\"?")),
+                None => error.with_hint("Partition a table by columns that the rows have"),
+            });
+        };
+        if !chosen.insert(*at) {
+            return Err(Error::invalid(format!("partition key \"{key}\" is named twice")).with_hint("Name it once"));
+        }
+        let key = column(*at)?;
+        if key.hive_type.is_nested() {
+            return Err(Error::invalid(format!("partition key \"{}\" has the type \"{}\"", key.name, key.hive_type))
+                .with_hint("Partition keys have scalar types"));
+        }
+        keys.push(key);
+    }
+    let others = (0..target.schema.fields().len()).filter(|at| !chosen.contains(at));
+    let columns = others.map(column).collect::<Result<Vec<_>>>()?;
+    if columns.is_empty() {
+        return Err(Error::invalid(format!("table \"{table}\" has no columns besides partition keys"))
+            .with_hint("Partition it by fewer columns"));
+    }
+    Ok((columns, keys))
+}
+
+/// Refuses structs with two fields of one name.
+fn check_parts(hive_type: &HiveType) -> Result<()> {
+    match hive_type {
+        HiveType::Array(element) => check_parts(element),
+        HiveType::Map(key, value) => check_parts(key).and_then(|()| check_parts(value)),
+        HiveType::Struct(fields) => {
+            let mut names = HashSet::new();
+            for (name, field) in fields {
+                if !names.insert(name) {
+                    return Err(Error::invalid(format!("a struct has two fields named \"{name}\""))
+                        .with_hint("Names are the same if they differ only in case: rename one of them"));
+                }
+                check_parts(field)?;
+            }
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a new table's location that holds files, which would be the table's.
+async fn check_empty(stores: &QueryStores, table: &TableName, location: &str) -> Result<()> {
+    // Whether it can be written is asked before it is listed.
+    place(stores, location)?;
+    let opened = stores.open(location)?;
+    let prefix = if opened.prefix.is_empty() { String::new() } else { format!("{}/", opened.prefix) };
+    let mut token = None;
+    loop {
+        let page = opened.lister.page(ListRequest { prefix: prefix.clone(), token, ..ListRequest::default() }).await?;
+        // What is empty is a folder's marker, or is passed over by readers all the same.
+        if let Some(file) = page.objects.iter().find(|object| object.size > 0) {
+            return Err(Error::invalid(format!("the location \"{location}\" of the new table \"{table}\" holds files already"))
+                .with_context("file", file.location.as_ref())
+                .with_hint("Choose an empty folder, or CREATE EXTERNAL TABLE over it and append to that"));
+        }
+        match page.next_token {
+            Some(next) => token = Some(next),
+            None => return Ok(()),
+        }
+    }
+}
