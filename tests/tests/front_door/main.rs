@@ -9,6 +9,8 @@ use libtest_mimic::{Arguments, Trial};
 mod bill;
 mod faults;
 mod house;
+mod ingest;
+mod planned;
 mod pruning;
 
 fn main() {
@@ -16,6 +18,8 @@ fn main() {
     let mut trials = house::trials();
     trials.extend(bill::trials());
     trials.extend(faults::trials());
+    trials.extend(ingest::trials());
+    trials.extend(planned::trials());
     trials.extend(pruning::trials());
     for file in runner::files() {
         let name =

@@ -1,0 +1,217 @@
+//! Statements with parameters, and what is known of a statement before it runs.
+
+use std::sync::Arc;
+
+use arrow::{
+    array::{ArrayRef, Date32Array, DictionaryArray, Float64Array, Int32Array, Int64Array, NullArray, RecordBatch, StringArray},
+    datatypes::{DataType, Int32Type},
+};
+use futures::TryStreamExt;
+use glaux_engine::{
+    ErrorKind,
+    query::{Failure, Parameters, PlannedQuery, QueryState},
+};
+use glaux_tests::{instance::Instance, lake::Lake, runner::render};
+use libtest_mimic::{Failed, Trial};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![
+        Trial::test("planned/parameters_go_by_position", || crate::block_on(parameters_go_by_position())),
+        Trial::test("planned/parameters_take_the_types_of_their_places", || crate::block_on(parameters_take_types())),
+        Trial::test("planned/parameters_prune", || crate::block_on(parameters_prune())),
+        Trial::test("planned/wrong_parameters_are_refused", || crate::block_on(wrong_parameters_are_refused())),
+        Trial::test("planned/planning_reads_and_changes_nothing", || crate::block_on(planning_reads_and_changes_nothing())),
+        Trial::test("planned/the_described_schema_is_the_results", || crate::block_on(the_described_schema_is_the_results())),
+        Trial::test("planned/slow_readers_leave_their_places", || crate::block_on(slow_readers_leave_their_places())),
+    ]
+}
+
+async fn instance() -> Instance {
+    let instance = Instance::start(Lake::in_folder()).await;
+    for (day, n) in [("2025-01-01", 1), ("2025-01-02", 2), ("2025-01-03", 3)] {
+        let rows = format!("SELECT CAST({n} AS INTEGER) AS n, 'w{n}' AS word, DATE '{day}' AS d, {n}.5E0 AS f");
+        instance.write(&format!("t/day={day}/a.parquet"), &rows).await;
+    }
+    let table = "CREATE EXTERNAL TABLE t (n INT, word STRING, d DATE, f DOUBLE) PARTITIONED BY (day DATE) STORED AS PARQUET \
+                 LOCATION '{lake}/t/'";
+    instance.run(table).await;
+    instance.run("MSCK REPAIR TABLE t").await;
+    instance
+}
+
+fn values(columns: Vec<ArrayRef>) -> Parameters {
+    // The names are those that clients give, and mean nothing.
+    let named = columns.into_iter().enumerate().map(|(at, column)| (at.to_string(), column, true));
+    let batch = RecordBatch::try_from_iter_with_nullable(named).expect("a row of values");
+    Parameters::from_row(&batch, 0).expect("values")
+}
+
+fn numbers(values: impl IntoIterator<Item = i64>) -> Vec<ArrayRef> {
+    values.into_iter().map(|value| Arc::new(Int64Array::from(vec![value])) as ArrayRef).collect()
+}
+
+async fn lines(planned: PlannedQuery) -> Result<Vec<String>, Failure> {
+    let batches: Vec<RecordBatch> = match planned.run().await?.try_collect().await {
+        Ok(batches) => batches,
+        Err(error) => panic!("{error}"),
+    };
+    Ok(batches.iter().flat_map(|batch| render::rows(batch).expect("rows")).map(|row| row.join("|")).collect())
+}
+
+async fn answer(instance: &Instance, sql: &str, parameters: Parameters) -> Result<Vec<String>, Failure> {
+    lines(instance.engine.plan(&instance.session, sql, &parameters).await?).await
+}
+
+async fn parameters_go_by_position() -> Result<(), Failed> {
+    let instance = instance().await;
+    let sql = "WITH c AS (SELECT ? AS a) SELECT a, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM c WHERE ? = 13 ORDER BY 1 OFFSET ? LIMIT ?";
+    let got = answer(&instance, sql, values(numbers((1..=13).chain([0, 5])))).await?;
+    assert_eq!(got, ["1|2|3|4|5|6|7|8|9|10|11|12"]);
+    let got = answer(&instance, "SELECT $2, $11, $1, $1", values(numbers(1..=11))).await?;
+    assert_eq!(got, ["2|11|1|1"]);
+    // What looks like a parameter and is text or a name.
+    let got = answer(&instance, "SELECT '?', \"?\" -- ?\n FROM (SELECT 1 AS \"?\") WHERE 7 = ?", values(numbers([7]))).await?;
+    assert_eq!(got, ["?|1"]);
+    Ok(())
+}
+
+async fn parameters_take_types() -> Result<(), Failed> {
+    let instance = instance().await;
+    let text = |text: &str| Arc::new(StringArray::from(vec![text])) as ArrayRef;
+    for (predicate, value, rows) in [
+        ("n = ?", numbers([2]).remove(0), 1),
+        ("n < ?", numbers([3_000_000_000]).remove(0), 3),
+        ("n > ?", Arc::new(Float64Array::from(vec![1.5])), 2),
+        ("n = ?", Arc::new(Int32Array::from(vec![3])), 1),
+        ("d = ?", Arc::new(Date32Array::from(vec![20_090])), 1),
+        ("d >= ?", text("2025-01-02"), 2),
+        ("day = ?", text("2025-01-02"), 1),
+        ("word LIKE ?", text("w%"), 3),
+        ("word IN (?, 'w3')", text("w1"), 2),
+        ("f BETWEEN ? AND 3", Arc::new(Float64Array::from(vec![1.0])), 2),
+        ("word = ?", Arc::new(["w1"].into_iter().collect::<DictionaryArray<Int32Type>>()), 1),
+        // NULL is equal to nothing, of whatever type it comes.
+        ("n = ?", Arc::new(NullArray::new(1)), 0),
+        ("n = ?", Arc::new(Int64Array::from(vec![None::<i64>])), 0),
+        ("word = ?", Arc::new(StringArray::from(vec![None::<&str>])), 0),
+        ("coalesce(?, n) = n", Arc::new(NullArray::new(1)), 3),
+    ] {
+        let sql = format!("SELECT count(*) FROM t WHERE {predicate}");
+        let got = answer(&instance, &sql, values(vec![Arc::clone(&value)])).await?;
+        assert_eq!(got, [rows.to_string()], "{predicate} with {value:?}");
+    }
+    let described = instance.engine.describe(&instance.session, "SELECT ?, n + ? FROM t WHERE d > ? AND word = ? LIMIT ?").await?;
+    let types: Vec<_> = described.parameters.fields().iter().map(|field| field.data_type().clone()).collect();
+    assert_eq!(types, [DataType::Null, DataType::Int32, DataType::Date32, DataType::Utf8, DataType::Int64]);
+    assert!(described.parameters.fields().iter().all(|field| field.is_nullable()));
+    Ok(())
+}
+
+async fn parameters_prune() -> Result<(), Failed> {
+    let instance = instance().await;
+    for value in [Arc::new(Date32Array::from(vec![20_090])) as ArrayRef, Arc::new(StringArray::from(vec!["2025-01-02"]))] {
+        let planned = instance.engine.plan(&instance.session, "SELECT n FROM t WHERE day = ?", &values(vec![value])).await?;
+        assert_eq!(planned.estimate().map(|estimate| estimate.files), Some(1));
+        let canceller = planned.canceller();
+        assert_eq!(lines(planned).await?, ["2"]);
+        let usage = canceller.report().usage;
+        assert_eq!((usage.partitions.scanned, usage.partitions.total), (1, Some(3)));
+    }
+    Ok(())
+}
+
+async fn wrong_parameters_are_refused() -> Result<(), Failed> {
+    let instance = instance().await;
+    for (sql, given, kind) in [
+        ("SELECT ?", 0, ErrorKind::Invalid),
+        ("SELECT ?", 2, ErrorKind::Invalid),
+        ("SELECT 1", 1, ErrorKind::Invalid),
+        ("SHOW TABLES", 1, ErrorKind::Invalid),
+        ("SELECT ?, $1", 1, ErrorKind::Syntax),
+        ("SELECT $0", 1, ErrorKind::Syntax),
+        ("SELECT $name", 1, ErrorKind::Syntax),
+        ("SELECT $99999", 1, ErrorKind::Syntax),
+        ("CREATE VIEW v AS SELECT ? AS x", 1, ErrorKind::Invalid),
+    ] {
+        let failure = instance.engine.plan(&instance.session, sql, &values_or_none(given)).await.unwrap_err();
+        assert_eq!(failure.error.kind(), kind, "{sql}: {}", failure.error);
+        assert_eq!(failure.report.state, QueryState::Failed, "{sql}");
+    }
+    Ok(())
+}
+
+fn values_or_none(count: i64) -> Parameters {
+    if count == 0 { Parameters::default() } else { values(numbers(1..=count)) }
+}
+
+async fn planning_reads_and_changes_nothing() -> Result<(), Failed> {
+    let instance = instance().await;
+    let none = Parameters::default();
+    let planned = instance.engine.plan(&instance.session, "SELECT sum(n) FROM t", &none).await?;
+    let report = planned.report();
+    assert_eq!((report.state, report.usage.data_scanned_bytes), (QueryState::Queued, 0));
+    let estimate = planned.estimate().expect("a scan has an estimate");
+    assert_eq!(estimate.files, 3);
+    let canceller = planned.canceller();
+    assert_eq!(lines(planned).await?, ["6"]);
+    assert!(canceller.report().usage.data_scanned_bytes <= estimate.bytes);
+
+    let dropped = instance.engine.plan(&instance.session, "DROP TABLE t", &none).await?;
+    assert!(!dropped.is_query());
+    let id = dropped.id();
+    drop(dropped);
+    assert_eq!(instance.run("SHOW TABLES").await.lines(), ["t"]);
+    assert_eq!(instance.engine.history().get(id).await?.state, QueryState::Cancelled);
+
+    instance.engine.describe(&instance.session, "DROP TABLE t").await?;
+    assert_eq!(instance.run("SHOW TABLES").await.lines(), ["t"]);
+    Ok(())
+}
+
+/// One schema, whether a statement is described, planned or run, and whatever the planner can prove of its columns.
+async fn the_described_schema_is_the_results() -> Result<(), Failed> {
+    let instance = instance().await;
+    for sql in [
+        "SELECT * FROM t",
+        "SELECT count(*), min(n), max(d), avg(f), sum(n) FROM t",
+        "SELECT 1, 'a', NULL, DATE '2025-01-01', 1.5, \"$path\" FROM t",
+        "SELECT word, count(*) OVER (PARTITION BY d) FROM t ORDER BY 1",
+        "SELECT n FROM t WHERE false",
+        "SELECT array[n], map(array['a'], array[n]), row(n, word) FROM t",
+        "SELECT n FROM t UNION ALL SELECT f FROM t",
+        "SHOW TABLES",
+        "SHOW QUERIES",
+        "DESCRIBE t",
+        "EXPLAIN SELECT 1",
+        "EXPLAIN ANALYZE SELECT 1",
+        "SET SESSION query_timeout = '1h'",
+        "SELECT * FROM system.queries",
+        "SELECT * FROM information_schema.columns",
+    ] {
+        let described = instance.engine.describe(&instance.session, sql).await?;
+        let planned = instance.engine.plan(&instance.session, sql, &Parameters::default()).await?;
+        assert_eq!(planned.schema(), described.schema, "{sql}");
+        assert_eq!(planned.is_query(), described.is_query, "{sql}");
+        let query = planned.run().await?;
+        assert_eq!(query.schema(), described.schema, "{sql}");
+        let batches: Vec<RecordBatch> = query.try_collect().await?;
+        assert!(batches.iter().all(|batch| batch.schema() == described.schema), "{sql}");
+        assert!(described.schema.fields().iter().all(|field| field.is_nullable()), "{sql}");
+    }
+    Ok(())
+}
+
+async fn slow_readers_leave_their_places() -> Result<(), Failed> {
+    let instance = Instance::start(Lake::in_folder()).await;
+    let long = "SELECT a.x FROM UNNEST(sequence(1, 10000)) AS a(x) CROSS JOIN UNNEST(sequence(1, 10000)) AS b(y)";
+    let mut slow = Vec::new();
+    for _ in 0..instance.engine.options().max_concurrent_queries {
+        slow.push(instance.engine.submit(&instance.session, long).await?);
+    }
+    // Ends only because those before it are not waited for.
+    assert_eq!(instance.run("SELECT 1").await.lines(), ["1"]);
+    for query in &mut slow {
+        assert!(query.try_next().await?.is_some(), "a slow reader goes on where it was");
+    }
+    Ok(())
+}
