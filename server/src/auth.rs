@@ -1,7 +1,24 @@
 //! Who is calling: users with passwords, tokens of our own and of others, client certificates. It says who somebody is and which groups they
 //! are in; what they may do is the engine's to decide, and how a refusal looks on the wire is each protocol's.
 
-#![expect(dead_code, reason = "the server command that uses it is being built")]
+#![cfg_attr(not(test), expect(dead_code, unused_imports, reason = "the server command that uses it is being built"))]
 
+mod authenticator;
+mod credentials;
+mod jwt;
+mod keys;
+mod options;
+pub(crate) mod passwords;
+mod refusal;
 mod secret_file;
 pub(crate) mod signer;
+#[cfg(test)]
+mod testing;
+mod tokens;
+pub(crate) mod users;
+
+pub(crate) use self::{
+    authenticator::{Authenticator, Identity, Login},
+    options::{AuthOptions, CertificateName, OidcOptions, OneOrMany, Proof},
+    refusal::{is_unauthenticated, unauthenticated},
+};

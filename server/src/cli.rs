@@ -8,6 +8,7 @@ mod execute;
 mod options;
 mod shell;
 mod sql;
+mod user;
 
 use std::process::ExitCode;
 
@@ -44,6 +45,7 @@ enum Command {
     Sql(sql::SqlArgs),
     Catalog(catalog::CatalogArgs),
     Doctor(doctor::DoctorArgs),
+    User(user::UserArgs),
     Config(config::ConfigArgs),
 }
 
@@ -70,6 +72,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Sql(args) => sql::run(&options, &args),
         Command::Catalog(args) => catalog::run(&options, &args),
         Command::Doctor(args) => doctor::run(&options, &args),
+        Command::User(args) => user::run(&options, &args),
         Command::Config(args) => config::run(&options, &args),
     };
     match result {

@@ -3,6 +3,7 @@
 
 mod origin;
 mod sizes;
+mod span;
 
 use std::{
     collections::BTreeMap,
@@ -24,6 +25,9 @@ use glaux_engine::{
 use origin::{Setting, Variable};
 use serde::{Deserialize, Serialize};
 use sizes::Sizes;
+pub(crate) use span::Span;
+
+use crate::{auth::AuthOptions, transport::TlsOptions};
 
 /// The prefix of environment variables that set a key: `GLAUX__ENGINE__PARALLELISM=4`.
 const ENV_PREFIX: &str = "GLAUX__";
@@ -59,6 +63,10 @@ pub(crate) struct Config {
     tariff: Tariff,
     /// What a session begins with.
     session: SessionSection,
+    /// How callers prove who they are.
+    auth: AuthOptions,
+    /// What encrypts connections.
+    tls: TlsOptions,
 }
 
 /// What a session begins with; text where people write units.
@@ -97,6 +105,9 @@ impl Text {
 pub(crate) struct Loaded {
     pub(crate) engine: EngineOptions,
     pub(crate) session: SessionOptions,
+    pub(crate) auth: AuthOptions,
+    #[expect(dead_code, reason = "the server command that uses it is being built")]
+    pub(crate) tls: TlsOptions,
     /// The file that was read, if any.
     pub(crate) file: Option<PathBuf>,
     figment: Figment,
@@ -131,7 +142,7 @@ pub(crate) fn load(overrides: &Overrides, variables: &[(String, String)]) -> Res
     refuse_copies(&figment)?;
     let session = session_options(&config.session, overrides, variables)?;
     let engine = EngineOptions { tariff: config.tariff, storage: config.storage, ..config.engine };
-    Ok(Loaded { engine, session, file: exists.then_some(file), figment })
+    Ok(Loaded { engine, session, auth: config.auth, tls: config.tls, file: exists.then_some(file), figment })
 }
 
 impl Loaded {

@@ -12,6 +12,7 @@ mod output;
 mod progress;
 mod stats;
 mod telemetry;
+mod transport;
 
 use std::process::ExitCode;
 

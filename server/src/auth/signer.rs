@@ -56,7 +56,9 @@ impl Signer {
         };
         let Ok(key) = <[u8; KEY_BYTES]>::try_from(bytes.as_slice()) else {
             let message = format!("the key \"{}\" has {} bytes instead of {KEY_BYTES}", path.display(), bytes.len());
-            return Err(Error::corrupt(message).with_hint("Remove the file: the server makes a new key, and clients log in again"));
+            return Err(
+                Error::corrupt(message).with_hint("Remove the file: the server makes a new key, and clients log in again")
+            );
         };
         if let Ok(metadata) = fs::metadata(path) {
             secret_file::warn_if_readable_by_others(path, &metadata);

@@ -100,7 +100,7 @@ pub(super) fn settings(figment: &Figment) -> Result<Vec<Setting>> {
 pub(super) fn all(figment: &Figment) -> Result<Vec<Setting>> {
     let default = super::default_name();
     let mut settings = Vec::new();
-    for section in ["engine", "session", "storage", "tariff"] {
+    for section in ["auth", "engine", "session", "storage", "tariff", "tls"] {
         let Ok(Value::Dict(_, dict)) = figment.find_value(section) else { continue };
         let mut leaves = Vec::new();
         flatten(section, &dict, &mut leaves);
@@ -128,7 +128,8 @@ fn flatten<'a>(prefix: &str, dict: &'a Dict, leaves: &mut Vec<(String, &'a Value
 /// A value as TOML; secrets are not shown.
 fn shown(key: &str, value: &Value) -> Result<String> {
     let last = key.rsplit('.').next().unwrap_or(key);
-    if ["secret", "password", "token", "account_key", "sas"].iter().any(|word| last.contains(word)) {
+    let secret = ["secret", "password", "token", "account_key", "sas"].iter().any(|word| last.contains(word));
+    if secret && !last.ends_with("_lifetime") {
         return Ok("\"***\"".to_owned());
     }
     match value {

@@ -1,0 +1,256 @@
+//! Accepts connections: bounded in number, and each in a task of its own until it has said its first word and, with TLS, agreed on keys, so that
+//! clients that say nothing keep nobody else waiting.
+
+use std::{
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use futures::{Stream, StreamExt};
+use glaux_engine::Result;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    task::JoinSet,
+};
+use tokio_rustls::TlsAcceptor;
+use tonic::transport::server::TcpIncoming;
+
+use super::{
+    connection::{Connection, Stream as Bytes},
+    peer::{CertificateNames, Peer},
+    tls::Tls,
+};
+use crate::diagnostic::io_error;
+
+/// Connections that are ready and not yet taken by the protocol.
+const READY: usize = 64;
+
+/// How long to wait before the next try after the system had no more sockets to give.
+const BACK_OFF: Duration = Duration::from_millis(50);
+
+/// What a listener takes on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// Connections at a time; those beyond it are closed at once.
+    pub(crate) max_connections: usize,
+    /// TLS handshakes at a time; more wait for their turn.
+    pub(crate) max_handshakes: usize,
+    /// How long a client may take to begin, and to agree on keys.
+    pub(crate) handshake_timeout: Duration,
+    /// After how long without a word the system asks whether the other side is still there.
+    pub(crate) keep_alive: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_connections: 4096,
+            max_handshakes: 64,
+            handshake_timeout: Duration::from_secs(10),
+            keep_alive: Duration::from_secs(60),
+        }
+    }
+}
+
+/// What a listener has counted since it began.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    accepted: AtomicU64,
+    refused: AtomicU64,
+    failed: AtomicU64,
+}
+
+impl Counts {
+    /// Connections that were handed to the protocol.
+    pub(crate) fn accepted(&self) -> u64 {
+        self.accepted.load(Ordering::Relaxed)
+    }
+
+    /// Connections closed at once because there were too many.
+    pub(crate) fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    /// Connections closed because they did not begin in time, or did not agree on keys.
+    pub(crate) fn failed(&self) -> u64 {
+        self.failed.load(Ordering::Relaxed)
+    }
+}
+
+/// A bound address.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    socket: TcpListener,
+    address: SocketAddr,
+    limits: Limits,
+    tls: Option<Arc<Tls>>,
+    counts: Arc<Counts>,
+}
+
+impl Listener {
+    /// Binds an address; `tls` may be shared by several listeners.
+    ///
+    /// # Errors
+    /// `Denied` or `Unavailable`, naming the address.
+    pub(crate) async fn bind(address: SocketAddr, tls: Option<Arc<Tls>>, limits: Limits) -> Result<Self> {
+        let failed = |error: io::Error| {
+            let hint = match error.kind() {
+                io::ErrorKind::AddrInUse => "Another program listens there; choose another port, or 0 for any that is free",
+                _ => "Choose an address of this machine and a port that this user may listen on",
+            };
+            io_error("listen on", std::path::Path::new(&address.to_string()), error).with_hint(hint)
+        };
+        let socket = TcpListener::bind(address).await.map_err(failed)?;
+        let address = socket.local_addr().map_err(failed)?;
+        Ok(Self { socket, address, limits, tls, counts: Arc::default() })
+    }
+
+    /// The address with the port that was taken.
+    pub(crate) const fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The counters, which go on counting.
+    pub(crate) fn counts(&self) -> Arc<Counts> {
+        Arc::clone(&self.counts)
+    }
+
+    /// Begins to accept. Dropping the stream closes the port, and connections that are not ready yet.
+    pub(crate) fn incoming(self) -> Incoming {
+        let (sender, ready) = mpsc::channel(READY);
+        let address = self.address;
+        let gate = Gate {
+            handshakes: Semaphore::new(self.limits.max_handshakes),
+            limits: self.limits,
+            tls: self.tls,
+            counts: self.counts,
+            ready: sender,
+        };
+        let sockets = TcpIncoming::from(self.socket).with_nodelay(Some(true)).with_keepalive(Some(self.limits.keep_alive));
+        let mut task = JoinSet::new();
+        task.spawn(accept(sockets, Arc::new(gate)));
+        Incoming { ready, address, _task: task }
+    }
+}
+
+/// The connections that are ready, as tonic and axum take them. Never ends by itself.
+#[derive(Debug)]
+pub(crate) struct Incoming {
+    ready: mpsc::Receiver<Connection>,
+    address: SocketAddr,
+    /// Ends, with all the connections that are not ready, when this is dropped.
+    _task: JoinSet<()>,
+}
+
+impl Stream for Incoming {
+    type Item = io::Result<Connection>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.ready.poll_recv(context).map(|connection| connection.map(Ok))
+    }
+}
+
+impl axum::serve::Listener for Incoming {
+    type Io = Connection;
+    type Addr = Peer;
+
+    async fn accept(&mut self) -> (Connection, Peer) {
+        match self.ready.recv().await {
+            Some(connection) => {
+                let peer = connection.peer().clone();
+                (connection, peer)
+            }
+            None => std::future::pending().await,
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<Peer> {
+        Ok(Peer::plain(self.address))
+    }
+}
+
+impl axum::extract::connect_info::Connected<axum::serve::IncomingStream<'_, Incoming>> for Peer {
+    fn connect_info(stream: axum::serve::IncomingStream<'_, Incoming>) -> Self {
+        stream.remote_addr().clone()
+    }
+}
+
+/// What every connection passes on its way in.
+struct Gate {
+    handshakes: Semaphore,
+    limits: Limits,
+    tls: Option<Arc<Tls>>,
+    counts: Arc<Counts>,
+    ready: mpsc::Sender<Connection>,
+}
+
+async fn accept(mut sockets: TcpIncoming, gate: Arc<Gate>) {
+    let places = Arc::new(Semaphore::new(gate.limits.max_connections));
+    let mut beginning = JoinSet::new();
+    while let Some(socket) = sockets.next().await {
+        while beginning.try_join_next().is_some() {}
+        let socket = match socket {
+            Ok(socket) => socket,
+            Err(error) => {
+                tracing::warn!("cannot accept a connection: {error}");
+                tokio::time::sleep(BACK_OFF).await;
+                continue;
+            }
+        };
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            gate.counts.refused.fetch_add(1, Ordering::Relaxed);
+            metrics::counter!("glaux_connections_refused_total").increment(1);
+            tracing::debug!("closed a connection: there are {} already", gate.limits.max_connections);
+            continue;
+        };
+        beginning.spawn(Arc::clone(&gate).begin(socket, place));
+    }
+}
+
+impl Gate {
+    /// Waits for the connection's beginning, and hands it on.
+    async fn begin(self: Arc<Self>, socket: TcpStream, place: OwnedSemaphorePermit) {
+        // Those who connected and left again are no news.
+        let Ok(address) = socket.peer_addr() else { return };
+        let fail = |what: &str| {
+            self.counts.failed.fetch_add(1, Ordering::Relaxed);
+            metrics::counter!("glaux_connections_failed_total").increment(1);
+            tracing::debug!(peer = %address, "closed a connection: {what}");
+        };
+        let begun = match tokio::time::timeout(self.limits.handshake_timeout, self.open(socket, address)).await {
+            Ok(Ok(begun)) => begun,
+            Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => return,
+            Ok(Err(error)) => return fail(&error.to_string()),
+            Err(_) => return fail("it did not begin in time"),
+        };
+        self.counts.accepted.fetch_add(1, Ordering::Relaxed);
+        metrics::counter!("glaux_connections_total").increment(1);
+        let (stream, peer) = begun;
+        // Fails only when nobody listens any more.
+        let _ = self.ready.send(Connection::new(stream, peer, place)).await;
+    }
+
+    async fn open(&self, socket: TcpStream, address: SocketAddr) -> io::Result<(Bytes, Peer)> {
+        // Silent clients wait here, before they take the place of others.
+        if socket.peek(&mut [0]).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let Some(tls) = &self.tls else { return Ok((Bytes::Plain(socket), Peer::plain(address))) };
+        let _turn = self.handshakes.acquire().await.map_err(io::Error::other)?;
+        let stream = TlsAcceptor::from(tls.current()).accept(socket).await?;
+        let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+        let certificate = shown.and_then(CertificateNames::read).map(Arc::new);
+        Ok((Bytes::Tls(Box::new(stream)), Peer { address, encrypted: true, certificate }))
+    }
+}
+
+#[cfg(test)]
+mod tests;

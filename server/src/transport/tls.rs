@@ -1,0 +1,168 @@
+//! The TLS of a listener, read from files and read again when they change. Files that do not fit together leave what was there in use.
+
+use std::{
+    fmt, fs, io,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant, SystemTime},
+};
+
+use glaux_engine::{Error, Result};
+use rustls::{
+    RootCertStore, ServerConfig, SupportedProtocolVersion,
+    crypto::ring,
+    pki_types::{CertificateDer, PrivateKeyDer, pem, pem::PemObject},
+    server::WebPkiClientVerifier,
+    version::{TLS12, TLS13},
+};
+
+use super::options::{ClientCertificates, TlsOptions, TlsVersion};
+use crate::diagnostic::io_error;
+
+/// How often the files are looked at, while connections come.
+const CHECK_EVERY: Duration = Duration::from_secs(5);
+
+/// What is spoken inside, best first: HTTP/2 for gRPC, HTTP/1.1 for the rest.
+const ALPN: [&[u8]; 2] = [b"h2", b"http/1.1"];
+
+/// A TLS configuration that follows its files.
+pub(crate) struct Tls {
+    options: TlsOptions,
+    check_every: Duration,
+    state: Mutex<State>,
+}
+
+struct State {
+    config: Arc<ServerConfig>,
+    stamp: Stamp,
+    checked: Instant,
+}
+
+/// What tells that a file is another one: when it was written and how long it is; for each file.
+type Stamp = Vec<Option<(SystemTime, u64, u64)>>;
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tls").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+impl Tls {
+    /// Reads the files; `None` if no certificate is configured.
+    ///
+    /// # Errors
+    /// As [`TlsOptions::check`]; `NotFound`, `Denied`, `CorruptData` or `Invalid` for files that cannot be used, naming them.
+    pub(crate) fn open(options: &TlsOptions) -> Result<Option<Self>> {
+        Self::open_checking(options, CHECK_EVERY)
+    }
+
+    fn open_checking(options: &TlsOptions, check_every: Duration) -> Result<Option<Self>> {
+        options.check()?;
+        let (Some(certificate), Some(key)) = (&options.certificate, &options.key) else { return Ok(None) };
+        let stamp = stamp(options);
+        let state = State { config: Arc::new(read(options, certificate, key)?), stamp, checked: Instant::now() };
+        Ok(Some(Self { options: options.clone(), check_every, state: Mutex::new(state) }))
+    }
+
+    /// What the next connection is to be encrypted with. Looks at the files every few seconds.
+    pub(crate) fn current(&self) -> Arc<ServerConfig> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.checked.elapsed() >= self.check_every {
+            self.reload_if_changed(&mut state);
+        }
+        Arc::clone(&state.config)
+    }
+
+    /// Looks at the files now, as for SIGHUP.
+    pub(crate) fn reload(&self) {
+        self.reload_if_changed(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn reload_if_changed(&self, state: &mut State) {
+        state.checked = Instant::now();
+        let stamp = stamp(&self.options);
+        let (Some(certificate), Some(key)) = (&self.options.certificate, &self.options.key) else { return };
+        if stamp == state.stamp {
+            return;
+        }
+        // Noted even if the files do not fit: they are tried, and complained of, once for each change.
+        state.stamp = stamp;
+        match read(&self.options, certificate, key) {
+            Ok(config) => {
+                state.config = Arc::new(config);
+                tracing::info!(certificate = %certificate.display(), "loaded the changed certificate");
+            }
+            Err(error) => tracing::error!("kept the old certificate, because the changed one cannot be used: {error:?}"),
+        }
+    }
+}
+
+fn stamp(options: &TlsOptions) -> Stamp {
+    [&options.certificate, &options.key, &options.client_ca].into_iter().flatten().map(|path| file_stamp(path)).collect()
+}
+
+fn file_stamp(path: &Path) -> Option<(SystemTime, u64, u64)> {
+    let metadata = fs::metadata(path).ok()?;
+    #[cfg(unix)]
+    let number = std::os::unix::fs::MetadataExt::ino(&metadata);
+    #[cfg(not(unix))]
+    let number = 0;
+    Some((metadata.modified().ok()?, metadata.len(), number))
+}
+
+fn read(options: &TlsOptions, certificate: &Path, key: &Path) -> Result<ServerConfig> {
+    let provider = Arc::new(ring::default_provider());
+    let versions: &[&SupportedProtocolVersion] = match options.min_version {
+        TlsVersion::V12 => &[&TLS13, &TLS12],
+        TlsVersion::V13 => &[&TLS13],
+    };
+    let unusable = |what: &str, path: &Path, error: rustls::Error| {
+        Error::invalid(format!("cannot use the {what} \"{}\"", path.display())).with_source(error)
+    };
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_protocol_versions(versions)
+        .map_err(|error| Error::internal("the versions of TLS do not fit the cryptography").with_source(error))?;
+    let builder = match &options.client_ca {
+        None => builder.with_no_client_auth(),
+        Some(path) => {
+            let mut roots = RootCertStore::empty();
+            for authority in certificates(path)? {
+                roots.add(authority).map_err(|error| unusable("authority", path, error))?;
+            }
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+            let verifier = match options.client_certificates {
+                ClientCertificates::Optional => verifier.allow_unauthenticated(),
+                ClientCertificates::Required => verifier,
+            };
+            let verifier = verifier.build().map_err(|error| {
+                Error::invalid(format!("cannot check certificates by \"{}\"", path.display())).with_source(error)
+            })?;
+            builder.with_client_cert_verifier(verifier)
+        }
+    };
+    let private = PrivateKeyDer::from_pem_file(key).map_err(|error| pem_error("private key", key, error))?;
+    let mut config = builder.with_single_cert(certificates(certificate)?, private).map_err(|error| {
+        unusable("certificate", certificate, error).with_hint("Are \"tls.certificate\" and \"tls.key\" a pair?")
+    })?;
+    config.alpn_protocols = ALPN.iter().map(|name| name.to_vec()).collect();
+    Ok(config)
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
+    let found: Vec<_> =
+        CertificateDer::pem_file_iter(path).and_then(Iterator::collect).map_err(|error| pem_error("certificate", path, error))?;
+    if found.is_empty() {
+        return Err(pem_error("certificate", path, pem::Error::NoItemsFound));
+    }
+    Ok(found)
+}
+
+fn pem_error(what: &str, path: &Path, error: pem::Error) -> Error {
+    match error {
+        pem::Error::Io(error) if error.kind() != io::ErrorKind::InvalidData => io_error(&format!("read the {what}"), path, error),
+        error => Error::corrupt(format!("the file \"{}\" holds no {what} in PEM", path.display())).with_source(error),
+    }
+}
+
+#[cfg(test)]
+mod tests;
