@@ -91,14 +91,15 @@ impl Life {
         };
         // First into the history, then out of the registry, so that at every moment it is in one of them.
         let report = record.report();
+        self.registry.tell_end(&record);
         let noted = self.registry.history().end(record);
         self.registry.remove(self.entry.id);
         self.place = None;
         Box::pin(async move {
             if let Err(error) = noted.await {
-                let (id, state, scanned) = (report.query_id, report.state, report.usage.data_scanned_bytes);
+                let (query_id, state, scanned) = (report.query_id, report.state, report.usage.data_scanned_bytes);
                 let billed = report.bill.billed_bytes;
-                tracing::error!(%id, %state, scanned, billed, ?error, "the end of a query is missing in the history");
+                tracing::error!(%query_id, %state, scanned, billed, ?error, "the end of a query is missing in the history");
             }
         })
     }

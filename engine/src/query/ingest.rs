@@ -81,7 +81,7 @@ async fn run(
     }
 }
 
-/// What the rows go into, if their user may write there.
+/// What the rows go into. Nothing is looked up, and nothing told of the table, before this.
 async fn resolve(shared: &Shared, context: &PlanContext, target: &IngestTarget) -> Result<Resolved> {
     let (metastore, stores) = (&shared.metastore, context.scan.stores.as_ref());
     Resolved::find(target, &context.session.database, metastore, stores, &shared.options.data_dir).await

@@ -16,12 +16,13 @@ pub use self::stream::Query;
 use super::{
     guard::{CancelReason, QueryGuard, Received, entry::Entry},
     history::{History, QueryRecord},
+    observer::QueryObserver,
     report::{QueryId, QueryReport, QueryState},
 };
 use crate::{
     accounting::{Tariff, Usage},
     clock::Clock,
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
     session::Session,
 };
 
@@ -84,6 +85,17 @@ impl QueryManager {
     #[must_use]
     pub fn history(&self) -> &Arc<History> {
         self.registry.history()
+    }
+
+    /// Tells this observer of every query that ends from now on. There is one at most.
+    ///
+    /// # Errors
+    /// `AlreadyExists` if there is one.
+    pub fn observe(&self, observer: Arc<dyn QueryObserver>) -> Result<()> {
+        if self.registry.observe(observer) {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::AlreadyExists, "the engine's queries are observed already").with_hint("Observe an engine once"))
     }
 
     /// Takes a statement in: from here on it is in the history, and its time runs.

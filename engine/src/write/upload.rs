@@ -54,8 +54,11 @@ pub(super) struct Upload {
     pending: PutPayloadMut,
     parts: Option<Parts>,
     /// The request that makes something come or go, while it is under way.
-    request: Option<JoinHandle<Result<Option<Box<dyn MultipartUpload>>>>>,
+    request: Option<JoinHandle<Result<Begun>>>,
 }
+
+/// The upload in parts that a request has begun, if it was one of that kind.
+type Begun = Option<Box<dyn MultipartUpload>>;
 
 /// How far an object is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -198,10 +201,7 @@ impl Upload {
     }
 
     /// Does a request on a task of its own, and remembers it as long as it is under way.
-    async fn ask(
-        &mut self,
-        request: impl Future<Output = Result<Option<Box<dyn MultipartUpload>>>> + Send + 'static,
-    ) -> Result<Option<Box<dyn MultipartUpload>>> {
+    async fn ask(&mut self, request: impl Future<Output = Result<Begun>> + Send + 'static) -> Result<Begun> {
         let answered = joined(self.request.insert(tokio::spawn(request)).await);
         self.request = None;
         answered

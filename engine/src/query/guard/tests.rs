@@ -170,3 +170,26 @@ async fn figures_stand_still_after_the_end() {
     assert_eq!(canceller.report().usage, report.usage);
     assert_eq!(canceller.report().timings, report.timings);
 }
+
+#[derive(Debug, Default)]
+struct Heard(std::sync::Mutex<Vec<(QueryState, u64)>>);
+
+impl crate::query::QueryObserver for Heard {
+    fn ended(&self, record: &QueryRecord) {
+        self.0.lock().unwrap().push((record.state, record.bill.billed_bytes));
+    }
+}
+
+#[tokio::test]
+async fn an_observer_hears_of_every_end_once() {
+    let (manager, heard) = (manager(2), Arc::new(Heard::default()));
+    manager.observe(Arc::clone(&heard) as Arc<dyn crate::query::QueryObserver>).unwrap();
+    let guard = begin(&manager).planned().admit().await.unwrap();
+    scan(guard.meter(), 10_000_001);
+    let _ = guard.succeed().await;
+    drop(begin(&manager));
+    let _ = begin(&manager).fail(Error::invalid("no")).await;
+    let expected = [(QueryState::Succeeded, 11_000_000), (QueryState::Cancelled, 0), (QueryState::Failed, 0)];
+    assert_eq!(*heard.0.lock().unwrap(), expected);
+    assert_eq!(manager.observe(heard).unwrap_err().kind(), ErrorKind::AlreadyExists);
+}

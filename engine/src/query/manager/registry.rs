@@ -3,7 +3,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
     time::Duration,
 };
 
@@ -11,7 +11,8 @@ use tokio::{runtime::Handle, sync::Semaphore, task::AbortHandle, time::MissedTic
 
 use crate::query::{
     guard::{CancelReason, entry::Entry},
-    history::History,
+    history::{History, QueryRecord},
+    observer::QueryObserver,
     report::{QueryId, QueryState},
 };
 
@@ -23,6 +24,7 @@ pub(in crate::query) struct Registry {
     history: Arc<History>,
     places: Arc<Semaphore>,
     running: Mutex<Running>,
+    observer: OnceLock<Arc<dyn QueryObserver>>,
 }
 
 #[derive(Debug, Default)]
@@ -35,7 +37,7 @@ struct Running {
 impl Registry {
     pub(super) fn new(history: Arc<History>, places: usize) -> Arc<Self> {
         let places = Arc::new(Semaphore::new(places.clamp(1, Semaphore::MAX_PERMITS)));
-        Arc::new(Self { history, places, running: Mutex::default() })
+        Arc::new(Self { history, places, running: Mutex::default(), observer: OnceLock::new() })
     }
 
     fn lock(&self) -> MutexGuard<'_, Running> {
@@ -48,6 +50,18 @@ impl Registry {
 
     pub(in crate::query) fn places(&self) -> Arc<Semaphore> {
         Arc::clone(&self.places)
+    }
+
+    /// `false` if there is one already.
+    pub(super) fn observe(&self, observer: Arc<dyn QueryObserver>) -> bool {
+        self.observer.set(observer).is_ok()
+    }
+
+    /// Tells whoever wants to hear of it.
+    pub(in crate::query) fn tell_end(&self, record: &QueryRecord) {
+        if let Some(observer) = self.observer.get() {
+            observer.ended(record);
+        }
     }
 
     pub(super) fn insert(self: &Arc<Self>, entry: Arc<Entry>) {

@@ -136,7 +136,7 @@ async fn a_table_is_created_from_its_rows() {
     assert_eq!((summary.rows, summary.files), (3, 1));
     let id = summary.report.query_id;
     let file = format!("data/warehouse/default/events/{id}-00000.parquet");
-    assert_eq!(lake.files(), [file.clone()]);
+    assert_eq!(lake.files(), [file.as_str()]);
     let path = lake.folder.path().join(&file);
     assert_eq!(fs::metadata(&path).unwrap().len(), summary.bytes);
     assert_eq!(
