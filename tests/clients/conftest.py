@@ -1,0 +1,81 @@
+"""The servers that the tests of all clients share."""
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+import lake
+from server import Server, glaux
+
+WORK = Path(os.environ["GLAUX_CLIENTS_WORK"])
+
+
+def eventually(what, seconds=30):
+    """Calls until the answer is true; returns the answer."""
+    end = time.monotonic() + seconds
+    while not (answer := what()):
+        assert time.monotonic() < end, f"{what} is not true after {seconds} s"
+        time.sleep(0.02)
+    return answer
+
+
+@pytest.fixture(scope="session")
+def directory(tmp_path_factory):
+    return tmp_path_factory.mktemp("clients")
+
+
+@pytest.fixture(scope="session")
+def files(directory):
+    """The statements that make the tables; their files are written."""
+    return lake.build(directory / "files")
+
+
+@pytest.fixture(scope="session")
+def data_dir(directory, files):
+    """The demo's data directory with the tables of `lake`."""
+    path = directory / "data"
+    shutil.copytree(os.environ["GLAUX_CLIENTS_LAKE"], path, symlinks=True)
+    glaux(path, "sql", "-e", ";\n".join(files))
+    return path
+
+
+@pytest.fixture(scope="session")
+def demo_files():
+    """Where the demo's Parquet files lie."""
+    return Path(os.environ["GLAUX_CLIENTS_LAKE"]) / "lake"
+
+
+@pytest.fixture(scope="session")
+def anonymous(data_dir):
+    """A server that asks nobody who they are."""
+    with Server(data_dir) as server:
+        yield server
+
+
+#: Names, passwords and arguments of the users of `guarded`. Basic credentials are encoded in base64: passwords of any length, with any padding.
+USERS = {
+    "ada": ("password-3k0", []),
+    "bea": ("password-3k+1", []),
+    "cyd": ("password-3k--2", ["--group", "analysts"]),
+    "ops": ("plain-words", ["--admin"]),
+    "root": ("root: with a colon, and ü", ["--admin"]),
+}
+
+
+def add_users(data_dir):
+    for name, (password, arguments) in USERS.items():
+        glaux(data_dir, "user", "add", name, "--password-stdin", *arguments, stdin=password + "\n")
+
+
+@pytest.fixture(scope="session")
+def guarded(directory, files):
+    """A server that knows the users of USERS and nobody else; nothing is granted to them but what is by default."""
+    path = directory / "guarded"
+    path.mkdir()
+    glaux(path, "sql", "-e", ";\n".join(files))
+    add_users(path)
+    with Server(path, config='[auth]\nidentity = "users"\n') as server:
+        yield server
