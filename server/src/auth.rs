@@ -1,8 +1,6 @@
 //! Who is calling: users with passwords, tokens of our own and of others, client certificates. It says who somebody is and which groups they
 //! are in; what they may do is the engine's to decide, and how a refusal looks on the wire is each protocol's.
 
-#![cfg_attr(not(test), expect(dead_code, unused_imports, reason = "the server command that uses it is being built"))]
-
 mod authenticator;
 mod credentials;
 mod jwt;
@@ -18,7 +16,7 @@ mod tokens;
 pub(crate) mod users;
 
 pub(crate) use self::{
-    authenticator::{Authenticator, Identity, Login},
-    options::{AuthOptions, CertificateName, OidcOptions, OneOrMany, Proof},
+    authenticator::{Authenticator, Identity},
+    options::{AuthOptions, CertificateName, OidcOptions, Proof},
     refusal::{is_unauthenticated, unauthenticated},
 };

@@ -205,7 +205,8 @@ mod tests {
     fn nobody_has_a_hash_of_the_usual_costs() {
         let nobody = PasswordHash::new(NOBODY).unwrap();
         assert!(is_usable(&nobody));
-        assert_eq!(argon2::Params::try_from(&nobody).unwrap(), argon2::Params::default());
+        let costs = |params: &argon2::Params| (params.m_cost(), params.t_cost(), params.p_cost());
+        assert_eq!(costs(&argon2::Params::try_from(&nobody).unwrap()), costs(&argon2::Params::default()));
     }
 
     #[test]
