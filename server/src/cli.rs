@@ -6,6 +6,7 @@ mod demo;
 mod doctor;
 mod execute;
 mod options;
+mod serve;
 mod shell;
 mod sql;
 mod user;
@@ -15,7 +16,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use glaux_engine::{Error, ErrorKind, Result};
 
-use crate::{diagnostic, exit_code, output};
+use crate::{diagnostic, exit_code, output, telemetry};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -43,10 +44,21 @@ pub(crate) struct Cli {
 enum Command {
     Demo(demo::DemoArgs),
     Sql(sql::SqlArgs),
+    Serve(serve::ServeArgs),
     Catalog(catalog::CatalogArgs),
     Doctor(doctor::DoctorArgs),
     User(user::UserArgs),
     Config(config::ConfigArgs),
+}
+
+impl Command {
+    /// Whether it logs as all commands do; a server's log is set up by its configuration.
+    fn logs_as_a_command(&self) -> bool {
+        match self {
+            Self::Demo(_) | Self::Sql(_) | Self::Catalog(_) | Self::Doctor(_) | Self::User(_) | Self::Config(_) => true,
+            Self::Serve(_) => false,
+        }
+    }
 }
 
 /// Why a command ended without success.
@@ -67,9 +79,13 @@ impl From<Error> for Stop {
 /// Runs the command; prints its error, if any, and gives the process's exit code.
 pub(crate) fn run(cli: Cli) -> ExitCode {
     let Cli { options, command } = cli;
+    if command.logs_as_a_command() {
+        telemetry::init();
+    }
     let result = match command {
         Command::Demo(args) => demo::run(&options, &args),
         Command::Sql(args) => sql::run(&options, &args),
+        Command::Serve(args) => serve::run(&options, &args),
         Command::Catalog(args) => catalog::run(&options, &args),
         Command::Doctor(args) => doctor::run(&options, &args),
         Command::User(args) => user::run(&options, &args),

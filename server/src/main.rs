@@ -7,9 +7,13 @@ mod diagnostic;
 mod exit_code;
 mod figures;
 mod flight;
+mod grpc;
+mod http;
 mod interrupt;
 mod output;
 mod progress;
+mod serve;
+mod shutdown;
 mod stats;
 mod telemetry;
 mod transport;
@@ -19,6 +23,5 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    telemetry::init();
     cli::run(cli::Cli::parse())
 }

@@ -16,7 +16,7 @@
 //! folder. The clock stands at 2025-06-15 12:00 UTC.
 
 mod database;
-pub(crate) mod render;
+pub mod render;
 
 use std::path::{Path, PathBuf};
 

@@ -8,7 +8,10 @@ use arrow::{
 use sqllogictest::DefaultColumnType;
 
 /// One line of values a row; NULL is `NULL`, empty text is `(empty)`.
-pub(crate) fn rows(batch: &RecordBatch) -> Result<Vec<Vec<String>>, String> {
+///
+/// # Errors
+/// What cannot be shown.
+pub fn rows(batch: &RecordBatch) -> Result<Vec<Vec<String>>, String> {
     let options = FormatOptions::default().with_null("NULL");
     let columns = batch.columns().iter().map(|column| ArrayFormatter::try_new(column, &options));
     let columns = columns.collect::<Result<Vec<_>, _>>().map_err(|error| error.to_string())?;

@@ -67,12 +67,12 @@ impl TypeDescription {
 }
 
 /// The field with its type described in its metadata. Its name, type and nullability are as they were, and so is other metadata.
-pub(crate) fn described(field: &Field) -> Field {
-    described_as(field, &TypeDescription::of(field.data_type()))
+pub(crate) fn describe(field: &Field) -> Field {
+    describe_as(field, &TypeDescription::of(field.data_type()))
 }
 
 /// The field described in other words, for columns whose declaration says more than their Arrow type.
-pub(crate) fn described_as(field: &Field, description: &TypeDescription) -> Field {
+pub(crate) fn describe_as(field: &Field, description: &TypeDescription) -> Field {
     let mut metadata = field.metadata().clone();
     metadata.reserve(16);
     description.write_to(&mut metadata);
@@ -269,7 +269,7 @@ mod tests {
     fn a_field_keeps_what_it_had() {
         let own = HashMap::from([("own".to_owned(), "value".to_owned())]);
         let field = Field::new("n", DataType::Decimal128(10, 2), false).with_metadata(own);
-        let described = described(&field);
+        let described = describe(&field);
         assert_eq!((described.name(), described.data_type(), described.is_nullable()), (field.name(), field.data_type(), false));
         let expected = [
             ("own", "value"),
@@ -288,7 +288,7 @@ mod tests {
     #[test]
     fn what_has_no_size_says_none() {
         let field = Field::new("a", DataType::List(Arc::new(Field::new("item", DataType::Int64, true))), true);
-        let metadata = described(&field).metadata().clone();
+        let metadata = describe(&field).metadata().clone();
         assert_eq!(metadata.get(key::TYPE_NAME).map(String::as_str), Some("array(bigint)"));
         assert!(!metadata.contains_key(key::PRECISION) && !metadata.contains_key(key::SCALE));
     }

@@ -1,0 +1,173 @@
+//! Who calls, in which session, and what the answer's headers tell the client to keep.
+
+use std::sync::Arc;
+
+use arrow_flight::{HandshakeRequest, HandshakeResponse};
+use base64::{Engine as _, prelude::BASE64_STANDARD, prelude::BASE64_URL_SAFE_NO_PAD};
+use futures::{StreamExt, stream, stream::BoxStream};
+use glaux_engine::{Error, Result};
+use http::{HeaderMap, header};
+use prost::Message;
+use tonic::{Extensions, Request, Response, Status, Streaming, metadata::MetadataMap};
+use uuid::Uuid;
+
+use super::{
+    session::{ClientSession, Sessions},
+    status,
+};
+use crate::{
+    auth::{Authenticator, Identity},
+    transport::Peer,
+};
+
+/// The cookie that Flight suggests for sessions.
+const COOKIE: &str = "arrow_flight_session_id";
+
+/// What cookies are signed for.
+const PURPOSE: &str = "cookie";
+
+/// One call's caller.
+#[derive(Debug)]
+pub(super) struct Caller {
+    pub(super) identity: Identity,
+    pub(super) client: Arc<ClientSession>,
+    /// A token for the client to use from now on.
+    token: Option<String>,
+    /// A cookie for the client to send back; given to those who came without a session.
+    cookie: Option<String>,
+}
+
+/// What tells callers apart.
+#[derive(Debug)]
+pub(super) struct Callers {
+    pub(super) authenticator: Arc<Authenticator>,
+    pub(super) sessions: Sessions,
+}
+
+/// Name and password in the body of a handshake, as old clients send them.
+#[derive(Clone, PartialEq, Message)]
+struct BasicAuth {
+    #[prost(string, tag = "2")]
+    username: String,
+    #[prost(string, tag = "3")]
+    password: String,
+}
+
+impl Callers {
+    /// The caller by its headers and its connection.
+    pub(super) async fn identify(&self, headers: &MetadataMap, extensions: &Extensions) -> std::result::Result<Caller, Status> {
+        let peer = peer(extensions);
+        self.resume(headers.as_ref(), &peer).await.map_err(|error| status::of(&error))
+    }
+
+    /// The session that the caller shows, or a new one.
+    async fn resume(&self, headers: &HeaderMap, peer: &Peer) -> Result<Caller> {
+        let identity = self.authenticator.identify(headers, peer).await?;
+        if let Some(id) = identity.session.or_else(|| self.cookie(headers, &identity)) {
+            let renewed = match identity.session {
+                Some(_) => self.authenticator.renew(headers, peer).await,
+                None => None,
+            };
+            let client = match self.sessions.find(id, &identity) {
+                Some(client) => client,
+                None => {
+                    // The client keeps what it was given, so its session is worth keeping.
+                    let client = self.sessions.fresh(id, &identity);
+                    self.sessions.keep(&client)?;
+                    client
+                }
+            };
+            return Ok(Caller { identity, client, token: renewed.map(|login| login.token), cookie: None });
+        }
+        // Where nobody is asked who they are, a token is but a session; drivers send it back where they drop cookies.
+        let login = match self.authenticator.is_open() {
+            true => Some(self.authenticator.login(authorization(headers), peer).await?),
+            false => None,
+        };
+        let id = login.as_ref().and_then(|login| login.identity.session).unwrap_or_else(Uuid::now_v7);
+        let client = self.sessions.fresh(id, &identity);
+        let cookie = Some(self.bake(id, &identity.user));
+        Ok(Caller { identity, client, token: login.map(|login| login.token), cookie })
+    }
+
+    /// Begins a session: a token for whoever proves who they are.
+    pub(super) async fn handshake(
+        &self,
+        request: Request<Streaming<HandshakeRequest>>,
+    ) -> std::result::Result<Response<BoxStream<'static, std::result::Result<HandshakeResponse, Status>>>, Status> {
+        let peer = peer(request.extensions());
+        let given = authorization(request.metadata().as_ref()).map(str::to_owned);
+        let given = match given {
+            Some(given) => Some(given),
+            None => in_body(request.into_inner()).await,
+        };
+        let login = self.authenticator.login(given.as_deref(), &peer).await.map_err(|error| status::of(&error))?;
+        let client = self.sessions.fresh(login.identity.session.unwrap_or_else(Uuid::now_v7), &login.identity);
+        let answer = HandshakeResponse { protocol_version: 0, payload: login.token.clone().into() };
+        let caller = Caller { identity: login.identity, client, token: Some(login.token), cookie: None };
+        Ok(caller.answer(stream::iter([Ok(answer)]).boxed()))
+    }
+
+    fn bake(&self, id: Uuid, user: &str) -> String {
+        let signed = self.authenticator.signer().sign(PURPOSE, &[id.as_bytes(), user.as_bytes()].concat());
+        format!("{COOKIE}={}; Path=/; HttpOnly; SameSite=Strict", BASE64_URL_SAFE_NO_PAD.encode(signed))
+    }
+
+    /// The session of the caller's cookie, if it is one of ours and the caller's own.
+    fn cookie(&self, headers: &HeaderMap, identity: &Identity) -> Option<Uuid> {
+        let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let values = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+        values.filter(|(name, _)| *name == COOKIE).find_map(|(_, value)| {
+            let signed = BASE64_URL_SAFE_NO_PAD.decode(value.trim_matches('"')).ok()?;
+            let (id, user) = self.authenticator.signer().verify(PURPOSE, &signed)?.split_first_chunk::<16>()?;
+            (user == identity.user.as_bytes()).then(|| Uuid::from_bytes(*id))
+        })
+    }
+}
+
+/// The first header of that name: a client whose token was renewed may send the old one behind the new one.
+fn authorization(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok())
+}
+
+/// Name and password of a handshake's first message, as a header would hold them.
+async fn in_body(mut messages: Streaming<HandshakeRequest>) -> Option<String> {
+    let first = messages.message().await.ok().flatten()?;
+    let auth = BasicAuth::decode(first.payload).ok().filter(|auth| !auth.username.is_empty())?;
+    Some(format!("Basic {}", BASE64_STANDARD.encode(format!("{}:{}", auth.username, auth.password))))
+}
+
+impl Caller {
+    /// The answer with the headers that let the client find its session again.
+    pub(super) fn answer<T>(&self, message: T) -> Response<T> {
+        let mut response = Response::new(message);
+        let headers = response.metadata_mut();
+        if let Some(token) = self.token.as_ref().and_then(|token| format!("Bearer {token}").parse().ok()) {
+            headers.insert(header::AUTHORIZATION.as_str(), token);
+        }
+        if let Some(cookie) = self.cookie.as_ref().and_then(|cookie| cookie.parse().ok()) {
+            headers.insert(header::SET_COOKIE.as_str(), cookie);
+        }
+        response
+    }
+
+    /// Whether the call came without a session.
+    pub(super) fn is_new(&self) -> bool {
+        self.cookie.is_some()
+    }
+
+    /// Whether the caller may see and end everybody's queries.
+    pub(super) fn is_administrator(&self) -> bool {
+        self.identity.administrator
+    }
+
+    /// The error of a query that is not there, or not the caller's to see.
+    pub(super) fn no_such_query(id: &str) -> Error {
+        Error::not_found(format!("query \"{id}\" does not exist")).with_hint("SELECT query_id FROM system.queries lists yours")
+    }
+}
+
+/// The other side of a call's connection.
+fn peer(extensions: &Extensions) -> Peer {
+    extensions.get::<Peer>().cloned().unwrap_or_else(|| Peer::plain(([0, 0, 0, 0], 0).into()))
+}

@@ -1,0 +1,186 @@
+//! What clients send with DoPut: updates, values of parameters, and rows for tables.
+
+use std::sync::Arc;
+
+use arrow::{
+    array::RecordBatch,
+    datatypes::{Schema, SchemaRef},
+};
+use arrow_flight::{
+    FlightData,
+    decode::{DecodedPayload, FlightDataDecoder},
+    error::FlightError,
+    sql::{
+        CommandStatementIngest, DoPutPreparedStatementResult, DoPutUpdateResult, TableExistsOption, TableNotExistOption,
+    },
+};
+use bytes::Bytes;
+use futures::{Stream, StreamExt, TryStreamExt, stream};
+use glaux_catalog::ident::{CATALOG_NAME, fold};
+use glaux_engine::{
+    Error, ErrorKind, Result,
+    query::Parameters,
+    write::{IfExists, IfNotExists, IngestTarget},
+};
+use prost::Message;
+use tonic::{Status, Streaming};
+
+use super::{
+    caller::Caller,
+    command::{self, Put},
+    service::{Flight, Refusal},
+};
+
+/// Rows of parameters that one DoPut may bind.
+const MAX_BOUND_ROWS: usize = 1;
+
+/// Carries out what the stream's first message asks for; gives the metadata of its answer.
+pub(super) async fn run(flight: &Flight, caller: &Caller, mut messages: Streaming<FlightData>) -> Result<Bytes, Refusal> {
+    let first = messages.message().await.map_err(|status| sent(&status))?;
+    let first = first.ok_or_else(|| Error::invalid("the stream of DoPut is empty").with_hint("Begin it with a command"))?;
+    let descriptor = first.flight_descriptor.as_ref();
+    let descriptor = descriptor.ok_or_else(|| {
+        Error::invalid("the first message of DoPut has no descriptor").with_hint("Put the command into its flight_descriptor")
+    })?;
+    let put = command::put(command::of_descriptor(descriptor)?)?;
+    let count = match put {
+        Put::Update(sql) => flight.update(caller, &sql, &Parameters::default()).await?,
+        Put::PreparedUpdate(handle) => {
+            let prepared = flight.prepared.get(&handle, &caller.identity.user)?;
+            if let Some(values) = values(first, messages).await? {
+                prepared.bind(values)?;
+            }
+            flight.update(caller, &prepared.sql, &prepared.bound()).await?
+        }
+        Put::Bind(handle) => {
+            let prepared = flight.prepared.get(&handle, &caller.identity.user)?;
+            prepared.bind(values(first, messages).await?.unwrap_or_default())?;
+            let result = DoPutPreparedStatementResult { prepared_statement_handle: Some(handle) };
+            return Ok(result.encode_to_vec().into());
+        }
+        Put::Ingest(command) => ingest(flight, caller, &command, first, messages).await?,
+    };
+    Ok(DoPutUpdateResult { record_count: count }.encode_to_vec().into())
+}
+
+/// What went wrong with the client's stream.
+fn sent(status: &Status) -> Error {
+    let kind = match status.code() {
+        tonic::Code::Cancelled => ErrorKind::Cancelled,
+        tonic::Code::OutOfRange | tonic::Code::ResourceExhausted => ErrorKind::LimitExceeded,
+        _ => ErrorKind::Invalid,
+    };
+    Error::new(kind, format!("the client's stream broke: {}", status.message()))
+}
+
+/// The decoded stream, from its schema on.
+type Batches = stream::BoxStream<'static, Result<RecordBatch>>;
+
+/// The schema of the stream and its batches; `None` if it holds none.
+async fn decode(first: FlightData, rest: Streaming<FlightData>) -> Result<Option<(SchemaRef, Batches)>> {
+    let messages = stream::once(async { Ok(first) }).chain(rest.map_err(FlightError::from));
+    // A message with nothing but the command in it says nothing of batches.
+    let messages = messages.try_filter(|message| std::future::ready(!message.data_header.is_empty()));
+    let mut decoder = FlightDataDecoder::new(messages);
+    let schema = match decoder.next().await {
+        None => return Ok(None),
+        Some(Err(error)) => return Err(undecodable(error)),
+        Some(Ok(decoded)) => match decoded.payload {
+            DecodedPayload::Schema(schema) => schema,
+            DecodedPayload::None | DecodedPayload::RecordBatch(_) => {
+                return Err(Error::invalid("the stream of DoPut has batches before its schema"));
+            }
+        },
+    };
+    Ok(Some((schema, batches(decoder).boxed())))
+}
+
+fn batches(decoder: FlightDataDecoder) -> impl Stream<Item = Result<RecordBatch>> + Send {
+    decoder.filter_map(|decoded| {
+        let batch = match decoded.map(|decoded| decoded.payload) {
+            Ok(DecodedPayload::RecordBatch(batch)) => Some(Ok(batch)),
+            Ok(DecodedPayload::None) => None,
+            Ok(DecodedPayload::Schema(_)) => Some(Err(Error::invalid("the stream of DoPut changes its schema"))),
+            Err(error) => Some(Err(undecodable(error))),
+        };
+        std::future::ready(batch)
+    })
+}
+
+fn undecodable(error: FlightError) -> Error {
+    match error {
+        FlightError::Tonic(status) => sent(&status),
+        error => Error::invalid("the batches of DoPut do not decode").with_source(error),
+    }
+}
+
+/// The one row of values that the stream holds; `None` if it holds no schema.
+async fn values(first: FlightData, rest: Streaming<FlightData>) -> Result<Option<Parameters>> {
+    let Some((schema, batches)) = decode(first, rest).await? else { return Ok(None) };
+    if schema.fields().is_empty() {
+        return Ok(Some(Parameters::default()));
+    }
+    let batches: Vec<RecordBatch> = batches.try_filter(|batch| std::future::ready(batch.num_rows() > 0)).try_collect().await?;
+    match batches.iter().map(RecordBatch::num_rows).sum() {
+        0 => Err(Error::invalid("no values are bound").with_hint("Send one row of values")),
+        MAX_BOUND_ROWS => Parameters::from_row(&batches[0], 0).map(Some),
+        rows => Err(Error::unsupported(format!("{rows} rows of values are bound, and a statement takes one"))
+            .with_hint("Bind one row, run the statement, and bind the next")),
+    }
+}
+
+/// Creates a table from the stream's rows, or appends them to one.
+async fn ingest(
+    flight: &Flight,
+    caller: &Caller,
+    command: &CommandStatementIngest,
+    first: FlightData,
+    rest: Streaming<FlightData>,
+) -> Result<i64, Refusal> {
+    flight.accepting()?;
+    let (schema, batches) = match decode(first, rest).await? {
+        Some(decoded) => decoded,
+        None => (Arc::new(Schema::empty()), stream::empty().boxed()),
+    };
+    let target = target(command, schema)?;
+    let summary = flight.engine.ingest(&caller.client.session, target, batches).await?;
+    caller.client.ended(summary.report);
+    Ok(i64::try_from(summary.rows).unwrap_or(i64::MAX))
+}
+
+fn target(command: &CommandStatementIngest, schema: SchemaRef) -> Result<IngestTarget> {
+    if command.temporary {
+        return Err(Error::unsupported("temporary tables are not offered").with_hint("Create a table and drop it"));
+    }
+    if let Some(catalog) = command.catalog.as_deref().filter(|catalog| !catalog.is_empty() && fold(catalog) != CATALOG_NAME) {
+        return Err(Error::not_found(format!("catalog \"{catalog}\" does not exist")).with_hint(format!("There is one: {CATALOG_NAME}")));
+    }
+    let mut options = command.options.clone();
+    let location = options.remove("location");
+    let partitioned_by = options.remove("partitioned_by").unwrap_or_default();
+    if let Some(unknown) = options.keys().next() {
+        return Err(Error::invalid(format!("ingest option \"{unknown}\" is not known"))
+            .with_hint("These are: location, partitioned_by (names with commas between)"));
+    }
+    let definition = command.table_definition_options.as_ref();
+    let if_not_exists = match definition.map(|options| options.if_not_exist()) {
+        Some(TableNotExistOption::Create) => IfNotExists::Create,
+        Some(TableNotExistOption::Fail) => IfNotExists::Fail,
+        Some(TableNotExistOption::Unspecified) | None => IfNotExists::Unspecified,
+    };
+    let if_exists = match definition.map(|options| options.if_exists()) {
+        Some(TableExistsOption::Append) => IfExists::Append,
+        Some(TableExistsOption::Fail) => IfExists::Fail,
+        Some(TableExistsOption::Replace) => IfExists::Replace,
+        Some(TableExistsOption::Unspecified) | None => IfExists::Unspecified,
+    };
+    Ok(IngestTarget {
+        database: command.schema.clone().filter(|schema| !schema.is_empty()),
+        table: command.table.clone(),
+        if_not_exists,
+        if_exists,
+        location,
+        partitioned_by: partitioned_by.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect(),
+        schema,
+    })
+}

@@ -1,0 +1,111 @@
+//! The answer to DoGet: a result as a stream of Flight messages, with signs of life while it is waited for, and the bill at its end.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use arrow::{array::RecordBatch, datatypes::SchemaRef};
+use arrow_flight::FlightData;
+use bytes::Bytes;
+use futures::{Stream, stream};
+use glaux_engine::query::QueryReport;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
+use tonic::Status;
+
+use super::{encode::Encoder, feed::Feed, stats, status, trailers::Trailers};
+
+/// How long a client is left without a message. Proxies give up streams on which nothing moves.
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
+
+/// Called once with the query's figures, when it has ended for whatever reason.
+pub(super) type OnEnd = Box<dyn FnOnce(QueryReport) + Send + Sync>;
+
+/// A running query as a stream of messages.
+pub(super) fn of_feed(feed: Arc<Feed>, schema: SchemaRef, trailers: Trailers, on_end: OnEnd) -> impl Stream<Item = Result<FlightData, Status>> + Send {
+    let encoder = Encoder::new(&schema);
+    let queue = VecDeque::from([encoder.schema(&schema)]);
+    let mut alive = interval_at(Instant::now() + KEEP_ALIVE, KEEP_ALIVE);
+    alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let rows = Rows { reader: Reader { feed, on_end: Some(on_end) }, schema, encoder, queue, alive, trailers, ended: false };
+    stream::unfold(rows, |mut rows| async move { rows.next().await.map(|message| (message, rows)) })
+}
+
+/// An answer that is known already, as a stream of messages.
+pub(super) fn of_batch(batch: &RecordBatch, report: Option<&QueryReport>, trailers: &Trailers) -> impl Stream<Item = Result<FlightData, Status>> + Send + use<> {
+    let schema = batch.schema();
+    let mut encoder = Encoder::new(&schema);
+    let mut queue = VecDeque::from([encoder.schema(&schema)]);
+    let mut encoded = match schema.fields().is_empty() && batch.num_rows() == 0 {
+        true => Ok(()),
+        false => encoder.batch(batch, &mut queue),
+    };
+    if let Some(report) = report {
+        trailers.write(|trailers| stats::write_trailers(report, trailers));
+        encoded = encoded.and_then(|()| encoder.empty(&schema, figures(report)).map(|message| queue.push_back(message)));
+    }
+    let end = encoded.err().map(|error| Err(status::of(&error)));
+    stream::iter(queue.into_iter().map(Ok).chain(end))
+}
+
+fn figures(report: &QueryReport) -> Bytes {
+    Bytes::from(stats::json(report).to_string())
+}
+
+/// One reader of a feed. However it goes, the query's end is told.
+struct Reader {
+    feed: Arc<Feed>,
+    on_end: Option<OnEnd>,
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.feed.leave();
+        if let Some(on_end) = self.on_end.take() {
+            on_end(self.feed.report());
+        }
+    }
+}
+
+struct Rows {
+    reader: Reader,
+    schema: SchemaRef,
+    encoder: Encoder,
+    queue: VecDeque<FlightData>,
+    alive: Interval,
+    trailers: Trailers,
+    ended: bool,
+}
+
+impl Rows {
+    async fn next(&mut self) -> Option<Result<FlightData, Status>> {
+        loop {
+            if let Some(message) = self.queue.pop_front() {
+                self.alive.reset();
+                return Some(Ok(message));
+            }
+            if self.ended {
+                return None;
+            }
+            let batch = tokio::select! {
+                biased;
+                batch = self.reader.feed.next() => batch,
+                _ = self.alive.tick() => {
+                    return Some(self.encoder.empty(&self.schema, Bytes::new()).map_err(|error| status::of(&error)));
+                }
+            };
+            let step = match batch {
+                Some(Ok(batch)) => self.encoder.batch(&batch, &mut self.queue),
+                Some(Err(error)) => Err(error),
+                None => {
+                    self.ended = true;
+                    let report = self.reader.feed.report();
+                    self.trailers.write(|trailers| stats::write_trailers(&report, trailers));
+                    self.encoder.empty(&self.schema, figures(&report)).map(|message| self.queue.push_back(message))
+                }
+            };
+            if let Err(error) = step {
+                self.ended = true;
+                let report = self.reader.feed.report();
+                return Some(Err(status::of_failure(&glaux_engine::query::Failure { error, report })));
+            }
+        }
+    }
+}

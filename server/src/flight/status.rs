@@ -1,0 +1,92 @@
+//! Errors as gRPC statuses: the one map from kinds to codes, and the only place that builds a `Status`.
+//!
+//! A status travels in headers, which clients limit to 8 KiB: its text is cut before that.
+
+use std::{error::Error as _, fmt::Write as _};
+
+use glaux_engine::{Error, ErrorKind, query::Failure};
+use tonic::{Code, Status, metadata::MetadataMap};
+
+use super::stats;
+use crate::auth::is_unauthenticated;
+
+/// Bytes of text that a status has at most.
+const MAX_TEXT: usize = 2_000;
+
+/// The status of an error.
+pub(crate) fn of(error: &Error) -> Status {
+    if is_unauthenticated(error) {
+        // What marks such an error is nothing to show.
+        let hint = error.hint().map(|hint| format!(" (hint: {hint})")).unwrap_or_default();
+        return Status::new(Code::Unauthenticated, format!("{error}{hint}"));
+    }
+    Status::new(code(error.kind()), text(error))
+}
+
+/// The status of a query that failed, with its id and figures as trailers.
+pub(crate) fn of_failure(failure: &Failure) -> Status {
+    let mut metadata = MetadataMap::new();
+    stats::write_trailers(&failure.report, &mut metadata);
+    Status::with_metadata(code(failure.error.kind()), text(&failure.error), metadata)
+}
+
+const fn code(kind: ErrorKind) -> Code {
+    match kind {
+        ErrorKind::Syntax | ErrorKind::Invalid => Code::InvalidArgument,
+        ErrorKind::Unsupported => Code::Unimplemented,
+        ErrorKind::NotFound => Code::NotFound,
+        ErrorKind::AlreadyExists => Code::AlreadyExists,
+        ErrorKind::Conflict => Code::Aborted,
+        ErrorKind::Denied => Code::PermissionDenied,
+        ErrorKind::LimitExceeded => Code::ResourceExhausted,
+        ErrorKind::Throttled | ErrorKind::Unavailable => Code::Unavailable,
+        ErrorKind::CorruptData => Code::DataLoss,
+        ErrorKind::Cancelled => Code::Cancelled,
+        ErrorKind::Internal => Code::Internal,
+    }
+}
+
+/// Message, causes and hint, on one line.
+fn text(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        let message = source.to_string();
+        // Libraries often repeat the text of what they wrap; once is enough.
+        if !text.contains(&message) {
+            let _ = write!(text, ": {message}");
+        }
+        next = source.source();
+    }
+    let hint = error.hint().map(|hint| format!(" (hint: {hint})")).unwrap_or_default();
+    let room = MAX_TEXT.saturating_sub(hint.len());
+    if text.len() > room {
+        text.truncate(text.floor_char_boundary(room));
+        text.push_str("...");
+    }
+    text.push_str(&hint);
+    text.truncate(text.floor_char_boundary(2 * MAX_TEXT));
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_has_the_code_the_causes_and_the_hint() {
+        let error = Error::not_found("table \"x\" does not exist")
+            .with_hint("SHOW TABLES lists them")
+            .with_source(Error::invalid("underneath"));
+        let status = of(&error);
+        assert_eq!(status.code(), Code::NotFound);
+        assert_eq!(status.message(), "table \"x\" does not exist: underneath (hint: SHOW TABLES lists them)");
+    }
+
+    #[test]
+    fn long_texts_are_cut_and_keep_their_hint() {
+        let status = of(&Error::invalid("\u{e9}".repeat(10_000)).with_hint("shorten it"));
+        assert!(status.message().len() < 2 * MAX_TEXT);
+        assert!(status.message().ends_with("... (hint: shorten it)"));
+    }
+}

@@ -1,0 +1,152 @@
+//! `glaux serve`: puts engine, identity, listeners and services together, says where it listens, and ends in order.
+
+use std::{
+    io::{self, Write},
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
+
+use arrow_flight::flight_service_server::FlightServiceServer;
+use glaux_engine::{Engine, Error, ErrorKind, Result};
+use tonic::{service::Routes, transport::Server};
+
+use crate::{
+    auth::Authenticator,
+    config::Loaded,
+    flight::{self, Flight},
+    grpc, http,
+    shutdown::{Drain, Shutdown},
+    telemetry::{Metrics, QueryFigures, RpcMetricsLayer, Telemetry},
+    transport::{Limits, Listener, Tls, refuse_open_listener},
+};
+
+/// How often what is idle is looked for.
+const SWEEP: Duration = Duration::from_secs(5);
+
+/// How long a client may take to answer whether it still lives.
+const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Windows for what clients send: ingest over a distance wants more than HTTP/2's default.
+const STREAM_WINDOW: u32 = 4 << 20;
+const CONNECTION_WINDOW: u32 = 16 << 20;
+
+/// Serves until it is told to end.
+///
+/// # Errors
+/// `Invalid` for a configuration that does not fit or would be open to the network; what opening files and addresses meets.
+pub(crate) async fn run(loaded: Loaded) -> Result<()> {
+    let telemetry = Telemetry::begin(&loaded.log, &loaded.telemetry)?;
+    let metrics = Metrics::install()?;
+    let served = serve(loaded, &metrics, &telemetry).await;
+    telemetry.end().await;
+    served
+}
+
+async fn serve(loaded: Loaded, metrics: &Arc<Metrics>, telemetry: &Telemetry) -> Result<()> {
+    let Loaded { engine, session, auth, tls, server, flight: options, .. } = loaded;
+    let addresses = [server.flight_addr, server.http_addr];
+    // The HTTP port tells nothing that needs an identity.
+    refuse_open_listener(server.flight_addr, &auth, &tls, server.allow_anonymous_network)?;
+    let data_dir = engine.data_dir.clone();
+    let observer = QueryFigures::new(metrics, telemetry.tracer());
+    let engine = Engine::open(engine).await?;
+    engine.queries().observe(observer)?;
+    let authenticator = Arc::new(Authenticator::new(auth, &data_dir, Arc::clone(engine.clock()))?);
+    let tls = Tls::open(&tls)?.map(Arc::new);
+
+    let limits = Limits { max_connections: options.max_connections, keep_alive: options.keep_alive.0, ..Limits::default() };
+    let [flight_port, http_port] = addresses.map(|address| Listener::bind(address, tls.clone(), limits));
+    let (flight_port, http_port) = (flight_port.await?, http_port.await?);
+    announce(flight_port.local_addr(), http_port.local_addr(), tls.is_some());
+
+    let (shutdown, drain) = Shutdown::new();
+    let flight = Arc::new(Flight::new(engine.clone(), authenticator, session, &options, drain.clone()));
+    let counted = Arc::clone(&flight);
+    metrics.ask(move || counted.counts());
+    metrics.ask_engine(engine);
+    let sweeper = tokio::spawn(sweep(Arc::clone(&flight)));
+    if let Some(tls) = &tls {
+        reload_on_hangup(Arc::clone(tls));
+    }
+
+    let http = axum::serve(http_port.incoming(), {
+        let drain = drain.clone();
+        http::router(Arc::clone(metrics), move || drain.is_draining())
+    });
+    let http = tokio::spawn(http.with_graceful_shutdown(drain.clone().over()).into_future());
+    let service = FlightServiceServer::new(flight::Service(flight))
+        .max_decoding_message_size(options.max_message_bytes)
+        .max_encoding_message_size(usize::MAX);
+    let router = Server::builder()
+        .layer(RpcMetricsLayer)
+        .layer(flight::TrailersLayer)
+        .http2_keepalive_interval(Some(options.keep_alive.0))
+        .http2_keepalive_timeout(Some(KEEP_ALIVE_TIMEOUT))
+        .http2_max_header_list_size(options.max_header_bytes)
+        .max_concurrent_streams(options.max_streams)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .add_routes(grpc::add_services(Routes::new(service), drain.clone().draining()).await?);
+    let serving = router.serve_with_incoming_shutdown(flight_port.incoming(), drain.clone().draining());
+    let served = until_over(serving, shutdown, drain, server.drain_timeout.0).await;
+    sweeper.abort();
+    http.abort();
+    served
+}
+
+/// Serves until the last connection has gone, or the time to shut down is over.
+async fn until_over(
+    serving: impl Future<Output = std::result::Result<(), tonic::transport::Error>>,
+    shutdown: Shutdown,
+    drain: Drain,
+    patience: Duration,
+) -> Result<()> {
+    let (gone, done) = tokio::sync::oneshot::channel::<()>();
+    let ending = shutdown.run(patience, async { _ = done.await });
+    let served = async {
+        let result = tokio::select! {
+            result = serving => result,
+            // What still runs is dropped with its connections, and recorded as cancelled.
+            () = drain.over() => Ok(()),
+        };
+        drop(gone);
+        result
+    };
+    let served = tokio::select! {
+        (served, ()) = async { tokio::join!(served, ending) } => served,
+    };
+    served.map_err(|error| Error::new(ErrorKind::Unavailable, "the server cannot go on").with_source(error))
+}
+
+/// Says where to connect, a line a listener, on standard error.
+fn announce(flight: SocketAddr, http: SocketAddr, encrypted: bool) {
+    let (grpc, web) = if encrypted { ("grpc+tls", "https") } else { ("grpc", "http") };
+    let mut out = io::stderr().lock();
+    // Nobody to tell is no reason not to serve.
+    let _ = writeln!(out, "glaux: Flight SQL on {grpc}://{flight}");
+    let _ = writeln!(out, "glaux: HTTP on {web}://{http}");
+}
+
+async fn sweep(flight: Arc<Flight>) {
+    let mut ticks = tokio::time::interval(SWEEP);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        flight.sweep();
+    }
+}
+
+/// Reads the certificates again at SIGHUP; when the files change they are read in any case.
+fn reload_on_hangup(tls: Arc<Tls>) {
+    #[cfg(unix)]
+    if let Ok(mut hangups) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()) {
+        tokio::spawn(async move {
+            while hangups.recv().await.is_some() {
+                tls.reload();
+            }
+        });
+    }
+    #[cfg(not(unix))]
+    drop(tls);
+}
