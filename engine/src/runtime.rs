@@ -12,10 +12,11 @@ use crate::{
     config::EngineOptions,
     error::{Error, Result},
     plan,
-    query::{Description, Failure, History, Parameters, PlannedQuery, Query, QueryManager, ingest, run},
+    query::{Description, Failure, History, Parameters, PlannedQuery, Query, QueryManager, QueryObserver, ingest, run},
     scan::Footers,
     session::Session,
     storage::Stores,
+    system::Browser,
     write::{IngestSummary, IngestTarget},
 };
 
@@ -44,6 +45,8 @@ pub struct Parts {
     pub metastore: Option<Arc<dyn Metastore>>,
     pub history: Option<Arc<History>>,
     pub clock: Option<Arc<dyn Clock>>,
+    /// Hears of every query that ends.
+    pub observer: Option<Arc<dyn QueryObserver>>,
 }
 
 impl Engine {
@@ -60,12 +63,15 @@ impl Engine {
     /// # Errors
     /// As [`Engine::open`].
     pub async fn open_with(options: EngineOptions, parts: Parts) -> Result<Self> {
-        let Parts { metastore, history, clock } = parts;
+        let Parts { metastore, history, clock, observer } = parts;
         let data_dir = options.data_dir.clone();
         let opened = tokio::task::spawn_blocking(move || open_files(&data_dir, metastore, history)).await;
         let (metastore, history) = opened.map_err(|error| Error::internal("opening was given up").with_source(error))??;
         let clock = clock.unwrap_or_else(system_clock);
         let queries = QueryManager::new(history, options.tariff, options.max_concurrent_queries, Arc::clone(&clock));
+        if let Some(observer) = observer {
+            queries.observe(observer)?;
+        }
         let shared = Shared {
             metastore,
             stores: Stores::new(options.storage.clone()),
@@ -117,6 +123,12 @@ impl Engine {
     /// Those of parsing it and of resolving its names.
     pub async fn describe(&self, session: &Session, statement: &str) -> Result<Description> {
         run::describe(&self.0, session, statement).await
+    }
+
+    /// What the session's user may see of the catalog.
+    #[must_use]
+    pub fn browse(&self, session: &Session) -> Browser {
+        run::browse(&self.0, session)
     }
 
     #[must_use]

@@ -2,6 +2,7 @@
 //! and where it stands. Which flags there are is `cli`'s business; what the settings do is the engine's.
 
 mod origin;
+mod server;
 mod sizes;
 mod span;
 
@@ -24,10 +25,16 @@ use glaux_engine::{
 };
 use origin::{Setting, Variable};
 use serde::{Deserialize, Serialize};
+pub(crate) use server::ServerOptions;
 use sizes::Sizes;
 pub(crate) use span::Span;
 
-use crate::{auth::AuthOptions, transport::TlsOptions};
+use crate::{
+    auth::AuthOptions,
+    flight::FlightOptions,
+    telemetry::{LogOptions, TelemetryOptions},
+    transport::TlsOptions,
+};
 
 /// The prefix of environment variables that set a key: `GLAUX__ENGINE__PARALLELISM=4`.
 const ENV_PREFIX: &str = "GLAUX__";
@@ -63,6 +70,14 @@ pub(crate) struct Config {
     tariff: Tariff,
     /// What a session begins with.
     session: SessionSection,
+    /// Where `glaux serve` listens, and how it ends.
+    server: ServerOptions,
+    /// What the Flight SQL server allows.
+    flight: FlightOptions,
+    /// The log of `glaux serve`.
+    log: LogOptions,
+    /// Where `glaux serve` sends traces.
+    telemetry: TelemetryOptions,
     /// How callers prove who they are.
     auth: AuthOptions,
     /// What encrypts connections.
@@ -105,8 +120,11 @@ impl Text {
 pub(crate) struct Loaded {
     pub(crate) engine: EngineOptions,
     pub(crate) session: SessionOptions,
+    pub(crate) server: ServerOptions,
+    pub(crate) flight: FlightOptions,
+    pub(crate) log: LogOptions,
+    pub(crate) telemetry: TelemetryOptions,
     pub(crate) auth: AuthOptions,
-    #[expect(dead_code, reason = "the server command that uses it is being built")]
     pub(crate) tls: TlsOptions,
     /// The file that was read, if any.
     pub(crate) file: Option<PathBuf>,
@@ -140,9 +158,10 @@ pub(crate) fn load(overrides: &Overrides, variables: &[(String, String)]) -> Res
 
     let config: Config = figment.extract().map_err(|error| extract_error(&error))?;
     refuse_copies(&figment)?;
-    let session = session_options(&config.session, overrides, variables)?;
-    let engine = EngineOptions { tariff: config.tariff, storage: config.storage, ..config.engine };
-    Ok(Loaded { engine, session, auth: config.auth, tls: config.tls, file: exists.then_some(file), figment })
+    let Config { engine, storage, tariff, session, server, flight, log, telemetry, auth, tls } = config;
+    let session = session_options(&session, overrides, variables)?;
+    let engine = EngineOptions { tariff, storage, ..engine };
+    Ok(Loaded { engine, session, server, flight, log, telemetry, auth, tls, file: exists.then_some(file), figment })
 }
 
 impl Loaded {

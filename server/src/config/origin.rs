@@ -100,7 +100,7 @@ pub(super) fn settings(figment: &Figment) -> Result<Vec<Setting>> {
 pub(super) fn all(figment: &Figment) -> Result<Vec<Setting>> {
     let default = super::default_name();
     let mut settings = Vec::new();
-    for section in ["auth", "engine", "session", "storage", "tariff", "tls"] {
+    for section in ["auth", "engine", "flight", "log", "server", "session", "storage", "tariff", "telemetry", "tls"] {
         let Ok(Value::Dict(_, dict)) = figment.find_value(section) else { continue };
         let mut leaves = Vec::new();
         flatten(section, &dict, &mut leaves);

@@ -110,3 +110,42 @@ fn files_that_are_missing_broken_or_circular_are_refused() {
     case.file("[engine]\ndata_dir = \"elsewhere\"");
     assert!(case.load().unwrap_err().hint().unwrap().contains("--config"));
 }
+
+#[test]
+fn the_servers_sections_have_defaults_and_are_shown() {
+    let mut case = Case::new();
+    let loaded = case.load().unwrap();
+    assert_eq!((loaded.server.flight_addr.to_string(), loaded.server.http_addr.port()), ("127.0.0.1:32010".to_owned(), 8686));
+    assert!(!loaded.server.allow_anonymous_network && loaded.telemetry.otlp_endpoint.is_none());
+    assert_eq!((loaded.log.level.as_str(), loaded.flight.max_sessions), ("info", 10_000));
+    let shown: BTreeMap<_, _> = loaded.settings().unwrap().into_iter().map(|setting| (setting.key, setting.value)).collect();
+    let keys = [
+        "server.flight_addr",
+        "server.http_addr",
+        "server.allow_anonymous_network",
+        "server.drain_timeout",
+        "flight.ticket_lifetime",
+        "flight.max_message_bytes",
+        "log.format",
+        "log.level",
+        "telemetry.otlp_endpoint",
+        "telemetry.service_name",
+    ];
+    for key in keys {
+        assert!(shown.contains_key(key), "{key}: {shown:?}");
+    }
+    assert_eq!((shown["server.drain_timeout"].as_str(), shown["telemetry.otlp_endpoint"].as_str()), ("\"30s\"", "(not set)"));
+
+    case.file("[server]\nhttp_addr = \"0.0.0.0:0\"\ndrain_timeout = \"5m\"\n[log]\nformat = \"json\"");
+    case.set("GLAUX__TELEMETRY__OTLP_ENDPOINT", "http://127.0.0.1:4317");
+    let loaded = case.load().unwrap();
+    assert_eq!((loaded.server.http_addr.port(), loaded.server.drain_timeout), (0, Span::seconds(300)));
+    assert_eq!(loaded.log.format, crate::telemetry::LogFormat::Json);
+    assert_eq!(loaded.telemetry.otlp_endpoint.as_deref(), Some("http://127.0.0.1:4317"));
+
+    for (text, key) in [("[server]\nflight_addr = \"here\"", "server.flight_addr"), ("[log]\nformat = \"xml\"", "log.format")] {
+        case.file(text);
+        let error = case.load().unwrap_err();
+        assert!(error.message().contains(key) && error.message().contains("glaux.toml"), "{error}");
+    }
+}
