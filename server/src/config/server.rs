@@ -1,0 +1,32 @@
+//! The section `[server]`: where `glaux serve` listens, and how it ends. It opens nothing.
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::Span;
+
+/// The section `[server]` of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ServerOptions {
+    /// Where Flight SQL is spoken: an address and a port; port 0 is any free one.
+    pub(crate) flight_addr: SocketAddr,
+    /// Where health and metrics are served.
+    pub(crate) http_addr: SocketAddr,
+    /// Whether anybody on the network may do everything: without it, an address beyond this machine needs `[auth]`.
+    pub(crate) allow_anonymous_network: bool,
+    /// How long what runs may take to its end once the server shuts down.
+    pub(crate) drain_timeout: Span,
+}
+
+impl Default for ServerOptions {
+    fn default() -> Self {
+        Self {
+            flight_addr: SocketAddr::from(([127, 0, 0, 1], 32010)),
+            http_addr: SocketAddr::from(([127, 0, 0, 1], 8686)),
+            allow_anonymous_network: false,
+            drain_timeout: Span::seconds(30),
+        }
+    }
+}

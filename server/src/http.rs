@@ -1,0 +1,113 @@
+//! The HTTP port: health, readiness and metrics, and later the APIs that speak HTTP. What listens and who may connect is not decided here.
+
+use std::{fmt, sync::Arc};
+
+use axum::{
+    Router,
+    extract::State,
+    http::{StatusCode, Uri, header},
+    response::IntoResponse,
+    routing::get,
+};
+
+use crate::telemetry::Metrics;
+
+/// The content type of Prometheus' text format.
+const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// What `/` says.
+const INDEX: &str = concat!(
+    "glaux ",
+    env!("CARGO_PKG_VERSION"),
+    "\n\n",
+    "/metrics   metrics in the text format of Prometheus\n",
+    "/healthz   200 while the process lives\n",
+    "/readyz    200 while new work is taken, 503 when it shuts down\n\n",
+    "SQL is spoken on the Flight SQL port.\n",
+);
+
+/// What the answers stand on.
+#[derive(Clone)]
+struct Rooms {
+    metrics: Arc<Metrics>,
+    is_draining: Arc<dyn Fn() -> bool + Send + Sync>,
+}
+
+impl fmt::Debug for Rooms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rooms").field("metrics", &self.metrics).finish_non_exhaustive()
+    }
+}
+
+/// Everything that the HTTP port answers; `is_draining` says whether the server is shutting down.
+pub(crate) fn router(metrics: Arc<Metrics>, is_draining: impl Fn() -> bool + Send + Sync + 'static) -> Router {
+    Router::new()
+        .route("/", get(async || INDEX))
+        .route("/metrics", get(rendered))
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(readiness))
+        .fallback(unknown)
+        .method_not_allowed_fallback(async || (StatusCode::METHOD_NOT_ALLOWED, "this is only read: use GET\n"))
+        .with_state(Rooms { metrics, is_draining: Arc::new(is_draining) })
+}
+
+async fn rendered(State(rooms): State<Rooms>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, METRICS)], rooms.metrics.render())
+}
+
+async fn readiness(State(rooms): State<Rooms>) -> impl IntoResponse {
+    if (rooms.is_draining)() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "shutting down: no new work is taken\n");
+    }
+    (StatusCode::OK, "ready\n")
+}
+
+async fn unknown(uri: Uri) -> impl IntoResponse {
+    let path: String = uri.path().chars().take(100).collect();
+    (StatusCode::NOT_FOUND, format!("nothing is at \"{path}\"; / says what is where\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{body::Body, http::Request};
+    use http_body_util::BodyExt;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    async fn ask(router: &Router, method: &str, path: &str) -> (u16, String, String) {
+        let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+        let response = router.clone().oneshot(request).await.unwrap();
+        let kind = response.headers().get("content-type").map(|kind| kind.to_str().unwrap().to_owned()).unwrap_or_default();
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (status, kind, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    fn metrics() -> Arc<Metrics> {
+        Metrics::with_recorder().unwrap().0
+    }
+
+    #[tokio::test]
+    async fn every_path_answers() {
+        let router = router(metrics(), || false);
+        let (status, _, text) = ask(&router, "GET", "/").await;
+        assert!(status == 200 && text.contains("/metrics") && text.contains("/readyz"), "{text}");
+        assert_eq!(ask(&router, "GET", "/healthz").await.0, 200);
+        assert_eq!(ask(&router, "GET", "/readyz").await.0, 200);
+        let (status, kind, _) = ask(&router, "GET", "/metrics").await;
+        assert_eq!((status, kind.as_str()), (200, METRICS));
+        let (status, _, text) = ask(&router, "GET", "/nonsense?x=1").await;
+        assert_eq!((status, text.as_str()), (404, "nothing is at \"/nonsense\"; / says what is where\n"));
+        assert_eq!(ask(&router, "POST", "/metrics").await.0, 405);
+        assert_eq!(ask(&router, "HEAD", "/healthz").await.0, 200);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_shuts_down_is_alive_but_not_ready() {
+        let router = router(metrics(), || true);
+        assert_eq!(ask(&router, "GET", "/healthz").await.0, 200);
+        let (status, _, text) = ask(&router, "GET", "/readyz").await;
+        assert_eq!((status, text.as_str()), (503, "shutting down: no new work is taken\n"));
+    }
+}
