@@ -13,21 +13,32 @@ use crate::auth::is_unauthenticated;
 /// Bytes of text that a status has at most.
 const MAX_TEXT: usize = 2_000;
 
+/// The metadata key with the error's kind, which tells more than the code.
+const KIND: &str = "x-glaux-error-kind";
+
 /// The status of an error.
 pub(crate) fn of(error: &Error) -> Status {
     if is_unauthenticated(error) {
         // What marks such an error is nothing to show.
         let hint = error.hint().map(|hint| format!(" (hint: {hint})")).unwrap_or_default();
-        return Status::new(Code::Unauthenticated, format!("{error}{hint}"));
+        return Status::with_metadata(Code::Unauthenticated, format!("{error}{hint}"), kind(error));
     }
-    Status::new(code(error.kind()), text(error))
+    Status::with_metadata(code(error.kind()), text(error), kind(error))
 }
 
 /// The status of a query that failed, with its id and figures as trailers.
 pub(crate) fn of_failure(failure: &Failure) -> Status {
-    let mut metadata = MetadataMap::new();
+    let mut metadata = kind(&failure.error);
     stats::write_trailers(&failure.report, &mut metadata);
     Status::with_metadata(code(failure.error.kind()), text(&failure.error), metadata)
+}
+
+fn kind(error: &Error) -> MetadataMap {
+    let mut metadata = MetadataMap::new();
+    if let Ok(kind) = error.kind().to_string().parse() {
+        metadata.insert(KIND, kind);
+    }
+    metadata
 }
 
 const fn code(kind: ErrorKind) -> Code {
