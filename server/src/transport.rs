@@ -10,7 +10,7 @@ mod tls;
 pub(crate) use self::{
     exposure::refuse_open_listener,
     listener::{Limits, Listener},
-    options::{ClientCertificates, TlsOptions},
+    options::TlsOptions,
     peer::{CertificateNames, Peer},
     tls::Tls,
 };

@@ -1,4 +1,5 @@
 //! `glaux user`, as a person uses it: what it writes, what it refuses, and that it never shows a password or a hash.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::{
     io::Write,

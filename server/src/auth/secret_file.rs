@@ -121,7 +121,7 @@ fn private() -> OpenOptions {
 fn sync_folder(path: &Path) -> Result<()> {
     #[cfg(unix)]
     {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
         File::open(folder)
             .and_then(|folder| folder.sync_all())
             .map_err(|error| io_error("write the directory", folder, error))?;

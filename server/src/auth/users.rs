@@ -50,7 +50,6 @@ impl std::fmt::Debug for PasswordText {
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
 const fn is_false(value: &bool) -> bool {
     !*value
 }

@@ -24,8 +24,8 @@ impl fmt::Display for Span {
         let seconds = self.0.as_secs();
         match (self.0.subsec_millis(), seconds) {
             (0, 0) => f.write_str("0s"),
-            (0, _) if seconds % 3600 == 0 => write!(f, "{}h", seconds / 3600),
-            (0, _) if seconds % 60 == 0 => write!(f, "{}m", seconds / 60),
+            (0, _) if seconds.is_multiple_of(3600) => write!(f, "{}h", seconds / 3600),
+            (0, _) if seconds.is_multiple_of(60) => write!(f, "{}m", seconds / 60),
             (0, _) => write!(f, "{seconds}s"),
             _ => write!(f, "{}ms", self.0.as_millis()),
         }

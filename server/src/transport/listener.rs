@@ -62,25 +62,26 @@ impl Default for Limits {
 
 /// What a listener has counted since it began.
 #[derive(Debug, Default)]
-pub(crate) struct Counts {
+struct Counts {
+    /// Connections that were handed to the protocol.
     accepted: AtomicU64,
+    /// Connections closed at once because there were too many.
     refused: AtomicU64,
+    /// Connections closed because they did not begin in time, or did not agree on keys.
     failed: AtomicU64,
 }
 
+#[cfg(test)]
 impl Counts {
-    /// Connections that were handed to the protocol.
-    pub(crate) fn accepted(&self) -> u64 {
+    fn accepted(&self) -> u64 {
         self.accepted.load(Ordering::Relaxed)
     }
 
-    /// Connections closed at once because there were too many.
-    pub(crate) fn refused(&self) -> u64 {
+    fn refused(&self) -> u64 {
         self.refused.load(Ordering::Relaxed)
     }
 
-    /// Connections closed because they did not begin in time, or did not agree on keys.
-    pub(crate) fn failed(&self) -> u64 {
+    fn failed(&self) -> u64 {
         self.failed.load(Ordering::Relaxed)
     }
 }
@@ -119,14 +120,15 @@ impl Listener {
     }
 
     /// The counters, which go on counting.
-    pub(crate) fn counts(&self) -> Arc<Counts> {
+    #[cfg(test)]
+    fn counts(&self) -> Arc<Counts> {
         Arc::clone(&self.counts)
     }
 
     /// Begins to accept. Dropping the stream closes the port, and connections that are not ready yet.
     pub(crate) fn incoming(self) -> Incoming {
         let (sender, ready) = mpsc::channel(READY);
-        let address = self.address;
+        let (address, counts) = (self.address, Arc::clone(&self.counts));
         let gate = Gate {
             handshakes: Semaphore::new(self.limits.max_handshakes),
             limits: self.limits,
@@ -137,7 +139,7 @@ impl Listener {
         let sockets = TcpIncoming::from(self.socket).with_nodelay(Some(true)).with_keepalive(Some(self.limits.keep_alive));
         let mut task = JoinSet::new();
         task.spawn(accept(sockets, Arc::new(gate)));
-        Incoming { ready, address, _task: task }
+        Incoming { ready, address, counts, _task: task }
     }
 }
 
@@ -146,8 +148,17 @@ impl Listener {
 pub(crate) struct Incoming {
     ready: mpsc::Receiver<Connection>,
     address: SocketAddr,
+    counts: Arc<Counts>,
     /// Ends, with all the connections that are not ready, when this is dropped.
     _task: JoinSet<()>,
+}
+
+impl Drop for Incoming {
+    fn drop(&mut self) {
+        let Counts { accepted, refused, failed } = self.counts.as_ref();
+        let [accepted, refused, failed] = [accepted, refused, failed].map(|count| count.load(Ordering::Relaxed));
+        tracing::info!(address = %self.address, accepted, refused, failed, "stopped listening");
+    }
 }
 
 impl Stream for Incoming {

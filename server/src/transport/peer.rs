@@ -42,8 +42,8 @@ impl CertificateNames {
     /// Reads the names; whether the certificate is any good is checked elsewhere. `None` if it does not parse.
     pub(crate) fn read(certificate: &CertificateDer<'_>) -> Option<Self> {
         let (_, parsed) = x509_parser::certificate::X509Certificate::from_der(certificate).ok()?;
-        let mut names = Self::default();
-        names.common_name = parsed.subject().iter_common_name().next().and_then(|name| name.as_str().ok()).map(str::to_owned);
+        let common_name = parsed.subject().iter_common_name().next().and_then(|name| name.as_str().ok()).map(str::to_owned);
+        let mut names = Self { common_name, ..Self::default() };
         if let Ok(Some(alternatives)) = parsed.subject_alternative_name() {
             for name in &alternatives.value.general_names {
                 match name {

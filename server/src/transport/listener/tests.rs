@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::*;
-use crate::transport::{ClientCertificates, TlsOptions};
+use crate::transport::options::{ClientCertificates, TlsOptions};
 
 struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
