@@ -1,4 +1,4 @@
-//! The contract of a metastore: databases, tables and partitions, changed one whole statement at a time.
+//! The contract of a metastore: databases, tables, partitions and grants, changed one whole statement at a time.
 //!
 //! Every implementation passes the suite in `conformance`. Methods that change something are atomic and durable when they return:
 //! they happen whole or not at all, whatever happens to the process. A table's `version` rises with every change of its definition or
@@ -19,7 +19,7 @@ pub use sqlite::SqliteMetastore;
 use crate::{
     error::Result,
     ident::TableName,
-    model::{Database, Partition, PartitionValues, Table},
+    model::{Database, Grant, GrantObject, Grantee, Partition, PartitionValues, Table},
     partition::PartitionIndex,
 };
 
@@ -75,7 +75,7 @@ pub trait Metastore: Debug + Send + Sync {
     /// `NotFound`.
     async fn replace_database(&self, database: Database) -> Result<()>;
 
-    /// Removes the database; with `cascade` its tables too. Data files are never touched.
+    /// Removes the database and its grants; with `cascade` its tables too. Data files are never touched.
     ///
     /// # Errors
     /// `NotFound`; `Invalid` if it holds tables and `cascade` is not set, naming some; `Invalid` for the default database.
@@ -105,14 +105,14 @@ pub trait Metastore: Debug + Send + Sync {
     async fn create_table(&self, table: Table) -> Result<Table>;
 
     /// Replaces the definition of the table with that id, if it still has the `version` of the argument; returns it with its new
-    /// version. The name may differ (a rename); partition keys may not, except their comments. Partitions stay where they are when the
+    /// version. The name may differ (a rename, which grants follow); partition keys may not, except their comments. Partitions stay where they are when the
     /// table's location changes, as in Hive: those in the usual place get it as their own location.
     ///
     /// # Errors
     /// `Conflict` if the table was changed or dropped meanwhile; otherwise as [`Metastore::create_table`].
     async fn replace_table(&self, table: Table) -> Result<Table>;
 
-    /// Removes the table with its partitions. Data files are never touched.
+    /// Removes the table with its partitions and grants. Data files are never touched.
     ///
     /// # Errors
     /// `NotFound`.
@@ -137,4 +137,19 @@ pub trait Metastore: Debug + Send + Sync {
     /// `NotFound` for the table (looked up by id) or a partition, `AlreadyExists`, `Invalid` for values that do not fit the keys in
     /// number or type (an empty string fits no key: Hive cannot tell it from NULL). Then nothing has changed.
     async fn change_partitions(&self, table: &Table, change: PartitionChange) -> Result<PartitionChangeSummary>;
+
+    /// All grants: by object, those of the catalog first, then of databases, then of tables; within an object users before groups.
+    async fn grants(&self) -> Result<Vec<Grant>>;
+
+    /// Grants, or replaces what was granted on the object to the grantee.
+    ///
+    /// # Errors
+    /// `NotFound` for the database or the table; `Invalid` for a grantee without a name.
+    async fn set_grant(&self, grant: Grant) -> Result<()>;
+
+    /// Takes back what was granted on the object to the grantee.
+    ///
+    /// # Errors
+    /// `NotFound` if nothing was.
+    async fn remove_grant(&self, object: &GrantObject, grantee: &Grantee) -> Result<()>;
 }

@@ -2,12 +2,14 @@
 
 mod column;
 mod database;
+mod grant;
 mod partition;
 mod storage_descriptor;
 mod table;
 
 pub use column::Column;
 pub use database::Database;
+pub use grant::{Access, Grant, GrantObject, Grantee};
 pub use partition::{Partition, PartitionValues};
 pub use storage_descriptor::{SerDe, StorageDescriptor, TableFormat};
 pub use table::{Table, TableType};

@@ -1,6 +1,7 @@
 //! The behaviour of a metastore, as one suite that every implementation passes. It is for tests: it panics at the first difference.
 
 mod databases;
+mod grants;
 mod partitions;
 mod tables;
 
@@ -21,6 +22,7 @@ pub async fn run(fresh: impl Fn() -> Arc<dyn Metastore>) {
     databases::run(&fresh).await;
     tables::run(&fresh).await;
     partitions::run(&fresh).await;
+    grants::run(&fresh).await;
 }
 
 fn time() -> DateTime<Utc> {

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     ident::{DEFAULT_DATABASE, TableName, fold},
-    model::{Database, Partition, Table},
+    model::{Access, Database, Grant, GrantObject, Grantee, Partition, Table},
     partition::{PartitionIndex, PartitionIndexBuilder, PartitionOwn},
 };
 
@@ -32,6 +32,7 @@ struct State {
     names: BTreeMap<TableName, i64>,
     tables: HashMap<i64, Entry>,
     last_id: i64,
+    grants: BTreeMap<(GrantObject, Grantee), Access>,
 }
 
 #[derive(Debug)]
@@ -53,7 +54,8 @@ impl MemoryMetastore {
     #[must_use]
     pub fn new() -> Self {
         let databases = BTreeMap::from([(DEFAULT_DATABASE.to_owned(), rules::default_database())]);
-        Self { state: RwLock::new(State { databases, names: BTreeMap::new(), tables: HashMap::new(), last_id: 0 }) }
+        let state = State { databases, names: BTreeMap::new(), tables: HashMap::new(), last_id: 0, grants: BTreeMap::new() };
+        Self { state: RwLock::new(state) }
     }
 
     // Every change is made whole at its end, so what a panicking thread left behind is sound.
@@ -89,6 +91,14 @@ impl State {
     fn check_free(&self, name: &TableName) -> Result<()> {
         self.database(&name.database)?;
         if self.names.contains_key(name) { Err(rules::table_exists(&name.database, &name.table)) } else { Ok(()) }
+    }
+
+    fn rename_grants(&mut self, from: &TableName, to: &TableName) {
+        let moved = |(object, grantee): (GrantObject, Grantee)| match object {
+            GrantObject::Table(name) if name == *from => (GrantObject::Table(to.clone()), grantee),
+            other => (other, grantee),
+        };
+        self.grants = std::mem::take(&mut self.grants).into_iter().map(|(key, access)| (moved(key), access)).collect();
     }
 
     fn entry(&self, table: &Table) -> Result<&Entry> {
@@ -190,6 +200,11 @@ impl Metastore for MemoryMetastore {
             state.tables.remove(&id);
         }
         state.databases.remove(&name);
+        state.grants.retain(|(object, _), _| match object {
+            GrantObject::Catalog => true,
+            GrantObject::Database(database) => *database != name,
+            GrantObject::Table(table) => table.database != name,
+        });
         Ok(())
     }
 
@@ -240,6 +255,7 @@ impl Metastore for MemoryMetastore {
             state.check_free(&table.name)?;
             state.names.remove(&old.name);
             state.names.insert(table.name.clone(), table.id);
+            state.rename_grants(&old.name, &table.name);
         }
         table.version += 1;
         if let Some(entry) = state.tables.get_mut(&table.id) {
@@ -258,6 +274,7 @@ impl Metastore for MemoryMetastore {
         let id = state.id(&name)?;
         state.names.remove(&name);
         state.tables.remove(&id);
+        state.grants.retain(|(object, _), _| *object != GrantObject::Table(name.clone()));
         Ok(())
     }
 
@@ -296,6 +313,39 @@ impl Metastore for MemoryMetastore {
             entry.index = None;
         }
         Ok(summary)
+    }
+
+    async fn grants(&self) -> Result<Vec<Grant>> {
+        let grant = |((object, grantee), access): (&(GrantObject, Grantee), &Access)| Grant {
+            object: object.clone(),
+            grantee: grantee.clone(),
+            access: *access,
+        };
+        Ok(self.read().grants.iter().map(grant).collect())
+    }
+
+    async fn set_grant(&self, grant: Grant) -> Result<()> {
+        let grant = rules::checked_grant(grant)?;
+        let mut state = self.write();
+        match &grant.object {
+            GrantObject::Catalog => {}
+            GrantObject::Database(name) => {
+                state.database(name)?;
+            }
+            GrantObject::Table(name) => {
+                state.id(name)?;
+            }
+        }
+        state.grants.insert((grant.object, grant.grantee), grant.access);
+        Ok(())
+    }
+
+    async fn remove_grant(&self, object: &GrantObject, grantee: &Grantee) -> Result<()> {
+        let key = (object.folded(), grantee.clone());
+        match self.write().grants.remove(&key) {
+            Some(_) => Ok(()),
+            None => Err(rules::no_grant(&key.0, grantee)),
+        }
     }
 }
 

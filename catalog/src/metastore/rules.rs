@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use crate::{
     error::{Error, Result},
     ident::{self, DEFAULT_DATABASE},
-    model::{Column, Database, Partition, Table},
+    model::{Column, Database, Grant, GrantObject, Grantee, Partition, Table},
     partition::{HIVE_DEFAULT_PARTITION, check_count, check_value, hive_name},
 };
 
@@ -29,6 +29,17 @@ pub(super) fn default_database() -> Database {
 pub(super) fn checked_database(mut database: Database) -> Result<Database> {
     database.name = ident::checked("database", &database.name)?;
     Ok(database)
+}
+
+/// A grant with its object's names folded and its grantee's checked.
+pub(super) fn checked_grant(mut grant: Grant) -> Result<Grant> {
+    let name = grant.grantee.name();
+    if name.is_empty() || name.len() > ident::MAX_NAME_BYTES || name.chars().any(char::is_control) {
+        return Err(Error::invalid(format!("\"{}\" is no name of a user or group", name.escape_default()))
+            .with_hint(format!("Names have 1 to {} bytes and no control characters", ident::MAX_NAME_BYTES)));
+    }
+    grant.object = grant.object.folded();
+    Ok(grant)
 }
 
 /// A table with all its names checked and folded, if its definition does not contradict itself.
@@ -208,6 +219,10 @@ pub(super) fn no_partition(table: &Table, name: &str) -> Error {
 pub(super) fn partition_exists(table: &Table, name: &str) -> Error {
     Error::already_exists(format!("partition \"{name}\" of table \"{}\" exists already", table.name))
         .with_hint("Write IF NOT EXISTS")
+}
+
+pub(super) fn no_grant(object: &GrantObject, grantee: &Grantee) -> Error {
+    Error::not_found(format!("nothing is granted on {object} to {grantee}")).with_hint("SHOW GRANTS lists what is granted")
 }
 
 /// The existing name with the fewest edits to the one asked for, if they are few for its length.

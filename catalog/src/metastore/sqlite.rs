@@ -5,6 +5,7 @@
 
 mod connection;
 mod fault;
+mod grants;
 mod maintenance;
 mod partitions;
 mod schema;
@@ -24,14 +25,14 @@ use super::{Metastore, PartitionChange, PartitionChangeSummary, rules};
 use crate::{
     error::{Error, Result},
     ident::{DEFAULT_DATABASE, TableName, fold},
-    model::{Database, Partition, PartitionValues, Table},
+    model::{Database, Grant, GrantObject, Grantee, Partition, PartitionValues, Table},
     partition::PartitionIndex,
 };
 
 /// How many bytes of partition indexes are kept: several tables with a million partitions each.
 const INDEX_CACHE_BYTES: u64 = 512 << 20;
 
-/// Databases, tables and partitions in an SQLite file.
+/// Databases, tables, partitions and grants in an SQLite file.
 pub struct SqliteMetastore {
     connections: Arc<Connections>,
     /// By table id and version.
@@ -175,6 +176,20 @@ impl Metastore for SqliteMetastore {
     async fn change_partitions(&self, table: &Table, change: PartitionChange) -> Result<PartitionChangeSummary> {
         let table = table.clone();
         self.connections.write(move |connection| partitions::change(connection, &table, change)).await
+    }
+
+    async fn grants(&self) -> Result<Vec<Grant>> {
+        self.connections.read(grants::all).await
+    }
+
+    async fn set_grant(&self, grant: Grant) -> Result<()> {
+        let grant = rules::checked_grant(grant)?;
+        self.connections.write(move |connection| grants::set(connection, &grant)).await
+    }
+
+    async fn remove_grant(&self, object: &GrantObject, grantee: &Grantee) -> Result<()> {
+        let (object, grantee) = (object.folded(), grantee.clone());
+        self.connections.write(move |connection| grants::remove(connection, &object, &grantee)).await
     }
 }
 

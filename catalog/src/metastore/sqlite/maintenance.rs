@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, backup::Backup, params}
 
 use super::{
     fault::Fault,
-    partitions,
+    grants, partitions,
     schema::{self, FileKind},
     tables,
 };
@@ -248,6 +248,7 @@ pub(super) fn check(connection: &Connection) -> Result<Vec<String>, Fault> {
         report(format!("{} rows of \"{}\" belong to nothing", row.get::<_, i64>(1)?, row.get::<_, String>(0)?));
     }
     check_definitions(connection, &mut report)?;
+    grants::check(connection, &mut report)?;
     if more > 0 {
         findings.push(format!("and {more} more"));
     }

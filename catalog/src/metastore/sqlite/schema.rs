@@ -16,7 +16,8 @@ use crate::{
 const APPLICATION_ID: i32 = 0x474C_4158;
 
 /// Each takes a file from the version of its position to the next. Never change one that was released; add another.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE databases (
         name TEXT NOT NULL PRIMARY KEY,
         definition TEXT NOT NULL
@@ -40,7 +41,22 @@ const MIGRATIONS: &[&str] = &["
         created_at INTEGER NOT NULL,
         PRIMARY KEY (table_id, name)
     ) STRICT, WITHOUT ROWID;
-"];
+",
+    "
+    -- A grant is on a database, or on a table (by its id, so that it follows renames), or on the whole catalog.
+    CREATE TABLE grants (
+        database TEXT REFERENCES databases (name) ON DELETE CASCADE,
+        table_id INTEGER REFERENCES tables (id) ON DELETE CASCADE,
+        grantee_kind TEXT NOT NULL,
+        grantee TEXT NOT NULL,
+        access TEXT NOT NULL,
+        CHECK (database IS NULL OR table_id IS NULL)
+    ) STRICT;
+    CREATE UNIQUE INDEX grants_once ON grants (ifnull(database, ''), ifnull(table_id, 0), grantee_kind, grantee);
+    CREATE INDEX grants_by_database ON grants (database);
+    CREATE INDEX grants_by_table ON grants (table_id);
+",
+];
 
 /// What a database file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -29,7 +29,7 @@ fn names(connection: &Connection, sql: &str, parameters: impl rusqlite::Params) 
     Ok(names)
 }
 
-fn check_database(connection: &Connection, name: &str) -> Result<(), Fault> {
+pub(super) fn check_database(connection: &Connection, name: &str) -> Result<(), Fault> {
     if connection.prepare_cached("SELECT 1 FROM databases WHERE name = ?1")?.exists([name])? {
         return Ok(());
     }
@@ -170,12 +170,19 @@ pub(super) fn replace_table(connection: &Connection, mut table: Table) -> Result
 }
 
 pub(super) fn drop_table(connection: &Connection, name: &TableName) -> Result<(), Fault> {
-    let sql = "SELECT id FROM tables WHERE database = ?1 AND name = ?2";
     // By id alone: a table whose definition is damaged can still be dropped.
-    let id: Option<i64> = connection.query_row(sql, [&name.database, &name.table], |row| row.get(0)).optional()?;
-    let Some(id) = id else { return table(connection, name).map(|_| ()) };
+    let id = table_id(connection, name)?;
     connection.execute("DELETE FROM tables WHERE id = ?1", [id])?;
     Ok(())
+}
+
+/// The id of a table, without reading its definition.
+pub(super) fn table_id(connection: &Connection, name: &TableName) -> Result<i64, Fault> {
+    let sql = "SELECT id FROM tables WHERE database = ?1 AND name = ?2";
+    match connection.query_row(sql, [&name.database, &name.table], |row| row.get(0)).optional()? {
+        Some(id) => Ok(id),
+        None => table(connection, name).map(|table| table.id),
+    }
 }
 
 pub(super) fn raise_version(connection: &Connection, id: i64) -> Result<(), Fault> {

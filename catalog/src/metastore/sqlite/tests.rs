@@ -10,7 +10,7 @@ use crate::{
     error::ErrorKind,
     hive_type::HiveType,
     metastore::{DropPartition, conformance},
-    model::{Column, Properties, SerDe, StorageDescriptor, TableType},
+    model::{Access, Column, Properties, SerDe, StorageDescriptor, TableType},
 };
 
 fn table(name: &str) -> Table {
@@ -157,6 +157,41 @@ async fn other_files_are_refused() {
     let error = SqliteMetastore::open(&newer).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert!(error.message().contains("version 99") && error.hint().is_some(), "{error}");
+}
+
+#[tokio::test]
+async fn an_older_catalog_opens_and_takes_grants() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("catalog.db");
+    let store = SqliteMetastore::open(&path).unwrap();
+    let created = store.create_table(table("t")).await.unwrap();
+    drop(store);
+    Connection::open(&path).unwrap().execute_batch("DROP TABLE grants; PRAGMA user_version = 1").unwrap();
+
+    let store = SqliteMetastore::open(&path).unwrap();
+    assert_eq!(store.table(&created.name).await.unwrap(), created);
+    assert_eq!(store.grants().await.unwrap(), []);
+    let grantee = Grantee::Group("analysts".to_owned());
+    let grant = Grant { object: GrantObject::Table(created.name.clone()), grantee, access: Access::Write };
+    store.set_grant(grant.clone()).await.unwrap();
+    drop(store);
+    let store = SqliteMetastore::open(&path).unwrap();
+    assert_eq!(store.grants().await.unwrap(), [grant]);
+    assert_eq!(store.check().await.unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_damaged_grant_is_found_and_opens_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("catalog.db");
+    let store = SqliteMetastore::open(&path).unwrap();
+    let grantee = Grantee::User("ada".to_owned());
+    store.set_grant(Grant { object: GrantObject::Catalog, grantee: grantee.clone(), access: Access::None }).await.unwrap();
+    Connection::open(&path).unwrap().execute_batch("UPDATE grants SET access = 'all'").unwrap();
+    assert_eq!(store.grants().await.unwrap_err().kind(), ErrorKind::CorruptData);
+    assert!(store.check().await.unwrap()[0].contains("\"all\""));
+    store.remove_grant(&GrantObject::Catalog, &grantee).await.unwrap();
+    assert_eq!(store.grants().await.unwrap(), []);
 }
 
 #[tokio::test]
