@@ -135,7 +135,7 @@ impl Flight {
         Schema::new(schema.fields().iter().map(field).collect::<Vec<_>>())
     }
 
-    /// The statement of a ticket that the caller shows.
+    /// The statement of a ticket that the caller shows, which may have been fetched already.
     ///
     /// # Errors
     /// `Invalid`, `Denied` or `NotFound`.
@@ -143,12 +143,14 @@ impl Flight {
         let Read::Result(signed) = command::of_ticket(ticket)? else {
             return Err(Error::invalid("the ticket is not of a statement's result"));
         };
-        self.held_by(caller, &signed)
+        let ticket = Ticket::verify(&signed, &caller.identity.user, self.callers.authenticator.signer())?;
+        Ok((self.statements.get(ticket.statement)?, ticket))
     }
 
+    /// The statement of a ticket that is still good to fetch it with.
     fn held_by(&self, caller: &Caller, signed: &[u8]) -> Result<(Arc<Held>, Ticket)> {
-        let now = self.engine.clock().now();
-        let ticket = Ticket::verify(signed, &caller.identity.user, now, self.callers.authenticator.signer())?;
+        let ticket = Ticket::verify(signed, &caller.identity.user, self.callers.authenticator.signer())?;
+        ticket.check_time(self.engine.clock().now())?;
         Ok((self.statements.get(ticket.statement)?, ticket))
     }
 

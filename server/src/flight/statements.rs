@@ -5,7 +5,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -37,6 +40,8 @@ pub(super) struct Held {
     pub(super) ordered: bool,
     canceller: Canceller,
     expires_at: Mutex<DateTime<Utc>>,
+    /// Whether it has begun to be fetched.
+    fetched: AtomicBool,
     stage: tokio::sync::Mutex<Stage>,
 }
 
@@ -65,6 +70,7 @@ impl Held {
     /// # Errors
     /// That of running the query; `NotFound` if the endpoint has been fetched before.
     pub(super) async fn open(&self, endpoint: u16) -> Result<Opened, OpenError> {
+        self.fetched.store(true, Relaxed);
         let mut stage = self.stage.lock().await;
         if matches!(&*stage, Stage::Planned(_))
             && let Stage::Planned(planned) = std::mem::replace(&mut *stage, Stage::Gone)
@@ -128,7 +134,8 @@ impl Statements {
     /// `LimitExceeded`.
     pub(super) fn admit(&self, user: &str) -> Result<(), Error> {
         let held = self.lock();
-        if held.len() >= self.limit && held.values().filter(|held| held.user == user).count() >= self.limit {
+        let waits = |held: &&Arc<Held>| held.user == user && !held.fetched.load(Relaxed);
+        if held.len() >= self.limit && held.values().filter(waits).count() >= self.limit {
             return Err(Error::new(ErrorKind::LimitExceeded, format!("{} results of \"{user}\" wait to be fetched", self.limit))
                 .with_hint("Fetch results with DoGet or cancel them; [flight] max_held_statements sets the limit"));
         }
@@ -158,6 +165,7 @@ impl Statements {
             ordered,
             canceller,
             expires_at: Mutex::new(self.clock.now() + self.lifetime),
+            fetched: AtomicBool::new(false),
             stage: tokio::sync::Mutex::new(stage),
         });
         self.lock().insert(held.id, Arc::clone(&held));
@@ -195,10 +203,12 @@ impl Statements {
         self.lock().values().filter(|held| held.user == user && held.expires_at() > now).cloned().collect()
     }
 
-    /// Forgets those whose time is over; queries that were never fetched end by that.
+    /// Forgets those whose time is over; queries that were never fetched end by that. What is being fetched stays until it has ended, so
+    /// that it can be cancelled.
     pub(super) fn sweep(&self) {
         let now = self.clock.now();
-        let over: Vec<_> = self.lock().extract_if(|_, held| held.expires_at() <= now).collect();
+        let running = |held: &Held| held.fetched.load(Relaxed) && !held.canceller.report().state.is_terminal();
+        let over: Vec<_> = self.lock().extract_if(|_, held| held.expires_at() <= now && !running(held)).collect();
         drop(over);
     }
 

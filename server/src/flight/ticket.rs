@@ -35,11 +35,11 @@ impl Ticket {
         signer.sign(PURPOSE, &payload)
     }
 
-    /// What a ticket that `user` shows says.
+    /// What a ticket that `user` shows says. Its time may be over.
     ///
     /// # Errors
-    /// `Invalid` if this server did not give it out, `Denied` if it is another user's, `NotFound` if its time is over.
-    pub(super) fn verify(signed: &[u8], user: &str, now: DateTime<Utc>, signer: &Signer) -> Result<Self> {
+    /// `Invalid` if this server did not give it out, `Denied` if it is another user's.
+    pub(super) fn verify(signed: &[u8], user: &str, signer: &Signer) -> Result<Self> {
         let ticket = signer.verify(PURPOSE, signed).and_then(Self::parse).ok_or_else(|| {
             Error::invalid("the ticket is not one that this server gave out").with_hint("Ask for the result with GetFlightInfo again")
         })?;
@@ -47,10 +47,13 @@ impl Ticket {
             return Err(Error::new(ErrorKind::Denied, "the ticket is another user's")
                 .with_hint("Fetch a result as the user who asked for it"));
         }
-        if ticket.expires_at <= now {
-            return Err(gone());
-        }
         Ok(ticket)
+    }
+
+    /// # Errors
+    /// `NotFound` if its time is over.
+    pub(super) fn check_time(&self, now: DateTime<Utc>) -> Result<()> {
+        if self.expires_at <= now { Err(gone()) } else { Ok(()) }
     }
 
     fn parse(payload: &[u8]) -> Option<Self> {
@@ -87,18 +90,18 @@ mod tests {
         let signer = Signer::random();
         let signed = ticket().sign(&signer);
         let at = |millis| DateTime::from_timestamp_millis(millis).unwrap();
-        let verify = |signed: &[u8], user, now| Ticket::verify(signed, user, at(now), &signer);
-        assert_eq!(verify(&signed, "ada", 999_999).unwrap(), ticket());
-        assert_eq!(verify(&signed, "ada", 1_000_000).unwrap_err().kind(), ErrorKind::NotFound);
-        assert_eq!(verify(&signed, "bob", 0).unwrap_err().kind(), ErrorKind::Denied);
+        let verified = Ticket::verify(&signed, "ada", &signer).unwrap();
+        assert_eq!(verified, ticket());
+        assert!(verified.check_time(at(999_999)).is_ok());
+        assert_eq!(verified.check_time(at(1_000_000)).unwrap_err().kind(), ErrorKind::NotFound);
+        assert_eq!(Ticket::verify(&signed, "bob", &signer).unwrap_err().kind(), ErrorKind::Denied);
     }
 
     #[test]
     fn forged_tickets_are_refused() {
         let signer = Signer::random();
         let signed = ticket().sign(&signer);
-        let now = DateTime::from_timestamp_millis(0).unwrap();
-        let invalid = |bytes: &[u8]| Ticket::verify(bytes, "ada", now, &signer).unwrap_err().kind() == ErrorKind::Invalid;
+        let invalid = |bytes: &[u8]| Ticket::verify(bytes, "ada", &signer).unwrap_err().kind() == ErrorKind::Invalid;
         for at in 0..signed.len() {
             let mut forged = signed.clone();
             forged[at] ^= 1;
