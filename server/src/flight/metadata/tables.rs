@@ -1,9 +1,9 @@
 //! GetTables: which of the tables are asked for, and their rows, with or without their schemas. Where tables come from is not known here.
 
-use std::sync::Arc;
+use std::{num::NonZero, sync::Arc, thread};
 
 use arrow::{
-    array::{ArrayRef, BinaryArray, RecordBatch},
+    array::{ArrayRef, RecordBatch, builder::BinaryBuilder},
     datatypes::{DataType, Field, Schema, SchemaRef},
     ipc::writer::IpcWriteOptions,
 };
@@ -17,6 +17,11 @@ use super::{
     pattern::NamePattern,
     table_schema::TableSchema,
 };
+
+/// As many tables as keep a thread busy for some milliseconds.
+const WORTH_A_THREAD: usize = 256;
+/// Browsing leaves the other cores to queries.
+const MOST_THREADS: usize = 4;
 
 /// A table as it was found.
 #[derive(Debug)]
@@ -95,16 +100,36 @@ pub(super) fn rows(mut tables: Vec<ListedTable>, include_schema: bool) -> Result
 }
 
 fn schemas(tables: &[ListedTable]) -> Result<ArrayRef> {
-    let options = IpcWriteOptions::default();
-    let encoded = tables.iter().map(|table| encode(table, &options)).collect::<Result<Vec<Bytes>>>()?;
+    let encoded = encode_all(tables)?;
+    let bytes = encoded.iter().flatten().map(Bytes::len).sum();
     // The offsets of binary columns have 32 bits.
-    if encoded.iter().map(Bytes::len).sum::<usize>() > i32::MAX as usize {
+    if bytes > i32::MAX as usize {
         let message = format!("the schemas of {} tables do not fit into one answer of 2 GiB", tables.len());
         return Err(
             Error::new(ErrorKind::LimitExceeded, message).with_hint("Ask for fewer tables, by a pattern for database or table")
         );
     }
-    Ok(Arc::new(BinaryArray::from_iter_values(encoded)))
+    let mut column = BinaryBuilder::with_capacity(tables.len(), bytes);
+    encoded.into_iter().flatten().for_each(|schema| column.append_value(schema));
+    Ok(Arc::new(column.finish()))
+}
+
+/// Encodes many tables on several threads; in order, in parts.
+fn encode_all(tables: &[ListedTable]) -> Result<Vec<Vec<Bytes>>> {
+    let encode_part = |part: &[ListedTable]| {
+        let options = IpcWriteOptions::default();
+        part.iter().map(|table| encode(table, &options)).collect::<Result<Vec<_>>>()
+    };
+    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(MOST_THREADS);
+    let part = tables.len().div_ceil(threads).max(WORTH_A_THREAD);
+    if tables.len() <= part {
+        return Ok(vec![encode_part(tables)?]);
+    }
+    thread::scope(|scope| {
+        let parts: Vec<_> = tables.chunks(part).map(|part| scope.spawn(move || encode_part(part))).collect();
+        let ended = |_| Err(Error::internal("the schemas of tables were not encoded to the end"));
+        parts.into_iter().map(|part| part.join().unwrap_or_else(ended)).collect()
+    })
 }
 
 fn encode(table: &ListedTable, options: &IpcWriteOptions) -> Result<Bytes> {
