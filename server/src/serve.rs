@@ -38,7 +38,7 @@ const CONNECTION_WINDOW: u32 = 16 << 20;
 pub(crate) async fn run(loaded: Loaded) -> Result<()> {
     let telemetry = Telemetry::begin(&loaded.log, &loaded.telemetry)?;
     let metrics = Metrics::install()?;
-    let served = serve(loaded, &metrics, &telemetry).await;
+    let served = Box::pin(serve(loaded, &metrics, &telemetry)).await;
     telemetry.end().await;
     served
 }

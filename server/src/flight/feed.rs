@@ -47,10 +47,6 @@ impl Feed {
         self.canceller.report()
     }
 
-    pub(super) fn canceller(&self) -> Canceller {
-        self.canceller.clone()
-    }
-
     /// The next batch that no other reader has had; `None` at the end, when the history has the query's end.
     pub(super) async fn next(&self) -> Option<Result<RecordBatch, Error>> {
         let mut running = self.running.lock().await;

@@ -35,7 +35,7 @@ use super::{
     prepared::PreparedStatements,
     put, result,
     session::{Sessions, endpoints},
-    statements::{Held, OpenError, Opened, Statements, carry_out},
+    statements::{Answer, Held, OpenError, Opened, Statements, carry_out},
     stats, status,
     ticket::Ticket,
     trailers::Trailers,
@@ -45,7 +45,7 @@ use crate::{
     shutdown::Drain,
 };
 
-type Answer<T> = std::result::Result<Response<T>, Status>;
+type Reply<T> = std::result::Result<Response<T>, Status>;
 type Messages<T> = Pin<Box<dyn Stream<Item = std::result::Result<T, Status>> + Send + 'static>>;
 
 /// Everything that the calls of one server share.
@@ -273,7 +273,8 @@ impl Flight {
                 });
                 result::of_feed(feed, schema, trailers, on_end).boxed()
             }
-            Opened::Answer { batch, report } => {
+            Opened::Answer(answer) => {
+                let Answer { batch, report } = *answer;
                 caller.client.ended(report);
                 let schema = Arc::new(self.wire_schema(&batch.schema()));
                 let batch = with_schema(&batch, schema)?;
@@ -297,8 +298,7 @@ impl Flight {
             caller.client.ended(canceller.report());
             return Ok(-1);
         }
-        let (_, report) = carry_out(planned).await?;
-        caller.client.ended(report);
+        caller.client.ended(carry_out(planned).await?.report);
         self.callers.sessions.keep(&caller.client)?;
         Ok(0)
     }
@@ -365,12 +365,12 @@ impl FlightService for Service {
     type ListActionsStream = Messages<ActionType>;
     type DoExchangeStream = Messages<FlightData>;
 
-    async fn handshake(&self, request: Request<Streaming<HandshakeRequest>>) -> Answer<Self::HandshakeStream> {
+    async fn handshake(&self, request: Request<Streaming<HandshakeRequest>>) -> Reply<Self::HandshakeStream> {
         self.0.accepting().map_err(|error| status::of(&error))?;
         self.0.callers.handshake(request).await
     }
 
-    async fn list_flights(&self, request: Request<Criteria>) -> Answer<Self::ListFlightsStream> {
+    async fn list_flights(&self, request: Request<Criteria>) -> Reply<Self::ListFlightsStream> {
         let caller = self.caller(&request).await?;
         let held = self.0.statements.of_user(&caller.identity.user);
         let infos = held.into_iter().map(|held| {
@@ -381,13 +381,13 @@ impl FlightService for Service {
         Ok(caller.answer(stream::iter(infos).boxed()))
     }
 
-    async fn get_flight_info(&self, request: Request<FlightDescriptor>) -> Answer<FlightInfo> {
+    async fn get_flight_info(&self, request: Request<FlightDescriptor>) -> Reply<FlightInfo> {
         let caller = self.caller(&request).await?;
         let asked = self.0.flight_info(&caller, request.into_inner());
         Ok(caller.answer(asked.instrument(span("GetFlightInfo", &caller)).await?))
     }
 
-    async fn poll_flight_info(&self, request: Request<FlightDescriptor>) -> Answer<PollInfo> {
+    async fn poll_flight_info(&self, request: Request<FlightDescriptor>) -> Reply<PollInfo> {
         let caller = self.caller(&request).await?;
         let asked = self.0.flight_info(&caller, request.into_inner());
         let info = asked.instrument(span("PollFlightInfo", &caller)).await?;
@@ -395,7 +395,7 @@ impl FlightService for Service {
         Ok(caller.answer(PollInfo { info: Some(info), flight_descriptor: None, progress: Some(1.0), expiration_time: None }))
     }
 
-    async fn get_schema(&self, request: Request<FlightDescriptor>) -> Answer<SchemaResult> {
+    async fn get_schema(&self, request: Request<FlightDescriptor>) -> Reply<SchemaResult> {
         let caller = self.caller(&request).await?;
         let asked = self.0.schema_of(&caller, request.get_ref());
         let schema = asked.instrument(span("GetSchema", &caller)).await;
@@ -403,7 +403,7 @@ impl FlightService for Service {
         Ok(caller.answer(SchemaResult { schema }))
     }
 
-    async fn do_get(&self, request: Request<FlightTicket>) -> Answer<Self::DoGetStream> {
+    async fn do_get(&self, request: Request<FlightTicket>) -> Reply<Self::DoGetStream> {
         let caller = self.caller(&request).await?;
         let trailers = request.extensions().get::<Trailers>().cloned().unwrap_or_default();
         let read = self.0.read(&caller, request.get_ref(), trailers);
@@ -415,19 +415,19 @@ impl FlightService for Service {
         Ok(response)
     }
 
-    async fn do_put(&self, request: Request<Streaming<FlightData>>) -> Answer<Self::DoPutStream> {
+    async fn do_put(&self, request: Request<Streaming<FlightData>>) -> Reply<Self::DoPutStream> {
         let caller = self.caller(&request).await?;
         let put = put::run(&self.0, &caller, request.into_inner());
         let result = put.instrument(span("DoPut", &caller)).await?;
         Ok(caller.answer(stream::iter([Ok(PutResult { app_metadata: result })]).boxed()))
     }
 
-    async fn list_actions(&self, request: Request<Empty>) -> Answer<Self::ListActionsStream> {
+    async fn list_actions(&self, request: Request<Empty>) -> Reply<Self::ListActionsStream> {
         let caller = self.caller(&request).await?;
         Ok(caller.answer(stream::iter(actions::list().into_iter().map(Ok)).boxed()))
     }
 
-    async fn do_action(&self, request: Request<Action>) -> Answer<Self::DoActionStream> {
+    async fn do_action(&self, request: Request<Action>) -> Reply<Self::DoActionStream> {
         let caller = self.caller(&request).await?;
         if caller.is_new() && request.get_ref().r#type == "GetSessionOptions" {
             let error = unauthenticated("the call belongs to no session")
@@ -440,7 +440,7 @@ impl FlightService for Service {
         Ok(caller.answer(stream::iter(results).boxed()))
     }
 
-    async fn do_exchange(&self, request: Request<Streaming<FlightData>>) -> Answer<Self::DoExchangeStream> {
+    async fn do_exchange(&self, request: Request<Streaming<FlightData>>) -> Reply<Self::DoExchangeStream> {
         self.caller(&request).await?;
         let error = Error::unsupported("DoExchange is not offered").with_hint("Use DoGet to read and DoPut to write");
         Err(status::of(&error))

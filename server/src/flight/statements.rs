@@ -49,7 +49,7 @@ pub(super) struct Held {
 enum Stage {
     Planned(Box<PlannedQuery>),
     Running { feed: Arc<Feed>, opened: Vec<u16> },
-    Answered { batch: RecordBatch, report: QueryReport },
+    Answered(Box<Answer>),
     Gone,
 }
 
@@ -57,7 +57,14 @@ enum Stage {
 #[derive(Debug)]
 pub(super) enum Opened {
     Feed(Arc<Feed>),
-    Answer { batch: RecordBatch, report: QueryReport },
+    Answer(Box<Answer>),
+}
+
+/// What a statement that is no query answered.
+#[derive(Debug, Clone)]
+pub(super) struct Answer {
+    pub(super) batch: RecordBatch,
+    pub(super) report: QueryReport,
 }
 
 impl Held {
@@ -83,7 +90,7 @@ impl Held {
                 opened.push(endpoint);
                 Ok(Opened::Feed(Arc::clone(feed)))
             }
-            Stage::Answered { batch, report } => Ok(Opened::Answer { batch: batch.clone(), report: *report }),
+            Stage::Answered(answer) => Ok(Opened::Answer(answer.clone())),
             Stage::Running { .. } | Stage::Planned(_) | Stage::Gone => Err(OpenError::Gone(ticket::gone())),
         }
     }
@@ -152,8 +159,8 @@ impl Statements {
         let (schema, stage) = if planned.is_query() {
             (planned.schema(), Stage::Planned(Box::new(planned)))
         } else {
-            let (batch, report) = carry_out(planned).await?;
-            (batch.schema(), Stage::Answered { batch, report })
+            let answer = carry_out(planned).await?;
+            (answer.batch.schema(), Stage::Answered(Box::new(answer)))
         };
         let held = Arc::new(Held {
             id: Uuid::now_v7(),
@@ -221,7 +228,7 @@ impl Statements {
 ///
 /// # Errors
 /// Its own, with its figures.
-pub(super) async fn carry_out(planned: PlannedQuery) -> Result<(RecordBatch, QueryReport), Failure> {
+pub(super) async fn carry_out(planned: PlannedQuery) -> Result<Answer, Failure> {
     let canceller = planned.canceller();
     let mut query = planned.run().await?;
     let schema = query.schema();
@@ -229,5 +236,5 @@ pub(super) async fn carry_out(planned: PlannedQuery) -> Result<(RecordBatch, Que
     let batches: Vec<_> = (&mut query).try_collect().await.map_err(failed)?;
     let whole = concat_batches(&schema, &batches);
     let whole = whole.map_err(|error| failed(Error::internal("a statement's answer cannot be put together").with_source(error)))?;
-    Ok((whole, canceller.report()))
+    Ok(Answer { batch: whole, report: canceller.report() })
 }

@@ -16,6 +16,9 @@ use tonic::transport::server::Connected;
 
 use super::peer::Peer;
 
+/// The gauge of connections that are open, on all ports.
+const OPEN: &str = "glaux_connections_open";
+
 /// Bytes to and from a peer.
 #[derive(Debug)]
 pub(crate) struct Connection {
@@ -32,12 +35,19 @@ pub(super) enum Stream {
 
 impl Connection {
     pub(super) fn new(stream: Stream, peer: Peer, place: OwnedSemaphorePermit) -> Self {
+        metrics::gauge!(OPEN).increment(1.0);
         Self { stream, peer, _place: place }
     }
 
     /// The other side.
     pub(crate) fn peer(&self) -> &Peer {
         &self.peer
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        metrics::gauge!(OPEN).decrement(1.0);
     }
 }
 
