@@ -51,10 +51,7 @@ fn numbers(values: impl IntoIterator<Item = i64>) -> Vec<ArrayRef> {
 }
 
 async fn lines(planned: PlannedQuery) -> Result<Vec<String>, Failure> {
-    let batches: Vec<RecordBatch> = match planned.run().await?.try_collect().await {
-        Ok(batches) => batches,
-        Err(error) => panic!("{error}"),
-    };
+    let batches: Vec<RecordBatch> = planned.run().await?.try_collect().await.expect("the rows come");
     Ok(batches.iter().flat_map(|batch| render::rows(batch).expect("rows")).map(|row| row.join("|")).collect())
 }
 
@@ -133,7 +130,7 @@ async fn wrong_parameters_are_refused() -> Result<(), Failed> {
         ("SELECT $99999", 1, ErrorKind::Syntax),
         ("CREATE VIEW v AS SELECT ? AS x", 1, ErrorKind::Invalid),
     ] {
-        let failure = instance.engine.plan(&instance.session, sql, &values_or_none(given)).await.unwrap_err();
+        let failure = instance.engine.plan(&instance.session, sql, &values_or_none(given)).await.expect_err(sql);
         assert_eq!(failure.error.kind(), kind, "{sql}: {}", failure.error);
         assert_eq!(failure.report.state, QueryState::Failed, "{sql}");
     }
