@@ -1,7 +1,9 @@
 //! `lake_bench`: figures that the project reports, on a lake of its own behind the loopback S3 endpoint. Exact counts (requests, bytes) beside
 //! times, which only mean something as ratios within one run.
 //!
-//! `cargo run --release -p glaux-benches -- prune [PARTITIONS]`
+//! `cargo run --release -p glaux-benches -- prune [PARTITIONS]`, or `flight`, which has figures of its own (see `flight`).
+
+mod flight;
 
 use std::time::{Duration, Instant};
 
@@ -19,20 +21,34 @@ const LIST_LATENCY: Duration = Duration::from_millis(100);
 const GET_LATENCY: Duration = Duration::from_millis(30);
 
 fn main() {
-    let mut arguments = std::env::args().skip(1);
-    let partitions = match (arguments.next().as_deref(), arguments.next().map(|count| count.parse::<usize>())) {
-        (Some("prune"), None) => 10_000,
-        (Some("prune"), Some(Ok(partitions))) => partitions,
-        _ => {
-            eprintln!("usage: lake_bench prune [PARTITIONS]");
-            std::process::exit(2);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("no threads: {error}");
+            std::process::exit(1);
         }
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    match runtime {
-        Ok(runtime) => runtime.block_on(prune(partitions)),
-        Err(error) => eprintln!("no threads: {error}"),
+    let code = runtime.block_on(run(std::env::args().skip(1).collect()));
+    runtime.shutdown_background();
+    std::process::exit(code);
+}
+
+async fn run(mut arguments: Vec<String>) -> i32 {
+    let bench = if arguments.is_empty() { String::new() } else { arguments.remove(0) };
+    let partitions = match arguments.as_slice() {
+        [] => Some(10_000),
+        [count] => count.parse().ok(),
+        _ => None,
+    };
+    match (bench.as_str(), partitions) {
+        ("flight", _) => return flight::run(arguments).await,
+        ("prune", Some(partitions)) => prune(partitions).await,
+        _ => {
+            eprintln!("usage: lake_bench prune [PARTITIONS]\n       lake_bench {}", flight::USAGE);
+            return 2;
+        }
     }
+    0
 }
 
 /// A table of `d=DAY/h=HOUR` partitions of one file each: what queries on few of them ask of the store.
