@@ -21,7 +21,7 @@ use crate::{
 
 /// One column of text, by Trino's name for it.
 pub(super) fn schema() -> SchemaRef {
-    Arc::new(Schema::new(vec![Field::new("Query Plan", DataType::Utf8, false)]))
+    Arc::new(Schema::new(vec![Field::new("Query Plan", DataType::Utf8, true)]))
 }
 
 /// `EXPLAIN` without running the query.

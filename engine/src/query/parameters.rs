@@ -12,8 +12,8 @@ use arrow::{
     util::display::FormatOptions,
 };
 use datafusion::{
-    common::{ParamValues, ScalarValue},
-    logical_expr::LogicalPlan,
+    common::{ParamValues, ScalarValue, tree_node::TreeNodeRecursion},
+    logical_expr::{Expr, LogicalPlan},
 };
 
 use super::output::plain;
@@ -109,6 +109,18 @@ pub(super) fn untyped(count: usize) -> SchemaRef {
 /// The types that the parameters' places ask for, by number.
 fn types(plan: &LogicalPlan, count: usize) -> Result<Vec<DataType>> {
     let mut known = plan.get_parameter_types().map_err(from_datafusion)?;
+    // Numbers of rows, which the planner does not look at.
+    let counts = plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::Limit(limit) = node {
+            for counted in [&limit.skip, &limit.fetch].into_iter().flatten() {
+                if let Expr::Placeholder(placeholder) = counted.as_ref() {
+                    known.insert(placeholder.id.clone(), Some(DataType::Int64));
+                }
+            }
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    counts.map_err(from_datafusion)?;
     Ok((1..=count).map(|at| known.remove(&format!("${at}")).flatten().unwrap_or(DataType::Null)).collect())
 }
 
