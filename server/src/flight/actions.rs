@@ -26,7 +26,10 @@ use super::{
 
 /// The actions, each with what it takes and gives.
 const ACTIONS: [(&str, &str); 10] = [
-    ("CreatePreparedStatement", "Prepares a statement. ActionCreatePreparedStatementRequest -> ActionCreatePreparedStatementResult"),
+    (
+        "CreatePreparedStatement",
+        "Prepares a statement. ActionCreatePreparedStatementRequest -> ActionCreatePreparedStatementResult",
+    ),
     ("ClosePreparedStatement", "Closes a prepared statement. ActionClosePreparedStatementRequest -> nothing"),
     ("CancelQuery", "Cancels a query by its FlightInfo. ActionCancelQueryRequest -> ActionCancelQueryResult"),
     ("CancelFlightInfo", "Cancels a query by its FlightInfo. CancelFlightInfoRequest -> CancelFlightInfoResult"),
@@ -107,7 +110,9 @@ pub(super) async fn run(flight: &Flight, caller: &Caller, action: &Action) -> Re
         }
         "BeginTransaction" | "EndTransaction" | "BeginSavepoint" | "EndSavepoint" => Err(command::transactions()),
         "CreatePreparedSubstraitPlan" => Err(command::no_substrait()),
-        other => Err(Error::unsupported(format!("action \"{other}\" is not offered")).with_hint("ListActions lists those that are")),
+        other => {
+            Err(Error::unsupported(format!("action \"{other}\" is not offered")).with_hint("ListActions lists those that are"))
+        }
     }
 }
 

@@ -3,10 +3,7 @@
 use arrow_flight::{
     FlightDescriptor, Ticket as FlightTicket,
     flight_descriptor::DescriptorType,
-    sql::{
-        Any, Command, CommandStatementIngest,
-        ProstMessageExt,
-    },
+    sql::{Any, Command, CommandStatementIngest, ProstMessageExt},
 };
 use bytes::Bytes;
 use glaux_engine::{Error, Result};
@@ -58,7 +55,8 @@ fn of_bytes(bytes: &[u8]) -> Result<Command> {
 }
 
 fn no_command() -> Error {
-    Error::invalid("the request holds no Flight SQL command").with_hint("Use a Flight SQL client; plain Flight descriptors are not offered")
+    Error::invalid("the request holds no Flight SQL command")
+        .with_hint("Use a Flight SQL client; plain Flight descriptors are not offered")
 }
 
 /// A command that reads.

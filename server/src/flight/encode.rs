@@ -64,8 +64,7 @@ impl Encoder {
     fn piece(&mut self, piece: &RecordBatch, out: &mut VecDeque<FlightData>) -> Result<(), ArrowError> {
         let compact = if self.has_views { Some(without_slack(piece)?) } else { None };
         let batch = compact.as_ref().unwrap_or(piece);
-        let (dictionaries, data) =
-            self.generator.encode(batch, &mut self.dictionaries, &self.options, &mut self.context)?;
+        let (dictionaries, data) = self.generator.encode(batch, &mut self.dictionaries, &self.options, &mut self.context)?;
         let rows = piece.num_rows();
         if data.ipc_message.len() + data.arrow_data.len() > MAX && rows > 1 {
             let half = rows / 2;

@@ -67,7 +67,14 @@ impl PreparedStatements {
     ///
     /// # Errors
     /// `LimitExceeded` if the session has too many.
-    pub(super) fn insert(&self, sql: String, description: Description, user: &str, session: Uuid, kept: bool) -> Result<Arc<Prepared>> {
+    pub(super) fn insert(
+        &self,
+        sql: String,
+        description: Description,
+        user: &str,
+        session: Uuid,
+        kept: bool,
+    ) -> Result<Arc<Prepared>> {
         let session = if kept { session } else { Uuid::nil() };
         let mut all = lock(&self.prepared);
         let same = |other: &&Arc<Prepared>| other.session == session && other.user == user;

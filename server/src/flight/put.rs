@@ -10,9 +10,7 @@ use arrow_flight::{
     FlightData,
     decode::{DecodedPayload, FlightDataDecoder},
     error::FlightError,
-    sql::{
-        CommandStatementIngest, DoPutPreparedStatementResult, DoPutUpdateResult, TableExistsOption, TableNotExistOption,
-    },
+    sql::{CommandStatementIngest, DoPutPreparedStatementResult, DoPutUpdateResult, TableExistsOption, TableNotExistOption},
 };
 use bytes::Bytes;
 use futures::{Stream, StreamExt, TryStreamExt, stream};
@@ -153,7 +151,9 @@ fn target(command: &CommandStatementIngest, schema: SchemaRef) -> Result<IngestT
         return Err(Error::unsupported("temporary tables are not offered").with_hint("Create a table and drop it"));
     }
     if let Some(catalog) = command.catalog.as_deref().filter(|catalog| !catalog.is_empty() && fold(catalog) != CATALOG_NAME) {
-        return Err(Error::not_found(format!("catalog \"{catalog}\" does not exist")).with_hint(format!("There is one: {CATALOG_NAME}")));
+        return Err(
+            Error::not_found(format!("catalog \"{catalog}\" does not exist")).with_hint(format!("There is one: {CATALOG_NAME}"))
+        );
     }
     let mut options = command.options.clone();
     let location = options.remove("location");

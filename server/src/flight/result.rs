@@ -1,16 +1,24 @@
 //! The answer to DoGet: a result as a stream of Flight messages, with signs of life while it is waited for, and the bill at its end.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{collections::VecDeque, future::poll_fn, sync::Arc, time::Duration};
 
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use arrow_flight::FlightData;
 use bytes::Bytes;
 use futures::{Stream, stream};
-use glaux_engine::query::QueryReport;
+use glaux_engine::{
+    Error,
+    query::{Failure, QueryReport},
+};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tonic::Status;
 
-use super::{encode::Encoder, feed::Feed, stats, status, trailers::Trailers};
+use super::{
+    encode::Encoder,
+    feed::{Feed, Reader},
+    stats, status,
+    trailers::Trailers,
+};
 
 /// How long a client is left without a message. Proxies give up streams on which nothing moves.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
@@ -19,17 +27,27 @@ const KEEP_ALIVE: Duration = Duration::from_secs(5);
 pub(super) type OnEnd = Box<dyn FnOnce(QueryReport) + Send + Sync>;
 
 /// A running query as a stream of messages.
-pub(super) fn of_feed(feed: Arc<Feed>, schema: SchemaRef, trailers: Trailers, on_end: OnEnd) -> impl Stream<Item = Result<FlightData, Status>> + Send {
+pub(super) fn of_feed(
+    feed: Arc<Feed>,
+    schema: SchemaRef,
+    trailers: Trailers,
+    on_end: OnEnd,
+) -> impl Stream<Item = Result<FlightData, Status>> + Send {
     let encoder = Encoder::new(&schema);
     let queue = VecDeque::from([encoder.schema(&schema)]);
     let mut alive = interval_at(Instant::now() + KEEP_ALIVE, KEEP_ALIVE);
     alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let rows = Rows { reader: Reader { feed, on_end: Some(on_end) }, schema, encoder, queue, alive, trailers, ended: false };
+    let reader = Billed { reader: Some(feed.reader()), feed, on_end: Some(on_end) };
+    let rows = Rows { reader, schema, encoder, queue, alive, trailers, ended: false };
     stream::unfold(rows, |mut rows| async move { rows.next().await.map(|message| (message, rows)) })
 }
 
 /// An answer that is known already, as a stream of messages.
-pub(super) fn of_batch(batch: &RecordBatch, report: Option<&QueryReport>, trailers: &Trailers) -> impl Stream<Item = Result<FlightData, Status>> + Send + use<> {
+pub(super) fn of_batch(
+    batch: &RecordBatch,
+    report: Option<&QueryReport>,
+    trailers: &Trailers,
+) -> impl Stream<Item = Result<FlightData, Status>> + Send + use<> {
     let schema = batch.schema();
     let mut encoder = Encoder::new(&schema);
     let mut queue = VecDeque::from([encoder.schema(&schema)]);
@@ -49,15 +67,26 @@ fn figures(report: &QueryReport) -> Bytes {
     Bytes::from(stats::json(report).to_string())
 }
 
-/// One reader of a feed. However it goes, the query's end is told.
-struct Reader {
+/// A reader after which the bill is told, however it goes.
+struct Billed {
+    reader: Option<Reader>,
     feed: Arc<Feed>,
     on_end: Option<OnEnd>,
 }
 
-impl Drop for Reader {
+impl Billed {
+    async fn next(&self) -> Option<Result<RecordBatch, Error>> {
+        match &self.reader {
+            Some(reader) => poll_fn(|cx| reader.poll_next(cx)).await,
+            None => None,
+        }
+    }
+}
+
+impl Drop for Billed {
     fn drop(&mut self) {
-        self.feed.leave();
+        // Ends the query, if it has not ended.
+        self.reader = None;
         if let Some(on_end) = self.on_end.take() {
             on_end(self.feed.report());
         }
@@ -65,7 +94,7 @@ impl Drop for Reader {
 }
 
 struct Rows {
-    reader: Reader,
+    reader: Billed,
     schema: SchemaRef,
     encoder: Encoder,
     queue: VecDeque<FlightData>,
@@ -86,7 +115,7 @@ impl Rows {
             }
             let batch = tokio::select! {
                 biased;
-                batch = self.reader.feed.next() => batch,
+                batch = self.reader.next() => batch,
                 _ = self.alive.tick() => {
                     return Some(self.encoder.empty(&self.schema, Bytes::new()).map_err(|error| status::of(&error)));
                 }
@@ -104,7 +133,7 @@ impl Rows {
             if let Err(error) = step {
                 self.ended = true;
                 let report = self.reader.feed.report();
-                return Some(Err(status::of_failure(&glaux_engine::query::Failure { error, report })));
+                return Some(Err(status::of_failure(&Failure { error, report })));
             }
         }
     }

@@ -250,7 +250,13 @@ impl Flight {
         self.open(caller, held, ticket.endpoint, trailers).await
     }
 
-    async fn open(self: &Arc<Self>, caller: &Caller, held: Arc<Held>, endpoint: u16, trailers: Trailers) -> Result<Reading, Refusal> {
+    async fn open(
+        self: &Arc<Self>,
+        caller: &Caller,
+        held: Arc<Held>,
+        endpoint: u16,
+        trailers: Trailers,
+    ) -> Result<Reading, Refusal> {
         let query = Some(held.query);
         tracing::Span::current().record("query_id", held.query.to_string());
         let opened = match held.open(endpoint).await {

@@ -235,6 +235,7 @@ pub(super) async fn carry_out(planned: PlannedQuery) -> Result<Answer, Failure> 
     let failed = |error| Failure { error, report: canceller.report() };
     let batches: Vec<_> = (&mut query).try_collect().await.map_err(failed)?;
     let whole = concat_batches(&schema, &batches);
-    let whole = whole.map_err(|error| failed(Error::internal("a statement's answer cannot be put together").with_source(error)))?;
+    let whole =
+        whole.map_err(|error| failed(Error::internal("a statement's answer cannot be put together").with_source(error)))?;
     Ok(Answer { batch: whole, report: canceller.report() })
 }

@@ -41,7 +41,8 @@ impl Ticket {
     /// `Invalid` if this server did not give it out, `Denied` if it is another user's.
     pub(super) fn verify(signed: &[u8], user: &str, signer: &Signer) -> Result<Self> {
         let ticket = signer.verify(PURPOSE, signed).and_then(Self::parse).ok_or_else(|| {
-            Error::invalid("the ticket is not one that this server gave out").with_hint("Ask for the result with GetFlightInfo again")
+            Error::invalid("the ticket is not one that this server gave out")
+                .with_hint("Ask for the result with GetFlightInfo again")
         })?;
         if ticket.user != user {
             return Err(Error::new(ErrorKind::Denied, "the ticket is another user's")

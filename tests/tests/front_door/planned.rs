@@ -61,7 +61,8 @@ async fn answer(instance: &Instance, sql: &str, parameters: Parameters) -> Resul
 
 async fn parameters_go_by_position() -> Result<(), Failed> {
     let instance = instance().await;
-    let sql = "WITH c AS (SELECT ? AS a) SELECT a, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM c WHERE ? = 13 ORDER BY 1 OFFSET ? LIMIT ?";
+    let sql =
+        "WITH c AS (SELECT ? AS a) SELECT a, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM c WHERE ? = 13 ORDER BY 1 OFFSET ? LIMIT ?";
     let got = answer(&instance, sql, values(numbers((1..=13).chain([0, 5])))).await?;
     assert_eq!(got, ["1|2|3|4|5|6|7|8|9|10|11|12"]);
     let got = answer(&instance, "SELECT $2, $11, $1, $1", values(numbers(1..=11))).await?;
@@ -97,7 +98,8 @@ async fn parameters_take_types() -> Result<(), Failed> {
         let got = answer(&instance, &sql, values(vec![Arc::clone(&value)])).await?;
         assert_eq!(got, [rows.to_string()], "{predicate} with {value:?}");
     }
-    let described = instance.engine.describe(&instance.session, "SELECT ?, n + ? FROM t WHERE d > ? AND word = ? LIMIT ?").await?;
+    let described =
+        instance.engine.describe(&instance.session, "SELECT ?, n + ? FROM t WHERE d > ? AND word = ? LIMIT ?").await?;
     let types: Vec<_> = described.parameters.fields().iter().map(|field| field.data_type().clone()).collect();
     assert_eq!(types, [DataType::Null, DataType::Int32, DataType::Date32, DataType::Utf8, DataType::Int64]);
     assert!(described.parameters.fields().iter().all(|field| field.is_nullable()));
