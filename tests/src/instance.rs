@@ -15,8 +15,8 @@ use tempfile::TempDir;
 
 use crate::{lake::Lake, runner::render};
 
-/// When it is, in every instance: 2025-06-15 12:00 UTC.
-const NOW: i64 = 1_749_988_800;
+/// When it is, in every instance: 2025-06-15 12:00 UTC, in seconds.
+pub const NOW: i64 = 1_749_988_800;
 
 #[derive(Debug)]
 pub struct Instance {
@@ -77,7 +77,7 @@ impl Instance {
     /// # Errors
     /// The statement's, with its report.
     pub async fn try_run(&self, sql: &str) -> Result<Outcome, Failure> {
-        let sql = sql.replace("{lake}", &self.lake.url()).replace("{http}", &self.lake.http_url());
+        let sql = self.lake.expand(sql);
         let mut query = self.engine.submit(&self.session, &sql).await?;
         let schema = query.schema();
         let mut batches = Vec::new();

@@ -55,6 +55,12 @@ impl Lake {
         }
     }
 
+    /// A statement with `{lake}` and `{http}` in it filled in.
+    #[must_use]
+    pub fn expand(&self, sql: &str) -> String {
+        sql.replace("{lake}", &self.url()).replace("{http}", &self.http_url())
+    }
+
     #[must_use]
     pub fn storage_options(&self) -> StorageOptions {
         match self {

@@ -1,4 +1,4 @@
-//! Runs one `.slt` file against an engine of its own, over a lake of its own.
+//! Runs one `.slt` file over a lake of its own, on an engine of its own in process, and again on a server of its own over Flight SQL.
 //!
 //! Beside SQL a file may hold these, so that it tells its whole story:
 //!
@@ -12,16 +12,23 @@
 //! @bill                              what the statement before costs
 //! ```
 //!
-//! `{lake}` in a statement is the URL of the lake's root, `{http}` the same over plain HTTP (lakes on S3 only). Files below `slt/s3/` have their lake on the S3 endpoint, all others in a
-//! folder. The clock stands at 2025-06-15 12:00 UTC.
+//! `{lake}` in a statement is the URL of the lake's root, `{http}` the same over plain HTTP (lakes on S3 only). Files below `slt/s3/` have
+//! their lake on the S3 endpoint, all others in a folder. In process the clock stands at 2025-06-15 12:00 UTC; a server's does not, and so
+//! the time of a statement is `{now}` in results (a whole value in Hive's form, or seconds anywhere), and what depends on the day has a
+//! `skipif flight`.
 
 mod database;
+mod embedded;
+mod remote;
 pub mod render;
 
 use std::path::{Path, PathBuf};
 
-pub use database::EmbeddedDatabase;
+use database::{Database, Executor, Failed};
+use remote::Remote;
 use sqllogictest::{Normalizer, Runner, default_column_validator};
+
+use crate::{instance::Instance, lake::Lake};
 
 /// Where the `.slt` files are.
 #[must_use]
@@ -51,21 +58,42 @@ pub fn files() -> Vec<PathBuf> {
     found
 }
 
-/// Runs one file; with `GLAUX_SLT_COMPLETE` set, writes what was seen into it instead.
+/// Whether the files are to be rewritten to what is seen.
+#[must_use]
+pub fn completes() -> bool {
+    std::env::var_os("GLAUX_SLT_COMPLETE").is_some()
+}
+
+/// Runs one file on an engine in process; with `GLAUX_SLT_COMPLETE` set, writes what was seen into it instead.
 ///
 /// # Errors
 /// The first record that differs.
 pub async fn run(file: &Path) -> Result<(), String> {
+    run_on(Instance::start(lake(file).await).await, file, completes()).await
+}
+
+/// Runs one file on a server, over Flight SQL.
+///
+/// # Errors
+/// The first record that differs.
+pub async fn run_over_flight(file: &Path) -> Result<(), String> {
+    run_on(Remote::start(lake(file).await).await, file, false).await
+}
+
+async fn lake(file: &Path) -> Lake {
     let is_s3 = file.strip_prefix(corpus()).is_ok_and(|relative| relative.starts_with("s3"));
-    let database = EmbeddedDatabase::start(is_s3).await;
-    let mut database = Some(database);
+    if is_s3 { Lake::on_s3().await } else { Lake::in_folder() }
+}
+
+async fn run_on<E: Executor>(executor: E, file: &Path, complete: bool) -> Result<(), String> {
+    let mut database = Some(Database::new(executor));
     let mut runner = Runner::new(move || {
         let database = database.take();
-        async move { database.ok_or_else(|| database::Failed("a file has one connection".to_owned())) }
+        async move { database.ok_or_else(|| Failed("a file has one connection".to_owned())) }
     });
     runner.with_normalizer(exact);
     runner.with_validator(same);
-    if std::env::var_os("GLAUX_SLT_COMPLETE").is_some() {
+    if complete {
         let updated = runner.update_test_file(file, "|", same, exact, default_column_validator).await;
         return updated.map_err(|error| error.to_string());
     }

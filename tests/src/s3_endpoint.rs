@@ -39,6 +39,12 @@ use tokio::{net::TcpListener, task::JoinHandle};
 /// The access key that [`S3Endpoint::storage_options`] gives.
 pub const ACCESS_KEY_ID: &str = "glaux-test";
 
+/// Its secret, which is not checked.
+pub const SECRET_ACCESS_KEY: &str = "secret";
+
+/// The region that requests are signed for.
+pub const REGION: &str = "us-east-1";
+
 /// A running server. It ends when this is dropped.
 #[derive(Debug)]
 pub struct S3Endpoint {
@@ -86,9 +92,9 @@ impl S3Endpoint {
         let defaults = BucketOptions {
             endpoint: Some(self.url()),
             allow_http: Some(true),
-            region: Some("us-east-1".to_owned()),
+            region: Some(REGION.to_owned()),
             access_key_id: Some(ACCESS_KEY_ID.to_owned()),
-            secret_access_key: Some(Secret::new("secret")),
+            secret_access_key: Some(Secret::new(SECRET_ACCESS_KEY)),
             ..BucketOptions::default()
         };
         StorageOptions { defaults, ..StorageOptions::default() }

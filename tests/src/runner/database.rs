@@ -1,28 +1,58 @@
-//! An engine behind the `.slt` runner, with the statements that begin with `@`.
+//! What runs statements behind the `.slt` runner, with the statements that begin with `@`.
 
 use std::fmt;
 
+use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use async_trait::async_trait;
-use glaux_engine::query::{Failure, QueryReport};
+use chrono::NaiveDateTime;
+use serde_json::Value;
 use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType};
 
 use super::render;
-use crate::{
-    instance::{Instance, Outcome},
-    lake::{Lake, WriteOptions},
-};
+use crate::lake::{Lake, WriteOptions};
 
-/// An engine, its lake and its session.
+/// What carries statements out, over a lake.
+#[async_trait]
+pub(super) trait Executor: Send {
+    /// What `skipif` and `onlyif` of a `.slt` file call it.
+    const NAME: &'static str;
+
+    fn lake(&self) -> &Lake;
+
+    /// Whether statements were carried out at a time, in seconds.
+    fn was_at(&self, seconds: i64) -> bool;
+
+    /// Runs a statement to its end; `{lake}` and `{http}` in it stand for the lake's URLs.
+    async fn execute(&mut self, sql: &str) -> Result<Answer, Refused>;
+}
+
+/// What a statement gave.
 #[derive(Debug)]
-pub struct EmbeddedDatabase {
-    instance: Instance,
-    last: Option<QueryReport>,
+pub(super) struct Answer {
+    pub(super) schema: SchemaRef,
+    pub(super) batches: Vec<RecordBatch>,
+    /// The object that `--stats json` prints.
+    pub(super) figures: Option<Value>,
+}
+
+/// A statement's error, and what it cost all the same.
+#[derive(Debug)]
+pub(super) struct Refused {
+    pub(super) error: Failed,
+    pub(super) figures: Option<Value>,
+}
+
+/// What runs a file, and what is remembered of the statement before.
+#[derive(Debug)]
+pub(super) struct Database<E> {
+    executor: E,
+    figures: Option<Value>,
     requests: Vec<String>,
 }
 
 /// A statement's error as a test sees it: kind, message and hint on one line.
 #[derive(Debug)]
-pub struct Failed(pub(super) String);
+pub(super) struct Failed(pub(super) String);
 
 impl fmt::Display for Failed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -32,22 +62,20 @@ impl fmt::Display for Failed {
 
 impl std::error::Error for Failed {}
 
-impl EmbeddedDatabase {
-    /// Starts an engine over an empty lake.
-    pub(super) async fn start(is_s3: bool) -> Self {
-        let lake = if is_s3 { Lake::on_s3().await } else { Lake::in_folder() };
-        Self { instance: Instance::start(lake).await, last: None, requests: Vec::new() }
+impl<E: Executor> Database<E> {
+    pub(super) fn new(executor: E) -> Self {
+        Self { executor, figures: None, requests: Vec::new() }
     }
 
     async fn statement(&mut self, sql: &str) -> Result<DBOutput<DefaultColumnType>, Failed> {
-        self.instance.lake.take_requests();
-        let outcome = self.instance.try_run(sql).await;
-        self.requests = self.instance.lake.take_requests();
-        let Outcome { schema, batches, report } = outcome.map_err(|Failure { error, report }| {
-            self.last = Some(report);
-            failed(&error)
+        self.executor.lake().take_requests();
+        let answer = self.executor.execute(sql).await;
+        self.requests = self.executor.lake().take_requests();
+        let Answer { schema, batches, figures } = answer.map_err(|Refused { error, figures }| {
+            self.figures = figures;
+            error
         })?;
-        self.last = Some(report);
+        self.figures = figures;
         if schema.fields().is_empty() {
             return Ok(DBOutput::StatementComplete(0));
         }
@@ -56,21 +84,34 @@ impl EmbeddedDatabase {
         for batch in &batches {
             rows.extend(render::rows(batch).map_err(Failed)?);
         }
-        let url = self.instance.lake.url();
-        for value in rows.iter_mut().flatten().filter(|value| value.contains(&url)) {
-            *value = value.replace(&url, "{lake}");
-        }
+        rows.iter_mut().flatten().for_each(|value| self.generalise(value));
         Ok(DBOutput::Rows { types, rows })
     }
 
+    /// What differs from run to run by its name: the lake's URL, and the time of statements.
+    fn generalise(&self, value: &mut String) {
+        let url = self.executor.lake().url();
+        if value.contains(&url) {
+            *value = value.replace(&url, "{lake}");
+        }
+        if NaiveDateTime::parse_from_str(value, HIVE_TIME).is_ok_and(|time| self.executor.was_at(time.and_utc().timestamp())) {
+            "{now}".clone_into(value);
+        }
+        let times = value.split(|c: char| !c.is_ascii_digit()).filter(|digits| digits.len() == SECONDS_DIGITS);
+        let time = times.filter(|digits| digits.parse().is_ok_and(|seconds| self.executor.was_at(seconds))).max();
+        if let Some(time) = time.map(str::to_owned) {
+            *value = value.replace(&time, "{now}");
+        }
+    }
+
     /// `@write PATH [OPTIONS] SELECT ...`
-    async fn write(&self, rest: &str) -> Result<(), Failed> {
+    async fn write(&mut self, rest: &str) -> Result<(), Failed> {
         let invalid = || Failed(format!("@write PATH [OPTIONS] SELECT ..., not {rest}"));
         let (path, rest) = rest.split_once(char::is_whitespace).ok_or_else(invalid)?;
         let start = ["SELECT", "VALUES", "WITH"].iter().filter_map(|word| rest.find(word)).min().ok_or_else(invalid)?;
         let options: WriteOptions = rest[..start].parse().map_err(Failed)?;
-        let outcome = self.instance.try_run(&rest[start..]).await.map_err(|failure| failed(&failure.error))?;
-        self.instance.lake.write(path, &outcome.schema, &outcome.batches, &options).map_err(Failed)
+        let answer = self.executor.execute(&rest[start..]).await.map_err(|refused| refused.error)?;
+        self.executor.lake().write(path, &answer.schema, &answer.batches, &options).map_err(Failed)
     }
 
     fn lines(lines: impl IntoIterator<Item = String>) -> DBOutput<DefaultColumnType> {
@@ -80,44 +121,51 @@ impl EmbeddedDatabase {
 
     /// The figures of the last statement that are not zero.
     fn usage(&self) -> Vec<String> {
-        let Some(QueryReport { usage, .. }) = self.last else { return Vec::new() };
-        let requests = usage.requests;
-        let numbers = [
-            ("data_scanned_bytes", usage.data_scanned_bytes),
-            ("metadata_bytes", usage.metadata_bytes),
-            ("fetched_bytes", usage.fetched_bytes),
-            ("requests.get", requests.get),
-            ("requests.head", requests.head),
-            ("requests.list", requests.list),
-            ("requests.put", requests.put),
-            ("requests.delete", requests.delete),
-        ];
-        let mut lines: Vec<_> = numbers.iter().filter(|(_, n)| *n > 0).map(|(name, n)| format!("{name} {n}")).collect();
-        for (name, scanned) in [("partitions", usage.partitions), ("files", usage.files), ("row_groups", usage.row_groups)] {
-            if scanned.total != Some(0) {
-                let total = scanned.total.map_or_else(|| "?".to_owned(), |total| total.to_string());
-                lines.push(format!("{name} {}/{total}", scanned.scanned));
+        let Some(figures) = &self.figures else { return Vec::new() };
+        let number = |name: &str| figures.pointer(&format!("/{}", name.replace('.', "/"))).and_then(Value::as_u64);
+        let mut lines: Vec<_> = NUMBERS
+            .iter()
+            .filter_map(|name| number(name).filter(|number| *number > 0).map(|number| format!("{name} {number}")))
+            .collect();
+        for name in ["partitions", "files", "row_groups"] {
+            let total = number(&format!("{name}.total"));
+            if total != Some(0) {
+                let total = total.map_or_else(|| "?".to_owned(), |total| total.to_string());
+                lines.push(format!("{name} {}/{total}", number(&format!("{name}.scanned")).unwrap_or_default()));
             }
         }
         lines
     }
+
+    /// What the last statement costs.
+    fn bill(&self) -> String {
+        let figures = self.figures.as_ref();
+        let text = |name: &str| figures.and_then(|figures| figures[name].as_str()).unwrap_or_default();
+        let billed = figures.and_then(|figures| figures["billed_bytes"].as_u64()).unwrap_or_default();
+        format!("{} {billed} bytes {} USD", text("state"), text("cost_usd"))
+    }
 }
 
-fn failed(error: &glaux_engine::Error) -> Failed {
-    let mut text = format!("{}: {error}", error.kind());
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text += &format!(": {cause}");
-        source = cause.source();
-    }
-    if let Some(hint) = error.hint() {
-        text += &format!(" (hint: {hint})");
-    }
-    Failed(text)
-}
+/// How `DESCRIBE FORMATTED` writes a time.
+const HIVE_TIME: &str = "%a %b %d %H:%M:%S UTC %Y";
+
+/// Digits of a time in seconds since 1970, in this age.
+const SECONDS_DIGITS: usize = 10;
+
+/// The figures that are numbers.
+const NUMBERS: [&str; 8] = [
+    "data_scanned_bytes",
+    "metadata_bytes",
+    "fetched_bytes",
+    "requests.get",
+    "requests.head",
+    "requests.list",
+    "requests.put",
+    "requests.delete",
+];
 
 #[async_trait]
-impl AsyncDB for EmbeddedDatabase {
+impl<E: Executor> AsyncDB for Database<E> {
     type Error = Failed;
     type ColumnType = DefaultColumnType;
 
@@ -129,20 +177,16 @@ impl AsyncDB for EmbeddedDatabase {
         let (path, text) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
         match name {
             "write" => self.write(rest).await?,
-            "text" => self.instance.lake.put(path, text.as_bytes().to_vec()),
+            "text" => self.executor.lake().put(path, text.as_bytes().to_vec()),
             "fixture" => {
                 let fixture = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(text.trim());
                 let bytes = std::fs::read(&fixture).map_err(|error| Failed(format!("{}: {error}", fixture.display())))?;
-                self.instance.lake.put(path, bytes);
+                self.executor.lake().put(path, bytes);
             }
-            "remove" => self.instance.lake.remove(path),
+            "remove" => self.executor.lake().remove(path),
             "requests" => return Ok(Self::lines(self.requests.clone())),
             "usage" => return Ok(Self::lines(self.usage())),
-            "bill" => {
-                let bill = self.last.map(|report| report.bill).unwrap_or_default();
-                let state = self.last.map(|report| report.state.to_string()).unwrap_or_default();
-                return Ok(Self::lines([format!("{state} {} bytes {} USD", bill.billed_bytes, bill.cost_usd())]));
-            }
+            "bill" => return Ok(Self::lines([self.bill()])),
             other => return Err(Failed(format!("@{other} is not known"))),
         }
         Ok(DBOutput::StatementComplete(0))
@@ -151,6 +195,6 @@ impl AsyncDB for EmbeddedDatabase {
     async fn shutdown(&mut self) {}
 
     fn engine_name(&self) -> &str {
-        "glaux"
+        E::NAME
     }
 }

@@ -1,4 +1,5 @@
-//! The one test binary of this crate: every `.slt` file and every property is a test of its own, by name.
+//! The one test binary of this crate: every `.slt` file and every property is a test of its own, by name. Files run twice: as `slt/...` on
+//! an engine in process, as `flight/...` on a server over Flight SQL.
 //!
 //! `cargo test -p glaux-tests --test front_door scan` runs those with `scan` in their name; with `GLAUX_SLT_COMPLETE=1` the `.slt` files
 //! are rewritten to what was seen: read the difference before you keep it.
@@ -8,6 +9,7 @@ use libtest_mimic::{Arguments, Trial};
 
 mod bill;
 mod faults;
+mod flight;
 mod house;
 mod ingest;
 mod planned;
@@ -18,12 +20,17 @@ fn main() {
     let mut trials = house::trials();
     trials.extend(bill::trials());
     trials.extend(faults::trials());
+    trials.extend(flight::trials());
     trials.extend(ingest::trials());
     trials.extend(planned::trials());
     trials.extend(pruning::trials());
     for file in runner::files() {
         let name =
             file.strip_prefix(runner::corpus()).map_or_else(|_| file.display().to_string(), |path| path.display().to_string());
+        if !runner::completes() {
+            let file = file.clone();
+            trials.push(Trial::test(format!("flight/{name}"), move || Ok(block_on(runner::run_over_flight(&file))?)));
+        }
         trials.push(Trial::test(format!("slt/{name}"), move || Ok(block_on(runner::run(&file))?)));
     }
     libtest_mimic::run(&arguments, trials).exit();

@@ -1,0 +1,192 @@
+//! A client of a [`Server`]: `arrow-flight`'s own, logged in, which runs statements the way most drivers do, by GetFlightInfo and DoGet.
+//!
+//! What it gives is compared with what an engine in process gives, so it adds nothing and leaves out nothing.
+
+use arrow::{
+    array::RecordBatch,
+    datatypes::{Schema, SchemaRef},
+};
+use arrow_flight::{
+    FlightInfo,
+    decode::{DecodedPayload, FlightDataDecoder},
+    error::FlightError,
+    sql::client::FlightSqlServiceClient,
+};
+use futures::TryStreamExt;
+use serde_json::Value;
+use tonic::{Code, Status, transport::Channel};
+
+use crate::{runner::render, server::Server};
+
+/// The metadata key of a status with the error's kind, as `ErrorKind` writes it.
+pub const KIND: &str = "x-glaux-error-kind";
+
+/// The trailer with a query's figures, as JSON.
+pub const STATS: &str = "x-glaux-stats";
+
+/// A client with a session of its own.
+#[derive(Debug, Clone)]
+pub struct Client {
+    pub sql: FlightSqlServiceClient<Channel>,
+}
+
+/// What a statement gave.
+#[derive(Debug)]
+pub struct Fetched {
+    pub info: FlightInfo,
+    pub schema: SchemaRef,
+    pub batches: Vec<RecordBatch>,
+    /// The figures of the last message.
+    pub figures: Value,
+}
+
+/// Why a call failed.
+#[derive(Debug, Clone)]
+pub struct Refused {
+    pub code: Code,
+    /// As `ErrorKind` writes it; empty for an error that is not ours.
+    pub kind: String,
+    /// With its causes and its hint.
+    pub message: String,
+    /// The query's figures, if there was a query.
+    pub figures: Option<Value>,
+}
+
+impl From<Status> for Refused {
+    fn from(status: Status) -> Self {
+        let text = |key| status.metadata().get(key).and_then(|value| value.to_str().ok());
+        Self {
+            code: status.code(),
+            kind: text(KIND).unwrap_or_default().to_owned(),
+            message: status.message().to_owned(),
+            figures: text(STATS).and_then(|json| serde_json::from_str(json).ok()),
+        }
+    }
+}
+
+impl From<FlightError> for Refused {
+    fn from(error: FlightError) -> Self {
+        match error {
+            FlightError::Tonic(status) => (*status).into(),
+            other => Self { code: Code::Unknown, kind: "CLIENT".to_owned(), message: other.to_string(), figures: None },
+        }
+    }
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.kind, self.message)
+    }
+}
+
+impl std::error::Error for Refused {}
+
+impl Fetched {
+    /// The values as text, a row a line, `|` between them.
+    ///
+    /// # Panics
+    /// If a value cannot be shown.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        lines(&self.batches)
+    }
+}
+
+/// Batches' values as text, a row a line, `|` between them.
+///
+/// # Panics
+/// If a value cannot be shown.
+#[must_use]
+pub fn lines(batches: &[RecordBatch]) -> Vec<String> {
+    let rows = batches.iter().flat_map(|batch| render::rows(batch).expect("values can be shown"));
+    rows.map(|row| row.join("|")).collect()
+}
+
+/// A schema without what is said of the whole and without the descriptions of types that only drivers read: what the engine gave.
+#[must_use]
+pub fn plain(schema: &Schema) -> Schema {
+    let field = |field: &arrow::datatypes::FieldRef| {
+        let metadata = field.metadata().iter().filter(|(key, _)| !key.starts_with("ARROW:FLIGHT:SQL:"));
+        field.as_ref().clone().with_metadata(metadata.map(|(key, value)| (key.clone(), value.clone())).collect())
+    };
+    Schema::new(schema.fields().iter().map(field).collect::<Vec<_>>())
+}
+
+impl Client {
+    /// Connects without saying who is calling.
+    ///
+    /// # Panics
+    /// If nobody listens.
+    pub async fn anonymous(server: &Server) -> Self {
+        Self { sql: FlightSqlServiceClient::new(channel(server).await) }
+    }
+
+    /// Connects and logs in, on a connection of its own.
+    ///
+    /// # Errors
+    /// The server's refusal.
+    pub async fn login(server: &Server, user: &str, password: &str) -> Result<Self, Refused> {
+        let mut client = Self::anonymous(server).await;
+        client.sql.handshake(user, password).await?;
+        Ok(client)
+    }
+
+    /// Runs a statement to its end.
+    ///
+    /// # Errors
+    /// The statement's, from GetFlightInfo or DoGet.
+    ///
+    /// # Panics
+    /// If the server breaks the protocol: schemas that differ, an end without figures.
+    pub async fn run(&mut self, sql: &str) -> Result<Fetched, Refused> {
+        let info = self.sql.execute(sql.to_owned(), None).await?;
+        self.fetch(info).await
+    }
+
+    /// Fetches what GetFlightInfo gave.
+    ///
+    /// # Errors
+    /// That of DoGet.
+    ///
+    /// # Panics
+    /// As [`Client::run`].
+    pub async fn fetch(&mut self, info: FlightInfo) -> Result<Fetched, Refused> {
+        let planned = info.clone().try_decode_schema().expect("a schema in FlightInfo");
+        let (mut batches, mut figures) = (Vec::new(), Value::Null);
+        for endpoint in &info.endpoint {
+            assert!(endpoint.location.is_empty(), "on the same connection");
+            let ticket = endpoint.ticket.clone().expect("a ticket");
+            let mut stream = self.sql.do_get(ticket).await?.into_inner();
+            figures = read(&mut stream, &planned, &mut batches).await?;
+        }
+        Ok(Fetched { info, schema: planned.with_metadata(std::collections::HashMap::default()).into(), batches, figures })
+    }
+}
+
+/// Reads a stream to its end, which has the figures.
+async fn read(stream: &mut FlightDataDecoder, planned: &Schema, batches: &mut Vec<RecordBatch>) -> Result<Value, Refused> {
+    let mut figures = None;
+    while let Some(message) = stream.try_next().await? {
+        assert!(figures.is_none(), "the figures come with the last message");
+        let metadata = message.app_metadata();
+        match message.payload {
+            DecodedPayload::Schema(schema) => assert_eq!(schema.fields(), planned.fields(), "FlightInfo's schema is DoGet's"),
+            DecodedPayload::RecordBatch(batch) if batch.num_rows() > 0 => batches.push(batch),
+            DecodedPayload::RecordBatch(_) | DecodedPayload::None => {}
+        }
+        if !metadata.is_empty() {
+            figures = Some(serde_json::from_slice(&metadata).expect("figures are JSON"));
+        }
+    }
+    Ok(figures.expect("a stream ends with figures"))
+}
+
+/// A connection of its own.
+///
+/// # Panics
+/// If nobody listens.
+pub async fn channel(server: &Server) -> Channel {
+    let address = format!("http://{}", server.flight());
+    let endpoint = Channel::from_shared(address).expect("an address");
+    endpoint.connect().await.expect("the server listens")
+}

@@ -1,0 +1,236 @@
+//! How queries end that do not come to their end: by a cancel, by a client that goes away, by a deadline, and by a server that shuts down.
+
+use std::time::Duration;
+
+use arrow_flight::{
+    CancelFlightInfoRequest, CancelFlightInfoResult, CancelStatus, FlightInfo,
+    sql::{ActionCancelQueryRequest, ActionCancelQueryResult, Any, ProstMessageExt},
+};
+use glaux_engine::accounting::RequestKind;
+use glaux_tests::{
+    flight,
+    lake::Lake,
+    s3_endpoint::{Fault, Gate, S3Endpoint},
+};
+use libtest_mimic::{Failed, Trial};
+use prost::Message;
+use tonic::Code;
+use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
+
+use super::{
+    client::{Raw, on_s3, read, server, text, ticket},
+    timed,
+};
+
+pub(super) fn trials() -> Vec<Trial> {
+    timed![
+        cancelled_by_its_info,
+        a_cancel_before_and_after,
+        a_stream_that_is_dropped_ends_its_query,
+        a_connection_that_is_closed_ends_its_query,
+        a_deadline_ends_the_query,
+        signs_of_life_while_rows_are_waited_for,
+        a_server_that_shuts_down_lets_queries_end,
+    ]
+}
+
+/// Rows without end, for all that a test waits.
+const LONG: &str = "SELECT a.x FROM UNNEST(sequence(1, 10000)) AS a(x) CROSS JOIN UNNEST(sequence(1, 10000)) AS b(y) \
+                    CROSS JOIN UNNEST(sequence(1, 10000)) AS c(z)";
+
+/// A query whose files do not come.
+const SUM: &str = "SELECT sum(n) AS s FROM t";
+
+fn endpoint(lake: &Lake) -> &S3Endpoint {
+    match lake {
+        Lake::S3(endpoint) => endpoint,
+        Lake::Folder(_) => unreachable!("this lake is on S3"),
+    }
+}
+
+/// Every file that is read from now on is waited for.
+fn hang(lake: &Lake) -> Gate {
+    endpoint(lake).hang(Fault::on(RequestKind::Get).always())
+}
+
+async fn cancel_flight_info(raw: &mut Raw, info: &FlightInfo) -> Result<CancelStatus, tonic::Status> {
+    let request = CancelFlightInfoRequest { info: Some(info.clone()) };
+    let results = raw.action("CancelFlightInfo", request.encode_to_vec()).await?;
+    let result = CancelFlightInfoResult::decode(results[0].clone()).expect("a result");
+    Ok(CancelStatus::try_from(result.status).expect("a status"))
+}
+
+async fn cancel_query(raw: &mut Raw, info: &FlightInfo) -> Result<i32, tonic::Status> {
+    let request = ActionCancelQueryRequest { info: info.encode_to_vec().into() };
+    let results = raw.action("CancelQuery", request.as_any().encode_to_vec()).await?;
+    let result: ActionCancelQueryResult =
+        Any::decode(results[0].clone()).expect("a result").unpack().expect("a result").expect("a result");
+    Ok(result.result)
+}
+
+async fn cancelled_by_its_info() -> Result<(), Failed> {
+    let (server, lake) = on_s3().await;
+    let mut raw = Raw::login(&server, "ada").await;
+    for (at, way) in ["CancelFlightInfo", "CancelQuery"].into_iter().enumerate() {
+        // One that streams rows, and one that waits for the store.
+        for sql in [LONG, SUM] {
+            let gate = (sql == SUM).then(|| hang(&lake));
+            let (id, info, mut stream) = raw.begin(sql).await;
+            stream.message().await?.ok_or("a schema")?;
+            if let Some(gate) = &gate {
+                gate.arrived().await;
+            }
+            let cancelled = match at {
+                0 => cancel_flight_info(&mut raw, &info).await? == CancelStatus::Cancelled,
+                _ => cancel_query(&mut raw, &info).await? == 1,
+            };
+            assert!(cancelled, "{way}: {sql}");
+            let ended = read(tonic::metadata::MetadataMap::new(), stream).await.unwrap_err();
+            assert_eq!(ended.code(), Code::Cancelled, "{way}: {sql}: {ended}");
+            assert_eq!(text(ended.metadata(), "x-glaux-state"), "CANCELLED");
+            assert_eq!(raw.state(&id).await, "CANCELLED", "{way}: {sql}");
+            if let Some(gate) = gate {
+                gate.release();
+            }
+            endpoint(&lake).clear_faults();
+        }
+    }
+    Ok(())
+}
+
+async fn a_cancel_before_and_after() -> Result<(), Failed> {
+    let (server, _lake) = server();
+    let mut raw = Raw::login(&server, "ada").await;
+    // Before it is fetched.
+    let info = raw.info(LONG).await?;
+    let metadata: serde_json::Value = serde_json::from_slice(&info.app_metadata)?;
+    let id = metadata["query_id"].as_str().ok_or("an id")?;
+    assert_eq!(cancel_flight_info(&mut raw, &info).await?, CancelStatus::Cancelled);
+    assert_eq!(raw.get(ticket(&info.endpoint[0])).await.unwrap_err().code(), Code::NotFound);
+    assert_eq!(raw.state(id).await, "CANCELLED");
+    // After its end, and after a cancel: it is not there any more, or not to be cancelled.
+    let done = raw.info("SELECT 1 AS x").await?;
+    raw.get(ticket(&done.endpoint[0])).await?;
+    for info in [done, info] {
+        match cancel_flight_info(&mut raw, &info).await {
+            Ok(status) => assert_eq!(status, CancelStatus::NotCancellable),
+            Err(refused) => assert_eq!(refused.code(), Code::NotFound, "{refused}"),
+        }
+    }
+    Ok(())
+}
+
+async fn a_stream_that_is_dropped_ends_its_query() -> Result<(), Failed> {
+    let (server, lake) = on_s3().await;
+    let mut raw = Raw::login(&server, "ada").await;
+    let (id, _, mut stream) = raw.begin(LONG).await;
+    for _ in 0..3 {
+        stream.message().await?.ok_or("rows")?;
+    }
+    drop(stream);
+    assert_eq!(raw.state(&id).await, "CANCELLED");
+
+    let gate = hang(&lake);
+    let (id, _, stream) = raw.begin(SUM).await;
+    gate.arrived().await;
+    drop(stream);
+    assert_eq!(raw.state(&id).await, "CANCELLED");
+    gate.release();
+    endpoint(&lake).clear_faults();
+
+    // Of several streams, one that is dropped ends the query for the others.
+    assert_eq!(super::options::set(&mut raw, "parallel_endpoints", serde_json::json!(2)).await, None);
+    let info = raw.info(LONG).await?;
+    let (headers, mut first) = raw.open(ticket(&info.endpoint[0])).await?;
+    let (_, mut second) = raw.open(ticket(&info.endpoint[1])).await?;
+    first.message().await?.ok_or("a schema")?;
+    second.message().await?.ok_or("a schema")?;
+    drop(first);
+    let ended = read(tonic::metadata::MetadataMap::new(), second).await.unwrap_err();
+    assert_eq!(ended.code(), Code::Cancelled, "{ended}");
+    assert_eq!(raw.state(&text(&headers, "x-glaux-query-id")).await, "CANCELLED");
+    Ok(())
+}
+
+async fn a_connection_that_is_closed_ends_its_query() -> Result<(), Failed> {
+    let (server, lake) = on_s3().await;
+    let mut other = Raw::login(&server, "bob").await;
+    let mut raw = Raw::login(&server, "ada").await;
+    let (long, _, mut stream) = raw.begin(LONG).await;
+    stream.message().await?.ok_or("a schema")?;
+    let gate = hang(&lake);
+    let (waiting, _, still) = raw.begin(SUM).await;
+    gate.arrived().await;
+    drop((raw, stream, still));
+    assert_eq!(other.state(&long).await, "CANCELLED");
+    assert_eq!(other.state(&waiting).await, "CANCELLED");
+    gate.release();
+    Ok(())
+}
+
+/// The deadline goes over the wire: the server keeps it, whether or not the client hangs up.
+async fn a_deadline_ends_the_query() -> Result<(), Failed> {
+    let (server, lake) = on_s3().await;
+    let mut raw = Raw::login(&server, "ada").await;
+    let gate = hang(&lake);
+    let info = raw.info(SUM).await?;
+    let mut request = raw.request(ticket(&info.endpoint[0]));
+    request.set_timeout(Duration::from_millis(1_500));
+    let (headers, stream, _) = raw.rpc.do_get(request).await?.into_parts();
+    gate.arrived().await;
+    let ended = read(headers.clone(), stream).await.unwrap_err();
+    assert!(matches!(ended.code(), Code::DeadlineExceeded | Code::Cancelled), "{ended}");
+    assert_eq!(raw.state(&text(&headers, "x-glaux-query-id")).await, "CANCELLED");
+    gate.release();
+    Ok(())
+}
+
+async fn signs_of_life_while_rows_are_waited_for() -> Result<(), Failed> {
+    let (server, lake) = on_s3().await;
+    let mut raw = Raw::login(&server, "ada").await;
+    let gate = hang(&lake);
+    let (_, _, mut stream) = raw.begin(SUM).await;
+    let mut messages = vec![stream.message().await?.ok_or("a schema")?];
+    gate.arrived().await;
+    // Nothing can come but a sign of life: the store has not answered.
+    let alive = stream.message().await?.ok_or("a sign of life")?;
+    assert!(alive.app_metadata.is_empty());
+    messages.push(alive);
+    gate.release();
+    endpoint(&lake).clear_faults();
+    let rest = read(tonic::metadata::MetadataMap::new(), stream).await?;
+    messages.extend(rest.messages);
+    let whole = super::client::Read { messages, headers: rest.headers, trailers: rest.trailers };
+    assert_eq!(whole.lines().await, ["2001000"]);
+    assert_eq!(whole.figures()["state"], "SUCCEEDED");
+    Ok(())
+}
+
+async fn a_server_that_shuts_down_lets_queries_end() -> Result<(), Failed> {
+    let (mut server, lake) = on_s3().await;
+    let mut health = HealthClient::new(flight::channel(&server).await);
+    let mut raw = Raw::login(&server, "ada").await;
+    let mut watched = health.watch(HealthCheckRequest::default()).await?.into_inner();
+    let serving = watched.message().await?.ok_or("a status")?;
+    assert_eq!(serving.status(), ServingStatus::Serving);
+
+    let gate = hang(&lake);
+    let (_, _, stream) = raw.begin(SUM).await;
+    gate.arrived().await;
+    server.terminate();
+    let draining = watched.message().await?.ok_or("a status")?;
+    assert_eq!(draining.status(), ServingStatus::NotServing);
+    drop((watched, health));
+    // On the connection that it has, and on a new one.
+    let refused = raw.info("SELECT 1 AS x").await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unavailable, "{refused}");
+    gate.release();
+    endpoint(&lake).clear_faults();
+    let read = read(tonic::metadata::MetadataMap::new(), stream).await?;
+    assert_eq!(read.lines().await, ["2001000"]);
+    assert_eq!(read.figures()["state"], "SUCCEEDED");
+    drop(raw);
+    let status = tokio::task::spawn_blocking(move || (server.wait(), server.log())).await?;
+    assert!(status.0.success(), "{status:?}");
+    Ok(())
+}

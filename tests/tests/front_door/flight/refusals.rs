@@ -1,0 +1,156 @@
+//! Bad input: the right code, a short text, never a crash, and the next client is served.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::{Shutdown, TcpStream},
+};
+
+use arrow_flight::{
+    Action, FlightData, FlightDescriptor, Ticket,
+    sql::{CommandStatementQuery, CommandStatementUpdate, ProstMessageExt},
+};
+use futures::stream;
+use glaux_tests::{lake::Lake, server::Server};
+use libtest_mimic::{Failed, Trial};
+use prost::Message;
+use tonic::{Code, Status};
+
+use super::{
+    client::{Raw, command, server},
+    timed,
+};
+
+pub(super) fn trials() -> Vec<Trial> {
+    timed![
+        garbage_on_the_port_harms_nobody,
+        statements_of_ten_megabytes_are_refused,
+        messages_over_the_limit_are_refused,
+        what_does_not_decode_is_the_clients_mistake,
+        what_is_not_offered_says_so,
+    ]
+}
+
+/// The status is a client's mistake, told in few words, with a kind.
+fn check(status: &Status, codes: &[Code]) {
+    assert!(codes.contains(&status.code()), "{status:?}");
+    assert!(!status.message().is_empty() && status.message().len() < 1_000, "{status:?}");
+}
+
+async fn is_alive(server: &mut Server) {
+    assert!(server.is_running(), "{}", server.log());
+    let mut raw = Raw::login(server, "next").await;
+    assert_eq!(raw.lines("SELECT 1 AS x").await, ["1"]);
+}
+
+async fn garbage_on_the_port_harms_nobody() -> Result<(), Failed> {
+    let (mut server, _lake) = server();
+    let noise: Vec<u8> = (0..100_000_u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let client_hello = [0x16, 3, 1, 0, 5, 1, 0, 0, 1, 3];
+    let mut broken_frames = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    broken_frames.extend_from_slice(&noise[..5_000]);
+    for garbage in [&noise[..], &client_hello, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", &broken_frames, b"\0", b""] {
+        let mut connection = TcpStream::connect(server.flight())?;
+        // The server may close before all of it is written.
+        connection.write_all(garbage).ok();
+        connection.shutdown(Shutdown::Write).ok();
+        let mut answer = Vec::new();
+        connection.read_to_end(&mut answer).ok();
+        assert!(answer.len() < 10_000);
+    }
+    // One that says nothing and stays.
+    let _silent = TcpStream::connect(server.flight())?;
+    is_alive(&mut server).await;
+    Ok(())
+}
+
+async fn statements_of_ten_megabytes_are_refused() -> Result<(), Failed> {
+    let (mut server, _lake) = server();
+    let mut raw = Raw::login(&server, "ada").await;
+    let sql = format!("SELECT '{}' AS x", "x".repeat(10 << 20));
+    let codes = [Code::InvalidArgument, Code::ResourceExhausted];
+    check(&raw.info(&sql).await.unwrap_err(), &codes);
+    check(&raw.schema_of(command(&sql)).await.unwrap_err(), &codes);
+    check(&raw.get(Ticket::new(command(&sql))).await.unwrap_err(), &codes);
+    check(&status(raw.client.sql.execute_update(sql.clone(), None).await.unwrap_err()), &codes);
+    check(&status(raw.client.sql.prepare(sql.clone(), None).await.unwrap_err()), &codes);
+    is_alive(&mut server).await;
+    Ok(())
+}
+
+fn status(error: arrow_flight::error::FlightError) -> Status {
+    error.into()
+}
+
+async fn messages_over_the_limit_are_refused() -> Result<(), Failed> {
+    let lake = Lake::in_folder();
+    let mut server = Server::start(Some(&lake), "[flight]\nmax_message_bytes = 100000\n");
+    let mut raw = Raw::login(&server, "ada").await;
+    let sql = format!("SELECT '{}' AS x", "x".repeat(200_000));
+    let codes = [Code::OutOfRange, Code::ResourceExhausted];
+    check(&raw.info(&sql).await.unwrap_err(), &codes);
+    check(&status(raw.client.sql.execute_update(sql.clone(), None).await.unwrap_err()), &codes);
+    check(&raw.action("GetQueryStats", vec![b'x'; 200_000]).await.unwrap_err(), &codes);
+    is_alive(&mut server).await;
+    Ok(())
+}
+
+async fn what_does_not_decode_is_the_clients_mistake() -> Result<(), Failed> {
+    let (mut server, _lake) = server();
+    let mut raw = Raw::login(&server, "ada").await;
+    let mistake = [Code::InvalidArgument];
+    let cut = command("SELECT 1 AS x");
+    let cut = cut[..cut.len() - 3].to_vec();
+    for bytes in [Vec::new(), b"nonsense".to_vec(), vec![0xff; 64], cut] {
+        check(&raw.info_of(bytes.clone()).await.unwrap_err(), &mistake);
+        check(&raw.schema_of(bytes.clone()).await.unwrap_err(), &mistake);
+        check(&raw.get(Ticket::new(bytes.clone())).await.unwrap_err(), &mistake);
+        let put = FlightData { flight_descriptor: Some(FlightDescriptor::new_cmd(bytes)), ..FlightData::default() };
+        let request = raw.request(stream::iter([put]));
+        check(&raw.rpc.do_put(request).await.unwrap_err(), &mistake);
+    }
+    for action in [
+        "CreatePreparedStatement",
+        "ClosePreparedStatement",
+        "CancelQuery",
+        "CancelFlightInfo",
+        "RenewFlightEndpoint",
+        "SetSessionOptions",
+    ] {
+        check(&raw.action(action, vec![0xff; 20]).await.unwrap_err(), &mistake);
+    }
+    for action in ["CancelFlightInfo", "RenewFlightEndpoint"] {
+        check(&raw.action(action, Vec::new()).await.unwrap_err(), &mistake);
+    }
+    // DoPut without a message, and without a descriptor.
+    let request = raw.request(stream::iter(Vec::<FlightData>::new()));
+    check(&raw.rpc.do_put(request).await.unwrap_err(), &mistake);
+    let request = raw.request(stream::iter([FlightData::default()]));
+    check(&raw.rpc.do_put(request).await.unwrap_err(), &mistake);
+    // A command of the wrong sort for the call.
+    let update = CommandStatementUpdate { query: "SELECT 1".to_owned(), transaction_id: None }.as_any().encode_to_vec();
+    check(&raw.info_of(update).await.unwrap_err(), &mistake);
+    is_alive(&mut server).await;
+    Ok(())
+}
+
+async fn what_is_not_offered_says_so() -> Result<(), Failed> {
+    let (server, _lake) = server();
+    let mut raw = Raw::login(&server, "ada").await;
+    let unimplemented = [Code::Unimplemented];
+    for action in ["NoSuchAction", "BeginTransaction", "EndTransaction", "CreatePreparedSubstraitPlan", ""] {
+        check(&raw.action(action, Vec::new()).await.unwrap_err(), &unimplemented);
+    }
+    let request = raw.request(FlightDescriptor::new_path(vec!["t".to_owned()]));
+    check(&raw.rpc.get_flight_info(request).await.unwrap_err(), &unimplemented);
+    let request = raw.request(stream::iter([FlightData::default()]));
+    check(&raw.rpc.do_exchange(request).await.unwrap_err(), &unimplemented);
+    let made_up = Some(bytes::Bytes::from_static(b"transaction"));
+    let query = CommandStatementQuery { query: "SELECT 1 AS x".to_owned(), transaction_id: made_up };
+    check(&raw.info_of(query.as_any().encode_to_vec()).await.unwrap_err(), &unimplemented);
+    // An action's type that is long is not repeated at length.
+    let request = raw.request(Action { r#type: "x".repeat(100_000), body: bytes::Bytes::new() });
+    let refused = raw.rpc.do_action(request).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unimplemented);
+    assert!(refused.message().len() < 4_096, "{} bytes", refused.message().len());
+    Ok(())
+}
