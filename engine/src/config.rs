@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use glaux_catalog::model::Access;
 use serde::{Deserialize, Serialize};
 
 use crate::{accounting::Tariff, storage::StorageOptions};
@@ -24,6 +25,8 @@ pub struct EngineOptions {
     pub listing_concurrency: usize,
     /// Bytes of decoded footers kept in memory.
     pub footer_cache_bytes: u64,
+    /// What users who are no administrators may do where nothing is granted: `none`, `read` or `write`.
+    pub default_access: Access,
     pub tariff: Tariff,
     pub storage: StorageOptions,
 }
@@ -38,6 +41,7 @@ impl Default for EngineOptions {
             max_concurrent_queries: 16,
             listing_concurrency: 64,
             footer_cache_bytes: 128 << 20,
+            default_access: Access::Read,
             tariff: Tariff::default(),
             storage: StorageOptions::default(),
         }

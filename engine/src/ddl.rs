@@ -9,6 +9,7 @@ mod create;
 mod describe;
 mod drop;
 mod formats;
+mod grant;
 mod location;
 mod partitions;
 mod pattern;
@@ -71,6 +72,8 @@ pub async fn execute(statement: &Statement, context: &StatementContext<'_>) -> R
         Statement::CreateView(create) => create::view(create, context).await?,
         Statement::DropView { view, if_exists } => drop::view(view, *if_exists, context).await?,
         Statement::Repair { table } => repair::repair(table, context).await?,
+        Statement::Grant(what) => grant::grant(what, context).await?,
+        Statement::Revoke(what) => grant::revoke(what, context).await?,
         Statement::Show(what) => show::show(what, context).await?,
         Statement::Describe(what) => describe::describe(what, context).await?,
         Statement::Use { .. }

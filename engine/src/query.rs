@@ -1,5 +1,6 @@
 //! A query's life: `manager` takes it in and hands it out, `guard` walks it through its states, `run` executes it, `history` remembers it.
 
+pub(crate) mod access;
 mod describe;
 mod estimate;
 mod explain;

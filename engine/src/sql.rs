@@ -5,6 +5,7 @@
 
 mod cursor;
 mod dialect;
+mod grant;
 mod hive_ddl;
 mod position;
 pub mod rewrite;
@@ -20,7 +21,8 @@ pub use route::{Grammar, grammar};
 pub use split::{ScriptStatement, split};
 pub use statement::{
     AlterTable, ClusteredBy, ColumnPosition, CreateDatabase, CreateTable, CreateView, Delimited, Describe, DescribeDetail,
-    Explain, ExplainWhat, PartitionSpec, Query, RowFormat, Show, Statement, StatementKind, StoredAs, TableRef,
+    Explain, ExplainWhat, Grant, GrantOn, PartitionSpec, Query, Revoke, RowFormat, Show, Statement, StatementKind, StoredAs,
+    TableRef,
 };
 
 use crate::error::{Error, ErrorKind, Result};
@@ -36,8 +38,7 @@ pub const MAX_STATEMENT: usize = 1 << 20;
 pub fn parse(text: &str) -> Result<Statement> {
     if text.len() > MAX_STATEMENT {
         let message = format!("the statement has {} bytes, more than {MAX_STATEMENT}", text.len());
-        return Err(Error::new(ErrorKind::LimitExceeded, message)
-            .with_hint("Join with a table instead of listing many values"));
+        return Err(Error::new(ErrorKind::LimitExceeded, message).with_hint("Join with a table instead of listing many values"));
     }
     match grammar(text) {
         Grammar::Hive => hive_ddl::parse(text),

@@ -48,6 +48,7 @@ const SYSTEM_TABLES: [&str; 4] = ["files", "partitions", "queries", "usage"];
 /// What the system tables show; of one query, so that what it lists is counted by its meter.
 #[derive(Debug, Clone)]
 pub struct SystemDeps {
+    /// The catalog as the session's user may see it.
     pub metastore: Arc<dyn Metastore>,
     pub history: Arc<History>,
     pub running: Arc<QueryManager>,

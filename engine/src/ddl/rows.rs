@@ -31,6 +31,7 @@ pub(super) fn schema(statement: &Statement) -> SchemaRef {
             Show::TableProperties { .. } => &["prpt_name", "prpt_value"],
             Show::CreateTable { .. } => &["createtab_stmt"],
             Show::CreateView { .. } => &["create view"],
+            Show::Grants { .. } => &["object", "database", "table", "grantee_type", "grantee", "access"],
         },
         Statement::Describe(_) => &["col_name", "data_type", "comment"],
         Statement::ShowSession => &["name", "value", "default", "description"],

@@ -8,7 +8,7 @@ use glaux_catalog::{
 use super::{
     StatementContext,
     create::VIEW_COLUMNS,
-    find, find_table, partitions,
+    find, find_table, grant, partitions,
     pattern::matches,
     rows::{Row, row},
 };
@@ -40,6 +40,7 @@ pub(super) async fn show(what: &Show, context: &StatementContext<'_>) -> Result<
             }
             lines(&create_table(&table))
         }
+        Show::Grants { on } => grant::show(on.as_ref(), context).await?,
         Show::CreateView { view } => lines(&create_view(&find(view, context).await?)?),
     })
 }

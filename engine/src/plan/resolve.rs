@@ -38,6 +38,7 @@ const MAX_VIEW_DEPTH: usize = 32;
 #[derive(Debug, Clone)]
 pub struct PlanContext {
     pub base: Arc<SessionState>,
+    /// The catalog as the session's user may see and change it.
     pub metastore: Arc<dyn Metastore>,
     pub scan: ScanContext,
     pub system: Arc<SystemDeps>,
@@ -153,7 +154,10 @@ impl SchemaProvider for LakeDatabase {
         match self.resolve(name).await {
             Ok(provider) => Ok(Some(provider)),
             // A table function in FROM is asked for as a table first.
-            Err(error) if error.kind() == ErrorKind::NotFound && self.context.base.table_functions().contains_key(name) => {
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Denied)
+                    && self.context.base.table_functions().contains_key(name) =>
+            {
                 Ok(None)
             }
             Err(error) => Err(to_datafusion(error)),
@@ -201,6 +205,10 @@ impl LakeDatabase {
         }
         let text = view.view_text.clone().unwrap_or_default();
         let stale = |error: Error| {
+            // Who asks needs access to what the view reads; that they lack it does not make the view stale.
+            if error.kind() == ErrorKind::Denied {
+                return error;
+            }
             let kind = if error.kind() == ErrorKind::Internal { ErrorKind::Internal } else { ErrorKind::Invalid };
             Error::new(kind, format!("view \"{}\" is stale: {error}", view.name))
                 .with_hint(format!("CREATE OR REPLACE VIEW {} to match the tables it reads", view.name))

@@ -162,8 +162,7 @@ impl History {
             connection.execute(sql, (by, id.to_string())).map_err(|e| failed(&e))
         };
         if self.writer.call(update).await? == 0 {
-            return Err(Error::not_found(format!("query \"{id}\" is not running"))
-                .with_hint("SELECT query_id FROM system.queries WHERE state = 'RUNNING' lists those that are"));
+            return Err(not_running(id));
         }
         Ok(())
     }
@@ -205,6 +204,12 @@ impl History {
             .await
             .map_err(|e| Error::internal("reading the query history broke off").with_source(e))?
     }
+}
+
+/// Told of queries that have ended, that never were, and that are not the caller's to end.
+pub(super) fn not_running(id: QueryId) -> Error {
+    Error::not_found(format!("query \"{id}\" is not running"))
+        .with_hint("SELECT query_id FROM system.queries WHERE state = 'RUNNING' lists those that are")
 }
 
 fn connect(path: &Path) -> Result<Connection> {

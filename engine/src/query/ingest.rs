@@ -83,7 +83,9 @@ async fn run(
 
 /// What the rows go into. Nothing is looked up, and nothing told of the table, before this.
 async fn resolve(shared: &Shared, context: &PlanContext, target: &IngestTarget) -> Result<Resolved> {
-    let (metastore, stores) = (&shared.metastore, context.scan.stores.as_ref());
+    let caller = statement::caller(shared, &context.session);
+    caller.check_write(target.name(&context.session.database), shared.metastore.as_ref()).await?;
+    let (metastore, stores) = (&context.metastore, context.scan.stores.as_ref());
     Resolved::find(target, &context.session.database, metastore, stores, &shared.options.data_dir).await
 }
 
@@ -96,10 +98,10 @@ async fn write(
     batches: BoxStream<'static, Result<RecordBatch>>,
 ) -> Result<()> {
     guard.run(ingest.write(batches)).await?;
-    guard.run(ingest.publish(&shared.metastore)).await?;
+    guard.run(ingest.publish(&context.metastore)).await?;
     // From here on it is done or fails; being stopped comes too late.
     let statement = StatementContext {
-        metastore: &shared.metastore,
+        metastore: &context.metastore,
         stores: context.scan.stores.as_ref(),
         session,
         clock: shared.clock.as_ref(),

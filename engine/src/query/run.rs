@@ -82,5 +82,6 @@ pub(crate) async fn describe(shared: &Arc<Shared>, session: &Session, text: &str
 /// Looks around for a session.
 pub(crate) fn browse(shared: &Arc<Shared>, session: &Session) -> Browser {
     let options = session.options();
-    Browser::new(statement::plan_context(shared, &Meter::new(None), &options).system)
+    let deps = statement::plan_context(shared, &Meter::new(None), &options).system;
+    Browser::new(deps, statement::caller(shared, &options), Arc::clone(&shared.metastore))
 }

@@ -9,11 +9,15 @@ use arrow::{
 use async_trait::async_trait;
 use glaux_catalog::{HiveType, ident::fold, model::Column, model::Table, partition::PartitionIndex};
 
-use super::report::QueryId;
+use super::{
+    access::{Caller, queries_of},
+    history,
+    report::QueryId,
+};
 use crate::{
     accounting::Meter,
     ddl::{self, StatementContext, ViewPlanner},
-    error::{Error, Result, from_datafusion},
+    error::{Error, ErrorKind, Result, from_datafusion},
     plan::PlanContext,
     runtime::Shared,
     scan::{self, DataFile, ScanContext},
@@ -27,6 +31,7 @@ use crate::{
 pub(super) fn plan_context(shared: &Arc<Shared>, meter: &Arc<Meter>, session: &SessionOptions) -> PlanContext {
     let stores: Arc<QueryStores> = Arc::new(Stores::for_query(&shared.stores, Arc::clone(meter)));
     let session = session.clone();
+    let metastore = caller(shared, &session).guard(&shared.metastore);
     let scan = ScanContext {
         stores,
         meter: Arc::clone(meter),
@@ -34,7 +39,7 @@ pub(super) fn plan_context(shared: &Arc<Shared>, meter: &Arc<Meter>, session: &S
         listing_concurrency: shared.options.listing_concurrency,
     };
     let system = SystemDeps {
-        metastore: Arc::clone(&shared.metastore),
+        metastore: Arc::clone(&metastore),
         history: Arc::clone(shared.queries.history()),
         running: Arc::clone(&shared.queries),
         session: session.clone(),
@@ -42,12 +47,17 @@ pub(super) fn plan_context(shared: &Arc<Shared>, meter: &Arc<Meter>, session: &S
     };
     PlanContext {
         base: Arc::clone(&shared.state),
-        metastore: Arc::clone(&shared.metastore),
+        metastore,
         scan,
         system: Arc::new(system),
         session,
         clock: Arc::clone(&shared.clock),
     }
+}
+
+/// Whoever asks in this session.
+pub(super) fn caller(shared: &Shared, session: &SessionOptions) -> Caller {
+    Caller::new(session, shared.options.default_access)
 }
 
 /// The schema of what [`answer`] gives.
@@ -65,18 +75,23 @@ pub(super) async fn answer(
     session: &Session,
     context: &PlanContext,
 ) -> Result<RecordBatch> {
+    let caller = caller(shared, &context.session);
+    caller.check(statement, &session.database(), shared.metastore.as_ref()).await?;
     match statement {
-        Statement::ShowQueries => show_queries(shared),
+        Statement::ShowQueries => show_queries(shared, &context.session),
         Statement::KillQuery { id } => {
             let id = id.parse().map(QueryId).map_err(|_| {
                 Error::invalid(format!("\"{id}\" is not the id of a query")).with_hint("SHOW QUERIES lists those that run")
             })?;
+            if !may_kill(shared, &context.session, id).await? {
+                return Err(history::not_running(id));
+            }
             shared.queries.kill(id, &context.session.user).await?;
             Ok(RecordBatch::new_empty(Arc::new(Schema::empty())))
         }
         definition => {
             let statement = StatementContext {
-                metastore: &shared.metastore,
+                metastore: &context.metastore,
                 stores: context.scan.stores.as_ref(),
                 session,
                 clock: shared.clock.as_ref(),
@@ -87,7 +102,21 @@ pub(super) async fn answer(
     }
 }
 
-fn show_queries(shared: &Arc<Shared>) -> Result<RecordBatch> {
+/// Whether a query is one that the session's user may end.
+async fn may_kill(shared: &Shared, session: &SessionOptions, id: QueryId) -> Result<bool> {
+    let Some(own) = queries_of(session) else { return Ok(true) };
+    if let Some(running) = shared.queries.list_running().into_iter().find(|running| running.query_id == id) {
+        return Ok(running.user == own);
+    }
+    match shared.queries.history().get(id).await {
+        Ok(record) => Ok(record.user == own),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn show_queries(shared: &Arc<Shared>, session: &SessionOptions) -> Result<RecordBatch> {
+    let is_shown = |query: &super::RunningQuery| queries_of(session).is_none_or(|own| own == query.user);
     let row = |query: super::RunningQuery| {
         [
             query.query_id.to_string(),
@@ -100,7 +129,7 @@ fn show_queries(shared: &Arc<Shared>) -> Result<RecordBatch> {
             query.statement,
         ]
     };
-    let rows: Vec<_> = shared.queries.list_running().into_iter().map(row).collect();
+    let rows: Vec<_> = shared.queries.list_running().into_iter().filter(is_shown).map(row).collect();
     table(RUNNING, &rows)
 }
 

@@ -208,6 +208,11 @@ impl<'a> Cursor<'a> {
         Ok(fold(&self.raw_name()?.0))
     }
 
+    /// A name of somebody: a word or a string, not folded.
+    pub(super) fn name_as_written(&mut self) -> Result<String> {
+        if self.at_string() { self.string() } else { Ok(self.raw_name()?.0) }
+    }
+
     /// A name as written, and whether it was quoted.
     fn raw_name(&mut self) -> Result<(String, bool)> {
         let name = match self.peek().map(|spanned| &spanned.token) {

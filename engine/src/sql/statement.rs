@@ -8,7 +8,7 @@ mod print;
 
 use std::fmt;
 
-use glaux_catalog::model::{Column, Properties};
+use glaux_catalog::model::{Access, Column, Grantee, Properties};
 pub use kind::StatementKind;
 pub(super) use print::hive_name;
 #[cfg(test)]
@@ -57,6 +57,9 @@ pub enum Statement {
     Repair {
         table: TableRef,
     },
+    /// `GRANT` and `DENY`.
+    Grant(Grant),
+    Revoke(Revoke),
     Show(Show),
     Describe(Describe),
     Use {
@@ -176,6 +179,29 @@ pub struct CreateView {
     pub query_text: String,
 }
 
+/// What a grant is about, as a statement names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GrantOn {
+    Catalog,
+    Database(String),
+    Table(TableRef),
+}
+
+/// `GRANT`, or `DENY` where the access is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    pub on: GrantOn,
+    pub to: Grantee,
+    pub access: Access,
+}
+
+/// `REVOKE`: whatever was granted or denied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revoke {
+    pub on: GrantOn,
+    pub from: Grantee,
+}
+
 /// `SHOW`, as far as it is about the catalog. Patterns are Hive's: `*` or `.*` for anything, `|` between alternatives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Show {
@@ -207,6 +233,10 @@ pub enum Show {
     },
     CreateView {
         view: TableRef,
+    },
+    /// Of one object, or all.
+    Grants {
+        on: Option<GrantOn>,
     },
 }
 

@@ -9,6 +9,7 @@ use sqlparser::{
 use super::{
     cursor::Cursor,
     dialect::AthenaDialect,
+    grant,
     hive_ddl::unsupported,
     position::{from_parser, mismatched},
     rewrite::{self, tokens},
@@ -28,7 +29,8 @@ pub(super) fn parse(text: &str) -> Result<Statement> {
     if at_query(&cursor) {
         return Ok(Statement::Query(query(&cursor)?));
     }
-    let statement = match cursor.eat_any(&["EXPLAIN", "CREATE", "DROP", "USE", "SET", "RESET", "KILL"]) {
+    let statement = match cursor.eat_any(&["EXPLAIN", "CREATE", "DROP", "USE", "SET", "RESET", "GRANT", "DENY", "REVOKE", "KILL"])
+    {
         Some("EXPLAIN") => return explain(&mut cursor),
         Some("CREATE") => return create(&mut cursor),
         Some("DROP") => {
@@ -53,6 +55,9 @@ pub(super) fn parse(text: &str) -> Result<Statement> {
             cursor.expect_words(&["SESSION"])?;
             Statement::ResetSession { name: setting(&mut cursor)? }
         }
+        Some("GRANT") => grant::grant(&mut cursor)?,
+        Some("DENY") => grant::deny(&mut cursor)?,
+        Some("REVOKE") => grant::revoke(&mut cursor)?,
         Some(_) => {
             cursor.expect_words(&["QUERY"])?;
             Statement::KillQuery { id: cursor.string()? }
@@ -221,8 +226,6 @@ fn other(cursor: &Cursor<'_>) -> Error {
         (&["ALTER", "VIEW"], "ALTER VIEW", "Write CREATE OR REPLACE VIEW"),
         (&["ALTER"], "this ALTER", "ALTER TABLE and ALTER DATABASE are offered"),
         (&["CALL"], "CALL", OTHER),
-        (&["GRANT"], "GRANT", OTHER),
-        (&["REVOKE"], "REVOKE", OTHER),
         (&["START"], "a transaction", OTHER),
         (&["COMMIT"], "a transaction", OTHER),
         (&["ROLLBACK"], "a transaction", OTHER),
@@ -253,6 +256,9 @@ fn other(cursor: &Cursor<'_>) -> Error {
         "'USE'",
         "'SET'",
         "'RESET'",
+        "'GRANT'",
+        "'DENY'",
+        "'REVOKE'",
         "'KILL'",
     ])
 }

@@ -3,18 +3,27 @@
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
-use glaux_catalog::model::Table;
+use glaux_catalog::{Metastore, model::Table};
 
 use super::{INFORMATION_SCHEMA, SYSTEM, SystemDeps, provider, table_names};
-use crate::error::Result;
+use crate::{error::Result, query::access::Caller};
 
 /// What one session's user may see of the catalog. Every call looks anew.
 #[derive(Debug, Clone)]
-pub struct Browser(Arc<SystemDeps>);
+pub struct Browser {
+    deps: Arc<SystemDeps>,
+    caller: Caller,
+    catalog: Arc<dyn Metastore>,
+}
 
 impl Browser {
-    pub(crate) fn new(deps: Arc<SystemDeps>) -> Self {
-        Self(deps)
+    pub(crate) fn new(deps: Arc<SystemDeps>, caller: Caller, catalog: Arc<dyn Metastore>) -> Self {
+        Self { deps, caller, catalog }
+    }
+
+    /// What the user may see of the catalog now; grants are read once for all that is asked of it.
+    fn visible(&self) -> Arc<dyn Metastore> {
+        self.caller.guard(&self.catalog)
     }
 
     /// The names of the databases and of the system's schemas, in order.
@@ -22,7 +31,7 @@ impl Browser {
     /// # Errors
     /// Those of the metastore.
     pub async fn databases(&self) -> Result<Vec<String>> {
-        let databases = self.0.metastore.databases().await?.into_iter().map(|database| database.name);
+        let databases = self.visible().databases().await?.into_iter().map(|database| database.name);
         let mut names: Vec<_> = databases.chain([INFORMATION_SCHEMA, SYSTEM].map(str::to_owned)).collect();
         names.sort_unstable();
         Ok(names)
@@ -31,15 +40,15 @@ impl Browser {
     /// A database's tables and views with their definitions, by name; of the system's schemas none.
     ///
     /// # Errors
-    /// `NotFound` for the database.
+    /// `NotFound` for the database, `Denied` for one that the user has nothing to do with.
     pub async fn tables(&self, database: &str) -> Result<Vec<Table>> {
-        self.0.metastore.tables(database).await
+        self.visible().tables(database).await
     }
 
     /// The tables of a system schema with their columns, by name; of any other none.
     #[must_use]
     pub fn system_tables(&self, schema: &str) -> Vec<(&'static str, SchemaRef)> {
-        let table = |name| Some((name, provider(schema, name, &self.0)?.schema()));
+        let table = |name| Some((name, provider(schema, name, &self.deps)?.schema()));
         table_names(schema).into_iter().filter_map(table).collect()
     }
 }

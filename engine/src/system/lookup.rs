@@ -1,5 +1,5 @@
-//! The databases and tables that a query of a system table is about: those its filters name, or all. What is dropped meanwhile is passed
-//! over.
+//! The databases and tables that a query of a system table is about: those its filters name, or all. What is dropped meanwhile, or
+//! hidden from who asks, is passed over.
 
 use glaux_catalog::{
     Metastore, TableName,
@@ -46,7 +46,7 @@ pub(super) async fn tables(
 fn existing<T>(found: Result<T>) -> Result<Option<T>> {
     match found {
         Ok(found) => Ok(Some(found)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Denied) => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     error::{ErrorKind, Result},
-    query::{QueryFilter, QueryId, QueryRecord, QueryState, UsageTotal},
+    query::{QueryFilter, QueryId, QueryRecord, QueryState, UsageTotal, access::queries_of},
 };
 
 /// `system.queries`.
@@ -72,16 +72,22 @@ impl Queries {
         if let Some(id) = narrowing.only("query_id") {
             let Ok(id) = id.parse::<QueryId>() else { return Ok(Vec::new()) };
             return match self.0.history.get(id).await {
+                Ok(record) if queries_of(&self.0.session).is_some_and(|own| own != record.user) => Ok(Vec::new()),
                 Ok(record) => Ok(self.with_live_figures(vec![record])),
                 Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
                 Err(error) => Err(error),
             };
         }
+        let user = match queries_of(&self.0.session) {
+            Some(own) if !narrowing.allows("user", own) => return Ok(Vec::new()),
+            Some(own) => Some(own),
+            None => narrowing.only("user"),
+        };
         let filter = QueryFilter {
             since: narrowing.since("submitted_at"),
             until: None,
             state: narrowing.only("state").and_then(|name| QueryState::ALL.into_iter().find(|state| state.as_str() == name)),
-            user: narrowing.only("user").map(str::to_owned),
+            user: user.map(str::to_owned),
             workgroup: narrowing.only("workgroup").map(str::to_owned),
             limit: None,
         };
@@ -164,7 +170,10 @@ impl RowSource for UsageByDay {
 
     fn rows(self: Arc<Self>, wanted: Wanted) -> BoxStream<'static, Result<RecordBatch>> {
         let rows = async move {
-            let totals = self.0.history.totals(wanted.narrowing.since("day")).await?;
+            let mut totals = self.0.history.totals(wanted.narrowing.since("day")).await?;
+            if let Some(own) = queries_of(&self.0.session) {
+                totals.retain(|total| total.user == own);
+            }
             let word = |get: fn(&UsageTotal) -> &str| texts(totals.iter().map(get).map(Some));
             let figure = |get: fn(&UsageTotal) -> u64| counts(totals.iter().map(|total| Some(get(total))));
             let columns: Vec<ArrayRef> = vec![

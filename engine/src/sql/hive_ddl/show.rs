@@ -7,6 +7,7 @@ use crate::{
     error::Result,
     sql::{
         cursor::Cursor,
+        grant,
         statement::{Show, Statement},
     },
 };
@@ -21,6 +22,7 @@ pub(super) fn show(cursor: &mut Cursor<'_>) -> Result<Statement> {
         "PARTITIONS",
         "TBLPROPERTIES",
         "CREATE",
+        "GRANTS",
         "SESSION",
         "QUERIES",
     ]);
@@ -63,6 +65,10 @@ pub(super) fn show(cursor: &mut Cursor<'_>) -> Result<Statement> {
             Some(_) => Show::CreateView { view: cursor.table()? },
             None => return Err(cursor.unexpected(&["'TABLE'", "'VIEW'"])),
         },
+        Some("GRANTS") => {
+            let on = if cursor.eat_word("ON") { Some(grant::object(cursor)?) } else { None };
+            Show::Grants { on }
+        }
         Some("SESSION") => return Ok(Statement::ShowSession),
         Some(_) => return Ok(Statement::ShowQueries),
         None => {
@@ -73,7 +79,7 @@ pub(super) fn show(cursor: &mut Cursor<'_>) -> Result<Statement> {
                     return Err(unsupported(
                         &format!("SHOW {name}"),
                         "SHOW lists databases, tables, views, columns, partitions, \
-                        table properties, session settings and queries",
+                        table properties, grants, session settings and queries",
                     ));
                 }
             }
@@ -87,6 +93,7 @@ pub(super) fn show(cursor: &mut Cursor<'_>) -> Result<Statement> {
                 "'TBLPROPERTIES'",
                 "'CREATE TABLE'",
                 "'CREATE VIEW'",
+                "'GRANTS'",
                 "'SESSION'",
                 "'QUERIES'",
             ]));

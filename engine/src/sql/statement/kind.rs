@@ -1,5 +1,7 @@
 //! What kind of statement it is, in Athena's words, and whether it is billed.
 
+use glaux_catalog::model::Access;
+
 use super::{AlterTable, Show, Statement};
 
 /// Athena's `StatementType`; clients read results differently by it.
@@ -41,7 +43,9 @@ impl Statement {
             | Self::DropTable { .. }
             | Self::CreateView(_)
             | Self::DropView { .. }
-            | Self::Repair { .. } => StatementKind::Ddl,
+            | Self::Repair { .. }
+            | Self::Grant(_)
+            | Self::Revoke(_) => StatementKind::Ddl,
             Self::Query(_) | Self::Explain(_) => StatementKind::Dml,
             Self::Show(_)
             | Self::Describe(_)
@@ -78,6 +82,9 @@ impl Statement {
             Self::CreateView(_) => "CREATE_VIEW",
             Self::DropView { .. } => "DROP_VIEW",
             Self::Repair { .. } => "MSCK_REPAIR_TABLE",
+            Self::Grant(grant) if grant.access == Access::None => "DENY",
+            Self::Grant(_) => "GRANT",
+            Self::Revoke(_) => "REVOKE",
             Self::Show(show) => match show {
                 Show::Databases { .. } => "SHOW_DATABASES",
                 Show::Tables { .. } => "SHOW_TABLES",
@@ -87,6 +94,7 @@ impl Statement {
                 Show::TableProperties { .. } => "SHOW_TBLPROPERTIES",
                 Show::CreateTable { .. } => "SHOW_CREATE_TABLE",
                 Show::CreateView { .. } => "SHOW_CREATE_VIEW",
+                Show::Grants { .. } => "SHOW_GRANTS",
             },
             Self::Describe(_) => "DESCRIBE_TABLE",
             Self::Use { .. } => "USE",

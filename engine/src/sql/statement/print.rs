@@ -2,11 +2,11 @@
 
 use std::fmt::{self, Display, Formatter, Write as _};
 
-use glaux_catalog::model::{Column, Properties};
+use glaux_catalog::model::{Access, Column, Grantee, Properties};
 
 use super::{
     AlterTable, ColumnPosition, CreateDatabase, CreateTable, CreateView, Delimited, Describe, DescribeDetail, Explain,
-    ExplainWhat, PartitionSpec, RowFormat, Show, Statement, StoredAs, TableRef,
+    ExplainWhat, Grant, GrantOn, PartitionSpec, Revoke, RowFormat, Show, Statement, StoredAs, TableRef,
 };
 
 /// A name in backticks.
@@ -90,6 +90,8 @@ impl Display for Statement {
             Self::CreateView(create) => write!(f, "{create}"),
             Self::DropView { view, if_exists } => write!(f, "DROP VIEW {}{}", exists(if_exists), trino_table(view)),
             Self::Repair { table } => write!(f, "MSCK REPAIR TABLE {table}"),
+            Self::Grant(grant) => write!(f, "{grant}"),
+            Self::Revoke(revoke) => write!(f, "{revoke}"),
             Self::Show(show) => write!(f, "{show}"),
             Self::Describe(describe) => write!(f, "{describe}"),
             Self::Use { database } => write!(f, "USE {}", trino_name(database)),
@@ -249,6 +251,36 @@ impl Display for CreateView {
     }
 }
 
+impl Display for Grant {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let verb = match self.access {
+            Access::None => "DENY ALL PRIVILEGES",
+            Access::Read => "GRANT SELECT",
+            Access::Write => "GRANT ALL PRIVILEGES",
+        };
+        write!(f, "{verb} ON {} TO {}", granted(&self.on, trino_name, trino_table), grantee(&self.to))
+    }
+}
+
+impl Display for Revoke {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "REVOKE ALL PRIVILEGES ON {} FROM {}", granted(&self.on, trino_name, trino_table), grantee(&self.from))
+    }
+}
+
+fn granted(on: &GrantOn, name: impl Fn(&str) -> String, table: impl Fn(&TableRef) -> String) -> String {
+    match on {
+        GrantOn::Catalog => "CATALOG".to_owned(),
+        GrantOn::Database(database) => format!("SCHEMA {}", name(database)),
+        GrantOn::Table(reference) => format!("TABLE {}", table(reference)),
+    }
+}
+
+fn grantee(grantee: &Grantee) -> String {
+    let kind = if matches!(grantee, Grantee::User(_)) { "USER" } else { "ROLE" };
+    format!("{kind} {}", trino_name(grantee.name()))
+}
+
 impl Display for Show {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let within =
@@ -269,6 +301,10 @@ impl Display for Show {
             }
             Self::CreateTable { table } => write!(f, "SHOW CREATE TABLE {table}"),
             Self::CreateView { view } => write!(f, "SHOW CREATE VIEW {view}"),
+            Self::Grants { on: None } => f.write_str("SHOW GRANTS"),
+            Self::Grants { on: Some(on) } => {
+                write!(f, "SHOW GRANTS ON {}", granted(on, hive_name, ToString::to_string))
+            }
         }
     }
 }

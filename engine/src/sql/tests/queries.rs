@@ -153,12 +153,34 @@ fn the_words_around_queries_are_read() {
         ("reset session a.b", "RESET SESSION a.b"),
         ("set time zone 'Europe/Berlin'", "SET TIME ZONE 'Europe/Berlin'"),
         ("kill query 'x'", "KILL QUERY 'x'"),
+        ("grant select on Sales.Orders to Ada", "GRANT SELECT ON TABLE \"sales\".\"orders\" TO USER \"Ada\""),
+        ("GRANT SELECT, INSERT ON TABLE t TO USER 'ada@x.org'", "GRANT ALL PRIVILEGES ON TABLE \"t\" TO USER \"ada@x.org\""),
+        ("grant insert on schema s to role \"Data Team\"", "GRANT ALL PRIVILEGES ON SCHEMA \"s\" TO ROLE \"Data Team\""),
+        ("grant all on catalog to group admins;", "GRANT ALL PRIVILEGES ON CATALOG TO ROLE \"admins\""),
+        ("deny all privileges on database D to ada", "DENY ALL PRIVILEGES ON SCHEMA \"d\" TO USER \"ada\""),
+        ("DENY ALL ON \"table\" TO \"user\"", "DENY ALL PRIVILEGES ON TABLE \"table\" TO USER \"user\""),
+        ("revoke select on t from group g", "REVOKE ALL PRIVILEGES ON TABLE \"t\" FROM ROLE \"g\""),
         ("explain (type logical, format text) select A", "EXPLAIN (TYPE LOGICAL) select A"),
         ("explain analyze (select 1)", "EXPLAIN ANALYZE (select 1)"),
     ] {
         let statement = ok(text);
         assert_eq!(statement.to_string(), printed);
         assert_eq!(ok(printed), statement);
+    }
+    for (text, message) in [
+        ("GRANT admin TO ada", "granting roles is not supported"),
+        ("GRANT ROLE r TO USER u", "granting roles is not supported"),
+        ("GRANT DELETE ON t TO ada", "the privilege DELETE is not supported"),
+        ("GRANT SELECT ON t TO ada WITH GRANT OPTION", "WITH GRANT OPTION is not supported"),
+        ("REVOKE GRANT OPTION FOR SELECT ON t FROM ada", "GRANT OPTION FOR is not supported"),
+        ("DENY SELECT ON t TO ada", "DENY of single privileges is not supported"),
+        ("GRANT SELECT t TO ada", "line 1:14: mismatched input 't'. Expecting: 'ON'"),
+        ("GRANT SELECT ON t ada", "line 1:19: mismatched input 'ada'. Expecting: 'TO'"),
+        ("REVOKE ALL ON t TO ada", "line 1:17: mismatched input 'TO'. Expecting: 'FROM'"),
+        ("GRANT ALL ON t TO", "line 1:18: mismatched input '<EOF>'. Expecting: <identifier>"),
+        ("GRANT ALL ON t TO USER", "line 1:23: mismatched input '<EOF>'. Expecting: <identifier>"),
+    ] {
+        assert_eq!(parse(text).unwrap_err().message(), message, "{text}");
     }
     match ok("EXPLAIN (TYPE VALIDATE) SELECT 1") {
         Statement::Explain(explain) => {
