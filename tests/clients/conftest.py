@@ -60,6 +60,8 @@ USERS = {
     "ada": ("password-3k0", []),
     "bea": ("password-3k+1", []),
     "cyd": ("password-3k--2", ["--group", "analysts"]),
+    # For wrong passwords alone: too many of them make a user wait.
+    "eve": ("password of eve", []),
     "ops": ("plain-words", ["--admin"]),
     "root": ("root: with a colon, and ü", ["--admin"]),
 }

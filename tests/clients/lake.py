@@ -29,11 +29,11 @@ TYPES = [
      [datetime.datetime(2024, 2, 29, 23, 59, 59, 123000), datetime.datetime(1969, 12, 31, 23, 59, 59, 999000), None]),
     ("ar", "ARRAY<INT>", pa.list_(pa.field("item", pa.int32())), "array(integer)", [[1, None, 3], [], None]),
     ("ma", "MAP<STRING,BIGINT>", pa.map_(pa.string(), pa.int64()), "map(varchar, bigint)", [[("a", 1), ("b", None)], [], None]),
-    ("ro", "STRUCT<x:INT,y:STRING>", pa.struct([("x", pa.int32()), ("y", pa.string())]), 'row("x" integer, "y" varchar)',
+    ("ro", "STRUCT<x:INT,y:STRING>", pa.struct([("x", pa.int32()), ("y", pa.string())]), 'row(x integer, y varchar)',
      [{"x": 1, "y": "one"}, {"x": None, "y": None}, None]),
     ("ne", "ARRAY<STRUCT<k:STRING,v:ARRAY<DOUBLE>>>",
      pa.list_(pa.field("item", pa.struct([("k", pa.string()), ("v", pa.list_(pa.field("item", pa.float64())))]))),
-     'array(row("k" varchar, "v" array(double)))', [[{"k": "p", "v": [0.5, None]}], [], None]),
+     'array(row(k varchar, v array(double)))', [[{"k": "p", "v": [0.5, None]}], [], None]),
 ]
 
 #: Rows of "texts", each of 10,000 characters: one row group of 20 MB.

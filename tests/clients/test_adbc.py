@@ -399,10 +399,15 @@ def test_columns_are_described(connection):
     assert [column["column_name"] for column in columns] == [name for name, *_ in lake.TYPES]
     assert [column["ordinal_position"] for column in columns] == list(range(1, len(lake.TYPES) + 1))
     assert [column["xdbc_type_name"] for column in columns] == [type_name for _, _, _, type_name, _ in lake.TYPES]
-    assert {column["xdbc_nullable"] for column in columns} == {1}
+    with connection.cursor() as cursor:
+        named = table(cursor, "SELECT data_type FROM information_schema.columns WHERE table_name = 'types' ORDER BY ordinal_position")
+    assert named["data_type"].to_pylist() == [type_name for _, _, _, type_name, _ in lake.TYPES]
     by_name = {column["column_name"]: column for column in columns}
-    assert (by_name["de"]["xdbc_column_size"], by_name["de"]["xdbc_decimal_digits"]) == (10, 2)
-    assert by_name["vc"]["xdbc_column_size"] == 20
+    assert [by_name[name]["xdbc_data_type"] for name in ("bi", "de", "st")] == [-5, 3, 12]
+    # Sizes the driver leaves to the schema.
+    schema = connection.adbc_get_table_schema("types", db_schema_filter="default")
+    size = lambda name: [schema.field(name).metadata.get(b"ARROW:FLIGHT:SQL:" + key) for key in (b"PRECISION", b"SCALE")]
+    assert (size("de"), size("dx"), size("vc")[0], size("ch")[0]) == ([b"10", b"2"], [b"38", b"18"], b"20", b"5")
 
 
 def test_objects_by_filters(connection):
@@ -664,7 +669,8 @@ def test_ingest_into_a_schema_and_from_many_batches(cursor, numbers):
 
 def test_ingest_of_twenty_megabytes(cursor):
     texts = pa.table({"id": list(range(lake.TEXTS)), "text": [chr(97 + n % 26) * 10_000 for n in range(lake.TEXTS)]})
-    assert cursor.adbc_ingest("texts_in", texts, mode="create") == lake.TEXTS
+    # The driver sends a batch as one message, and none that is larger than 16 MiB.
+    assert cursor.adbc_ingest("texts_in", texts.to_reader(max_chunksize=1_000), mode="create") == lake.TEXTS
     assert one(cursor, "SELECT sum(length(text)) AS n FROM texts_in") == lake.TEXTS * 10_000
 
 
@@ -693,7 +699,7 @@ def test_ingest_refuses_what_it_does_not_do(cursor, numbers):
     ("SELECT CAST('x' AS INTEGER) AS x", AdbcStatusCode.INVALID_ARGUMENT, r"x"),
     ("INSERT INTO orders SELECT * FROM orders", AdbcStatusCode.NOT_IMPLEMENTED, r"INSERT is not supported"),
     ("CREATE DATABASE sales", AdbcStatusCode.ALREADY_EXISTS, r'database "sales" exists already'),
-    ("", AdbcStatusCode.INVALID_ARGUMENT, r""),
+    ("-- nothing", AdbcStatusCode.INVALID_ARGUMENT, r""),
     ("SELECT 1 AS a; SELECT 2 AS b", AdbcStatusCode.INVALID_ARGUMENT, r""),
 ])
 def test_errors_have_their_code_and_say_what_to_do(cursor, sql, code, text):
@@ -705,7 +711,7 @@ def test_errors_have_their_code_and_say_what_to_do(cursor, sql, code, text):
 
 
 def test_an_error_in_the_middle_of_a_stream(cursor):
-    with pytest.raises((adbc_driver_manager.Error, OSError), match="cannot cast"):
+    with pytest.raises((adbc_driver_manager.Error, OSError), match="(?i)cannot cast"):
         table(cursor, "SELECT CAST(CASE WHEN l_orderkey > 50000 THEN l_comment ELSE '1' END AS INTEGER) AS x FROM lineitem_flat")
     assert one(cursor, "SELECT 1 AS x") == 1
 
@@ -731,8 +737,8 @@ def test_pandas_writes_a_table(connection):
     import pandas
 
     frame = pandas.DataFrame({"id": [1, 2, 3], "name": ["a", "b", None], "x": [0.5, 1.5, None]})
-    assert frame.to_sql("from_pandas", connection, index=False, if_exists="fail") == 3
-    back = pandas.read_sql("SELECT * FROM from_pandas ORDER BY id", connection)
+    assert frame.to_sql("written_by_pandas", connection, index=False, if_exists="fail") == 3
+    back = pandas.read_sql("SELECT * FROM written_by_pandas ORDER BY id", connection)
     assert list(back["name"].fillna("")) == ["a", "b", ""]
 
 
@@ -742,7 +748,7 @@ def test_polars(connection, anonymous):
     frame = polars.read_database("SELECT l_shipmode, count(*) AS n FROM lineitem GROUP BY 1 ORDER BY 1", connection)
     assert frame.columns == ["l_shipmode", "n"] and frame["n"].sum() == polars.read_database(
         "SELECT count(*) AS n FROM lineitem", connection)["n"][0]
-    uri = anonymous.uri.replace("grpc://", "flightsql://")
+    uri = f"flightsql://127.0.0.1:{anonymous.port}?transport=tcp"
     assert polars.read_database_uri("SELECT count(*) AS n FROM orders", uri, engine="adbc")["n"].to_list() == [15_000]
     back = polars.read_database("SELECT * FROM types", connection)
     assert back.height == 3 and back.width == len(lake.TYPES)

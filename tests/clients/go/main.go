@@ -201,6 +201,9 @@ func databaseSQL(address, user, password string) {
 		expect("database/sql parameters", count, bound)
 	}
 	check(statement.Close(), "Close")
+	// The driver binds no int64 to a parameter that is an int; under a cast it is what the cast says.
+	check(db.QueryRow("SELECT count(*) AS n FROM types WHERE i < CAST(? AS BIGINT)", 0).Scan(&count), "QueryRow with a cast")
+	expect("database/sql cast", count, int64(1))
 
 	_, err = db.Exec("CREATE DATABASE by_database_sql")
 	check(err, "Exec")
