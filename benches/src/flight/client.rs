@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use arrow::array::RecordBatch;
+use arrow::array::{Array, RecordBatch};
 use arrow_flight::{FlightInfo, error::FlightError, sql::client::FlightSqlServiceClient};
 use futures::TryStreamExt;
 use tonic::{
@@ -46,7 +46,8 @@ impl Fetched {
             self.first.get_or_insert_with(Instant::now);
         }
         self.rows += batch.num_rows();
-        self.bytes += batch.get_array_memory_size();
+        let bytes = batch.columns().iter().map(|column| column.to_data().get_slice_memory_size().unwrap_or_default());
+        self.bytes += bytes.sum::<usize>();
     }
 }
 

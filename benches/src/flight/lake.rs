@@ -19,6 +19,9 @@ pub(super) const PARTITIONS: i64 = 100;
 /// Rows a partition.
 const POINTS: i64 = 1_000;
 
+/// Partitions of `many`, of a million rows each.
+const SAME_FILE: usize = 2_000;
+
 /// Rows a file of the large table.
 const FILE_ROWS: usize = 1_000_000;
 
@@ -79,16 +82,23 @@ pub(super) async fn events(instance: &Instance, rows: usize) -> Result<()> {
 /// A query for all of `events`.
 pub(super) const EVENTS: &str = "SELECT id, amount, kind, price, city, note FROM events";
 
-/// `numbers`: as many rows as make a query over all their pairs endless.
+/// `numbers`: as many rows as make a query over all their pairs endless; and `many`, with partitions that are all the same file, so that a
+/// plain scan is long.
 pub(super) async fn numbers(instance: &Instance) -> Result<()> {
     let n = Int64Array::from_iter_values(0..1_000_000);
     write(instance, "numbers/a.parquet", vec![("n", Arc::new(n) as ArrayRef)])?;
     instance.run("CREATE EXTERNAL TABLE numbers (n BIGINT) STORED AS PARQUET LOCATION '{lake}/numbers/'").await;
+    instance.run("CREATE EXTERNAL TABLE many (n BIGINT) PARTITIONED BY (d INT) STORED AS PARQUET LOCATION '{lake}/many/'").await;
+    let partitions: Vec<_> = (0..SAME_FILE).map(|d| format!("PARTITION (d = {d}) LOCATION '{{lake}}/numbers/'")).collect();
+    instance.run(&format!("ALTER TABLE many ADD {}", partitions.join(" "))).await;
     Ok(())
 }
 
-/// A query that works and gives no row.
-pub(super) const COMPUTES: &str = "SELECT sum(a.n * b.n % 7) AS total FROM numbers a CROSS JOIN numbers b";
+/// A query that reads for long and gives one row.
+pub(super) const SCANS: &str = "SELECT sum(n * d % 7) AS total FROM many";
+
+/// A query that gives one row from pairs without end, which it makes of few that it reads.
+pub(super) const JOINS: &str = "SELECT sum(a.n * b.n % 7) AS total FROM numbers a CROSS JOIN numbers b";
 
 /// A query whose rows do not end.
 pub(super) const STREAMS: &str = "SELECT a.n AS a, b.n AS b FROM numbers a CROSS JOIN numbers b";

@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    error::Error,
     net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
@@ -104,7 +105,7 @@ async fn next_client(figures: &mut Figures, server: &Server, after: &str) -> Res
     let rows = match served.await {
         Ok(Ok(fetched)) => fetched.rows,
         Ok(Err(error)) => {
-            let error: Box<dyn std::error::Error + Send + Sync> = error;
+            let error: Box<dyn Error + Send + Sync> = error;
             figures.line("the next client's error", error);
             0
         }
@@ -124,8 +125,8 @@ async fn handshake(channel: Channel) -> std::result::Result<(), Status> {
 fn outcome(answer: &std::result::Result<(), Status>) -> String {
     match answer {
         Ok(()) => "Ok".to_owned(),
-        // A connection that the server closes before it has said a word is no answer of gRPC.
-        Err(status) if status.metadata().is_empty() && status.code() == Code::Unknown => "closed".to_owned(),
+        // What the client itself says of a connection that was closed is no answer of the server's.
+        Err(status) if status.source().is_some() => "closed".to_owned(),
         Err(status) => format!("{:?}", status.code()),
     }
 }

@@ -218,7 +218,7 @@ impl Load {
 }
 
 fn endless(at: usize) -> &'static str {
-    if at.is_multiple_of(2) { lake::COMPUTES } else { lake::STREAMS }
+    if at.is_multiple_of(2) { lake::SCANS } else { lake::STREAMS }
 }
 
 fn expect(rows: usize, expected: usize) -> Result<()> {
