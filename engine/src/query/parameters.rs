@@ -3,17 +3,20 @@
 //! A value takes the type that its place asks for, if it can without loss; otherwise it keeps its own, and is compared as any value of that
 //! type would be.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use arrow::{
-    array::{ArrayRef, RecordBatch},
+    array::{Array, ArrayRef, RecordBatch, UnionArray},
     compute::{CastOptions, cast_with_options},
     datatypes::{DataType, Field, Schema, SchemaRef},
     util::display::FormatOptions,
 };
 use datafusion::{
-    common::{ParamValues, ScalarValue, tree_node::TreeNodeRecursion},
-    logical_expr::{Expr, LogicalPlan},
+    common::{
+        ParamValues, ScalarValue,
+        tree_node::{TreeNode, TreeNodeRecursion},
+    },
+    logical_expr::{Cast, Expr, LogicalPlan, TryCast},
 };
 
 use super::output::plain;
@@ -36,7 +39,12 @@ impl Parameters {
             return Err(Error::invalid(format!("there is no row {row} of parameters, only {}", batch.num_rows())));
         }
         let value = |column: &ArrayRef| {
-            let column = cast_with_options(&column.slice(row, 1), &plain(column.data_type()), &LOSSLESS);
+            // Some clients send every value as a union of the types that it could have.
+            let column = match column.as_any().downcast_ref::<UnionArray>() {
+                Some(union) => union.value(row),
+                None => column.slice(row, 1),
+            };
+            let column = cast_with_options(&column, &plain(column.data_type()), &LOSSLESS);
             column.map_err(Into::into).and_then(|column| ScalarValue::try_from_array(&column, 0))
         };
         let values: datafusion::error::Result<Vec<_>> = batch.columns().iter().map(value).collect();
@@ -109,19 +117,31 @@ pub(super) fn untyped(count: usize) -> SchemaRef {
 /// The types that the parameters' places ask for, by number.
 fn types(plan: &LogicalPlan, count: usize) -> Result<Vec<DataType>> {
     let mut known = plan.get_parameter_types().map_err(from_datafusion)?;
-    // Numbers of rows, which the planner does not look at.
-    let counts = plan.apply_with_subqueries(|node| {
+    // What the planner does not look at: numbers of rows, and the types that parameters are cast to.
+    let looked = plan.apply_with_subqueries(|node| {
         if let LogicalPlan::Limit(limit) = node {
             for counted in [&limit.skip, &limit.fetch].into_iter().flatten() {
-                if let Expr::Placeholder(placeholder) = counted.as_ref() {
-                    known.insert(placeholder.id.clone(), Some(DataType::Int64));
-                }
+                learn(&mut known, counted, &DataType::Int64);
             }
         }
-        Ok(TreeNodeRecursion::Continue)
+        node.apply_expressions(|expr| {
+            expr.apply(|expr| {
+                if let Expr::Cast(Cast { expr, field }) | Expr::TryCast(TryCast { expr, field }) = expr {
+                    learn(&mut known, expr, field.data_type());
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
     });
-    counts.map_err(from_datafusion)?;
+    looked.map_err(from_datafusion)?;
     Ok((1..=count).map(|at| known.remove(&format!("${at}")).flatten().unwrap_or(DataType::Null)).collect())
+}
+
+/// Notes the type of a parameter of which nothing else tells it.
+fn learn(known: &mut HashMap<String, Option<DataType>>, expr: &Expr, wanted: &DataType) {
+    if let Expr::Placeholder(placeholder) = expr {
+        known.entry(placeholder.id.clone()).or_default().get_or_insert_with(|| wanted.clone());
+    }
 }
 
 /// The value in the wanted type, if nothing of it is lost.

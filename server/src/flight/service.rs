@@ -380,7 +380,8 @@ impl FlightService for Service {
         let caller = self.caller(&request).await?;
         let held = self.0.statements.of_user(&caller.identity.user);
         let infos = held.into_iter().map(|held| {
-            let info = self.0.info(&held, FlightDescriptor::default());
+            let ticket = self.0.endpoint(&held, 0).ticket.unwrap_or_default();
+            let info = self.0.info(&held, FlightDescriptor::new_cmd(ticket.ticket));
             info.map_err(|error| status::of(&error))
         });
         let infos: Vec<_> = infos.collect();

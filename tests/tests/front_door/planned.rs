@@ -98,10 +98,10 @@ async fn parameters_take_types() -> Result<(), Failed> {
         let got = answer(&instance, &sql, values(vec![Arc::clone(&value)])).await?;
         assert_eq!(got, [rows.to_string()], "{predicate} with {value:?}");
     }
-    let described =
-        instance.engine.describe(&instance.session, "SELECT ?, n + ? FROM t WHERE d > ? AND word = ? LIMIT ?").await?;
+    let sql = "SELECT ?, n + ?, CAST(? AS BIGINT) FROM t WHERE d > ? AND word = ? LIMIT ?";
+    let described = instance.engine.describe(&instance.session, sql).await?;
     let types: Vec<_> = described.parameters.fields().iter().map(|field| field.data_type().clone()).collect();
-    assert_eq!(types, [DataType::Null, DataType::Int32, DataType::Date32, DataType::Utf8, DataType::Int64]);
+    assert_eq!(types, [DataType::Null, DataType::Int32, DataType::Int64, DataType::Date32, DataType::Utf8, DataType::Int64]);
     assert!(described.parameters.fields().iter().all(|field| field.is_nullable()));
     Ok(())
 }
@@ -202,7 +202,7 @@ async fn the_described_schema_is_the_results() -> Result<(), Failed> {
 
 async fn slow_readers_leave_their_places() -> Result<(), Failed> {
     let instance = instance().await;
-    let long = "SELECT a.n FROM t a, t b, t c, t d, t e, t f, t g, t h, t i, t j";
+    let long = "SELECT a.n FROM t a, t b, t c, t d, t e, t f, t g, t h, t i";
     let mut slow = Vec::new();
     for _ in 0..instance.engine.options().max_concurrent_queries {
         slow.push(instance.engine.submit(&instance.session, long).await?);
