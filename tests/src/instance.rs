@@ -77,8 +77,16 @@ impl Instance {
     /// # Errors
     /// The statement's, with its report.
     pub async fn try_run(&self, sql: &str) -> Result<Outcome, Failure> {
+        self.try_run_as(&self.session, sql).await
+    }
+
+    /// The same in another session.
+    ///
+    /// # Errors
+    /// The statement's, with its report.
+    pub async fn try_run_as(&self, session: &Session, sql: &str) -> Result<Outcome, Failure> {
         let sql = self.lake.expand(sql);
-        let mut query = self.engine.submit(&self.session, &sql).await?;
+        let mut query = self.engine.submit(session, &sql).await?;
         let schema = query.schema();
         let mut batches = Vec::new();
         let failed: Option<Error> = loop {

@@ -12,20 +12,28 @@
 //! @bill                              what the statement before costs
 //! ```
 //!
+//! `connection ada@analysts+more` before a statement has it asked by the user `ada` in these groups; without it an administrator asks.
+//!
 //! `{lake}` in a statement is the URL of the lake's root, `{http}` the same over plain HTTP (lakes on S3 only). Files below `slt/s3/` have
 //! their lake on the S3 endpoint, all others in a folder. In process the clock stands at 2025-06-15 12:00 UTC; a server's does not, and so
 //! the time of a statement is `{now}` in results (a whole value in Hive's form, or seconds anywhere), and what depends on the day has a
 //! `skipif flight`.
 
+mod callers;
 mod database;
 mod embedded;
 mod remote;
 pub mod render;
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
+use callers::Caller;
 use database::{Database, Executor, Failed};
-use remote::Remote;
+use embedded::Embedded;
+use remote::{Remote, Served};
 use sqllogictest::{Normalizer, Runner, default_column_validator};
 
 use crate::{instance::Instance, lake::Lake};
@@ -69,7 +77,9 @@ pub fn completes() -> bool {
 /// # Errors
 /// The first record that differs.
 pub async fn run(file: &Path) -> Result<(), String> {
-    run_on(Instance::start(lake(file).await).await, file, completes()).await
+    let instance = Arc::new(Instance::start(lake(file).await).await);
+    let connect = |caller: Option<Caller>| std::future::ready(Ok(Embedded::new(&instance, caller)));
+    run_on(callers::of(file)?, connect, file, completes()).await
 }
 
 /// Runs one file on a server, over Flight SQL.
@@ -77,7 +87,9 @@ pub async fn run(file: &Path) -> Result<(), String> {
 /// # Errors
 /// The first record that differs.
 pub async fn run_over_flight(file: &Path) -> Result<(), String> {
-    run_on(Remote::start(lake(file).await).await, file, false).await
+    let callers = callers::of(file)?;
+    let served = Arc::new(Served::start(lake(file).await, &callers));
+    run_on(callers, |caller| Remote::connect(Arc::clone(&served), caller), file, false).await
 }
 
 async fn lake(file: &Path) -> Lake {
@@ -85,11 +97,26 @@ async fn lake(file: &Path) -> Lake {
     if is_s3 { Lake::on_s3().await } else { Lake::in_folder() }
 }
 
-async fn run_on<E: Executor>(executor: E, file: &Path, complete: bool) -> Result<(), String> {
-    let mut database = Some(Database::new(executor));
+/// Runs one file, with a connection for each of its callers.
+async fn run_on<E, C>(
+    callers: Vec<Option<Caller>>,
+    mut connect: impl FnMut(Option<Caller>) -> C,
+    file: &Path,
+    complete: bool,
+) -> Result<(), String>
+where
+    E: Executor,
+    C: Future<Output = Result<E, Failed>>,
+{
+    let mut callers = callers.into_iter();
     let mut runner = Runner::new(move || {
-        let database = database.take();
-        async move { database.ok_or_else(|| Failed("a file has one connection".to_owned())) }
+        let connecting = callers.next().map(&mut connect);
+        async move {
+            match connecting {
+                Some(connecting) => connecting.await.map(Database::new),
+                None => Err(Failed("the file has more connections than were found in it".to_owned())),
+            }
+        }
     });
     runner.with_normalizer(exact);
     runner.with_validator(same);
