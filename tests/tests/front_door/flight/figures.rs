@@ -31,7 +31,7 @@ async fn the_estimate_comes_with_the_plan() -> Result<(), Failed> {
     let read = raw.get(ticket(&info.endpoint[0])).await?;
     assert_eq!(read.lines().await, ["500500"]);
     let scanned = read.figures()["data_scanned_bytes"].as_u64().ok_or("bytes")?;
-    assert!(scanned > 0 && estimate["bytes"].as_u64() >= Some(scanned), "{scanned} of at most {estimate}");
+    assert!(scanned > 0 && estimate["data_scanned_bytes_at_most"].as_u64() >= Some(scanned), "{scanned}: {estimate}");
 
     // Polling tells the same.
     let request = raw.request(FlightDescriptor::new_cmd(command("SELECT sum(n) AS s FROM t WHERE p = 1")));

@@ -108,8 +108,8 @@ async fn metadata_commands_have_one_schema() -> Result<(), Failed> {
 async fn messages_stay_below_the_limit() -> Result<(), Failed> {
     let (server, _lake) = server();
     let mut raw = Raw::login(&server, "ada").await;
-    let sql = "SELECT x, rpad('', CASE WHEN x % 1000 < 3 THEN 1000000 ELSE x % 7 END, 'abc') AS s \
-               FROM UNNEST(sequence(1, 9000)) AS a(x) WHERE x > 1000 ORDER BY x";
+    let sql = "SELECT value AS x, rpad('', CASE WHEN value % 1000 < 3 THEN 1000000 ELSE value % 7 END, 'abc') AS s \
+               FROM generate_series(1001, 9000) ORDER BY value";
     let read = raw.run(sql).await?;
     assert!(read.messages.len() > 6, "{} messages", read.messages.len());
     for message in &read.messages {
