@@ -72,12 +72,20 @@ def add_users(data_dir):
         glaux(data_dir, "user", "add", name, "--password-stdin", *arguments, stdin=password + "\n")
 
 
+#: What the users of USERS may do, beside reading, which is open to all by default. docs/access.md has the rules.
+GRANTS = [
+    "DENY ALL ON SCHEMA hidden TO USER ada",
+    "GRANT INSERT ON SCHEMA sales TO USER bea",
+    "DENY ALL ON TABLE sales.figures TO GROUP analysts",
+]
+
+
 @pytest.fixture(scope="session")
 def guarded(directory, files):
-    """A server that knows the users of USERS and nobody else; nothing is granted to them but what is by default."""
+    """A server that knows the users of USERS and nobody else, with GRANTS."""
     path = directory / "guarded"
     path.mkdir()
-    glaux(path, "sql", "-e", ";\n".join(files))
+    glaux(path, "sql", "-e", ";\n".join(files + GRANTS))
     add_users(path)
     with Server(path, config='[auth]\nidentity = "users"\n') as server:
         yield server

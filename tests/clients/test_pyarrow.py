@@ -650,6 +650,129 @@ def test_sessions_are_keyed_by_token(login):
     assert again.options_of_session()["schema"] == "default"
 
 
+# Grants.
+
+def test_what_is_denied_is_not_there(login):
+    ada, root = login("ada"), login("root")
+    schemas = lambda client: {row["db_schema_name"] for row in client.read(command("CommandGetDbSchemas")).to_pylist()}
+    tables = lambda client, **filters: {(row["db_schema_name"], row["table_name"]) for row in client.read(get_tables(**filters)).to_pylist()}
+    assert "hidden" in schemas(root) and "hidden" not in schemas(ada) and "sales" in schemas(ada)
+    assert ("hidden", "secrets") in tables(root) and ("hidden", "secrets") not in tables(ada)
+    for filters in ({"schema": "hidden"}, {"table": "secrets"}, {"schema": "hid%", "include_schema": True}, {"catalog": "awsdatacatalog", "table": "secr_ts"}):
+        assert tables(root, **filters) and not tables(ada, **filters)
+    assert "hidden" not in {row["database_name"] if "database_name" in row else list(row.values())[0] for row in ada.rows("SHOW DATABASES")}
+    for sql in ("SELECT count(*) AS n FROM information_schema.tables WHERE table_schema = 'hidden'",
+                "SELECT count(*) AS n FROM information_schema.columns WHERE table_name = 'secrets'",
+                "SELECT count(*) AS n FROM information_schema.schemata WHERE schema_name = 'hidden'"):
+        assert ada.rows(sql) == [{"n": 0}] and root.rows(sql)[0]["n"] > 0
+    key = command("CommandGetPrimaryKeys", (2, "hidden"), (3, "secrets"))
+    try:
+        assert ada.read(key).num_rows == 0
+    except REFUSED:
+        pass
+
+
+@pytest.mark.parametrize("sql", [
+    "SELECT * FROM hidden.secrets", "SELECT 1 AS x FROM hidden.secrets", "SELECT * FROM hidden.never_was", "SHOW TABLES IN hidden",
+    "DESCRIBE hidden.secrets", "SHOW CREATE TABLE hidden.secrets", "WITH s AS (SELECT id FROM hidden.secrets) SELECT count(*) AS n FROM s",
+    "SELECT (SELECT max(id) FROM hidden.secrets) AS n", "EXPLAIN SELECT * FROM hidden.secrets", "DROP TABLE hidden.secrets",
+    "USE hidden",
+])
+def test_what_is_denied_is_not_reached(login, sql):
+    ada = login("ada")
+    with pytest.raises(DENIED) as error:
+        ada.sql(sql)
+    assert "text" not in str(error.value).split("gRPC")[0].replace("context", "")
+    with pytest.raises(DENIED):
+        handle, *_ = ada.prepare(sql)
+        ada.read(command("CommandPreparedStatementQuery", (1, handle)))
+    try:
+        # What is no query has a schema that tells nothing.
+        assert sql.split()[0] not in ("SELECT", "WITH") or not ada.connection.get_schema(query(sql), ada.options())
+    except OSError as error:
+        # pyarrow makes no error of its own of it here.
+        assert "denied" in str(error)
+
+
+def test_reading_is_not_writing(login):
+    ada, bea = login("ada"), login("bea")
+    rows = pa.table({"id": pa.array([1], pa.int64()), "text": ["x"]})
+
+    def ingest(client, schema, table):
+        # Creates if it is not there, appends if it is.
+        descriptor = command("CommandStatementIngest", (1, message((1, 1), (2, 2))), (2, table), (3, schema))
+        [answer] = client.put(descriptor, rows.to_batches(), rows.schema)
+        return fields(answer)[1]
+
+    assert ada.rows("SELECT count(*) AS n FROM sales.figures") == [{"n": lake.TEXTS}]
+    for table in ("by_ada", "figures"):
+        with pytest.raises(DENIED):
+            ingest(ada, "sales", table)
+    for sql in ("CREATE DATABASE of_ada", "DROP DATABASE sales", "DROP TABLE sales.figures", "CREATE VIEW sales.v AS SELECT 1 AS x",
+                "GRANT INSERT ON SCHEMA sales TO USER ada", "REVOKE ALL ON SCHEMA hidden FROM USER ada", "MSCK REPAIR TABLE sales.figures"):
+        with pytest.raises(DENIED):
+            ada.update(sql)
+        with pytest.raises(DENIED):
+            ada.sql(sql)
+    assert ingest(bea, "sales", "by_bea") == [1]
+    assert bea.rows("SELECT * FROM sales.by_bea") == [{"id": 1, "text": "x"}]
+    with pytest.raises(DENIED):
+        ingest(bea, "default", "by_bea")
+
+
+def test_a_group_is_denied_a_table_and_what_reads_it(login):
+    cyd = login("cyd")
+    names = {row["table_name"] for row in cyd.read(get_tables(schema="sales")).to_pylist()}
+    assert "totals" in names and "figures" not in names
+    with pytest.raises(DENIED):
+        cyd.sql("SELECT * FROM sales.figures")
+    with pytest.raises(DENIED):
+        cyd.sql("SELECT * FROM sales.totals")
+    assert login("ada").rows("SELECT n FROM sales.totals") == [{"n": lake.TEXTS}]
+
+
+def test_rights_are_looked_at_when_a_statement_runs_again(login):
+    root, eve = login("root"), login("eve")
+    handle, *_ = eve.prepare("SELECT count(*) AS n FROM hidden.secrets")
+    prepared = command("CommandPreparedStatementQuery", (1, handle))
+    assert eve.read(prepared).to_pylist() == [{"n": lake.TEXTS}]
+    root.update("DENY ALL ON TABLE hidden.secrets TO USER eve")
+    with pytest.raises(DENIED):
+        eve.read(prepared)
+    root.update("REVOKE ALL ON TABLE hidden.secrets FROM USER eve")
+    assert eve.read(prepared).to_pylist() == [{"n": lake.TEXTS}]
+
+
+def test_everybody_sees_their_own_queries_and_administrators_all(login):
+    ada, bea, root = login("ada"), login("bea"), login("root")
+    sql = "SELECT 'of ada' AS x"
+    info = ada.info(query(sql))
+    *_, last = ada.chunks(info.endpoints[0].ticket)
+    query_id = json.loads(last.app_metadata.to_pybytes())["query_id"]
+    assert [row["user"] for row in history(ada, sql)] == ["ada"] and history(bea, sql) == []
+    assert [row["user"] for row in history(root, sql)] == ["ada"]
+    assert {row["user"] for row in bea.rows("SELECT DISTINCT \"user\" FROM system.queries")} <= {"bea"}
+    assert json.loads(root.act("GetQueryStats", query_id.encode())[0])["query_id"] == query_id
+    with pytest.raises((NOT_FOUND, DENIED)):
+        bea.act("GetQueryStats", query_id.encode())
+
+
+def test_an_administrator_ends_the_query_of_another(login):
+    ada, bea, root = login("ada"), login("bea"), login("root")
+    sql = "SELECT a.text, b.text, 'killed' AS tag FROM texts a CROSS JOIN texts b"
+    info = ada.info(query(sql))
+    reader = ada.get(info.endpoints[0].ticket)
+    assert reader.read_chunk() is not None
+    query_id = info.schema.metadata[b"glaux:query_id"].decode()
+    with pytest.raises((NOT_FOUND, DENIED)):
+        bea.sql(f"KILL QUERY '{query_id}'")
+    root.sql(f"KILL QUERY '{query_id}'")
+    with pytest.raises((flight.FlightCancelledError, flight.FlightServerError, INVALID)):
+        while True:
+            reader.read_chunk()
+    assert cancelled(ada, sql)["query_id"] == query_id
+
+
 # Bad input.
 
 @pytest.mark.parametrize("body", [
