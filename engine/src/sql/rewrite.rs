@@ -8,6 +8,7 @@ mod joins;
 mod labels;
 mod like;
 mod numbers;
+mod timestamps;
 pub(super) mod tokens;
 mod types;
 
@@ -29,6 +30,7 @@ pub(super) type Originals = HashMap<Location, String>;
 pub(super) fn apply(query: &mut Query, originals: &Originals) -> Result<()> {
     forms::apply(query)?;
     numbers::apply(query);
+    timestamps::apply(query);
     joins::check(query)?;
     like::apply(query)?;
     types::check(query)?;

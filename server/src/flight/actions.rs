@@ -84,7 +84,12 @@ pub(super) async fn run(flight: &Flight, caller: &Caller, action: &Action) -> Re
         "RenewFlightEndpoint" => {
             let request: RenewFlightEndpointRequest = command::bare(body, name)?;
             let ticket = request.endpoint.and_then(|endpoint| endpoint.ticket).ok_or_else(|| no_ticket(name))?;
-            let (held, ticket) = flight.held(caller, &ticket)?;
+            let Read::Result(signed) = command::of_ticket(&ticket)? else {
+                return Err(
+                    Error::invalid("the endpoint is not of a statement's result").with_hint("Metadata can be asked for again")
+                );
+            };
+            let (held, ticket) = flight.held_by(caller, &signed)?;
             flight.statements.renew(&held);
             Ok(Some(flight.endpoint(&held, ticket.endpoint).encode_to_vec().into()))
         }

@@ -1,6 +1,6 @@
 //! Who calls, in which session, and what the answer's headers tell the client to keep.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use arrow_flight::{HandshakeRequest, HandshakeResponse};
 use base64::{Engine as _, prelude::BASE64_STANDARD, prelude::BASE64_URL_SAFE_NO_PAD};
@@ -8,6 +8,7 @@ use futures::{StreamExt, stream, stream::BoxStream};
 use glaux_engine::{Error, Result};
 use http::{HeaderMap, header};
 use prost::Message;
+use tokio::time::Instant;
 use tonic::{Extensions, Request, Response, Status, Streaming, metadata::MetadataMap};
 use uuid::Uuid;
 
@@ -31,6 +32,8 @@ const PURPOSE: &str = "cookie";
 pub(super) struct Caller {
     pub(super) identity: Identity,
     pub(super) client: Arc<ClientSession>,
+    /// When the caller stops waiting for the answer.
+    pub(super) deadline: Option<Instant>,
     /// A token for the client to use from now on.
     token: Option<String>,
     /// A cookie for the client to send back; given to those who came without a session.
@@ -62,6 +65,7 @@ impl Callers {
 
     /// The session that the caller shows, or a new one.
     async fn resume(&self, headers: &HeaderMap, peer: &Peer) -> Result<Caller> {
+        let deadline = timeout(headers).and_then(|timeout| Instant::now().checked_add(timeout));
         let identity = self.authenticator.identify(headers, peer).await?;
         if let Some(id) = identity.session.or_else(|| self.cookie(headers, &identity)) {
             let renewed = match identity.session {
@@ -77,7 +81,7 @@ impl Callers {
                     client
                 }
             };
-            return Ok(Caller { identity, client, token: renewed.map(|login| login.token), cookie: None });
+            return Ok(Caller { identity, client, deadline, token: renewed.map(|login| login.token), cookie: None });
         }
         // Where nobody is asked who they are, a token is but a session; drivers send it back where they drop cookies.
         let login = match self.authenticator.is_open() {
@@ -87,7 +91,7 @@ impl Callers {
         let id = login.as_ref().and_then(|login| login.identity.session).unwrap_or_else(Uuid::now_v7);
         let client = self.sessions.fresh(id, &identity);
         let cookie = Some(self.bake(id, &identity.user));
-        Ok(Caller { identity, client, token: login.map(|login| login.token), cookie })
+        Ok(Caller { identity, client, deadline, token: login.map(|login| login.token), cookie })
     }
 
     /// Begins a session: a token for whoever proves who they are.
@@ -104,7 +108,7 @@ impl Callers {
         let login = self.authenticator.login(given.as_deref(), &peer).await.map_err(|error| status::of(&error))?;
         let client = self.sessions.fresh(login.identity.session.unwrap_or_else(Uuid::now_v7), &login.identity);
         let answer = HandshakeResponse { protocol_version: 0, payload: login.token.clone().into() };
-        let caller = Caller { identity: login.identity, client, token: Some(login.token), cookie: None };
+        let caller = Caller { identity: login.identity, client, deadline: None, token: Some(login.token), cookie: None };
         Ok(caller.answer(stream::iter([Ok(answer)]).boxed()))
     }
 
@@ -170,4 +174,20 @@ impl Caller {
 /// The other side of a call's connection.
 fn peer(extensions: &Extensions) -> Peer {
     extensions.get::<Peer>().cloned().unwrap_or_else(|| Peer::plain(([0, 0, 0, 0], 0).into()))
+}
+
+/// How long the client waits: at most eight digits and a unit, by gRPC's protocol.
+fn timeout(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get("grpc-timeout")?.to_str().ok()?;
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let number: u64 = digits.parse().ok().filter(|_| digits.len() <= 8)?;
+    Some(match unit {
+        "H" => Duration::from_secs(number * 3600),
+        "M" => Duration::from_secs(number * 60),
+        "S" => Duration::from_secs(number),
+        "m" => Duration::from_millis(number),
+        "u" => Duration::from_micros(number),
+        "n" => Duration::from_nanos(number),
+        _ => return None,
+    })
 }

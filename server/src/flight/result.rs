@@ -31,6 +31,7 @@ pub(super) fn of_feed(
     feed: Arc<Feed>,
     schema: SchemaRef,
     trailers: Trailers,
+    deadline: Option<Instant>,
     on_end: OnEnd,
 ) -> impl Stream<Item = Result<FlightData, Status>> + Send {
     let encoder = Encoder::new(&schema);
@@ -38,7 +39,7 @@ pub(super) fn of_feed(
     let mut alive = interval_at(Instant::now() + KEEP_ALIVE, KEEP_ALIVE);
     alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let reader = Billed { reader: Some(feed.reader()), feed, on_end: Some(on_end) };
-    let rows = Rows { reader, schema, encoder, queue, alive, trailers, ended: false };
+    let rows = Rows { reader, schema, encoder, queue, alive, deadline, trailers, ended: false };
     stream::unfold(rows, |mut rows| async move { rows.next().await.map(|message| (message, rows)) })
 }
 
@@ -99,6 +100,8 @@ struct Rows {
     encoder: Encoder,
     queue: VecDeque<FlightData>,
     alive: Interval,
+    /// When the client stops waiting.
+    deadline: Option<Instant>,
     trailers: Trailers,
     ended: bool,
 }
@@ -113,8 +116,19 @@ impl Rows {
             if self.ended {
                 return None;
             }
+            let over = async {
+                match self.deadline {
+                    Some(deadline) => tokio::time::sleep_until(deadline).await,
+                    None => std::future::pending().await,
+                }
+            };
             let batch = tokio::select! {
                 biased;
+                () = over => {
+                    self.ended = true;
+                    self.reader.reader = None;
+                    return Some(Err(status::deadline_exceeded()));
+                }
                 batch = self.reader.next() => batch,
                 _ = self.alive.tick() => {
                     return Some(self.encoder.empty(&self.schema, Bytes::new()).map_err(|error| status::of(&error)));

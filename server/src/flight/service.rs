@@ -148,7 +148,7 @@ impl Flight {
     }
 
     /// The statement of a ticket that is still good to fetch it with.
-    fn held_by(&self, caller: &Caller, signed: &[u8]) -> Result<(Arc<Held>, Ticket)> {
+    pub(super) fn held_by(&self, caller: &Caller, signed: &[u8]) -> Result<(Arc<Held>, Ticket)> {
         let ticket = Ticket::verify(signed, &caller.identity.user, self.callers.authenticator.signer())?;
         ticket.check_time(self.engine.clock().now())?;
         Ok((self.statements.get(ticket.statement)?, ticket))
@@ -277,7 +277,7 @@ impl Flight {
                     client.ended(report);
                     flight.statements.fetched(&held);
                 });
-                result::of_feed(feed, schema, trailers, on_end).boxed()
+                result::of_feed(feed, schema, trailers, caller.deadline, on_end).boxed()
             }
             Opened::Answer(answer) => {
                 let Answer { batch, report } = *answer;

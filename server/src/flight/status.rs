@@ -33,6 +33,11 @@ pub(crate) fn of_failure(failure: &Failure) -> Status {
     Status::with_metadata(code(failure.error.kind()), text(&failure.error), metadata)
 }
 
+/// The time that the client gave is over.
+pub(crate) fn deadline_exceeded() -> Status {
+    Status::new(Code::DeadlineExceeded, "the query took longer than its client's deadline")
+}
+
 fn kind(error: &Error) -> MetadataMap {
     let mut metadata = MetadataMap::new();
     if let Ok(kind) = error.kind().to_string().parse() {
