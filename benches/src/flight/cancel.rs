@@ -3,7 +3,10 @@
 use std::time::{Duration, Instant};
 
 use arrow_flight::{CancelFlightInfoRequest, FlightClient, FlightInfo, Ticket, flight_service_client::FlightServiceClient};
-use tokio::{task::JoinHandle, time::timeout_at};
+use tokio::{
+    task::JoinHandle,
+    time::{timeout, timeout_at},
+};
 use tonic::{Request, transport::Channel};
 
 use super::{
@@ -72,7 +75,9 @@ pub(super) async fn run(options: &Options) -> Result<bool> {
 async fn measure(figures: &mut Figures, server: &Server, sql: &str, way: Way, name: &str) {
     let (mut recorded, mut stopped) = (Samples::default(), Samples::default());
     for _ in 0..ROUNDS {
-        match once(server, sql, way).await {
+        let once =
+            timeout(4 * PATIENCE, once(server, sql, way)).await.unwrap_or_else(|_| Err("the server answers nobody".into()));
+        match once {
             Ok(once) => {
                 recorded.push(once.recorded);
                 stopped.push(once.stopped);

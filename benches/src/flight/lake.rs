@@ -33,7 +33,7 @@ pub(super) async fn empty() -> Instance {
 fn write(instance: &Instance, path: &str, columns: Vec<(&str, ArrayRef)>) -> Result<SchemaRef> {
     let batch = RecordBatch::try_from_iter(columns)?;
     let options: WriteOptions = "codec=snappy".parse()?;
-    instance.lake.write(path, &batch.schema(), &[batch.clone()], &options)?;
+    instance.lake.write(path, &batch.schema(), std::slice::from_ref(&batch), &options)?;
     Ok(batch.schema())
 }
 

@@ -1,13 +1,17 @@
 //! The server's metrics as one scrape of its HTTP port gives them.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    time::timeout,
 };
 
 use super::Result;
+
+/// How long the server may take to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// One scrape.
 #[derive(Debug)]
@@ -15,10 +19,7 @@ pub(super) struct Metrics(String);
 
 impl Metrics {
     pub(super) async fn scrape(address: SocketAddr) -> Result<Self> {
-        let mut stream = TcpStream::connect(address).await?;
-        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await?;
-        let mut text = String::new();
-        stream.read_to_string(&mut text).await?;
+        let text = timeout(PATIENCE, get(address)).await.map_err(|_| "the server does not tell its metrics")??;
         if !text.starts_with("HTTP/1.1 200") {
             return Err(format!("no metrics: {}", text.lines().next().unwrap_or_default()).into());
         }
@@ -36,6 +37,14 @@ impl Metrics {
         let values = of_name.filter(|rest| rest.contains(label)).filter_map(|rest| rest.rsplit(' ').next()?.parse::<f64>().ok());
         values.sum()
     }
+}
+
+async fn get(address: SocketAddr) -> Result<String> {
+    let mut stream = TcpStream::connect(address).await?;
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await?;
+    Ok(text)
 }
 
 #[cfg(test)]
