@@ -115,7 +115,11 @@ const SETTINGS: &[Setting] = &[
             options.result_types = match value {
                 "plain" => ResultTypes::Plain,
                 "native" => ResultTypes::Native,
-                _ => return Err(Error::invalid(format!("result types \"{value}\" are not known")).with_hint("Use plain or native")),
+                _ => {
+                    return Err(
+                        Error::invalid(format!("result types \"{value}\" are not known")).with_hint("Use plain or native")
+                    );
+                }
             };
             Ok(())
         },
@@ -137,8 +141,11 @@ const SETTINGS: &[Setting] = &[
         get: |options| options.workgroup.clone(),
         set: |options, value| {
             if options.workgroup_bound && value != options.workgroup {
-                return Err(Error::new(ErrorKind::Denied, format!("user \"{}\" is bound to workgroup \"{}\"", options.user, options.workgroup))
-                    .with_hint("An administrator binds users to workgroups"));
+                return Err(Error::new(
+                    ErrorKind::Denied,
+                    format!("user \"{}\" is bound to workgroup \"{}\"", options.user, options.workgroup),
+                )
+                .with_hint("An administrator binds users to workgroups"));
             }
             value.clone_into(&mut options.workgroup);
             Ok(())

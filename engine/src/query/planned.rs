@@ -29,9 +29,18 @@ pub(super) enum Work {
     Answer(RecordBatch),
     /// A definition, `SHOW`, or a statement about the session: carried out when it is run.
     Statement(Box<Statement>),
-    Run { plan: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>, output: Output, estimate: Estimate },
+    Run {
+        plan: Arc<dyn ExecutionPlan>,
+        context: Arc<TaskContext>,
+        output: Output,
+        estimate: Estimate,
+    },
     /// `EXPLAIN ANALYZE`: runs, and tells how it went.
-    Analyze { plan: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>, estimate: Estimate },
+    Analyze {
+        plan: Arc<dyn ExecutionPlan>,
+        context: Arc<TaskContext>,
+        estimate: Estimate,
+    },
 }
 
 /// A statement that has been planned and not been run.

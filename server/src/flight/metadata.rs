@@ -108,8 +108,8 @@ async fn find(filter: &TableFilter, browser: &Browser) -> Result<Vec<ListedTable
         let system = browser.system_tables(&database);
         if system.is_empty() {
             let tables = match browser.tables(&database).await {
-                // Dropped meanwhile.
-                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                // Dropped or denied meanwhile.
+                Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Denied) => continue,
                 tables => tables?,
             };
             for table in tables {
