@@ -1,3 +1,5 @@
+//! What the metadata commands answer, against the schemas that the protocol writes down.
+
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use arrow::{

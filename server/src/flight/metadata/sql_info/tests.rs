@@ -1,3 +1,5 @@
+//! The facts about the server, their codes and the types that clients cast them to.
+
 use std::collections::BTreeSet;
 
 use arrow::{
