@@ -83,6 +83,7 @@ def build(directory):
         "CREATE DATABASE sales",
         f"CREATE EXTERNAL TABLE sales.figures (id BIGINT COMMENT 'the key', text STRING) STORED AS PARQUET LOCATION '{texts}/'",
         "CREATE VIEW sales.totals AS SELECT count(*) AS n FROM sales.figures",
+        "CREATE DATABASE staging",
         "CREATE DATABASE hidden",
         f"CREATE EXTERNAL TABLE hidden.secrets (id BIGINT, text STRING) STORED AS PARQUET LOCATION '{texts}/'",
     ]

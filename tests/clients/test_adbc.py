@@ -92,13 +92,14 @@ def test_rows_come_as_rows_batches_and_frames(cursor):
     assert cursor.fetch_polars()["o_orderkey"].to_list() == [1, 2, 3]
 
 
-def test_aggregates_of_a_parquet_table_keep_their_nullability(cursor, demo_files):
+def test_aggregates_of_a_parquet_table_have_one_nullability(cursor, demo_files):
     expected = pa.dataset.dataset(demo_files / "lineitem_flat", format="parquet").to_table(columns=["l_shipdate", "l_quantity"])
     bounds = pa.compute.min_max(expected["l_shipdate"]).as_py()
     got = table(cursor, "SELECT min(l_shipdate) AS a, max(l_shipdate) AS b, count(*) AS n, sum(l_quantity) AS s FROM lineitem_flat")
     assert got.to_pylist() == [
         {"a": bounds["min"], "b": bounds["max"], "n": expected.num_rows, "s": pa.compute.sum(expected["l_quantity"]).as_py()}]
-    assert [field.nullable for field in got.schema] == [True, True, False, True]
+    # Statistics answer some of these with constants that are never null. The plan, the schema and the stream say the same all the same.
+    assert all(field.nullable for field in got.schema)
     assert one(cursor, "SELECT count(*) FROM lineitem_flat") == expected.num_rows
     assert one(cursor, "SELECT count(*) FROM lineitem WHERE ship_year = 1995 AND l_quantity > 1") > 0
     assert table(cursor, "SELECT min(i) AS a, max(st) AS b, count(*) AS n FROM nothing").to_pylist() == [{"a": None, "b": None, "n": 0}]
@@ -664,8 +665,8 @@ def test_ingest_creates_and_appends(cursor, numbers):
 
 def test_ingest_into_a_schema_and_from_many_batches(cursor, numbers):
     batches = pa.Table.from_batches(numbers.to_batches(max_chunksize=7))
-    assert cursor.adbc_ingest("ingested", batches.to_reader(), mode="create", db_schema_name="sales", catalog_name="awsdatacatalog") == 1_000
-    assert one(cursor, "SELECT count(DISTINCT id) AS n FROM sales.ingested") == 1_000
+    assert cursor.adbc_ingest("ingested", batches.to_reader(), mode="create", db_schema_name="staging", catalog_name="awsdatacatalog") == 1_000
+    assert one(cursor, "SELECT count(DISTINCT id) AS n FROM staging.ingested") == 1_000
 
 
 def test_ingest_of_twenty_megabytes(cursor):

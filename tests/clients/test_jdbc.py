@@ -57,5 +57,7 @@ def test_sqlline(anonymous, driver, tmp_path):
         "'12345678.90'", "'2024-02-29'", 'table "default.nowhere" does not exist',
     ):
         assert text in said, f"{text} is not in:\n{said[-6_000:]}"
+    # Of all its commands, only the query of a table that there is none of fails.
+    assert [line for line in said.splitlines() if line.startswith("Error:") and "nowhere" not in line] == []
     for text in ("NullPointerException", "ClassCastException", "UnsupportedOperation", "NoSuchElement"):
         assert text not in said, said[-6_000:]

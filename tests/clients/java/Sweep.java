@@ -391,14 +391,19 @@ public final class Sweep {
                     }
                 }
             });
-            expect("failure in a stream", text.contains("cannot cast"), true);
+            expect("failure in a stream", text.toLowerCase().contains("cannot cast"), true);
         }
         expect("after errors", number(connection, "SELECT 1 AS x"), 1L);
     }
 
     private static void catalog(String url, Properties properties) throws Exception {
-        try (Connection connection = DriverManager.getConnection(url + "&catalog=awsdatacatalog", properties)) {
-            expect("catalog in the URL", number(connection, "SELECT 1 AS x"), 1L);
+        Connection connection = DriverManager.getConnection(url + "&catalog=awsdatacatalog", properties);
+        expect("catalog in the URL", number(connection, "SELECT 1 AS x"), 1L);
+        try {
+            connection.close();
+        } catch (SQLException error) {
+            // 18.3.0 closes such a connection twice, and finds its own channel shut the second time.
+            expect("closed twice", error.getMessage(), "Channel shutdown invoked");
         }
         String text = failure(() -> DriverManager.getConnection(url + "&catalog=nowhere", properties).close());
         expect("unknown catalog in the URL", text.isEmpty(), false);
