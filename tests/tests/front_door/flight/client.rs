@@ -131,6 +131,7 @@ impl Raw {
     }
 
     /// A statement's rows as text.
+    #[expect(clippy::panic, reason = "a test that cannot go on fails")]
     pub(super) async fn lines(&mut self, sql: &str) -> Vec<String> {
         match self.client.run(sql).await {
             Ok(fetched) => fetched.lines(),
@@ -203,6 +204,7 @@ pub(super) async fn read(headers: MetadataMap, mut stream: Streaming<FlightData>
 }
 
 /// The text of a header or trailer.
+#[expect(clippy::panic, reason = "a test that cannot go on fails")]
 pub(super) fn text(map: &MetadataMap, key: &str) -> String {
     let value = map.get(key).unwrap_or_else(|| panic!("{key} is not among {map:?}"));
     value.to_str().expect("text").to_owned()

@@ -85,7 +85,7 @@ async fn cancelled_by_its_info() -> Result<(), Failed> {
                 _ => cancel_query(&mut raw, &info).await? == 1,
             };
             assert!(cancelled, "{way}: {sql}");
-            let ended = read(tonic::metadata::MetadataMap::new(), stream).await.unwrap_err();
+            let ended = read(tonic::metadata::MetadataMap::new(), stream).await.expect_err("it is refused");
             assert_eq!(ended.code(), Code::Cancelled, "{way}: {sql}: {ended}");
             assert_eq!(text(ended.metadata(), "x-glaux-state"), "CANCELLED");
             assert_eq!(raw.state(&id).await, "CANCELLED", "{way}: {sql}");
@@ -106,7 +106,7 @@ async fn a_cancel_before_and_after() -> Result<(), Failed> {
     let metadata: serde_json::Value = serde_json::from_slice(&info.app_metadata)?;
     let id = metadata["query_id"].as_str().ok_or("an id")?;
     assert_eq!(cancel_flight_info(&mut raw, &info).await?, CancelStatus::Cancelled);
-    assert_eq!(raw.get(ticket(&info.endpoint[0])).await.unwrap_err().code(), Code::NotFound);
+    assert_eq!(raw.get(ticket(&info.endpoint[0])).await.expect_err("it is refused").code(), Code::NotFound);
     assert_eq!(raw.state(id).await, "CANCELLED");
     // After its end, and after a cancel: it is not there any more, or not to be cancelled.
     let done = raw.info("SELECT 1 AS x").await?;
@@ -146,7 +146,7 @@ async fn a_stream_that_is_dropped_ends_its_query() -> Result<(), Failed> {
     first.message().await?.ok_or("a schema")?;
     second.message().await?.ok_or("a schema")?;
     drop(first);
-    let ended = read(tonic::metadata::MetadataMap::new(), second).await.unwrap_err();
+    let ended = read(tonic::metadata::MetadataMap::new(), second).await.expect_err("it is refused");
     assert_eq!(ended.code(), Code::Cancelled, "{ended}");
     assert_eq!(raw.state(&text(&headers, "x-glaux-query-id")).await, "CANCELLED");
     Ok(())
@@ -178,7 +178,7 @@ async fn a_deadline_ends_the_query() -> Result<(), Failed> {
     request.set_timeout(Duration::from_millis(1_500));
     let (headers, stream, _) = raw.rpc.do_get(request).await?.into_parts();
     gate.arrived().await;
-    let ended = read(headers.clone(), stream).await.unwrap_err();
+    let ended = read(headers.clone(), stream).await.expect_err("it is refused");
     assert!(matches!(ended.code(), Code::DeadlineExceeded | Code::Cancelled), "{ended}");
     assert_eq!(raw.state(&text(&headers, "x-glaux-query-id")).await, "CANCELLED");
     gate.release();
@@ -224,7 +224,7 @@ async fn a_server_that_shuts_down_lets_queries_end() -> Result<(), Failed> {
     // New work is refused, on the connection that is there and on a new one. A call that meets the end of its connection half-way is
     // cancelled by the client itself, which tries again.
     loop {
-        let refused = raw.info("SELECT 1 AS x").await.unwrap_err();
+        let refused = raw.info("SELECT 1 AS x").await.expect_err("it is refused");
         if refused.code() == Code::Unavailable {
             break;
         }

@@ -101,7 +101,7 @@ async fn failed_queries_have_their_figures() -> Result<(), Failed> {
     let mut raw = Raw::login(&server, "ada").await;
     // One that fails as it is planned, and one that fails as it runs.
     for (sql, kind) in [("SELECT nope FROM t", "NOT_FOUND"), ("SELECT 1 / (n - 7) AS x FROM t", "INVALID")] {
-        let refused = raw.run(sql).await.unwrap_err();
+        let refused = raw.run(sql).await.expect_err("it is refused");
         assert_eq!(text(refused.metadata(), "x-glaux-error-kind"), kind, "{refused}");
         let id = text(refused.metadata(), "x-glaux-query-id");
         assert_eq!(text(refused.metadata(), "x-glaux-state"), "FAILED");
@@ -114,9 +114,9 @@ async fn failed_queries_have_their_figures() -> Result<(), Failed> {
             raw.lines(&format!("SELECT state, error_kind, billed_bytes FROM system.queries WHERE query_id = '{id}'")).await;
         assert_eq!(recorded, [format!("FAILED|{kind}|0")], "{sql}");
     }
-    let unknown = raw.action("GetQueryStats", "0197a000-0000-7000-8000-000000000000").await.unwrap_err();
+    let unknown = raw.action("GetQueryStats", "0197a000-0000-7000-8000-000000000000").await.expect_err("it is refused");
     assert_eq!(unknown.code(), tonic::Code::NotFound, "{unknown}");
-    let nonsense = raw.action("GetQueryStats", "nonsense").await.unwrap_err();
+    let nonsense = raw.action("GetQueryStats", "nonsense").await.expect_err("it is refused");
     assert_eq!(nonsense.code(), tonic::Code::InvalidArgument, "{nonsense}");
     Ok(())
 }

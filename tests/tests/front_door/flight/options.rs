@@ -57,7 +57,9 @@ pub(super) async fn set(raw: &mut Raw, name: &str, value: Json) -> Option<i32> {
     let value = match value {
         Json::String(text) => Some(Value::Text(text)),
         Json::Bool(value) => Some(Value::Bool(value)),
-        Json::Number(number) => Some(number.as_i64().map_or(Value::Double(number.as_f64().unwrap_or_default()), Value::Int)),
+        Json::Number(number) => {
+            Some(number.as_i64().map_or_else(|| Value::Double(number.as_f64().unwrap_or_default()), Value::Int))
+        }
         Json::Array(_) => Some(Value::Texts(Texts::default())),
         Json::Null | Json::Object(_) => None,
     };

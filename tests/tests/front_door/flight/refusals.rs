@@ -68,11 +68,11 @@ async fn statements_of_ten_megabytes_are_refused() -> Result<(), Failed> {
     let mut raw = Raw::login(&server, "ada").await;
     let sql = format!("SELECT '{}' AS x", "x".repeat(10 << 20));
     let codes = [Code::InvalidArgument, Code::ResourceExhausted];
-    check(&raw.info(&sql).await.unwrap_err(), &codes);
-    check(&raw.schema_of(command(&sql)).await.unwrap_err(), &codes);
-    check(&raw.get(Ticket::new(command(&sql))).await.unwrap_err(), &codes);
-    check(&status(raw.client.sql.execute_update(sql.clone(), None).await.unwrap_err()), &codes);
-    check(&status(raw.client.sql.prepare(sql.clone(), None).await.unwrap_err()), &codes);
+    check(&raw.info(&sql).await.expect_err("it is refused"), &codes);
+    check(&raw.schema_of(command(&sql)).await.expect_err("it is refused"), &codes);
+    check(&raw.get(Ticket::new(command(&sql))).await.expect_err("it is refused"), &codes);
+    check(&status(raw.client.sql.execute_update(sql.clone(), None).await.expect_err("it is refused")), &codes);
+    check(&status(raw.client.sql.prepare(sql.clone(), None).await.expect_err("it is refused")), &codes);
     is_alive(&mut server).await;
     Ok(())
 }
@@ -87,9 +87,9 @@ async fn messages_over_the_limit_are_refused() -> Result<(), Failed> {
     let mut raw = Raw::login(&server, "ada").await;
     let sql = format!("SELECT '{}' AS x", "x".repeat(200_000));
     let codes = [Code::OutOfRange, Code::ResourceExhausted];
-    check(&raw.info(&sql).await.unwrap_err(), &codes);
-    check(&status(raw.client.sql.execute_update(sql.clone(), None).await.unwrap_err()), &codes);
-    check(&raw.action("GetQueryStats", vec![b'x'; 200_000]).await.unwrap_err(), &codes);
+    check(&raw.info(&sql).await.expect_err("it is refused"), &codes);
+    check(&status(raw.client.sql.execute_update(sql.clone(), None).await.expect_err("it is refused")), &codes);
+    check(&raw.action("GetQueryStats", vec![b'x'; 200_000]).await.expect_err("it is refused"), &codes);
     is_alive(&mut server).await;
     Ok(())
 }
@@ -101,12 +101,12 @@ async fn what_does_not_decode_is_the_clients_mistake() -> Result<(), Failed> {
     let cut = command("SELECT 1 AS x");
     let cut = cut[..cut.len() - 3].to_vec();
     for bytes in [Vec::new(), b"nonsense".to_vec(), vec![0xff; 64], cut] {
-        check(&raw.info_of(bytes.clone()).await.unwrap_err(), &mistake);
-        check(&raw.schema_of(bytes.clone()).await.unwrap_err(), &mistake);
-        check(&raw.get(Ticket::new(bytes.clone())).await.unwrap_err(), &mistake);
+        check(&raw.info_of(bytes.clone()).await.expect_err("it is refused"), &mistake);
+        check(&raw.schema_of(bytes.clone()).await.expect_err("it is refused"), &mistake);
+        check(&raw.get(Ticket::new(bytes.clone())).await.expect_err("it is refused"), &mistake);
         let put = FlightData { flight_descriptor: Some(FlightDescriptor::new_cmd(bytes)), ..FlightData::default() };
         let request = raw.request(stream::iter([put]));
-        check(&raw.rpc.do_put(request).await.unwrap_err(), &mistake);
+        check(&raw.rpc.do_put(request).await.expect_err("it is refused"), &mistake);
     }
     for action in [
         "CreatePreparedStatement",
@@ -116,19 +116,19 @@ async fn what_does_not_decode_is_the_clients_mistake() -> Result<(), Failed> {
         "RenewFlightEndpoint",
         "SetSessionOptions",
     ] {
-        check(&raw.action(action, vec![0xff; 20]).await.unwrap_err(), &mistake);
+        check(&raw.action(action, vec![0xff; 20]).await.expect_err("it is refused"), &mistake);
     }
     for action in ["CancelFlightInfo", "RenewFlightEndpoint"] {
-        check(&raw.action(action, Vec::new()).await.unwrap_err(), &mistake);
+        check(&raw.action(action, Vec::new()).await.expect_err("it is refused"), &mistake);
     }
     // DoPut without a message, and without a descriptor.
     let request = raw.request(stream::iter(Vec::<FlightData>::new()));
-    check(&raw.rpc.do_put(request).await.unwrap_err(), &mistake);
+    check(&raw.rpc.do_put(request).await.expect_err("it is refused"), &mistake);
     let request = raw.request(stream::iter([FlightData::default()]));
-    check(&raw.rpc.do_put(request).await.unwrap_err(), &mistake);
+    check(&raw.rpc.do_put(request).await.expect_err("it is refused"), &mistake);
     // A command of the wrong sort for the call.
     let update = CommandStatementUpdate { query: "SELECT 1".to_owned(), transaction_id: None }.as_any().encode_to_vec();
-    check(&raw.info_of(update).await.unwrap_err(), &mistake);
+    check(&raw.info_of(update).await.expect_err("it is refused"), &mistake);
     is_alive(&mut server).await;
     Ok(())
 }
@@ -138,18 +138,18 @@ async fn what_is_not_offered_says_so() -> Result<(), Failed> {
     let mut raw = Raw::login(&server, "ada").await;
     let unimplemented = [Code::Unimplemented];
     for action in ["NoSuchAction", "BeginTransaction", "EndTransaction", "CreatePreparedSubstraitPlan", ""] {
-        check(&raw.action(action, Vec::new()).await.unwrap_err(), &unimplemented);
+        check(&raw.action(action, Vec::new()).await.expect_err("it is refused"), &unimplemented);
     }
     let request = raw.request(FlightDescriptor::new_path(vec!["t".to_owned()]));
-    check(&raw.rpc.get_flight_info(request).await.unwrap_err(), &unimplemented);
+    check(&raw.rpc.get_flight_info(request).await.expect_err("it is refused"), &unimplemented);
     let request = raw.request(stream::iter([FlightData::default()]));
-    check(&raw.rpc.do_exchange(request).await.unwrap_err(), &unimplemented);
+    check(&raw.rpc.do_exchange(request).await.expect_err("it is refused"), &unimplemented);
     let made_up = Some(bytes::Bytes::from_static(b"transaction"));
     let query = CommandStatementQuery { query: "SELECT 1 AS x".to_owned(), transaction_id: made_up };
-    check(&raw.info_of(query.as_any().encode_to_vec()).await.unwrap_err(), &unimplemented);
+    check(&raw.info_of(query.as_any().encode_to_vec()).await.expect_err("it is refused"), &unimplemented);
     // An action's type that is long is not repeated at length.
     let request = raw.request(Action { r#type: "x".repeat(100_000), body: bytes::Bytes::new() });
-    let refused = raw.rpc.do_action(request).await.unwrap_err();
+    let refused = raw.rpc.do_action(request).await.expect_err("it is refused");
     assert_eq!(refused.code(), Code::Unimplemented);
     assert!(refused.message().len() < 4_096, "{} bytes", refused.message().len());
     Ok(())

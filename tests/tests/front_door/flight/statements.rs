@@ -67,7 +67,7 @@ async fn definitions_are_carried_out_once_whichever_way_they_come() -> Result<()
     let info = prepared.execute().await?;
     raw.client.fetch(info).await?;
     assert_eq!(history(&mut raw, &sql).await, ["SUCCEEDED"]);
-    let again = Refused::from(prepared.execute().await.unwrap_err());
+    let again = Refused::from(prepared.execute().await.expect_err("it is refused"));
     assert_eq!(
         (again.code, again.kind.as_str()),
         (Code::AlreadyExists, "ALREADY_EXISTS"),
@@ -109,7 +109,7 @@ async fn preparing_and_describing_change_nothing() -> Result<(), Failed> {
     prepared.close().await?;
     assert_eq!(raw.lines("SHOW DATABASES").await, ["default"]);
     // What cannot be planned cannot be prepared.
-    let refused = Refused::from(raw.client.sql.prepare("SELECT nope".to_owned(), None).await.unwrap_err());
+    let refused = Refused::from(raw.client.sql.prepare("SELECT nope".to_owned(), None).await.expect_err("it is refused"));
     assert_eq!((refused.code, refused.kind.as_str()), (Code::NotFound, "NOT_FOUND"), "{refused}");
     Ok(())
 }
@@ -181,15 +181,15 @@ async fn wrong_parameters_are_refused() -> Result<(), Failed> {
     ] {
         let mut prepared = raw.client.sql.prepare(sql.to_owned(), None).await?;
         prepared.set_parameters(values.clone())?;
-        let refused = Refused::from(prepared.execute().await.unwrap_err());
+        let refused = Refused::from(prepared.execute().await.expect_err("it is refused"));
         assert_eq!(refused.code, code, "{sql} with {values:?}: {refused}");
         prepared.set_parameters(values.clone())?;
-        let refused = Refused::from(prepared.execute_update().await.unwrap_err());
+        let refused = Refused::from(prepared.execute_update().await.expect_err("it is refused"));
         assert_eq!(refused.code, code, "{sql} with {values:?} as an update: {refused}");
     }
     // Nothing bound at all.
     let mut prepared = raw.client.sql.prepare("SELECT ?".to_owned(), None).await?;
-    let refused = Refused::from(prepared.execute().await.unwrap_err());
+    let refused = Refused::from(prepared.execute().await.expect_err("it is refused"));
     assert_eq!(refused.code, Code::InvalidArgument, "{refused}");
     // It is as good as before.
     prepared.set_parameters(row(vec![number(5)]))?;
@@ -220,8 +220,8 @@ async fn unknown_handles_are_not_found() -> Result<(), Failed> {
         (true, bytes::Bytes::new()),
     ] {
         let who = if is_hers { &mut ada } else { &mut bob };
-        assert_eq!(who.info_of(execute(bytes.clone())).await.unwrap_err().code(), Code::NotFound, "{bytes:?}");
-        assert_eq!(who.schema_of(execute(bytes.clone())).await.unwrap_err().code(), Code::NotFound, "{bytes:?}");
+        assert_eq!(who.info_of(execute(bytes.clone())).await.expect_err("it is refused").code(), Code::NotFound, "{bytes:?}");
+        assert_eq!(who.schema_of(execute(bytes.clone())).await.expect_err("it is refused").code(), Code::NotFound, "{bytes:?}");
     }
     // To close what is not there, or is another's, is no mistake, and closes nothing.
     let close = |handle: bytes::Bytes| {
@@ -232,7 +232,7 @@ async fn unknown_handles_are_not_found() -> Result<(), Failed> {
     ada.info_of(execute(handle.clone())).await?;
     ada.action("ClosePreparedStatement", close(handle.clone())).await?;
     ada.action("ClosePreparedStatement", close(handle.clone())).await?;
-    assert_eq!(ada.info_of(execute(handle)).await.unwrap_err().code(), Code::NotFound);
+    assert_eq!(ada.info_of(execute(handle)).await.expect_err("it is refused").code(), Code::NotFound);
     Ok(())
 }
 
@@ -300,7 +300,7 @@ async fn options_of_the_session() -> Result<(), Failed> {
     let mut nobody = raw.clone();
     nobody.client = Client::anonymous(&server).await;
     nobody.rpc = nobody.client.sql.inner().clone();
-    assert_eq!(nobody.action("GetSessionOptions", Vec::new()).await.unwrap_err().code(), Code::Unauthenticated);
+    assert_eq!(nobody.action("GetSessionOptions", Vec::new()).await.expect_err("it is refused").code(), Code::Unauthenticated);
     Ok(())
 }
 
@@ -326,12 +326,12 @@ async fn rows_are_taken_in_and_read_back() -> Result<(), Failed> {
     let batches = |batches: Vec<RecordBatch>| stream::iter(batches.into_iter().map(Ok));
 
     let command = ingest(fail, TableExistsOption::Append);
-    let refused = raw.client.sql.execute_ingest(command, batches(vec![rows(0, 5)])).await.unwrap_err();
+    let refused = raw.client.sql.execute_ingest(command, batches(vec![rows(0, 5)])).await.expect_err("it is refused");
     assert_eq!(Refused::from(refused).code, Code::NotFound);
     let command = ingest(create, TableExistsOption::Fail);
     let count = raw.client.sql.execute_ingest(command.clone(), batches(vec![rows(0, 600), rows(600, 1000)])).await?;
     assert_eq!(count, 1000);
-    let refused = raw.client.sql.execute_ingest(command, batches(vec![rows(0, 5)])).await.unwrap_err();
+    let refused = raw.client.sql.execute_ingest(command, batches(vec![rows(0, 5)])).await.expect_err("it is refused");
     assert_eq!(Refused::from(refused).code, Code::AlreadyExists);
     let mut command = ingest(fail, TableExistsOption::Append);
     command.options.clear();

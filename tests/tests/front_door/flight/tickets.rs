@@ -49,7 +49,7 @@ async fn forged_tickets_are_refused() -> Result<(), Failed> {
     forged.extend([of(Vec::new()), of(vec![0; real.len()]), of(real[1..].to_vec()), of(real[..real.len() - 1].to_vec())]);
     forged.extend([Ticket::new(Vec::<u8>::new()), Ticket::new("nonsense"), Ticket::new(vec![0xff; 100])]);
     for forged in forged {
-        let refused = raw.get(forged.clone()).await.unwrap_err();
+        let refused = raw.get(forged.clone()).await.expect_err("it is refused");
         assert_eq!(refused.code(), Code::InvalidArgument, "{forged:?}: {refused}");
         assert!(refused.message().len() < 500, "{refused}");
     }
@@ -62,13 +62,13 @@ async fn a_ticket_is_its_users_and_good_once() -> Result<(), Failed> {
     let (mut ada, mut bob) = (Raw::login(&server, "ada").await, Raw::login(&server, "bob").await);
     let info = ada.info("SELECT sum(n) AS s FROM t").await?;
     let it = ticket(&info.endpoint[0]);
-    assert_eq!(bob.get(it.clone()).await.unwrap_err().code(), Code::PermissionDenied);
+    assert_eq!(bob.get(it.clone()).await.expect_err("it is refused").code(), Code::PermissionDenied);
     let cancel = arrow_flight::CancelFlightInfoRequest { info: Some(info.clone()) }.encode_to_vec();
-    assert_eq!(bob.action("CancelFlightInfo", cancel).await.unwrap_err().code(), Code::PermissionDenied);
+    assert_eq!(bob.action("CancelFlightInfo", cancel).await.expect_err("it is refused").code(), Code::PermissionDenied);
     // Another connection of the same user's will do.
     let mut elsewhere = Raw::login(&server, "ada").await;
     assert_eq!(elsewhere.get(it.clone()).await?.lines().await, ["2001000"]);
-    let again = ada.get(it).await.unwrap_err();
+    let again = ada.get(it).await.expect_err("it is refused");
     assert_eq!(again.code(), Code::NotFound, "{again}");
     Ok(())
 }
@@ -90,11 +90,11 @@ async fn tickets_expire_and_are_renewed() -> Result<(), Failed> {
         tokio::task::yield_now().await;
     }
     for late in [it, ticket(&renewed)] {
-        let refused = raw.get(late).await.unwrap_err();
+        let refused = raw.get(late).await.expect_err("it is refused");
         assert_eq!(refused.code(), Code::NotFound, "{refused}");
         assert!(refused.message().contains("time is over"), "{refused}");
     }
-    assert_eq!(raw.action("RenewFlightEndpoint", renew).await.unwrap_err().code(), Code::NotFound);
+    assert_eq!(raw.action("RenewFlightEndpoint", renew).await.expect_err("it is refused").code(), Code::NotFound);
     // One that is fetched in time.
     assert_eq!(raw.run("SELECT 2 AS x").await?.lines().await, ["2"]);
     Ok(())
@@ -117,7 +117,7 @@ async fn tickets_of_a_server_before_are_gone() -> Result<(), Failed> {
     let token = raw.client.sql.token().cloned().ok_or("a token")?;
     let server = server.restart();
     let mut raw = Raw::login(&server, "ada").await;
-    let refused = raw.get(ticket(&info.endpoint[0])).await.unwrap_err();
+    let refused = raw.get(ticket(&info.endpoint[0])).await.expect_err("it is refused");
     assert_eq!(refused.code(), Code::NotFound, "{refused}");
     // The token outlives the server that gave it.
     raw.client.sql.set_token(token);
