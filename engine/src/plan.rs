@@ -1,9 +1,11 @@
 //! From a query's syntax tree to DataFusion's plans: `state` sets DataFusion up for one query, `resolve` finds the tables and views it
 //! names in the metastore, `rules` makes expressions mean what they mean in Trino. Planning changes nothing.
 
+mod cooperate;
 mod resolve;
 mod rules;
 mod state;
 
+pub(crate) use cooperate::cooperative;
 pub use resolve::{Catalogs, PlanContext};
 pub use state::base_state;

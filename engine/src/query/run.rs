@@ -16,6 +16,7 @@ use super::{
 use crate::{
     accounting::Meter,
     error::{Result, from_datafusion},
+    plan::cooperative,
     runtime::Shared,
     session::Session,
     sql::{self, Statement},
@@ -58,6 +59,7 @@ async fn prepare(shared: &Arc<Shared>, guard: &QueryGuard<Received>, text: &str,
     let optimized = state.optimize(&logical).map_err(from_datafusion)?;
     let output = Output::of(&optimized, context.session.result_types);
     let plan = state.query_planner().create_physical_plan(&optimized, &state).await.map_err(from_datafusion)?;
+    let plan = cooperative(plan)?;
     let estimate = Estimate::of(&plan, shared.queries.tariff());
     let context = state.task_ctx();
     Ok(match explain {
