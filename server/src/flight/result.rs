@@ -10,7 +10,11 @@ use glaux_engine::{
     Error,
     query::{Failure, QueryReport},
 };
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
+use tokio::{
+    sync::mpsc,
+    task::JoinSet,
+    time::{Instant, Interval, MissedTickBehavior, interval_at},
+};
 use tonic::Status;
 
 use super::{
@@ -40,7 +44,39 @@ pub(super) fn of_feed(
     alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let reader = Billed { reader: Some(feed.reader()), feed, on_end: Some(on_end) };
     let rows = Rows { reader, schema, encoder, queue, alive, deadline, trailers, ended: false };
-    stream::unfold(rows, |mut rows| async move { rows.next().await.map(|message| (message, rows)) })
+    ahead(rows)
+}
+
+/// Messages that are ready before their client wants them: what is read and encoded meanwhile does not wait for the network.
+const AHEAD: usize = 2;
+
+/// The messages from a task of their own, a little ahead. It ends with the stream.
+fn ahead(mut rows: Rows) -> impl Stream<Item = Result<FlightData, Status>> + Send {
+    let (sender, receiver) = mpsc::channel(AHEAD);
+    let mut task = JoinSet::new();
+    task.spawn(async move {
+        while let Some(message) = rows.next().await {
+            if sender.send(message).await.is_err() {
+                break;
+            }
+        }
+        // The bill is told before the client sees the end.
+        drop(rows);
+        drop(sender);
+    });
+    stream::unfold(Some((receiver, task)), |state| async move {
+        let (mut receiver, mut task) = state?;
+        if let Some(message) = receiver.recv().await {
+            return Some((message, Some((receiver, task))));
+        }
+        match task.join_next().await {
+            Some(Err(error)) => {
+                let error = Error::internal("the task that reads a result ended before its time").with_source(error);
+                Some((Err(status::of(&error)), None))
+            }
+            Some(Ok(())) | None => None,
+        }
+    })
 }
 
 /// An answer that is known already, as a stream of messages.

@@ -1,6 +1,6 @@
 //! Statements with parameters, and what is known of a statement before it runs.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use arrow::{
     array::{ArrayRef, Date32Array, DictionaryArray, Float64Array, Int32Array, Int64Array, NullArray, RecordBatch, StringArray},
@@ -23,6 +23,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test("planned/planning_reads_and_changes_nothing", || crate::block_on(planning_reads_and_changes_nothing())),
         Trial::test("planned/the_described_schema_is_the_results", || crate::block_on(the_described_schema_is_the_results())),
         Trial::test("planned/slow_readers_leave_their_places", || crate::block_on(slow_readers_leave_their_places())),
+        Trial::test("planned/a_join_that_computes_stops", || crate::block_on(a_join_that_computes_stops())),
     ]
 }
 
@@ -212,5 +213,25 @@ async fn slow_readers_leave_their_places() -> Result<(), Failed> {
     for query in &mut slow {
         assert!(query.try_next().await?.is_some(), "a slow reader goes on where it was");
     }
+    Ok(())
+}
+
+/// A cancelled query's work ends, not its record alone.
+async fn a_join_that_computes_stops() -> Result<(), Failed> {
+    let instance = instance().await;
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let before = tasks();
+    // 3 to the 20th rows into one: hours of work.
+    let tables: Vec<_> = ('a'..='t').map(|name| format!("t {name}")).collect();
+    let long = format!("SELECT sum(a.n * t.n % 7) FROM {}", tables.join(", "));
+    let mut query = instance.engine.submit(&instance.session, &long).await?;
+    assert!(tokio::time::timeout(Duration::from_millis(500), query.try_next()).await.is_err(), "it takes long");
+    drop(query);
+    let gone = async {
+        while tasks() > before {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), gone).await.map_err(|_| "its work goes on")?;
     Ok(())
 }
