@@ -80,7 +80,7 @@ struct Setting {
     description: &'static str,
     get: fn(&SessionOptions) -> String,
     set: fn(&mut SessionOptions, &str) -> Result<()>,
-    copy: fn(&mut SessionOptions, &SessionOptions),
+    reset: fn(&mut SessionOptions, &SessionOptions) -> Result<()>,
 }
 
 const SETTINGS: &[Setting] = &[
@@ -92,7 +92,10 @@ const SETTINGS: &[Setting] = &[
             options.max_scan = if value.is_empty() { None } else { Some(parse_bytes(value)?) };
             Ok(())
         },
-        copy: |options, from| options.max_scan = from.max_scan,
+        reset: |options, from| {
+            options.max_scan = from.max_scan;
+            Ok(())
+        },
     },
     Setting {
         name: "query_timeout",
@@ -102,7 +105,10 @@ const SETTINGS: &[Setting] = &[
             options.timeout = if value.is_empty() { None } else { Some(parse_duration(value)?) };
             Ok(())
         },
-        copy: |options, from| options.timeout = from.timeout,
+        reset: |options, from| {
+            options.timeout = from.timeout;
+            Ok(())
+        },
     },
     Setting {
         name: "result_types",
@@ -123,7 +129,10 @@ const SETTINGS: &[Setting] = &[
             };
             Ok(())
         },
-        copy: |options, from| options.result_types = from.result_types,
+        reset: |options, from| {
+            options.result_types = from.result_types;
+            Ok(())
+        },
     },
     Setting {
         name: "time_zone",
@@ -133,30 +142,30 @@ const SETTINGS: &[Setting] = &[
             options.time_zone = parse_time_zone(value)?;
             Ok(())
         },
-        copy: |options, from| options.time_zone = from.time_zone,
+        reset: |options, from| {
+            options.time_zone = from.time_zone;
+            Ok(())
+        },
     },
     Setting {
         name: "workgroup",
         description: "The workgroup that queries are recorded under",
         get: |options| options.workgroup.clone(),
-        set: |options, value| {
-            if options.workgroup_bound && value != options.workgroup {
-                return Err(Error::new(
-                    ErrorKind::Denied,
-                    format!("user \"{}\" is bound to workgroup \"{}\"", options.user, options.workgroup),
-                )
-                .with_hint("An administrator binds users to workgroups"));
-            }
-            value.clone_into(&mut options.workgroup);
-            Ok(())
-        },
-        copy: |options, from| {
-            if !options.workgroup_bound {
-                options.workgroup.clone_from(&from.workgroup);
-            }
-        },
+        set: set_workgroup,
+        reset: |options, from| set_workgroup(options, &from.workgroup),
     },
 ];
+
+/// # Errors
+/// `Denied` to a user who is bound to another workgroup.
+fn set_workgroup(options: &mut SessionOptions, workgroup: &str) -> Result<()> {
+    if options.workgroup_bound && workgroup != options.workgroup {
+        let message = format!("user \"{}\" is bound to workgroup \"{}\"", options.user, options.workgroup);
+        return Err(Error::new(ErrorKind::Denied, message).with_hint("An administrator binds users to workgroups"));
+    }
+    workgroup.clone_into(&mut options.workgroup);
+    Ok(())
+}
 
 impl Session {
     #[must_use]
@@ -208,10 +217,9 @@ impl Session {
     /// `RESET SESSION name`: back to the default.
     ///
     /// # Errors
-    /// `NotFound` for the name.
+    /// `NotFound` for the name; `Denied` for a workgroup that the user is bound to.
     pub fn reset(&self, name: &str) -> Result<()> {
-        (setting(name)?.copy)(&mut self.lock(), &SessionOptions::default());
-        Ok(())
+        (setting(name)?.reset)(&mut self.lock(), &SessionOptions::default())
     }
 
     /// `SHOW SESSION`: name, value, default and description of every setting, by name.
@@ -299,6 +307,10 @@ mod tests {
         assert_eq!(session.settings()[3][1], "Europe/Berlin");
         session.reset("time_zone").unwrap();
         assert_eq!(session.options().time_zone, Tz::UTC);
+        session.identify("ada", &[], Role::User, Some("bi"));
+        assert_eq!(session.set("workgroup", "primary").unwrap_err().kind(), ErrorKind::Denied);
+        assert_eq!(session.reset("workgroup").unwrap_err().kind(), ErrorKind::Denied);
+        assert_eq!(session.options().workgroup, "bi");
         assert!(session.set("query_timeout", "soon").unwrap_err().to_string().contains("soon"));
         assert!(session.set("nope", "1").unwrap_err().hint().unwrap().contains("workgroup"));
     }

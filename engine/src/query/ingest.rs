@@ -13,7 +13,6 @@ use super::{
     statement,
 };
 use crate::{
-    ddl::StatementContext,
     error::{Error, Result},
     plan::PlanContext,
     runtime::Shared,
@@ -100,12 +99,5 @@ async fn write(
     guard.run(ingest.write(batches)).await?;
     guard.run(ingest.publish(&context.metastore)).await?;
     // From here on it is done or fails; being stopped comes too late.
-    let statement = StatementContext {
-        metastore: &context.metastore,
-        stores: context.scan.stores.as_ref(),
-        session,
-        clock: shared.clock.as_ref(),
-        views: context,
-    };
-    ingest.commit(&statement).await
+    ingest.commit(&statement::definition_context(shared, session, context)).await
 }

@@ -15,7 +15,7 @@ use futures::{StreamExt, stream};
 use super::{
     estimate::Estimate,
     explain,
-    guard::{CancelReason, Canceller, Planned, QueryGuard},
+    guard::{Canceller, Planned, QueryGuard},
     manager::{Failure, Query},
     output::Output,
     report::{QueryId, QueryReport},
@@ -138,11 +138,6 @@ impl PlannedQuery {
                 Ok(Query::new(guard, explain::schema(), stream::once(explain::analyze(plan, context, meter)).boxed()))
             }
         }
-    }
-
-    /// Gives it up, for this reason.
-    pub fn cancel(self, reason: CancelReason) {
-        self.guard.canceller().cancel(reason);
     }
 }
 

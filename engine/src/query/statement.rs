@@ -89,16 +89,18 @@ pub(super) async fn answer(
             shared.queries.kill(id, &context.session.user).await?;
             Ok(RecordBatch::new_empty(Arc::new(Schema::empty())))
         }
-        definition => {
-            let statement = StatementContext {
-                metastore: &context.metastore,
-                stores: context.scan.stores.as_ref(),
-                session,
-                clock: shared.clock.as_ref(),
-                views: context,
-            };
-            ddl::execute(definition, &statement).await
-        }
+        definition => ddl::execute(definition, &definition_context(shared, session, context)).await,
+    }
+}
+
+/// What carrying out a definition needs.
+pub(super) fn definition_context<'a>(shared: &'a Shared, session: &'a Session, context: &'a PlanContext) -> StatementContext<'a> {
+    StatementContext {
+        metastore: &context.metastore,
+        stores: context.scan.stores.as_ref(),
+        session,
+        clock: shared.clock.as_ref(),
+        views: context,
     }
 }
 

@@ -1,7 +1,5 @@
 //! What goes wrong below a query: each fault has its error, nothing hangs, and nothing is left behind.
 
-use std::time::Duration;
-
 use futures::TryStreamExt;
 use glaux_engine::{
     Engine, EngineOptions, ErrorKind,
@@ -15,23 +13,9 @@ use glaux_tests::{
 };
 use libtest_mimic::{Failed, Trial};
 
-/// Longer than anything here takes; a test that reaches it hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
-
 pub(crate) fn trials() -> Vec<Trial> {
-    macro_rules! trials {
-        ($($name:ident),* $(,)?) => {
-            vec![$(Trial::test(concat!("faults/", stringify!($name)), || {
-                crate::block_on(async {
-                    match tokio::time::timeout(PATIENCE, $name()).await {
-                        Ok(outcome) => outcome,
-                        Err(_) => Err("it hangs".into()),
-                    }
-                })
-            })),*]
-        };
-    }
-    trials![
+    crate::trials_in_time![
+        "faults";
         errors_of_stores_differ,
         a_busy_store_is_asked_again_and_every_attempt_counts,
         a_body_cut_short_is_fetched_again,

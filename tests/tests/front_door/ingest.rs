@@ -1,6 +1,6 @@
 //! Rows taken into tables on S3: what is sent, in which order, and what remains when something goes wrong.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use arrow::{
     array::{ArrayRef, BinaryArray, Int64Array, RecordBatch},
@@ -21,23 +21,9 @@ use glaux_tests::{
 };
 use libtest_mimic::{Failed, Trial};
 
-/// Longer than anything here takes; a test that reaches it hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
-
 pub(crate) fn trials() -> Vec<Trial> {
-    macro_rules! trials {
-        ($($name:ident),* $(,)?) => {
-            vec![$(Trial::test(concat!("ingest/", stringify!($name)), || {
-                crate::block_on(async {
-                    match tokio::time::timeout(PATIENCE, $name()).await {
-                        Ok(outcome) => outcome,
-                        Err(_) => Err("it hangs".into()),
-                    }
-                })
-            })),*]
-        };
-    }
-    trials![
+    crate::trials_in_time![
+        "ingest";
         small_files_take_one_put_each_after_the_last_row,
         large_files_go_in_parts_and_appear_at_the_end,
         what_comes_back_is_what_went_in,

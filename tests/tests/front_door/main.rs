@@ -4,8 +4,26 @@
 //! `cargo test -p glaux-tests --test front_door scan` runs those with `scan` in their name; with `GLAUX_SLT_COMPLETE=1` the `.slt` files
 //! are rewritten to what was seen: read the difference before you keep it.
 
+use std::time::Duration;
+
 use glaux_tests::runner;
-use libtest_mimic::{Arguments, Trial};
+use libtest_mimic::{Arguments, Failed, Trial};
+
+/// Longer than any test takes; one that reaches it hangs.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Trials of asynchronous functions, by the name of their group; one that hangs fails.
+macro_rules! trials_in_time {
+    ($group:literal; $($name:ident),* $(,)?) => {
+        vec![$(Trial::test(concat!($group, "/", stringify!($name)), || crate::block_on(crate::in_time($name())))),*]
+    };
+}
+pub(crate) use trials_in_time;
+
+/// A test that fails when it hangs.
+pub(crate) async fn in_time(test: impl Future<Output = Result<(), Failed>>) -> Result<(), Failed> {
+    tokio::time::timeout(PATIENCE, test).await.unwrap_or_else(|_| Err("it hangs".into()))
+}
 
 mod bill;
 mod faults;
