@@ -8,6 +8,7 @@ use std::{
 };
 
 use arrow_flight::flight_service_server::FlightServiceServer;
+use futures::{StreamExt, stream};
 use glaux_engine::{Engine, Error, ErrorKind, Result};
 use tonic::{service::Routes, transport::Server};
 
@@ -17,7 +18,7 @@ use crate::{
     flight::{self, Flight},
     grpc, http,
     shutdown::{Drain, Shutdown},
-    telemetry::{Metrics, QueryFigures, RpcMetricsLayer, Telemetry},
+    telemetry::{Calls, Metrics, QueryFigures, RpcMetricsLayer, Telemetry},
     transport::{Limits, Listener, Tls, refuse_open_listener},
 };
 
@@ -78,8 +79,9 @@ async fn serve(loaded: Loaded, metrics: &Arc<Metrics>, telemetry: &Telemetry) ->
     let service = FlightServiceServer::new(flight::Service(flight))
         .max_decoding_message_size(options.max_message_bytes)
         .max_encoding_message_size(usize::MAX);
+    let calls = Calls::new();
     let router = Server::builder()
-        .layer(RpcMetricsLayer)
+        .layer(RpcMetricsLayer::new(calls.clone()))
         .layer(flight::TrailersLayer)
         .http2_keepalive_interval(Some(options.keep_alive.0))
         .http2_keepalive_timeout(Some(KEEP_ALIVE_TIMEOUT))
@@ -88,7 +90,17 @@ async fn serve(loaded: Loaded, metrics: &Arc<Metrics>, telemetry: &Telemetry) ->
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .add_routes(grpc::add_services(Routes::new(service), drain.clone().draining()).await?);
-    let serving = router.serve_with_incoming_shutdown(flight_port.incoming(), drain.clone().draining());
+    // At once no connection is taken any more, and no call (the services see to that). Those that there are get HTTP/2's GOAWAY only when the last
+    // call has ended: h2 ends a connection, with all that runs on it, when the first frames of a call cross a GOAWAY on their way.
+    let incoming = flight_port.incoming().take_until(drain.clone().draining()).chain(stream::pending());
+    let idle = {
+        let drain = drain.clone();
+        async move {
+            drain.draining().await;
+            calls.ended().await;
+        }
+    };
+    let serving = router.serve_with_incoming_shutdown(incoming, idle);
     let served = until_over(serving, shutdown, drain, server.drain_timeout.0).await;
     sweeper.abort();
     http.abort();

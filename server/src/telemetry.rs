@@ -27,7 +27,7 @@ pub(crate) use self::{
     metrics::Metrics,
     otlp::{TelemetryOptions, Traces},
     queries::QueryFigures,
-    rpc::RpcMetricsLayer,
+    rpc::{Calls, RpcMetricsLayer},
 };
 
 #[cfg(test)]

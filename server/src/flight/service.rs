@@ -411,6 +411,7 @@ impl FlightService for Service {
     }
 
     async fn do_get(&self, request: Request<FlightTicket>) -> Reply<Self::DoGetStream> {
+        self.0.accepting().map_err(|error| status::of(&error))?;
         let caller = self.caller(&request).await?;
         let trailers = request.extensions().get::<Trailers>().cloned().unwrap_or_default();
         let read = self.0.read(&caller, request.get_ref(), trailers);

@@ -1,8 +1,10 @@
 //! Counts gRPC calls: how many ended with which code, how long they took until their answer began and until it ended, and how many there
-//! are now. A call that its client gives up counts as cancelled. Paths that no service has share one label, so that garbage makes no series.
+//! are now; [`Calls`] can be waited for. A call that its client gives up counts as cancelled. Paths that no service
+//! has share one label, so that garbage makes no series.
 
 use std::{
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Instant,
 };
@@ -10,6 +12,7 @@ use std::{
 use http::{HeaderMap, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use metrics::{counter, gauge, histogram};
+use tokio::sync::watch;
 use tower::{Layer, Service};
 
 /// The label of a path: the names of Flight's methods alone, others with their service.
@@ -59,17 +62,35 @@ fn code_of(headers: &HeaderMap) -> Option<&'static str> {
     })
 }
 
+/// How many calls run, from their requests to their answers' ends. Clones count the same.
+#[derive(Debug, Clone)]
+pub(crate) struct Calls(Arc<watch::Sender<usize>>);
+
+impl Calls {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(watch::Sender::new(0)))
+    }
+
+    /// Ready when there are none.
+    pub(crate) async fn ended(&self) {
+        // The sender is here, so that it cannot be gone.
+        let _ = self.0.subscribe().wait_for(|running| *running == 0).await;
+    }
+}
+
 /// One call, from its request until this is dropped.
 #[derive(Debug)]
 struct Call {
     method: &'static str,
     code: Option<&'static str>,
     started: Instant,
+    calls: Calls,
 }
 
 impl Call {
-    fn begin(path: &str) -> Self {
-        let call = Self { method: method_of(path), code: None, started: Instant::now() };
+    fn begin(path: &str, calls: &Calls) -> Self {
+        calls.0.send_modify(|running| *running += 1);
+        let call = Self { method: method_of(path), code: None, started: Instant::now(), calls: calls.clone() };
         gauge!("glaux_rpc_in_flight", "method" => call.method).increment(1.0);
         call
     }
@@ -82,6 +103,7 @@ impl Call {
 
 impl Drop for Call {
     fn drop(&mut self) {
+        self.calls.0.send_modify(|running| *running -= 1);
         gauge!("glaux_rpc_in_flight", "method" => self.method).decrement(1.0);
         histogram!("glaux_rpc_duration_seconds", "method" => self.method).record(self.started.elapsed().as_secs_f64());
         counter!("glaux_rpc_total", "method" => self.method, "code" => self.code.unwrap_or("CANCELLED")).increment(1);
@@ -89,14 +111,22 @@ impl Drop for Call {
 }
 
 /// Counts the calls of the service below it.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct RpcMetricsLayer;
+#[derive(Debug, Clone)]
+pub(crate) struct RpcMetricsLayer {
+    calls: Calls,
+}
+
+impl RpcMetricsLayer {
+    pub(crate) const fn new(calls: Calls) -> Self {
+        Self { calls }
+    }
+}
 
 impl<S> Layer<S> for RpcMetricsLayer {
     type Service = Counted<S>;
 
     fn layer(&self, service: S) -> Counted<S> {
-        Counted { service }
+        Counted { service, calls: self.calls.clone() }
     }
 }
 
@@ -104,6 +134,7 @@ impl<S> Layer<S> for RpcMetricsLayer {
 #[derive(Debug, Clone)]
 pub(crate) struct Counted<S> {
     service: S,
+    calls: Calls,
 }
 
 impl<S, B, R> Service<Request<B>> for Counted<S>
@@ -122,7 +153,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let mut call = Call::begin(request.uri().path());
+        let mut call = Call::begin(request.uri().path(), &self.calls);
         let answer = self.service.call(request);
         Box::pin(async move {
             let answered = answer.await;
@@ -202,7 +233,7 @@ mod tests {
     #[test]
     fn calls_are_counted_by_method_and_code_until_their_answers_end() {
         let text = counted(async |metrics| {
-            let service = RpcMetricsLayer.layer(service_fn(async |_: Request<()>| {
+            let service = RpcMetricsLayer::new(Calls::new()).layer(service_fn(async |_: Request<()>| {
                 let frames = [Ok::<_, Infallible>(Frame::data(Bytes::from("x"))), Ok(trailers("0"))];
                 Ok::<_, Infallible>(Response::new(StreamBody::new(stream::iter(frames).boxed())))
             }));
@@ -223,7 +254,7 @@ mod tests {
     #[test]
     fn garbage_makes_no_series() {
         let text = counted(async |_| {
-            let service = RpcMetricsLayer.layer(service_fn(async |_: Request<()>| {
+            let service = RpcMetricsLayer::new(Calls::new()).layer(service_fn(async |_: Request<()>| {
                 let response = Response::builder().header("grpc-status", "12").body(Full::<Bytes>::default());
                 Ok::<_, Infallible>(response.unwrap())
             }));

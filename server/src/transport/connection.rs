@@ -1,15 +1,18 @@
-//! A connection that was accepted, encrypted or not, as both hyper and tonic take it. It counts against the limit until it is dropped.
+//! A connection that was accepted, encrypted or not, as both hyper and tonic take it. It counts against the limit until it is dropped. It closes
+//! in order: a socket that is closed with words of its peer unread is reset, and what the peer had yet to read is lost.
 
 use std::{
     io,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
     sync::OwnedSemaphorePermit,
+    time::Sleep,
 };
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
@@ -19,11 +22,16 @@ use super::peer::Peer;
 /// The gauge of connections that are open, on all ports.
 const OPEN: &str = "glaux_connections_open";
 
+/// How long a peer may take to read what was written before the end, and to close its side.
+const LINGER: Duration = Duration::from_secs(5);
+
 /// Bytes to and from a peer.
 #[derive(Debug)]
 pub(crate) struct Connection {
     stream: Stream,
     peer: Peer,
+    /// Runs once everything is written and said to be the end.
+    lingering: Option<Pin<Box<Sleep>>>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -36,12 +44,37 @@ pub(super) enum Stream {
 impl Connection {
     pub(super) fn new(stream: Stream, peer: Peer, place: OwnedSemaphorePermit) -> Self {
         metrics::gauge!(OPEN).increment(1.0);
-        Self { stream, peer, _place: place }
+        Self { stream, peer, lingering: None, _place: place }
     }
 
     /// The other side.
     pub(crate) fn peer(&self) -> &Peer {
         &self.peer
+    }
+
+    /// The socket itself: what comes after the end is of no interest, encrypted or not.
+    fn socket(&mut self) -> &mut TcpStream {
+        match &mut self.stream {
+            Stream::Plain(stream) => stream,
+            Stream::Tls(stream) => stream.get_mut().0,
+        }
+    }
+
+    /// Reads and forgets, until the peer has closed its side or has had its time.
+    fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        // The time first, so that a peer that never falls silent has its end as well.
+        let lingering = self.lingering.get_or_insert_with(|| Box::pin(tokio::time::sleep(LINGER)));
+        if lingering.as_mut().poll(context).is_ready() {
+            return Poll::Ready(());
+        }
+        let mut forgotten = [0; 4096];
+        loop {
+            let mut buffer = ReadBuf::new(&mut forgotten);
+            match ready!(Pin::new(self.socket()).poll_read(context, &mut buffer)) {
+                Ok(()) if !buffer.filled().is_empty() => {}
+                _ => return Poll::Ready(()),
+            }
+        }
     }
 }
 
@@ -84,10 +117,13 @@ impl AsyncWrite for Connection {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_shutdown(context),
-            Stream::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+        if self.lingering.is_none() {
+            ready!(match &mut self.stream {
+                Stream::Plain(stream) => Pin::new(stream).poll_shutdown(context),
+                Stream::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+            })?;
         }
+        self.poll_linger(context).map(Ok)
     }
 
     fn poll_write_vectored(
@@ -106,5 +142,43 @@ impl AsyncWrite for Connection {
             Stream::Plain(stream) => stream.is_write_vectored(),
             Stream::Tls(stream) => stream.is_write_vectored(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+        sync::Semaphore,
+    };
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_written_before_the_end_reaches_a_peer_whose_words_were_not_read() {
+        const ANSWER: usize = 100_000;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (socket, address) = listener.accept().await.unwrap();
+        let place = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        let mut connection = Connection::new(Stream::Plain(socket), Peer::plain(address), place);
+        client.write_all(b"never read").await.unwrap();
+        let closing = tokio::spawn(async move {
+            connection.write_all(&[7; ANSWER]).await.unwrap();
+            connection.shutdown().await.unwrap();
+        });
+        let mut first = [0; 1];
+        client.read_exact(&mut first).await.unwrap();
+        // Words that arrive after the end are no reason to reset the connection either.
+        client.write_all(b"nor this").await.unwrap();
+        let mut rest = Vec::new();
+        client.read_to_end(&mut rest).await.unwrap();
+        assert_eq!(rest.len() + 1, ANSWER);
+        assert!(!closing.is_finished());
+        drop(client);
+        closing.await.unwrap();
     }
 }
