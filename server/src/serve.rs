@@ -101,7 +101,7 @@ async fn serve(loaded: Loaded, metrics: &Arc<Metrics>, telemetry: &Telemetry) ->
         }
     };
     let serving = router.serve_with_incoming_shutdown(incoming, idle);
-    let served = until_over(serving, shutdown, drain, server.drain_timeout.0).await;
+    let served = Box::pin(until_over(serving, shutdown, drain, server.drain_timeout.0)).await;
     sweeper.abort();
     http.abort();
     served
