@@ -7,9 +7,10 @@
 //!                    +-- LocalStore: counts every operation and byte read -> disk
 //! ```
 //!
-//! Nothing here decides what to read, caches data, or prices anything.
+//! Nothing here decides what to read, or prices anything. The data cache (`cache`) is asked by who reads, and knows no store.
 
 mod builder;
+mod cache;
 mod failure;
 mod list;
 mod local;
@@ -25,6 +26,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use cache::{DataCache, DataCacheOptions, ObjectVersion};
 pub use failure::{Place, error};
 pub use list::PAGE_SIZE;
 pub use local::LocalStore;

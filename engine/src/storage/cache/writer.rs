@@ -1,0 +1,134 @@
+//! The one thread that writes the data cache's files, so that no query waits for the disk, and the bounded queue before it.
+//!
+//! When the disk is slower than the network the queue fills, and what comes then is passed over. After a failure (a full disk, a directory
+//! that cannot be written to) the thread passes over everything for a while.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{Receiver, Sender, channel},
+    },
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use super::{ObjectVersion, disk::Shelf};
+use crate::error::{Error, Result};
+
+/// Bytes that wait to be written at most, beside one segment that is larger.
+const QUEUE_BYTES: u64 = 64 << 20;
+/// What a queued segment counts beside its bytes.
+const JOB_BYTES: u64 = 4096;
+/// How long nothing is written after a failure.
+const REST: Duration = Duration::from_secs(10);
+/// The directory is walked again when this part of the limit has been written.
+const SURVEY_SHARE: u64 = 8;
+
+#[derive(Debug)]
+enum Job {
+    Write { object: ObjectVersion, start: u64, bytes: Bytes },
+    Flush(oneshot::Sender<()>),
+}
+
+/// The handle of the thread. Dropping it waits for the file that is being written, and gives up the others.
+#[derive(Debug)]
+pub(super) struct Writer {
+    shelf: Arc<Shelf>,
+    jobs: Option<Sender<Job>>,
+    waiting: Arc<AtomicU64>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    pub(super) fn start(shelf: Arc<Shelf>) -> Result<Self> {
+        let (jobs, receiver) = channel();
+        let waiting = Arc::new(AtomicU64::new(0));
+        let run = {
+            let (shelf, waiting) = (Arc::clone(&shelf), Arc::clone(&waiting));
+            move || run(&shelf, &receiver, &waiting)
+        };
+        let thread = std::thread::Builder::new()
+            .name("glaux-data-cache".to_owned())
+            .spawn(run)
+            .map_err(|e| Error::internal("the thread of the data cache cannot be started").with_source(e))?;
+        Ok(Self { shelf, jobs: Some(jobs), waiting, thread: Some(thread) })
+    }
+
+    /// Queues a segment, or passes over it if the queue is full.
+    pub(super) fn queue(&self, object: ObjectVersion, start: u64, bytes: Bytes) {
+        let size = load(&bytes);
+        let admit = |waiting: u64| (waiting == 0 || waiting + size <= QUEUE_BYTES).then_some(waiting + size);
+        if self.waiting.fetch_update(Ordering::AcqRel, Ordering::Acquire, admit).is_ok() {
+            self.send(Job::Write { object, start, bytes });
+        }
+    }
+
+    /// Waits until all that was queued before is written.
+    pub(super) async fn flush(&self) {
+        let (sender, receiver) = oneshot::channel();
+        self.send(Job::Flush(sender));
+        _ = receiver.await;
+    }
+
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> u64 {
+        self.waiting.load(Ordering::Acquire)
+    }
+
+    fn send(&self, job: Job) {
+        if let Some(jobs) = &self.jobs {
+            // Fails only if the thread is gone, and then nothing is kept.
+            _ = jobs.send(job);
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.shelf.close();
+        self.jobs.take();
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the thread of the data cache panicked");
+        }
+    }
+}
+
+fn load(bytes: &Bytes) -> u64 {
+    bytes.len() as u64 + JOB_BYTES
+}
+
+fn run(shelf: &Shelf, jobs: &Receiver<Job>, waiting: &AtomicU64) {
+    shelf.survey();
+    let mut written = 0;
+    let mut failed: Option<Instant> = None;
+    for job in jobs {
+        match job {
+            Job::Write { object, start, bytes } => {
+                let is_resting = failed.is_some_and(|failed| failed.elapsed() < REST);
+                if !is_resting && !shelf.is_closing() {
+                    match shelf.write(&object, start, &bytes) {
+                        Ok(bytes) => written += bytes,
+                        Err(error) => {
+                            shelf.trouble(&error);
+                            failed = Some(Instant::now());
+                        }
+                    }
+                }
+                let size = load(&bytes);
+                drop(bytes);
+                waiting.fetch_sub(size, Ordering::AcqRel);
+            }
+            Job::Flush(done) => _ = done.send(()),
+        }
+        if written > shelf.capacity() / SURVEY_SHARE {
+            shelf.survey();
+            written = 0;
+        }
+    }
+}
