@@ -8,11 +8,13 @@ mod evolve;
 mod footer;
 mod format;
 mod hidden;
+mod kept;
 mod listing;
 mod provider;
 mod prune;
 mod reader;
 
 pub use footer::Footers;
+pub use kept::{KeptFooter, KeptFooters, KeptKey};
 pub use listing::{DataFile, list};
 pub use provider::{LakeTable, ScanContext};
