@@ -115,6 +115,18 @@ impl DataCache {
         }
     }
 
+    /// Bytes held in memory now, with what keeping them costs.
+    #[must_use]
+    pub fn memory_bytes(&self) -> u64 {
+        self.memory.as_ref().map_or(0, Memory::weight)
+    }
+
+    /// Bytes of the files on disk that this process knows of now, in whole blocks of the disk.
+    #[must_use]
+    pub fn disk_bytes(&self) -> u64 {
+        self.disk.as_ref().map_or(0, Disk::weight)
+    }
+
     /// Waits until all that was offered is on disk.
     pub async fn flush(&self) {
         if let Some(disk) = &self.disk {

@@ -79,9 +79,9 @@ impl Disk {
         self.writer.flush().await;
     }
 
-    #[cfg(test)]
-    pub(super) fn shelf(&self) -> &Shelf {
-        &self.shelf
+    /// What is held, in bytes.
+    pub(super) fn weight(&self) -> u64 {
+        self.shelf.held().weight()
     }
 
     #[cfg(test)]
@@ -131,11 +131,6 @@ impl Shelf {
             let directory = self.root.display();
             tracing::warn!(%error, %directory, "the data cache cannot use its directory: queries go on without what it cannot keep");
         }
-    }
-
-    #[cfg(test)]
-    pub(super) fn weight(&self) -> u64 {
-        self.held().weight()
     }
 
     fn held(&self) -> MutexGuard<'_, Held<ObjectId, ()>> {

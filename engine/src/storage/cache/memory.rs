@@ -45,7 +45,7 @@ impl Memory {
         drop(gone);
     }
 
-    #[cfg(test)]
+    /// What is held, in bytes.
     pub(super) fn weight(&self) -> u64 {
         self.held().weight()
     }

@@ -252,7 +252,7 @@ async fn limits_are_obeyed() {
     for n in 0..200 {
         keep(&cache, &object(&format!("{n}"), "1"), 0..7000).await;
         assert!(bytes_in(directory.path()) <= 400_000);
-        assert!(cache.memory.as_ref().unwrap().weight() <= 100_000);
+        assert!(cache.memory_bytes() <= 100_000);
     }
     assert!(bytes_in(directory.path()) > 200_000);
     keep(&cache, &object("large", "1"), 0..500_000).await;
@@ -261,7 +261,7 @@ async fn limits_are_obeyed() {
     let cache = open(directory.path(), 0, 100_000);
     cache.flush().await;
     assert!(bytes_in(directory.path()) <= 100_000);
-    assert!(cache.disk.as_ref().unwrap().shelf().weight() > 50_000);
+    assert!(cache.disk_bytes() > 50_000);
     // Directories of objects without segments do not pile up.
     let directories = fs::read_dir(directory.path().join("segments-1")).unwrap().flatten();
     let objects: usize =
