@@ -5,7 +5,11 @@ use std::path::PathBuf;
 use glaux_catalog::model::Access;
 use serde::{Deserialize, Serialize};
 
-use crate::{accounting::Tariff, storage::StorageOptions};
+use crate::{
+    accounting::Tariff,
+    scan::FetchOptions,
+    storage::{DataCacheOptions, StorageOptions},
+};
 
 /// How an engine is opened. Every field has a default, so that `EngineOptions::default()` opens `./glaux-data`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -25,6 +29,10 @@ pub struct EngineOptions {
     pub listing_concurrency: usize,
     /// Bytes of decoded footers kept in memory.
     pub footer_cache_bytes: u64,
+    /// Bytes of footers kept on disk, below the data directory, so that a restarted process reads none.
+    pub footer_disk_bytes: u64,
+    pub fetch: FetchOptions,
+    pub data_cache: DataCacheOptions,
     /// What users who are no administrators may do where nothing is granted: `none`, `read` or `write`.
     pub default_access: Access,
     pub tariff: Tariff,
@@ -41,6 +49,9 @@ impl Default for EngineOptions {
             max_concurrent_queries: 16,
             listing_concurrency: 64,
             footer_cache_bytes: 128 << 20,
+            footer_disk_bytes: 1 << 30,
+            fetch: FetchOptions::default(),
+            data_cache: DataCacheOptions::default(),
             default_access: Access::Read,
             tariff: Tariff::default(),
             storage: StorageOptions::default(),

@@ -13,15 +13,18 @@ use crate::{
     error::{Error, Result},
     plan,
     query::{Description, Failure, History, Parameters, PlannedQuery, Query, QueryManager, QueryObserver, ingest, run},
-    scan::Footers,
+    scan::{Fetcher, Footers, KeptFooters},
     session::Session,
-    storage::Stores,
+    storage::{DataCache, Stores},
     system::Browser,
     write::{IngestSummary, IngestTarget},
 };
 
 /// The catalog's file in a data directory.
 pub const CATALOG_FILE: &str = "catalog.sqlite";
+
+/// What can be read again is below this directory of a data directory.
+pub const CACHE_DIRECTORY: &str = "cache";
 
 /// A query engine. Clones share it.
 #[derive(Debug, Clone)]
@@ -34,6 +37,7 @@ pub(crate) struct Shared {
     pub metastore: Arc<dyn Metastore>,
     pub stores: Arc<Stores>,
     pub footers: Arc<Footers>,
+    pub fetcher: Arc<Fetcher>,
     pub queries: Arc<QueryManager>,
     pub state: Arc<SessionState>,
     pub clock: Arc<dyn Clock>,
@@ -72,10 +76,14 @@ impl Engine {
         if let Some(observer) = observer {
             queries.observe(observer)?;
         }
+        let caches = options.data_dir.join(CACHE_DIRECTORY);
+        let kept = KeptFooters::open(&caches, options.footer_disk_bytes, Arc::clone(&clock));
+        let cache = DataCache::open(&options.data_cache, &caches.join("data"))?;
         let shared = Shared {
             metastore,
             stores: Stores::new(options.storage.clone()),
-            footers: Footers::new(options.footer_cache_bytes),
+            footers: Footers::new(options.footer_cache_bytes, kept),
+            fetcher: Fetcher::new(options.fetch, &options.storage, cache),
             queries: Arc::new(queries),
             state: Arc::new(plan::base_state(&options)?),
             clock,

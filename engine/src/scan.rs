@@ -1,20 +1,23 @@
-//! The scan of a table: which partitions survive (`prune`), which files they hold (`listing`), how the files are read and what of them
-//! is consumed (`format`, `reader`, `footer`), and how their schemas become the table's (`evolve`).
+//! The scan of a table: which partitions survive (`prune`), which files they hold (`listing`), what is known of these (`metadata`, on disk `kept`,
+//! for the planner `statistics`), how their schemas become the table's (`evolve`), how they are read (`leaf`), and how bytes are got (`fetch`).
 //!
-//! Data flows one way: `provider` prunes the partition index, lists the survivors, and hands DataFusion a plan node over
-//! `format::parquet`; everything that node reads goes through `reader`, which is where the bill is counted.
+//! Data flows one way: `provider` prunes the partition index, lists the survivors, and hands DataFusion a plan node; the last rule of planning
+//! swaps it for that of `leaf`, which decodes and counts for the bill; everything it reads comes through `fetch`.
 
 mod evolve;
-mod footer;
-mod format;
+mod fetch;
 mod hidden;
 mod kept;
+mod leaf;
 mod listing;
+mod metadata;
 mod provider;
 mod prune;
-mod reader;
+mod statistics;
 
-pub use footer::Footers;
+pub use fetch::{FetchOptions, Fetcher, QueryFetch};
 pub use kept::{KeptFooter, KeptFooters, KeptKey};
+pub(crate) use leaf::{LakeScan, UseLakeScan};
 pub use listing::{DataFile, list};
+pub use metadata::Footers;
 pub use provider::{LakeTable, ScanContext};

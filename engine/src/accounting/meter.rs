@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use super::{RequestKind, Requests, Scanned, Usage};
+use super::{RequestKind, Requests, ScanCounters, Scanned, Usage};
 
 /// The counters of one query.
 #[derive(Debug, Default)]
@@ -33,6 +33,7 @@ pub struct Meter {
     listing_nanos: AtomicU64,
     scan_limit: Option<u64>,
     refused: AtomicBool,
+    scan: ScanCounters,
 }
 
 impl Meter {
@@ -48,6 +49,23 @@ impl Meter {
         self.scan_limit
     }
 
+    /// How the scans got their bytes.
+    #[must_use]
+    pub fn scan(&self) -> &ScanCounters {
+        &self.scan
+    }
+
+    /// Counts table data that is handed to a decoder, unless that would go over the budget.
+    fn take(&self, bytes: u64) -> bool {
+        let limit = self.scan_limit.unwrap_or(u64::MAX);
+        let within = |scanned: u64| scanned.checked_add(bytes).filter(|scanned| *scanned <= limit);
+        let taken = self.data_scanned.fetch_update(Relaxed, Relaxed, within).is_ok();
+        if !taken {
+            self.refused.store(true, Relaxed);
+        }
+        taken
+    }
+
     /// Whether the budget allows that many more bytes of table data; a refusal is remembered.
     #[must_use]
     pub fn admits(&self, bytes: u64) -> bool {
@@ -58,10 +76,10 @@ impl Meter {
         admits
     }
 
-    /// Whether a read was refused because of the budget, or streams that read at the same time went over it together.
+    /// Whether something was refused because of the budget.
     #[must_use]
     pub fn is_over_limit(&self) -> bool {
-        self.refused.load(Relaxed) || self.scan_limit.is_some_and(|limit| self.data_scanned.load(Relaxed) > limit)
+        self.refused.load(Relaxed)
     }
 
     /// An attempt of a request to a store.
@@ -187,14 +205,17 @@ impl FileMeter {
         }
     }
 
-    /// Counts a range of table data that is handed to a decoder.
-    pub fn consume(&mut self, range: &Range<u64>) {
+    /// Counts a range of table data that is handed to a decoder; `false` if the query's budget does not allow it.
+    #[must_use]
+    pub fn consume(&mut self, range: &Range<u64>) -> bool {
         let fresh = self.consumed.insert(range.clone());
         if fresh == 0 {
-            return;
+            return true;
         }
         let meter = &self.scan.meter;
-        meter.data_scanned.fetch_add(fresh, Relaxed);
+        if !meter.take(fresh) {
+            return false;
+        }
         let mut scanned = self.scan.scanned.lock().unwrap_or_else(PoisonError::into_inner);
         if !scanned.files.contains(&self.path) {
             scanned.files.insert(self.path.clone());
@@ -208,6 +229,7 @@ impl FileMeter {
                 }
             }
         }
+        true
     }
 
     #[must_use]
@@ -269,8 +291,8 @@ mod tests {
         for range in [4_u64..10, 10..30] {
             let mut file = scan.file("a.parquet");
             file.opened([4..10, 10..30]);
-            file.consume(&range);
-            file.consume(&range);
+            assert!(file.consume(&range));
+            assert!(file.consume(&range));
         }
         let usage = meter.usage();
         assert_eq!(usage.data_scanned_bytes, 26);

@@ -17,6 +17,7 @@ use super::rules::analyzer_rules;
 use crate::{
     config::EngineOptions,
     error::{Error, Result, from_datafusion},
+    scan::UseLakeScan,
 };
 
 /// Consumers that an out-of-memory error names.
@@ -44,6 +45,10 @@ pub fn base_state(options: &EngineOptions) -> Result<SessionState> {
     settings.sql_parser.support_varchar_with_length = true;
     settings.execution.parquet.schema_force_view_types = false;
     settings.execution.parquet.coerce_int96 = Some("us".to_owned());
+    // Scans decide by themselves when a filter's columns are read first; rows that fail it are theirs to leave out.
+    settings.execution.parquet.pushdown_filters = true;
+    // A scan's streams share its row groups, so that there is nothing to split.
+    settings.optimizer.repartition_file_scans = false;
     // A table's definition says what its strings are; a file's annotation does not decide.
     settings.execution.parquet.binary_as_string = false;
     Ok(SessionStateBuilder::new()
@@ -51,6 +56,7 @@ pub fn base_state(options: &EngineOptions) -> Result<SessionState> {
         .with_runtime_env(base_runtime(options)?)
         .with_default_features()
         .with_analyzer_rules(analyzer_rules())
+        .with_physical_optimizer_rule(Arc::new(UseLakeScan))
         .build())
 }
 

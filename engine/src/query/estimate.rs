@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use datafusion::{
     common::tree_node::{TreeNode, TreeNodeRecursion},
-    datasource::{physical_plan::FileScanConfig, source::DataSourceExec},
     physical_plan::ExecutionPlan,
 };
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
-use crate::accounting::{Bill, Tariff};
+use crate::{
+    accounting::{Bill, Tariff},
+    scan::LakeScan,
+};
 
 /// An upper bound of what one run of a query reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -28,12 +30,8 @@ impl Estimate {
     pub(super) fn of(plan: &Arc<dyn ExecutionPlan>, tariff: &Tariff) -> Self {
         let (mut files, mut bytes) = (0, 0);
         let walked = plan.apply(|node| {
-            let scan = node.downcast_ref::<DataSourceExec>().and_then(|exec| exec.data_source().downcast_ref::<FileScanConfig>());
-            for file in scan.iter().flat_map(|scan| &scan.file_groups).flat_map(|group| group.iter()) {
-                // A range of a file stands for its part of it: the ranges of one file add up to the whole.
-                let size = file.range.as_ref().map_or(file.object_meta.size, |range| range.end.abs_diff(range.start));
-                let begins = file.range.as_ref().is_none_or(|range| range.start == 0);
-                (files, bytes) = (files + u64::from(begins), bytes + size);
+            for size in node.downcast_ref::<LakeScan>().into_iter().flat_map(LakeScan::files) {
+                (files, bytes) = (files + 1, bytes + size);
             }
             Ok(TreeNodeRecursion::Continue)
         });

@@ -20,7 +20,7 @@ use crate::{
     error::{Error, ErrorKind, Result, from_datafusion},
     plan::PlanContext,
     runtime::Shared,
-    scan::{self, DataFile, ScanContext},
+    scan::{self, DataFile, Fetcher, ScanContext},
     session::{Session, SessionOptions},
     sql::{self, Statement, rewrite::label},
     storage::{QueryStores, Stores},
@@ -36,6 +36,7 @@ pub(super) fn plan_context(shared: &Arc<Shared>, meter: &Arc<Meter>, session: &S
         stores,
         meter: Arc::clone(meter),
         footers: Arc::clone(&shared.footers),
+        fetch: Fetcher::for_query(&shared.fetcher, Arc::clone(meter)),
         listing_concurrency: shared.options.listing_concurrency,
     };
     let system = SystemDeps {

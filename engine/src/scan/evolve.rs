@@ -51,11 +51,6 @@ impl EvolveFactory {
         let lengths = columns.filter_map(|(name, hive_type)| Some((name.to_owned(), length(hive_type)?)));
         Self { lengths: Arc::new(lengths.collect()) }
     }
-
-    /// Whether files must be adapted even if their schema is the table's: the length of text is not part of it.
-    pub(super) fn is_always_needed(&self) -> bool {
-        !self.lengths.is_empty()
-    }
 }
 
 impl PhysicalExprAdapterFactory for EvolveFactory {

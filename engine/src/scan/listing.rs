@@ -16,7 +16,7 @@ use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 
 use crate::{
     error::{Result, from_store},
-    storage::QueryStores,
+    storage::{ObjectVersion, QueryStores},
 };
 
 /// A data file, with the store that holds it.
@@ -35,6 +35,20 @@ impl DataFile {
     #[must_use]
     pub fn url(&self) -> String {
         format!("{}{}", self.store_url, self.meta.location)
+    }
+
+    /// Whether it lies on this machine.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        self.store_url.starts_with("file:")
+    }
+
+    /// What tells its bytes from those of any other file, and of itself once it is overwritten.
+    #[must_use]
+    pub fn version(&self) -> ObjectVersion {
+        let tag = self.meta.e_tag.as_deref().unwrap_or_default();
+        let version = format!("{tag}{}", self.meta.last_modified.timestamp_micros());
+        ObjectVersion { url: self.url().into(), size: self.meta.size, version: version.into() }
     }
 }
 

@@ -1,6 +1,7 @@
-//! A catalog table as DataFusion sees it: prunes the partition index, lists the survivors, and plans a metered read of their files.
+//! A catalog table as DataFusion sees it: prunes the partition index, lists the survivors, and plans a read of their files, which
+//! [`super::leaf`] executes.
 //!
-//! Planning reads no data file and no footer: the table's schema is the catalog's.
+//! Planning reads no data file and no footer: the table's schema is the catalog's, and statistics are told as far as they are known.
 
 use std::{sync::Arc, time::Instant};
 
@@ -22,7 +23,6 @@ use datafusion::{
     error::Result as DataFusionResult,
     execution::object_store::ObjectStoreUrl,
     logical_expr::{Expr, TableProviderFilterPushDown, TableType},
-    physical_expr::expressions::lit,
     physical_plan::{ExecutionPlan, empty::EmptyExec},
 };
 use glaux_catalog::{
@@ -32,12 +32,11 @@ use glaux_catalog::{
 
 use super::{
     evolve::EvolveFactory,
-    footer::{Footers, Naming, TableFiles},
-    format::parquet::LakeParquet,
+    fetch::QueryFetch,
     hidden,
     listing::{self, DataFile},
-    prune,
-    reader::{PlannedFile, ReaderFactory},
+    metadata::{Footers, Naming, TableFiles},
+    prune, statistics,
 };
 use crate::{
     accounting::{Meter, ScanMeter},
@@ -51,9 +50,33 @@ pub struct ScanContext {
     pub stores: Arc<QueryStores>,
     pub meter: Arc<Meter>,
     pub footers: Arc<Footers>,
+    pub fetch: QueryFetch,
     /// Listing requests in flight.
     pub listing_concurrency: usize,
 }
+
+/// What the files of one planned scan share.
+#[derive(Debug)]
+pub(super) struct TableScan {
+    pub name: String,
+    pub context: ScanContext,
+    pub files: TableFiles,
+    pub scan: Arc<ScanMeter>,
+}
+
+/// A file of a planned scan, as the plan carries it.
+#[derive(Debug)]
+pub(super) struct PlannedFile {
+    pub table: Arc<TableScan>,
+    pub file: DataFile,
+    /// Its values of the table's partition columns and hidden columns.
+    pub values: Vec<ScalarValue>,
+    /// Its place in the order of reading.
+    pub position: usize,
+}
+
+/// Bytes of files for which one stream is enough.
+const STREAM_BYTES: u64 = 2 << 20;
 
 /// A table of the catalog, at one version.
 #[derive(Debug)]
@@ -147,19 +170,19 @@ impl LakeTable {
         Ok(values)
     }
 
-    /// Spreads the files over that many streams, by bytes, each in order.
-    fn groups(&self, files: Vec<DataFile>, streams: usize) -> Result<Vec<FileGroup>> {
-        let mut groups: Vec<(u64, Vec<PartitionedFile>)> = vec![(0, Vec::new()); streams.clamp(1, files.len().max(1))];
-        for file in files {
-            let planned = PartitionedFile::new_from_meta(file.meta.clone()).with_partition_values(self.partition_values(&file)?);
-            let size = file.meta.size;
-            let planned = planned.with_extension(PlannedFile::new(file));
-            if let Some((bytes, group)) = groups.iter_mut().min_by_key(|(bytes, _)| *bytes) {
-                *bytes += size;
-                group.push(planned);
-            }
+    /// One group a stream. The streams share the files whatever group they are in: DataFusion takes the number of streams from that of groups.
+    fn groups(&self, table: &Arc<TableScan>, files: Vec<DataFile>, target: usize) -> Result<Vec<FileGroup>> {
+        let bytes: u64 = files.iter().map(|file| file.meta.size).sum();
+        let most = usize::try_from(bytes / STREAM_BYTES).unwrap_or(usize::MAX).max(files.len());
+        let streams = target.clamp(1, most.max(1));
+        let mut groups = vec![Vec::new(); streams];
+        for (position, file) in files.into_iter().enumerate() {
+            let values = self.partition_values(&file)?;
+            let planned = PartitionedFile::new_from_meta(file.meta.clone()).with_partition_values(values.clone());
+            let file = Arc::new(PlannedFile { table: Arc::clone(table), file, values, position });
+            groups[position % streams].push(planned.with_extension(file));
         }
-        Ok(groups.into_iter().map(|(_, files)| FileGroup::new(files)).collect())
+        Ok(groups.into_iter().map(FileGroup::new).collect())
     }
 
     async fn plan(
@@ -181,23 +204,20 @@ impl LakeTable {
         let options =
             TableParquetOptions { global: state.config_options().execution.parquet.clone(), ..TableParquetOptions::default() };
         let root: Arc<str> = Arc::from(self.table.root());
-        let factory = ReaderFactory {
+        let table = Arc::new(TableScan {
+            name: self.table.name.to_string(),
             scan: ScanMeter::new(Arc::clone(&self.context.meter)),
-            footers: Arc::clone(&self.context.footers),
-            table: TableFiles { first_read: self.context.footers.first_read(&root), root, naming: self.naming.clone() },
-        };
+            files: TableFiles { first_read: self.context.footers.first_read(&root), root, naming: self.naming.clone() },
+            context: self.context.clone(),
+        });
         let columns = self.table.storage.columns.iter().map(|column| (column.name.as_str(), &column.hive_type));
         let evolve = EvolveFactory::new(columns);
-        let mut source = ParquetSource::new(self.schema.clone())
-            .with_table_parquet_options(options)
-            .with_parquet_file_reader_factory(Arc::new(factory));
-        if evolve.is_always_needed() {
-            // DataFusion adapts a file that has the table's schema only if there is a predicate.
-            source = source.with_predicate(lit(true));
-        }
-        let groups = self.groups(files, state.config().target_partitions())?;
-        let config = FileScanConfigBuilder::new(store_url, Arc::new(LakeParquet(source)))
+        let source = ParquetSource::new(self.schema.clone()).with_table_parquet_options(options);
+        let statistics = statistics::of_files(&self.context.footers, &table.files, &files, &self.schema).await;
+        let groups = self.groups(&table, files, state.config().target_partitions())?;
+        let config = FileScanConfigBuilder::new(store_url, Arc::new(source))
             .with_file_groups(groups)
+            .with_statistics(statistics)
             .with_limit(limit)
             .with_expr_adapter(Some(Arc::new(evolve)))
             .with_projection_indices(projection.cloned())

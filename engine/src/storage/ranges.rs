@@ -5,10 +5,14 @@ use std::{future::Future, ops::Range};
 use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, TryStreamExt, stream};
 
-/// Ranges no further apart than this are fetched together.
-pub const MERGE_GAP_BYTES: u64 = 256 * 1024;
+/// Ranges further apart than this are not fetched together, however slow a store is.
+pub const MERGE_GAP_BYTES: u64 = 1024 * 1024;
 /// No request asks for more than this.
 pub const MAX_REQUEST_BYTES: u64 = 16 * 1024 * 1024;
+/// One byte of gaps is read for so many that are wanted.
+const WANTED_PER_GAP: u64 = 20;
+/// Gaps that are read however little is wanted.
+const LEAST_SPARE: u64 = 4 * 1024;
 /// Requests of one call in flight.
 pub const PARALLEL_REQUESTS: usize = 10;
 
@@ -30,26 +34,36 @@ impl Default for RangePolicy {
 }
 
 impl RangePolicy {
-    /// The requests that cover `ranges`: in order, apart from each other, none longer than allowed, none for empty ranges.
+    /// The requests that cover `ranges`: in order, apart from each other, none longer than allowed, none for empty ranges. All gaps that are read
+    /// together are a small part of what is wanted; the smallest are closed first.
     #[must_use]
     pub fn requests(&self, ranges: &[Range<u64>]) -> Vec<Range<u64>> {
-        let mut wanted: Vec<_> = ranges.iter().filter(|range| range.start < range.end).collect();
-        wanted.sort_unstable_by_key(|range| (range.start, range.end));
-        let mut requests: Vec<Range<u64>> = Vec::new();
-        for range in wanted {
-            let mut start = range.start;
-            if let Some(last) = requests.last_mut() {
-                start = start.max(last.end);
-                if start >= range.end {
-                    continue;
-                }
-                if start - last.end <= self.gap && range.end - last.start <= self.max_request {
-                    last.end = range.end;
-                    continue;
-                }
+        let pieces = disjoint(ranges);
+        let wanted: u64 = pieces.iter().map(|piece| piece.end - piece.start).sum();
+        let mut gaps: Vec<(u64, usize)> =
+            pieces.windows(2).enumerate().map(|(at, pair)| (pair[1].start - pair[0].end, at)).collect();
+        gaps.sort_unstable();
+        let mut spare = (wanted / WANTED_PER_GAP).max(LEAST_SPARE).min(self.gap.saturating_mul(gaps.len() as u64));
+        let mut closed = vec![false; pieces.len()];
+        for (gap, at) in gaps {
+            if gap > self.gap || gap > spare {
+                break;
             }
-            while start < range.end {
-                let end = range.end.min(start.saturating_add(self.max_request));
+            spare -= gap;
+            closed[at] = true;
+        }
+        let mut requests: Vec<Range<u64>> = Vec::new();
+        for (at, piece) in pieces.into_iter().enumerate() {
+            if let Some(last) = requests.last_mut()
+                && closed[at - 1]
+                && piece.end - last.start <= self.max_request
+            {
+                last.end = piece.end;
+                continue;
+            }
+            let mut start = piece.start;
+            while start < piece.end {
+                let end = piece.end.min(start.saturating_add(self.max_request));
                 requests.push(start..end);
                 start = end;
             }
@@ -75,9 +89,24 @@ impl RangePolicy {
     }
 
     /// The bytes of each of `ranges` out of the `pieces` that [`Self::requests`] of them brought.
-    pub(super) fn assemble(ranges: &[Range<u64>], requests: &[Range<u64>], pieces: &[Bytes]) -> Vec<Bytes> {
+    #[must_use]
+    pub fn assemble(ranges: &[Range<u64>], requests: &[Range<u64>], pieces: &[Bytes]) -> Vec<Bytes> {
         ranges.iter().map(|range| assemble(range, requests, pieces)).collect()
     }
+}
+
+/// The same bytes as ranges in order, none of which touches the next.
+fn disjoint(ranges: &[Range<u64>]) -> Vec<Range<u64>> {
+    let mut wanted: Vec<_> = ranges.iter().filter(|range| range.start < range.end).cloned().collect();
+    wanted.sort_unstable_by_key(|range| (range.start, range.end));
+    let mut pieces: Vec<Range<u64>> = Vec::with_capacity(wanted.len());
+    for range in wanted {
+        match pieces.last_mut() {
+            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+            _ => pieces.push(range),
+        }
+    }
+    pieces
 }
 
 /// One wanted range out of the pieces; no copy where one piece has it all.
@@ -119,7 +148,7 @@ mod tests {
             (vec![0..2, 6..8], vec![0..8]),
             (vec![0..10, 12..25], vec![0..10, 12..25]),
             (vec![0..50], vec![0..20, 20..40, 40..50]),
-            (vec![0..15, 10..30], vec![0..15, 15..30]),
+            (vec![0..15, 10..30], vec![0..20, 20..30]),
         ] {
             assert_eq!(policy.requests(&ranges), requests, "{ranges:?}");
         }

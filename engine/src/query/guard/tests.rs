@@ -27,7 +27,7 @@ fn begin(manager: &QueryManager) -> QueryGuard<Received> {
 }
 
 fn scan(meter: &Arc<Meter>, bytes: u64) {
-    ScanMeter::new(Arc::clone(meter)).file("a").consume(&(0..bytes));
+    assert!(ScanMeter::new(Arc::clone(meter)).file("a").consume(&(0..bytes)));
 }
 
 /// The one query in the history, which must have left the registry if it has ended.

@@ -141,7 +141,7 @@ async fn the_scan_limit_ends_a_stream_even_at_its_last_step() {
         guard.classify(StatementKind::Dml, true);
         let meter = Arc::clone(guard.meter());
         let batches = stream::poll_fn(move |_| {
-            ScanMeter::new(Arc::clone(&meter)).file("a").consume(&(0..bytes));
+            _ = ScanMeter::new(Arc::clone(&meter)).file("a").consume(&(0..bytes));
             std::task::Poll::Ready(None)
         });
         let mut query = query(guard.planned().start(), batches);

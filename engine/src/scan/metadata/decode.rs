@@ -1,167 +1,79 @@
-//! Parquet footers: read with one request where the length can be foreseen, checked, given the catalog's names, and cached.
-//!
-//! A footer is normalised as it is read, so that nothing above sees a file's peculiarities: names fold to lower case (or become the
-//! table's by position, for `parquet.column.index.access`), the embedded Arrow schema is dropped in favour of Parquet's own types, and
-//! offsets that point outside the file are refused before a decoder meets them.
+//! Parquet metadata out of bytes, normalised so that nothing above sees a file's peculiarities: names fold to lower case (or become the table's by
+//! position, for `parquet.column.index.access`), the embedded Arrow schema is dropped in favour of Parquet's own types, and offsets that point
+//! outside the file are refused before a decoder meets them. Nothing is read here.
 
-use std::{
-    collections::HashMap,
-    ops::Range,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use moka::future::Cache;
 use parquet::{
+    DecodeResult,
     errors::ParquetError,
     file::metadata::{
-        FileMetaData, ParquetMetaData, ParquetMetaDataBuilder, ParquetMetaDataOptions, ParquetMetaDataReader, RowGroupMetaData,
+        FileMetaData, PageIndexPolicy, ParquetMetaData, ParquetMetaDataBuilder, ParquetMetaDataOptions,
+        ParquetMetaDataPushDecoder, ParquetMetaDataReader, RowGroupMetaData,
     },
     schema::types::{SchemaDescPtr, SchemaDescriptor, Type, TypePtr},
 };
 
-use super::listing::DataFile;
-use crate::error::{Error, Result};
-
-/// What is read of a file of a table nothing is known about.
-const FIRST_READ: u64 = 64 << 10;
-
-/// The most that is read at first, however long the footers of a table's other files are.
-const LONGEST_FIRST_READ: u64 = 256 << 10;
+use super::Indexes;
+use crate::{
+    error::{Error, Result},
+    scan::listing::DataFile,
+};
 
 /// The length of the footer's length and the magic after it.
-const TAIL: u64 = 8;
+pub(super) const TAIL: u64 = 8;
 
 /// How the columns of a table's files are found.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum Naming {
+pub(in crate::scan) enum Naming {
     /// By name, whatever the case.
     ByName,
     /// By position: these are the table's column names.
     ByPosition(Arc<[String]>),
 }
 
-/// What the files of one scan have in common.
-#[derive(Debug, Clone)]
-pub(super) struct TableFiles {
-    /// The table's root, under which footer lengths are learned.
-    pub root: Arc<str>,
-    pub naming: Naming,
-    /// From [`Footers::first_read`].
-    pub first_read: u64,
+/// How long a footer is, without its tail, told by the last bytes of a file.
+pub(super) fn footer_length(file: &DataFile, end: &[u8]) -> Result<u64> {
+    let size = file.meta.size;
+    let (body, magic) = end.split_at(end.len().saturating_sub(4));
+    match magic {
+        b"PAR1" => {}
+        b"PARE" => return Err(encrypted(file)),
+        _ => return Err(corrupt(file, "it does not end with Parquet's magic bytes")),
+    }
+    let length = body.last_chunk::<4>().map_or(0, |bytes| u64::from(u32::from_le_bytes(*bytes)));
+    if length + TAIL > size {
+        return Err(corrupt(file, &format!("its footer of {length} bytes is longer than its {size} bytes")));
+    }
+    Ok(length)
 }
 
-/// A version of a file; two with equal keys have equal bytes.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct FileKey {
-    url: String,
-    size: u64,
-    version: String,
+/// The metadata of a footer's bytes, without its tail.
+pub(super) fn footer(file: &DataFile, thrift: &[u8], naming: &Naming) -> Result<ParquetMetaData> {
+    let metadata = decode(thrift, naming).map_err(|error| not_decoded(file, error))?;
+    check_ranges(file, metadata)
 }
 
-impl FileKey {
-    fn new(file: &DataFile) -> Self {
-        let version = file.meta.e_tag.clone().unwrap_or_default() + &file.meta.last_modified.timestamp_micros().to_string();
-        Self { url: file.url(), size: file.meta.size, version }
-    }
-}
-
-/// The cache of footers and of the page indexes and bloom filters read after them, shared by all queries of an engine.
-#[derive(Debug)]
-pub struct Footers {
-    parsed: Cache<(FileKey, Naming), Arc<ParquetMetaData>>,
-    pieces: Cache<(FileKey, Range<u64>), Bytes>,
-    /// The longest footer seen in each folder of files, by the table's root.
-    learned: Mutex<HashMap<Arc<str>, u64>>,
-}
-
-impl Footers {
-    /// A cache of about that many bytes.
-    #[must_use]
-    pub fn new(capacity: u64) -> Arc<Self> {
-        let weight = |size: usize| u32::try_from(size).unwrap_or(u32::MAX);
-        Arc::new(Self {
-            parsed: Cache::builder()
-                .max_capacity(capacity / 4 * 3)
-                .weigher(move |_, footer: &Arc<ParquetMetaData>| weight(footer.memory_size()))
-                .build(),
-            pieces: Cache::builder().max_capacity(capacity / 4).weigher(move |_, piece: &Bytes| weight(piece.len())).build(),
-            learned: Mutex::default(),
-        })
-    }
-
-    /// How much to read at first of the files of a table; one scan asks once, so that it reads the same whatever its streams' timing.
-    pub(super) fn first_read(&self, table: &str) -> u64 {
-        let learned = self.learned.lock().unwrap_or_else(PoisonError::into_inner);
-        learned.get(table).copied().unwrap_or(FIRST_READ).min(LONGEST_FIRST_READ)
-    }
-
-    /// The footer of a file; `fetch` is called for what is not cached, once for several callers at the same time.
-    ///
-    /// # Errors
-    /// `CorruptData` or `Unsupported` (encrypted), naming the file; those of `fetch`.
-    pub(super) async fn footer<F, Fut>(&self, table: &TableFiles, file: &DataFile, fetch: F) -> Result<Arc<ParquetMetaData>>
-    where
-        F: Fn(Range<u64>) -> Fut,
-        Fut: Future<Output = Result<Bytes>>,
-    {
-        let key = (FileKey::new(file), table.naming.clone());
-        let loaded = self.parsed.try_get_with(key, async {
-            let footer = self.load(table, file, fetch).await?;
-            Ok::<_, Error>(Arc::new(footer))
-        });
-        loaded.await.map_err(|error: Arc<Error>| Error::clone(&error))
-    }
-
-    /// A page index or bloom filter; cached as the bytes it is.
-    pub(super) async fn piece<Fut>(&self, file: &DataFile, range: Range<u64>, fetch: Fut) -> Result<Bytes>
-    where
-        Fut: Future<Output = Result<Bytes>>,
-    {
-        let loaded = self.pieces.try_get_with((FileKey::new(file), range), async {
-            // A copy, so that no larger buffer is kept alive by a slice of it.
-            Ok::<_, Error>(Bytes::copy_from_slice(&fetch.await?))
-        });
-        loaded.await.map_err(|error: Arc<Error>| Error::clone(&error))
-    }
-
-    async fn load<F, Fut>(&self, table: &TableFiles, file: &DataFile, fetch: F) -> Result<ParquetMetaData>
-    where
-        F: Fn(Range<u64>) -> Fut,
-        Fut: Future<Output = Result<Bytes>>,
-    {
-        let size = file.meta.size;
-        if size < TAIL + 4 {
-            return Err(corrupt(file, &format!("it has {size} bytes")));
+/// The same metadata with page indexes, out of the region of the file that holds them.
+pub(super) fn indexed(
+    file: &DataFile,
+    footer: &ParquetMetaData,
+    indexes: Indexes,
+    offset: u64,
+    region: Bytes,
+) -> Result<ParquetMetaData> {
+    let decoded = || {
+        let mut decoder = ParquetMetaDataPushDecoder::try_new_with_metadata(file.meta.size, footer.clone())?
+            .with_column_index_policy(indexes.column_policy())
+            .with_offset_index_policy(PageIndexPolicy::Optional);
+        decoder.push_range(offset..offset + region.len() as u64, region)?;
+        match decoder.try_decode()? {
+            DecodeResult::Data(metadata) => Ok(metadata),
+            _ => Err(ParquetError::General("its page indexes lie apart".to_owned())),
         }
-        let first = table.first_read.clamp(TAIL, size);
-        let tail = fetch(size - first..size).await?;
-        let (body, magic) = tail.split_at(tail.len().saturating_sub(4));
-        match magic {
-            b"PAR1" => {}
-            b"PARE" => return Err(encrypted(file)),
-            _ => return Err(corrupt(file, "it does not end with Parquet's magic bytes")),
-        }
-        let length = body.last_chunk::<4>().map_or(0, |bytes| u64::from(u32::from_le_bytes(*bytes)));
-        if length + TAIL > size {
-            return Err(corrupt(file, &format!("its footer of {length} bytes is longer than its {size} bytes")));
-        }
-        {
-            let mut learned = self.learned.lock().unwrap_or_else(PoisonError::into_inner);
-            let longest = learned.entry(Arc::clone(&table.root)).or_default();
-            *longest = (*longest).max(length + TAIL);
-        }
-        let missing = (length + TAIL).saturating_sub(first);
-        let buffer = if missing > 0 {
-            let head = fetch(size - length - TAIL..size - first).await?;
-            Bytes::from([head.as_ref(), tail.as_ref()].concat())
-        } else {
-            tail.slice((first - length - TAIL) as usize..)
-        };
-        let thrift = &buffer[..length as usize];
-        let metadata = decode(thrift, &table.naming).map_err(|error| not_decoded(file, error))?;
-        check_ranges(file, metadata)
-    }
+    };
+    decoded().map_err(|error: ParquetError| corrupt(file, "its page indexes do not decode").with_source(error))
 }
 
 fn decode(thrift: &[u8], naming: &Naming) -> Result<ParquetMetaData, ParquetError> {
@@ -217,7 +129,7 @@ fn check_ranges(file: &DataFile, metadata: ParquetMetaData) -> Result<ParquetMet
     })
 }
 
-fn corrupt(file: &DataFile, why: &str) -> Error {
+pub(super) fn corrupt(file: &DataFile, why: &str) -> Error {
     Error::corrupt(format!("file \"{}\" is not a readable Parquet file: {why}", file.url()))
         .with_hint("Remove or rewrite the file; names that begin with _ or . are not read")
 }
@@ -233,7 +145,7 @@ fn not_decoded(file: &DataFile, error: ParquetError) -> Error {
 }
 
 /// An error of reading a file's data pages.
-pub(super) fn unreadable(file_url: &str, text: &str) -> Error {
+pub(in crate::scan) fn unreadable(file_url: &str, text: &str) -> Error {
     if text.contains("encrypt") {
         return Error::unsupported(format!("file \"{file_url}\" is encrypted"))
             .with_hint("Parquet modular encryption is not offered; rewrite the file without it");

@@ -1,0 +1,181 @@
+//! The one way by which scans get bytes: from the data cache, or from stores with at most so many requests at a time over all queries of the
+//! process, taken in turns. Near ranges share a request where that is cheaper at the store's observed pace.
+//!
+//! A fetch is of one version of a file: a file that has changed since it was listed is an error, never other bytes. What is fetched, and how far
+//! ahead, is the callers' to decide. Dropping a fetch ends its requests.
+
+mod pace;
+mod request;
+mod turns;
+
+use std::{
+    collections::HashMap,
+    ops::Range,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use tokio::task::JoinHandle;
+
+use self::{pace::Pace, turns::Turns};
+use super::listing::DataFile;
+use crate::{
+    accounting::Meter,
+    error::{Error, Result},
+    storage::{DataCache, ObjectVersion, RangePolicy, StorageOptions},
+};
+
+/// How scans ask stores for bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FetchOptions {
+    /// Requests in flight, of all queries together.
+    pub requests: usize,
+    /// Bytes that are read ahead of the decoders and held, by all queries together.
+    pub read_ahead_bytes: u64,
+    /// Whether a request that takes longer than 95 of 100 is sent a second time; at most one of twenty is.
+    pub hedge: bool,
+}
+
+impl Default for FetchOptions {
+    fn default() -> Self {
+        Self { requests: 64, read_ahead_bytes: 64 << 20, hedge: false }
+    }
+}
+
+/// What the scans of all queries share.
+#[derive(Debug)]
+pub struct Fetcher {
+    options: FetchOptions,
+    policy: RangePolicy,
+    turns: Turns,
+    paces: Mutex<HashMap<Arc<str>, Arc<Pace>>>,
+    cache: Option<Arc<DataCache>>,
+    /// Scans that run: they share the bytes that may be read ahead.
+    scans: Arc<()>,
+}
+
+impl Fetcher {
+    #[must_use]
+    pub fn new(options: FetchOptions, storage: &StorageOptions, cache: Option<Arc<DataCache>>) -> Arc<Self> {
+        let turns = Turns::new(options.requests.max(1));
+        Arc::new(Self { options, policy: storage.range_policy(), turns, paces: Mutex::default(), cache, scans: Arc::new(()) })
+    }
+
+    /// The requests of one query, which wait in a line of their own.
+    #[must_use]
+    pub fn for_query(this: &Arc<Self>, meter: Arc<Meter>) -> QueryFetch {
+        QueryFetch { fetcher: Arc::clone(this), line: this.turns.line(), meter }
+    }
+
+    /// Requests in flight at most.
+    pub(super) fn requests(&self) -> usize {
+        self.options.requests.max(1)
+    }
+
+    /// Registers a scan, until the answer is dropped.
+    pub(super) fn enter(&self) -> Arc<()> {
+        Arc::clone(&self.scans)
+    }
+
+    /// What one of the scans that run may read ahead.
+    pub(super) fn share(&self) -> u64 {
+        let scans = Arc::strong_count(&self.scans).saturating_sub(1).max(1);
+        self.options.read_ahead_bytes / scans as u64
+    }
+
+    fn pace(&self, store: &Arc<str>) -> Arc<Pace> {
+        let mut paces = self.paces.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(paces.entry(Arc::clone(store)).or_default())
+    }
+}
+
+/// The fetches of one query.
+#[derive(Debug, Clone)]
+pub struct QueryFetch {
+    fetcher: Arc<Fetcher>,
+    line: u64,
+    meter: Arc<Meter>,
+}
+
+impl QueryFetch {
+    pub(super) fn fetcher(&self) -> &Arc<Fetcher> {
+        &self.fetcher
+    }
+
+    /// The bytes of `ranges` of a file, each whole, in the order asked.
+    ///
+    /// # Errors
+    /// `Conflict` if the file has changed since it was listed, `NotFound` if it has gone, those of the store; all name the file.
+    pub(super) async fn fetch(&self, file: &DataFile, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        self.meter.scan().asked(ranges.iter().map(|range| range.end.saturating_sub(range.start)).sum());
+        let cache = self.fetcher.cache.as_ref().filter(|_| !file.is_local());
+        let Some(cache) = cache else { return self.request(file, ranges, None).await };
+        let version = file.version();
+        let mut found = Vec::with_capacity(ranges.len());
+        for range in ranges {
+            found.push(cache.get(&version, range.clone()).await);
+        }
+        let missing: Vec<_> =
+            ranges.iter().zip(&found).filter(|(_, bytes)| bytes.is_none()).map(|(range, _)| range.clone()).collect();
+        let held: Vec<u64> = found.iter().flatten().map(|bytes| bytes.len() as u64).collect();
+        self.meter.scan().cached(held.len() as u64, held.iter().sum());
+        let fetched = self.request(file, &missing, Some((cache, &version))).await?;
+        let mut fetched = fetched.into_iter();
+        Ok(found.into_iter().map(|bytes| bytes.or_else(|| fetched.next()).unwrap_or_default()).collect())
+    }
+
+    async fn request(
+        &self,
+        file: &DataFile,
+        ranges: &[Range<u64>],
+        cache: Option<(&Arc<DataCache>, &ObjectVersion)>,
+    ) -> Result<Vec<Bytes>> {
+        let pace = self.fetcher.pace(&file.store_url);
+        let gap = pace.worthwhile_gap(self.fetcher.requests()).min(self.fetcher.policy.gap);
+        let requests = RangePolicy { gap, ..self.fetcher.policy }.requests(ranges);
+        // Places in the line are taken here, in order; the requests then go on by themselves while a decoder keeps this task busy.
+        let running: Vec<_> = requests.iter().map(|range| self.spawn(file, range.clone(), &pace)).collect();
+        let mut pieces = Vec::with_capacity(running.len());
+        for (running, range) in running.into_iter().zip(&requests) {
+            let piece = running.await?;
+            if let Some((cache, version)) = cache {
+                cache.put(version, range.start, piece.clone());
+            }
+            pieces.push(piece);
+        }
+        Ok(RangePolicy::assemble(ranges, &requests, &pieces))
+    }
+
+    fn spawn(&self, file: &DataFile, range: Range<u64>, pace: &Arc<Pace>) -> Running {
+        let turn = self.fetcher.turns.take(self.line);
+        let (file, pace, hedge, meter) = (file.clone(), Arc::clone(pace), self.fetcher.options.hedge, Arc::clone(&self.meter));
+        Running(tokio::spawn(async move {
+            let _turn = turn.await;
+            if hedge {
+                return request::hedged(&file, range, &pace, &meter).await;
+            }
+            request::get(&file, range, &pace).await
+        }))
+    }
+}
+
+/// A request under way, which ends if nobody waits for it any more.
+struct Running(JoinHandle<Result<Bytes>>);
+
+impl Future for Running {
+    type Output = Result<Bytes>;
+
+    fn poll(mut self: std::pin::Pin<&mut Self>, context: &mut std::task::Context<'_>) -> std::task::Poll<Self::Output> {
+        std::pin::Pin::new(&mut self.0)
+            .poll(context)
+            .map(|ended| ended.unwrap_or_else(|error| Err(Error::internal("a request was given up").with_source(error))))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

@@ -1,0 +1,82 @@
+//! One request for a range of one version of a file, and what may be wrong with its answer.
+
+use std::{ops::Range, time::Instant};
+
+use bytes::Bytes;
+use object_store::{GetOptions, GetRange, ObjectStore};
+
+use super::pace::Pace;
+use crate::{
+    accounting::Meter,
+    error::{Error, ErrorKind, Result, from_store},
+    scan::listing::DataFile,
+};
+
+/// Gets a range, whole, of the file as it was listed.
+pub(super) async fn get(file: &DataFile, range: Range<u64>, pace: &Pace) -> Result<Bytes> {
+    let started = Instant::now();
+    let options = GetOptions {
+        range: Some(GetRange::Bounded(range.clone())),
+        // A weak tag never matches; what comes is then compared below.
+        if_match: file.meta.e_tag.clone().filter(|tag| !tag.starts_with("W/")),
+        ..GetOptions::default()
+    };
+    let answer = file.store.get_opts(&file.meta.location, options).await.map_err(|error| failed(file, error))?;
+    let latency = started.elapsed();
+    let is_same = answer.meta.size == file.meta.size
+        && match (&answer.meta.e_tag, &file.meta.e_tag) {
+            (Some(now), Some(listed)) => now == listed,
+            _ => true,
+        };
+    if !is_same {
+        return Err(changed(file));
+    }
+    if answer.range != range {
+        let (found, wanted) = (&answer.range, &range);
+        return Err(short(file, &format!("bytes {found:?} came where {wanted:?} were asked for")));
+    }
+    let bytes = answer.bytes().await.map_err(|error| failed(file, error))?;
+    let wanted = range.end - range.start;
+    if bytes.len() as u64 != wanted {
+        return Err(short(file, &format!("{} bytes came where {wanted} were asked for", bytes.len())));
+    }
+    pace.observe(latency, started.elapsed().saturating_sub(latency), wanted);
+    Ok(bytes)
+}
+
+/// As [`get`], and once more if the answer is late: whichever comes first counts.
+pub(super) async fn hedged(file: &DataFile, range: Range<u64>, pace: &Pace, meter: &Meter) -> Result<Bytes> {
+    let mut first = std::pin::pin!(get(file, range.clone(), pace));
+    let Some(patience) = pace.patience() else { return first.await };
+    if let Ok(answer) = tokio::time::timeout(patience, first.as_mut()).await {
+        return answer;
+    }
+    pace.hedge();
+    meter.scan().hedged();
+    let second = std::pin::pin!(get(file, range, pace));
+    match futures::future::select(first, second).await {
+        futures::future::Either::Left((Ok(bytes), _)) | futures::future::Either::Right((Ok(bytes), _)) => Ok(bytes),
+        futures::future::Either::Left((Err(_), second)) => second.await,
+        futures::future::Either::Right((Err(_), first)) => first.await,
+    }
+}
+
+fn changed(file: &DataFile) -> Error {
+    Error::new(ErrorKind::Conflict, format!("file \"{}\" has changed since the query listed it", file.url()))
+        .with_hint("Run the query again; writers should put new files and never overwrite one")
+}
+
+fn short(file: &DataFile, why: &str) -> Error {
+    Error::new(ErrorKind::Unavailable, format!("the store gave another part of file \"{}\": {why}", file.url()))
+        .with_hint("Run the query again; if it stays, the store or a proxy before it does not serve ranges as HTTP has it")
+}
+
+fn failed(file: &DataFile, error: object_store::Error) -> Error {
+    if matches!(error, object_store::Error::Precondition { .. }) {
+        return changed(file);
+    }
+    let error = from_store(&error);
+    let is_missing = error.kind() == ErrorKind::NotFound;
+    let error = error.with_context("file", file.url());
+    if is_missing { error.with_hint("The file was there when the query listed it; run the query again") } else { error }
+}

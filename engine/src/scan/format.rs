@@ -1,3 +1,0 @@
-//! File formats as DataFusion's `FileSource`s, one a file.
-
-pub(super) mod parquet;

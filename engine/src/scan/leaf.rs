@@ -1,0 +1,26 @@
+//! What executes a scan. DataFusion plans a table as a `DataSourceExec`, so that all its rules know what they look at; the last rule
+//! ([`UseLakeScan`]) swaps it for [`LakeScan`], which reads the same rows.
+//!
+//! ```text
+//!  LakeScan (exec) -- one Execution a run --> feeder: opens files ahead (file), prunes their row groups (prune), queues units
+//!                                             streams (stream): admit units, fetch what their decoders ask for (unit), decode, project
+//! ```
+//!
+//! A unit is one row group. How many are under way does not depend on the number of streams: as many as the requests in flight and the bytes that
+//! may be read ahead allow, fewer where rows may not be wanted (`LIMIT`, `ORDER BY ... LIMIT`, a join's filter that is still being found).
+
+mod exec;
+mod execution;
+mod fault;
+mod file;
+mod late;
+mod mask;
+mod prune;
+mod rule;
+mod shape;
+mod stream;
+mod top;
+mod unit;
+
+pub(crate) use exec::LakeScan;
+pub(crate) use rule::UseLakeScan;

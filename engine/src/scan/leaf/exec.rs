@@ -1,0 +1,220 @@
+//! The node of a physical plan that reads a table's files.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use arrow::datatypes::SchemaRef;
+use datafusion::{
+    common::{Result, ScalarValue, Statistics, tree_node::TreeNodeRecursion},
+    datasource::{
+        physical_plan::{FileScanConfig, FileSource, ParquetSource},
+        source::DataSource,
+        table_schema::TableSchema,
+    },
+    execution::{SendableRecordBatchStream, TaskContext},
+    physical_expr::{PhysicalExpr, projection::ProjectionExprs},
+    physical_expr_adapter::PhysicalExprAdapterFactory,
+    physical_plan::{
+        DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties,
+        coop::cooperative,
+        execution_plan::SchedulingType,
+        metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet},
+        statistics::StatisticsArgs,
+        stream::RecordBatchStreamAdapter,
+    },
+};
+
+use super::{execution::Running, rule::TopRows, stream};
+use crate::scan::provider::{PlannedFile, TableScan};
+
+/// What is to be read: settled by planning, the same for every execution.
+#[derive(Debug)]
+pub(super) struct ScanSpec {
+    pub table: Arc<TableScan>,
+    pub schema: TableSchema,
+    pub adapters: Arc<dyn PhysicalExprAdapterFactory>,
+    /// In the order of reading, by partition and path.
+    pub files: Vec<Arc<PlannedFile>>,
+    pub projection: ProjectionExprs,
+    pub output: SchemaRef,
+    /// Rows that fail it are not in the result: nothing above checks again.
+    pub predicate: Option<Arc<dyn PhysicalExpr>>,
+    /// No more rows than these are needed of each stream.
+    pub limit: Option<usize>,
+    /// Somebody above may stop before the rows end.
+    pub is_limited: bool,
+    /// Only these rows are needed; keys are over the output.
+    pub top: Option<TopRows>,
+}
+
+impl ScanSpec {
+    /// A file's values of the table's partition columns and hidden columns, by name.
+    pub(super) fn literals(&self, file: &PlannedFile) -> HashMap<String, ScalarValue> {
+        let names = self.schema.table_partition_cols().iter().map(|field| field.name().clone());
+        names.zip(file.values.iter().cloned()).collect()
+    }
+}
+
+/// Reads the rows of a table's files.
+#[derive(Debug)]
+pub(crate) struct LakeScan {
+    spec: Arc<ScanSpec>,
+    properties: Arc<PlanProperties>,
+    statistics: Arc<Statistics>,
+    metrics: ExecutionPlanMetricsSet,
+    run: Mutex<Run>,
+}
+
+/// The execution that the streams share, and the streams it was asked for.
+#[derive(Debug, Default)]
+struct Run {
+    execution: Option<Arc<Running>>,
+    streams: HashSet<usize>,
+}
+
+impl LakeScan {
+    /// The scan that a planned one stands for; `None` if it is none of a table of ours.
+    pub(super) fn of(config: &FileScanConfig, is_limited: bool, top: Option<&TopRows>) -> Option<Self> {
+        let source = config.file_source.downcast_ref::<ParquetSource>()?;
+        let mut files: Vec<Arc<PlannedFile>> = Vec::new();
+        for file in config.file_groups.iter().flat_map(|group| group.iter()) {
+            files.push(Arc::clone(file.extension::<Arc<PlannedFile>>()?));
+        }
+        files.sort_by_key(|file| file.position);
+        let table = Arc::clone(&files.first()?.table);
+        let output = config.projected_schema().ok()?;
+        let spec = ScanSpec {
+            table,
+            schema: source.table_schema().clone(),
+            adapters: Arc::clone(config.expr_adapter_factory.as_ref()?),
+            files,
+            projection: config.file_source.projection()?.clone(),
+            output,
+            predicate: source.filter(),
+            limit: config.limit,
+            is_limited: is_limited || config.limit.is_some(),
+            top: top.cloned(),
+        };
+        let properties = PlanProperties::new(
+            config.eq_properties(),
+            config.output_partitioning(),
+            datafusion::physical_plan::execution_plan::EmissionType::Incremental,
+            datafusion::physical_plan::execution_plan::Boundedness::Bounded,
+        )
+        .with_scheduling_type(SchedulingType::Cooperative);
+        let statistics = config.partition_statistics(None).ok()?;
+        Some(Self::new(Arc::new(spec), Arc::new(properties), statistics))
+    }
+
+    fn new(spec: Arc<ScanSpec>, properties: Arc<PlanProperties>, statistics: Arc<Statistics>) -> Self {
+        Self { spec, properties, statistics, metrics: ExecutionPlanMetricsSet::new(), run: Mutex::default() }
+    }
+
+    /// The files that it may read, with their sizes.
+    pub(crate) fn files(&self) -> impl Iterator<Item = u64> {
+        self.spec.files.iter().map(|file| file.file.meta.size)
+    }
+
+    /// The execution that a stream belongs to: that of the streams before it, or a new one if it was asked for again.
+    fn execution(&self, stream: usize, context: &TaskContext) -> Arc<Running> {
+        let mut run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
+        if !run.streams.insert(stream) {
+            run.streams = HashSet::from([stream]);
+            run.execution = None;
+        }
+        let streams = self.properties.partitioning.partition_count();
+        let execution = run.execution.get_or_insert_with(|| Running::new(Arc::clone(&self.spec), streams, context));
+        let execution = Arc::clone(execution);
+        if run.streams.len() == streams {
+            // The plan may live on; what the execution holds should not.
+            *run = Run::default();
+        }
+        execution
+    }
+}
+
+impl DisplayAs for LakeScan {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let spec = &self.spec;
+        write!(
+            f,
+            "LakeScan: table={}, files={}, streams={}",
+            spec.table.name,
+            spec.files.len(),
+            self.properties.partitioning.partition_count()
+        )?;
+        let columns: Vec<_> = spec.projection.iter().map(ToString::to_string).collect();
+        write!(f, ", columns=[{}]", columns.join(", "))?;
+        if let Some(predicate) = &spec.predicate {
+            write!(f, ", predicate={predicate}")?;
+        }
+        if let Some(limit) = spec.limit {
+            write!(f, ", limit={limit}")?;
+        }
+        if let Some(top) = &spec.top {
+            let keys: Vec<_> = top.keys.iter().map(|(key, options)| format!("{key} {options}")).collect();
+            write!(f, ", top={} by [{}]", top.fetch, keys.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+impl ExecutionPlan for LakeScan {
+    fn name(&self) -> &str {
+        "LakeScan"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        Vec::new()
+    }
+
+    fn apply_expressions(
+        &self,
+        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        let mut next = TreeNodeRecursion::Continue;
+        for expr in self.spec.predicate.iter().cloned().chain(self.spec.projection.expr_iter()) {
+            next = f(&expr)?;
+            if next == TreeNodeRecursion::Stop {
+                break;
+            }
+        }
+        Ok(next)
+    }
+
+    fn with_new_children(self: Arc<Self>, _: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {
+        let (spec, properties) = (Arc::clone(&self.spec), Arc::clone(&self.properties));
+        Ok(Arc::new(Self::new(spec, properties, Arc::clone(&self.statistics))))
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let execution = self.execution(partition, &context);
+        let metrics = BaselineMetrics::new(&self.metrics, partition);
+        let batches = stream::batches(execution, partition, metrics, &self.metrics);
+        let stream = RecordBatchStreamAdapter::new(Arc::clone(&self.spec.output), Box::pin(batches));
+        Ok(Box::pin(cooperative(stream)))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+
+    fn statistics_from_inputs(&self, _: &[Arc<Statistics>], args: &StatisticsArgs) -> Result<Arc<Statistics>> {
+        Ok(if args.partition().is_some() {
+            Arc::new(Statistics::new_unknown(&self.spec.output))
+        } else {
+            Arc::clone(&self.statistics)
+        })
+    }
+}

@@ -1,0 +1,441 @@
+//! One run of a scan, shared by its streams: the queue of row groups to read and who fills it, how far ahead may be read, and what need not be
+//! read any more.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
+};
+
+use arrow::datatypes::DataType;
+use datafusion::{
+    common::{Result as DataFusionResult, ScalarValue},
+    execution::{
+        TaskContext,
+        memory_pool::{MemoryConsumer, MemoryReservation},
+    },
+    physical_expr::{
+        expressions::{DynamicFilterTracking, Literal},
+        utils::collect_columns,
+    },
+    physical_expr_adapter::replace_columns_with_literals,
+    physical_optimizer::pruning::PruningPredicateBuilder,
+};
+use futures::{StreamExt, stream};
+use parquet::{arrow::arrow_reader::statistics::StatisticsConverter, file::metadata::ParquetMetaData};
+use tokio::{sync::Notify, task::JoinHandle};
+
+use super::{
+    exec::ScanSpec,
+    file, prune,
+    shape::{self, Shape},
+    top::TopBound,
+    unit::Unit,
+};
+use crate::{
+    accounting::PrunedBy,
+    error::{Error, Result},
+    scan::provider::PlannedFile,
+};
+
+/// Units that wait in the queue before no more files are opened.
+const QUEUED: usize = 256;
+
+/// Files whose row groups are put in order together, for `ORDER BY ... LIMIT`.
+const ORDERED_FILES: usize = 512;
+
+/// Units under way while a bound moves that may make others needless.
+const CAREFUL: usize = 8;
+
+/// Units under way, and files opened, at first where rows may soon be enough.
+const FIRST_STEP: usize = 2;
+
+/// Row groups that wait for a stream.
+#[derive(Debug, Default)]
+struct Queue {
+    units: VecDeque<Unit>,
+    /// No more will come, or why.
+    ended: Option<Option<Error>>,
+}
+
+/// An execution that feeds itself as long as a stream holds it.
+#[derive(Debug)]
+pub(super) struct Running {
+    pub execution: Arc<Execution>,
+    feeder: OnceLock<Ended>,
+}
+
+/// A task that ends with its holder.
+#[derive(Debug)]
+struct Ended<T = ()>(JoinHandle<T>);
+
+impl<T> Drop for Ended<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Running {
+    pub(super) fn new(spec: Arc<ScanSpec>, streams: usize, context: &TaskContext) -> Arc<Self> {
+        Arc::new(Self { execution: Execution::new(spec, streams, context), feeder: OnceLock::new() })
+    }
+
+    /// Begins to open files, at the first stream's first poll: by then the filters of joins are known.
+    pub(super) fn begin(&self) {
+        self.feeder.get_or_init(|| Ended(tokio::spawn(Arc::clone(&self.execution).feed())));
+    }
+}
+
+/// What the streams of a run share.
+#[derive(Debug)]
+pub(super) struct Execution {
+    pub spec: Arc<ScanSpec>,
+    pub batch_size: usize,
+    streams: usize,
+    queue: Mutex<Queue>,
+    /// Units have come, or none will any more.
+    changed: Notify,
+    /// Units were taken.
+    taken: Notify,
+    shapes: Mutex<Vec<Arc<Shape>>>,
+    top: Option<TopBound>,
+    moving: Mutex<Moving>,
+    /// Whether the filter speaks of partition or hidden columns.
+    filters_by_values: bool,
+    /// Rows that are still wanted.
+    remaining: Option<AtomicUsize>,
+    finished: AtomicUsize,
+    held: AtomicU64,
+    reservation: MemoryReservation,
+    /// Tells the fetcher that this scan runs.
+    _entered: Arc<()>,
+}
+
+/// The parts of the filter that change while the query runs.
+#[derive(Debug)]
+struct Moving {
+    tracking: DynamicFilterTracking,
+    /// How often they have changed.
+    generation: u64,
+    is_settled: bool,
+}
+
+impl Execution {
+    fn new(spec: Arc<ScanSpec>, streams: usize, context: &TaskContext) -> Arc<Self> {
+        let fetcher = Arc::clone(spec.table.context.fetch.fetcher());
+        let tracking = spec.predicate.as_ref().map_or(DynamicFilterTracking::Static, DynamicFilterTracking::classify);
+        let is_settled = !matches!(tracking, DynamicFilterTracking::Watching(_));
+        let top = spec.top.as_ref().filter(|top| shape::tells_keys(top)).and_then(|top| {
+            let key = |(key, options): &(_, _)| {
+                let key: &Arc<dyn datafusion::physical_expr::PhysicalExpr> = key;
+                Some((key.data_type(&spec.output).ok()?, *options))
+            };
+            TopBound::new(top.fetch, &top.keys.iter().map(key).collect::<Option<Vec<_>>>()?)
+        });
+        let filters_by_values = spec.predicate.as_ref().is_some_and(|predicate| {
+            collect_columns(predicate).iter().any(|column| spec.schema.file_schema().index_of(column.name()).is_err())
+        });
+        Arc::new(Self {
+            batch_size: context.session_config().batch_size(),
+            streams,
+            queue: Mutex::default(),
+            changed: Notify::new(),
+            taken: Notify::new(),
+            shapes: Mutex::default(),
+            top,
+            moving: Mutex::new(Moving { tracking, generation: 0, is_settled }),
+            filters_by_values,
+            remaining: spec.limit.map(AtomicUsize::new),
+            finished: AtomicUsize::new(0),
+            held: AtomicU64::new(0),
+            reservation: MemoryConsumer::new("scan").register(context.memory_pool()),
+            _entered: fetcher.enter(),
+            spec,
+        })
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Opens the files and queues what is left of them.
+    async fn feed(self: Arc<Self>) {
+        let fed = Self::feed_all(&self).await;
+        self.queue().ended = Some(fed.err());
+        self.changed.notify_waiters();
+    }
+
+    async fn feed_all(this: &Arc<Self>) -> Result<()> {
+        let most = this.spec.table.context.fetch.fetcher().requests();
+        let mut rest = this.spec.files.as_slice();
+        let mut step = if this.spec.is_limited { FIRST_STEP } else { usize::MAX };
+        while !rest.is_empty() {
+            let window = if this.top.is_some() { ORDERED_FILES } else { step }.min(rest.len());
+            let (files, later) = rest.split_at(window);
+            rest = later;
+            let opening = stream::iter(files.to_vec()).map(|planned| {
+                let execution = Arc::clone(this);
+                async move {
+                    let opened = tokio::spawn(async move { file::open(&execution, &planned).await });
+                    let mut opened = Ended(opened);
+                    (&mut opened.0)
+                        .await
+                        .unwrap_or_else(|error| Err(Error::internal("opening a file was given up").with_source(error)))
+                }
+            });
+            let mut opening = opening.buffered(most.min(step));
+            let mut ordered = Vec::new();
+            while let Some(units) = opening.next().await {
+                let units = units?;
+                if this.top.is_some() {
+                    ordered.extend(units);
+                } else if this.push(units).await.is_break() {
+                    return Ok(());
+                }
+            }
+            // The row groups whose best keys are best first: they make the bound tight soonest. Those of which nothing is known come last.
+            ordered.sort_by(|a: &Unit, b: &Unit| a.best.is_none().cmp(&b.best.is_none()).then_with(|| a.best.cmp(&b.best)));
+            if this.push(ordered).await.is_break() {
+                return Ok(());
+            }
+            step = step.saturating_mul(2);
+        }
+        Ok(())
+    }
+
+    /// Queues units as there is room; breaks when no more rows are wanted.
+    async fn push(&self, units: Vec<Unit>) -> std::ops::ControlFlow<()> {
+        let room = if self.spec.is_limited { CAREFUL } else { QUEUED };
+        let mut units = units.into_iter().peekable();
+        while units.peek().is_some() {
+            let taken = self.taken.notified();
+            {
+                let mut queue = self.queue();
+                // A file's units come together: they share its buffers.
+                if queue.units.len() < room {
+                    queue.units.extend(units.by_ref());
+                }
+            }
+            self.changed.notify_waiters();
+            if self.is_satisfied() {
+                return std::ops::ControlFlow::Break(());
+            }
+            if units.peek().is_some() {
+                taken.await;
+            }
+        }
+        std::ops::ControlFlow::Continue(())
+    }
+
+    /// The next unit for a stream that has `open` under way; `None` if there is none, or it may not have more.
+    pub(super) fn admit(self: &Arc<Self>, open: usize) -> Option<(Unit, Held)> {
+        if open >= self.depth().div_ceil(self.streams) {
+            return None;
+        }
+        let mut queue = self.queue();
+        loop {
+            if self.is_satisfied() {
+                self.count(PrunedBy::Limit, queue.units.drain(..).len());
+                return None;
+            }
+            let unit = queue.units.front()?;
+            if self.excludes(unit) {
+                queue.units.pop_front();
+                self.count(PrunedBy::DynamicFilter, 1);
+                self.taken.notify_one();
+                continue;
+            }
+            // A stream that has nothing goes on whatever it takes.
+            let held = self.hold(unit.bytes, open == 0)?;
+            let unit = queue.units.pop_front()?;
+            self.taken.notify_one();
+            return Some((unit, held));
+        }
+    }
+
+    /// How many units may be under way, over all streams.
+    fn depth(&self) -> usize {
+        let most = self.spec.table.context.fetch.fetcher().requests();
+        if let Some(top) = &self.top {
+            return if top.is_full() { CAREFUL.max(self.streams) } else { self.streams }.min(most);
+        }
+        if self.spec.is_limited {
+            let finished = u32::try_from(self.finished.load(Relaxed)).unwrap_or(u32::MAX);
+            return FIRST_STEP.saturating_mul(2_usize.saturating_pow(finished)).min(most);
+        }
+        let mut moving = self.moving.lock().unwrap_or_else(PoisonError::into_inner);
+        if !moving.is_settled {
+            let now = self.spec.predicate.as_ref().map(DynamicFilterTracking::classify);
+            moving.is_settled = !matches!(now, Some(DynamicFilterTracking::Watching(_)));
+        }
+        if moving.is_settled { most } else { CAREFUL.max(self.streams).min(most) }
+    }
+
+    /// Reserves the bytes that a unit will hold. `None` if there is no room, unless it `must`.
+    fn hold(self: &Arc<Self>, bytes: u64, must: bool) -> Option<Held> {
+        let share = self.spec.table.context.fetch.fetcher().share();
+        if !must && self.held.load(Relaxed) + bytes > share {
+            return None;
+        }
+        let size = usize::try_from(bytes).unwrap_or(usize::MAX);
+        if self.reservation.try_grow(size).is_err() {
+            if !must {
+                return None;
+            }
+            self.reservation.grow(size);
+        }
+        self.held.fetch_add(bytes, Relaxed);
+        Some(Held { execution: Arc::clone(self), bytes })
+    }
+
+    /// Waits until there may be more to admit; an error if opening files has failed, `false` if nothing will come.
+    pub(super) async fn more(&self) -> Result<bool> {
+        loop {
+            let changed = self.changed.notified();
+            {
+                let mut queue = self.queue();
+                if !queue.units.is_empty() {
+                    return Ok(true);
+                }
+                if let Some(ended) = &mut queue.ended {
+                    return match ended.take() {
+                        Some(error) => Err(error),
+                        None => Ok(false),
+                    };
+                }
+            }
+            changed.await;
+        }
+    }
+
+    /// Whether a stream with `open` under way would take a unit, and has to wait until there is one.
+    pub(super) fn has_room(&self, open: usize) -> bool {
+        open < self.depth().div_ceil(self.streams) && self.queue().units.is_empty()
+    }
+
+    /// Whether a unit need not be read any more.
+    pub(super) fn excludes(&self, unit: &Unit) -> bool {
+        if let (Some(top), Some(best)) = (&self.top, &unit.best) {
+            return top.excludes(best);
+        }
+        let shape = &unit.file.shape;
+        let Some(moving) = &shape.moving else { return false };
+        let generation = {
+            let mut moving = self.moving.lock().unwrap_or_else(PoisonError::into_inner);
+            if moving.tracking.watcher().is_some_and(|watcher| watcher.changed()) {
+                moving.generation += 1;
+            }
+            moving.generation
+        };
+        let pruning = shape.moving_pruning(generation, moving);
+        pruning.is_some_and(|pruning| prune::excludes(&pruning, shape, &unit.file.metadata, unit.group))
+    }
+
+    /// Whether the filter lets nothing of a file pass, whatever is in it: told by its partition and hidden values.
+    pub(super) fn excludes_file(&self, planned: &PlannedFile) -> bool {
+        let Some(predicate) = self.spec.predicate.as_ref().filter(|_| self.filters_by_values) else { return false };
+        let folded = replace_columns_with_literals(Arc::clone(predicate), &self.spec.literals(planned)).and_then(|predicate| {
+            PruningPredicateBuilder::new().with_file_schema(Arc::clone(self.spec.schema.file_schema())).try_build(predicate)
+        });
+        folded.is_ok_and(|folded| {
+            let literal = folded.orig_expr().downcast_ref::<Literal>();
+            literal.is_some_and(|literal| matches!(literal.value(), ScalarValue::Boolean(Some(false) | None)))
+        })
+    }
+
+    /// Whether any column of the files is wanted.
+    pub(super) fn needs_data(&self) -> bool {
+        let file = self.spec.schema.file_schema();
+        let is_of_file = |expr: &_| collect_columns(expr).iter().any(|column| file.index_of(column.name()).is_ok());
+        self.spec.predicate.iter().any(is_of_file) || self.spec.projection.expr_iter().any(|expr| is_of_file(&expr))
+    }
+
+    pub(super) fn top(&self) -> Option<&TopBound> {
+        self.top.as_ref()
+    }
+
+    pub(super) fn has_top(&self) -> bool {
+        self.top.is_some()
+    }
+
+    /// The shape of a file; made if it is the first of its schema.
+    pub(super) fn shape(&self, planned: &PlannedFile, metadata: &ParquetMetaData) -> DataFusionResult<Arc<Shape>> {
+        let find = |shapes: &[Arc<Shape>]| shapes.iter().rev().find(|shape| shape.fits(planned, metadata)).map(Arc::clone);
+        if let Some(shape) = find(&self.shapes.lock().unwrap_or_else(PoisonError::into_inner)) {
+            return Ok(shape);
+        }
+        let shape = Arc::new(Shape::new(&self.spec, planned, metadata)?);
+        let mut shapes = self.shapes.lock().unwrap_or_else(PoisonError::into_inner);
+        // Values that differ from file to file make shapes that nobody asks for again.
+        if shapes.len() >= 8 {
+            shapes.remove(0);
+        }
+        shapes.push(Arc::clone(&shape));
+        Ok(shape)
+    }
+
+    /// For each row group the best leading key that it may hold, as [`TopBound::excludes`] takes it; where nothing is known, none.
+    pub(super) fn best_keys(&self, shape: &Shape, metadata: &ParquetMetaData) -> Option<Vec<Option<Box<[u8]>>>> {
+        let (top, column) = (self.top.as_ref()?, shape.leading_key()?);
+        let (field, options) = (shape.file.field_with_name(column.name()).ok()?, top.leading_options());
+        // A NaN is greater than all numbers, and statistics do not tell of it.
+        if matches!(field.data_type(), DataType::Float16 | DataType::Float32 | DataType::Float64) && options.descending {
+            return None;
+        }
+        let converter = StatisticsConverter::try_new(column.name(), &shape.file, &shape.parquet).ok()?;
+        let groups = || metadata.row_groups();
+        let values =
+            if options.descending { converter.row_group_maxes(groups()) } else { converter.row_group_mins(groups()) }.ok()?;
+        let nulls = converter.with_missing_null_counts_as_zero(false).row_group_null_counts(groups()).ok()?;
+        let null = ScalarValue::try_new_null(field.data_type()).ok()?.to_array().ok()?;
+        let null = top.leading(&null).ok()?.pop()?;
+        let keys = top.leading(&values).ok()?;
+        let best = keys.into_iter().enumerate().map(|(group, key)| {
+            let nulls = arrow::array::Array::is_valid(&nulls, group).then(|| nulls.value(group));
+            let rows = u64::try_from(metadata.row_group(group).num_rows()).unwrap_or(u64::MAX);
+            match nulls {
+                Some(nulls) if nulls == rows => Some(null.clone()),
+                _ if values.is_null(group) => None,
+                Some(0) => Some(key),
+                // There may be a null, which is better than any value, or worse.
+                _ => Some(if options.nulls_first { null.clone() } else { key }),
+            }
+        });
+        Some(best.collect())
+    }
+
+    /// Takes rows out of those that are still wanted; returns how many may be given.
+    pub(super) fn take_rows(&self, rows: usize) -> usize {
+        let Some(remaining) = &self.remaining else { return rows };
+        let before = remaining.fetch_update(Relaxed, Relaxed, |left| Some(left.saturating_sub(rows)));
+        rows.min(before.unwrap_or_default())
+    }
+
+    pub(super) fn is_satisfied(&self) -> bool {
+        self.remaining.as_ref().is_some_and(|remaining| remaining.load(Relaxed) == 0)
+    }
+
+    pub(super) fn finish_unit(&self) {
+        self.finished.fetch_add(1, Relaxed);
+    }
+
+    fn count(&self, by: PrunedBy, row_groups: usize) {
+        self.spec.table.scan.meter().scan().pruned(by, row_groups as u64);
+    }
+}
+
+/// Bytes that are reserved until this is dropped.
+#[derive(Debug)]
+pub(super) struct Held {
+    execution: Arc<Execution>,
+    bytes: u64,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.execution.held.fetch_sub(self.bytes, Relaxed);
+        self.execution.reservation.shrink(usize::try_from(self.bytes).unwrap_or(usize::MAX));
+    }
+}

@@ -1,0 +1,184 @@
+//! What a file's schema makes of a scan's expressions. Files of one schema share it.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use arrow::datatypes::SchemaRef;
+use datafusion::{
+    common::{Result, ScalarValue},
+    datasource::physical_plan::parquet::{Int96Coercer, PagePruningAccessPlanFilter, apply_file_schema_type_coercions},
+    physical_expr::{
+        PhysicalExpr, PhysicalExprSimplifier, conjunction,
+        expressions::{Column, DynamicFilterTracking, Literal},
+        projection::ProjectionExprs,
+        split_conjunction,
+        utils::collect_columns,
+    },
+    physical_expr_adapter::replace_columns_with_literals,
+    physical_optimizer::pruning::{PruningPredicate, PruningPredicateBuilder},
+};
+use parquet::{
+    arrow::{
+        ProjectionMask,
+        arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions},
+        parquet_to_arrow_schema,
+    },
+    file::metadata::ParquetMetaData,
+    schema::types::SchemaDescPtr,
+};
+
+use super::{exec::ScanSpec, mask, rule::TopRows};
+use crate::scan::provider::PlannedFile;
+
+/// A scan over files of one schema.
+#[derive(Debug)]
+pub(super) struct Shape {
+    pub parquet: SchemaDescPtr,
+    /// What the decoder gives, before any column is left out.
+    pub file: SchemaRef,
+    pub projection: ProjectionExprs,
+    /// Conjuncts that stay as they are, and those that change while the query runs.
+    pub fixed: Option<Arc<dyn PhysicalExpr>>,
+    pub moving: Option<Arc<dyn PhysicalExpr>>,
+    /// The keys of [`ScanSpec::top`].
+    pub keys: Vec<Arc<dyn PhysicalExpr>>,
+    /// Tells from statistics that `fixed` fails.
+    pub pruning: Option<Arc<PruningPredicate>>,
+    pub pages: Option<PagePruningAccessPlanFilter>,
+    /// The columns of the result, of the filter and keys, and of both.
+    pub output_mask: ProjectionMask,
+    pub filter_mask: ProjectionMask,
+    pub all_mask: ProjectionMask,
+    /// Tells from statistics that `moving` fails, as it was at some generation.
+    moving_pruning: Mutex<Option<(u64, Option<Arc<PruningPredicate>>)>>,
+    /// The partition and hidden values that the expressions have taken in, if they speak of them.
+    values: Option<Vec<ScalarValue>>,
+}
+
+impl Shape {
+    /// # Errors
+    /// `CorruptData` for columns whose types do not go together, by name.
+    pub(super) fn new(spec: &ScanSpec, planned: &PlannedFile, metadata: &ParquetMetaData) -> Result<Self> {
+        let parquet = metadata.file_metadata().schema_descr_ptr();
+        let file = file_schema(spec, metadata)?;
+        let uses_values = uses_values(spec);
+        let literals = if uses_values { spec.literals(planned) } else { HashMap::new() };
+        let adapter = spec.adapters.create(Arc::clone(spec.schema.file_schema()), Arc::clone(&file))?;
+        let simplifier = PhysicalExprSimplifier::new(&file);
+        let adapt = |expr: Arc<dyn PhysicalExpr>| {
+            let expr = if uses_values { replace_columns_with_literals(expr, &literals)? } else { expr };
+            simplifier.simplify(adapter.rewrite(expr)?)
+        };
+        let projection = spec.projection.clone().try_map_exprs(adapt)?;
+        let predicate = spec.predicate.clone().map(adapt).transpose()?;
+        let (mut fixed, mut moving) = (Vec::new(), Vec::new());
+        for conjunct in predicate.iter().flat_map(split_conjunction) {
+            let is_moving = DynamicFilterTracking::classify(conjunct).contains_dynamic_filter();
+            if is_moving { &mut moving } else { &mut fixed }.push(Arc::clone(conjunct));
+        }
+        fixed.retain(|conjunct| !is_true(conjunct));
+        let all = |conjuncts: Vec<_>| (!conjuncts.is_empty()).then(|| conjunction(conjuncts));
+        let (fixed, moving) = (all(fixed), all(moving));
+        let keys = spec.top.iter().flat_map(|top| &top.keys).map(|(key, _)| key_of(&projection, key));
+        let keys: Vec<_> = keys.collect::<Option<_>>().unwrap_or_default();
+        let pruning = fixed
+            .as_ref()
+            .and_then(|fixed| PruningPredicateBuilder::new().with_file_schema(Arc::clone(&file)).build(Arc::clone(fixed)));
+        let pages = fixed.as_ref().map(|fixed| PagePruningAccessPlanFilter::new(fixed, Arc::clone(&file)));
+        let outputs: Vec<_> = projection.expr_iter().collect();
+        let filters: Vec<_> = fixed.iter().chain(&moving).chain(&keys).cloned().collect();
+        let output_mask = mask::needed(&outputs, &file, &parquet);
+        let filter_mask = mask::needed(&filters, &file, &parquet);
+        let all_mask = mask::needed(outputs.iter().chain(&filters), &file, &parquet);
+        Ok(Self {
+            parquet,
+            projection,
+            fixed,
+            moving,
+            keys,
+            pruning,
+            pages: pages.filter(|pages| pages.filter_number() > 0),
+            output_mask,
+            filter_mask,
+            all_mask,
+            moving_pruning: Mutex::default(),
+            values: uses_values.then(|| planned.values.clone()),
+            file,
+        })
+    }
+
+    /// Whether it is that of this file, too.
+    pub(super) fn fits(&self, planned: &PlannedFile, metadata: &ParquetMetaData) -> bool {
+        let parquet = metadata.file_metadata().schema_descr_ptr();
+        let is_same = Arc::ptr_eq(&parquet, &self.parquet) || parquet.root_schema() == self.parquet.root_schema();
+        is_same && self.values.as_ref().is_none_or(|values| *values == planned.values)
+    }
+
+    /// How the decoder is to read a file of this schema.
+    pub(super) fn reader(&self, metadata: &Arc<ParquetMetaData>) -> Result<ArrowReaderMetadata> {
+        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true).with_schema(Arc::clone(&self.file));
+        Ok(ArrowReaderMetadata::try_new(Arc::clone(metadata), options)?)
+    }
+
+    /// The filter's conjuncts; without the fixed ones where they are known to hold.
+    pub(super) fn filter(&self, fixed_holds: bool) -> Option<Arc<dyn PhysicalExpr>> {
+        let fixed = self.fixed.iter().filter(|_| !fixed_holds);
+        let conjuncts: Vec<_> = fixed.chain(&self.moving).cloned().collect();
+        (!conjuncts.is_empty()).then(|| conjunction(conjuncts))
+    }
+
+    /// What tells that the moving part fails, as it is now: `generation` says how often it has changed.
+    pub(super) fn moving_pruning(&self, generation: u64, moving: &Arc<dyn PhysicalExpr>) -> Option<Arc<PruningPredicate>> {
+        let mut cached = self.moving_pruning.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, pruning)) = cached.as_ref().filter(|(of, _)| *of == generation) {
+            return pruning.clone();
+        }
+        let pruning = PruningPredicateBuilder::new().with_file_schema(Arc::clone(&self.file)).build(Arc::clone(moving));
+        *cached = Some((generation, pruning.clone()));
+        pruning
+    }
+
+    /// The column that is the leading key of the rows wanted, if it is one.
+    pub(super) fn leading_key(&self) -> Option<&Column> {
+        self.keys.first()?.downcast_ref::<Column>()
+    }
+}
+
+fn is_true(expr: &Arc<dyn PhysicalExpr>) -> bool {
+    expr.downcast_ref::<Literal>().is_some_and(|literal| matches!(literal.value(), ScalarValue::Boolean(Some(true))))
+}
+
+/// A key over the output as the expression behind it; `None` if it is something else than a column of the output.
+fn key_of(projection: &ProjectionExprs, key: &Arc<dyn PhysicalExpr>) -> Option<Arc<dyn PhysicalExpr>> {
+    let column = key.downcast_ref::<Column>()?;
+    projection.expr_iter().nth(column.index())
+}
+
+/// Whether keys of these rows can be told: plain columns of the output.
+pub(super) fn tells_keys(top: &TopRows) -> bool {
+    top.keys.iter().all(|(key, _)| key.is::<Column>())
+}
+
+/// Whether the scan's expressions speak of partition or hidden columns.
+fn uses_values(spec: &ScanSpec) -> bool {
+    let is_beside = |expr: &Arc<dyn PhysicalExpr>| {
+        let columns = collect_columns(expr);
+        columns.iter().any(|column| spec.schema.file_schema().index_of(column.name()).is_err())
+    };
+    spec.predicate.iter().any(is_beside) || spec.projection.expr_iter().any(|expr| is_beside(&expr))
+}
+
+/// The Arrow schema in which a file is decoded: its own types, but for those that the table's make plain.
+fn file_schema(spec: &ScanSpec, metadata: &ParquetMetaData) -> Result<SchemaRef> {
+    let parquet = metadata.file_metadata().schema_descr();
+    let mut schema = parquet_to_arrow_schema(parquet, None)?;
+    if let Some(coerced) = apply_file_schema_type_coercions(spec.schema.file_schema(), &schema) {
+        schema = coerced;
+    }
+    if let Some(coerced) = Int96Coercer::new(parquet, &schema, &arrow::datatypes::TimeUnit::Microsecond).coerce() {
+        schema = coerced;
+    }
+    Ok(Arc::new(schema))
+}

@@ -1,0 +1,138 @@
+//! One stream of a scan: admits row groups as far ahead as it may, and decodes those that have come.
+
+use std::{collections::VecDeque, sync::Arc, time::Instant};
+
+use arrow::array::RecordBatch;
+use datafusion::{
+    error::Result as DataFusionResult,
+    physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricBuilder, Time},
+};
+use futures::{FutureExt, Stream, StreamExt, future::BoxFuture, stream, stream::FuturesUnordered};
+
+use super::{execution::Running, unit::Ready};
+use crate::{
+    accounting::PrunedBy,
+    error::{Result, to_datafusion},
+};
+
+/// The rows of one stream of a run.
+pub(super) fn batches(
+    running: Arc<Running>,
+    stream: usize,
+    baseline: BaselineMetrics,
+    metrics: &ExecutionPlanMetricsSet,
+) -> impl Stream<Item = DataFusionResult<RecordBatch>> + Send + 'static {
+    let waiting = MetricBuilder::new(metrics).subset_time("time_waiting", stream);
+    let state = State { running, open: FuturesUnordered::new(), ready: VecDeque::new(), current: None, baseline, waiting };
+    stream::try_unfold(state, |mut state| async move {
+        let batch = state.next().await.map_err(to_datafusion)?;
+        Ok(batch.map(|batch| (batch, state)))
+    })
+}
+
+struct State {
+    running: Arc<Running>,
+    /// Row groups whose bytes are under way.
+    open: FuturesUnordered<BoxFuture<'static, Result<Option<Ready>>>>,
+    /// Row groups that can be decoded.
+    ready: VecDeque<Ready>,
+    current: Option<Ready>,
+    baseline: BaselineMetrics,
+    waiting: Time,
+}
+
+impl State {
+    async fn next(&mut self) -> Result<Option<RecordBatch>> {
+        self.running.begin();
+        let execution = Arc::clone(&self.running.execution);
+        let counters = Arc::clone(execution.spec.table.scan.meter());
+        loop {
+            if execution.is_satisfied() {
+                self.baseline.done();
+                return Ok(None);
+            }
+            self.admit();
+            self.harvest()?;
+            if let Some(current) = &mut self.current {
+                let started = Instant::now();
+                let decoded = current.next();
+                let time = started.elapsed();
+                self.baseline.elapsed_compute().add_duration(time);
+                counters.scan().decoding(time);
+                let Some(batch) = decoded? else {
+                    self.current = None;
+                    continue;
+                };
+                let wanted = execution.take_rows(batch.num_rows());
+                self.baseline.record_output(wanted);
+                return Ok(Some(if wanted < batch.num_rows() { batch.slice(0, wanted) } else { batch }));
+            }
+            if let Some(ready) = self.ready.pop_front() {
+                // What has become needless meanwhile is not decoded, and not paid for.
+                if execution.excludes(&ready.unit) {
+                    counters.scan().pruned(PrunedBy::DynamicFilter, 1);
+                } else {
+                    self.current = Some(ready);
+                }
+                continue;
+            }
+            let started = Instant::now();
+            let is_over = self.wait().await?;
+            let time = started.elapsed();
+            self.waiting.add_duration(time);
+            counters.scan().waiting(time);
+            if is_over {
+                self.baseline.done();
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Takes in as many row groups as may be under way.
+    fn admit(&mut self) {
+        let execution = &self.running.execution;
+        loop {
+            let here = self.open.len() + self.ready.len() + usize::from(self.current.is_some());
+            let Some((unit, held)) = execution.admit(here) else { return };
+            self.open.push(unit.open(Arc::clone(execution), held).boxed());
+        }
+    }
+
+    /// Collects what has come, and lets what is under way ask for more, without waiting. Those that are left are polled again before this
+    /// stream waits.
+    fn harvest(&mut self) -> Result<()> {
+        while let Some(Some(opened)) = self.open.next().now_or_never() {
+            self.ready.extend(opened?);
+        }
+        Ok(())
+    }
+
+    /// Waits for a row group's bytes, or for a row group; `true` if there will be none.
+    async fn wait(&mut self) -> Result<bool> {
+        if self.open.is_empty() {
+            return Ok(!self.running.execution.more().await?);
+        }
+        tokio::select! {
+            biased;
+            opened = self.open.next() => {
+                if let Some(opened) = opened {
+                    self.ready.extend(opened?);
+                }
+            }
+            more = self.running.execution.more(), if self.may_admit() => {
+                if !more? {
+                    // Only what is under way is left.
+                    if let Some(opened) = self.open.next().await {
+                        self.ready.extend(opened?);
+                    }
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether one more row group would be taken in, and there is none yet.
+    fn may_admit(&self) -> bool {
+        self.running.execution.has_room(self.open.len() + self.ready.len())
+    }
+}

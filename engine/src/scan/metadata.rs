@@ -1,0 +1,283 @@
+//! What is known of Parquet files: their footers, page indexes and bloom filters, read with one request where their length can be foreseen and
+//! then not again, by any query of this process or of the next one over the same data directory.
+//!
+//! The first read takes as much as the table's other files suggest. A small file is read whole, once, and its data are served from that buffer.
+
+mod decode;
+
+use std::{
+    collections::HashMap,
+    ops::Range,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use bytes::Bytes;
+use moka::future::Cache;
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, RowGroupMetaData};
+use tokio::sync::OnceCell;
+
+pub(super) use self::decode::{Naming, unreadable};
+use self::decode::{TAIL, corrupt};
+use super::{
+    fetch::QueryFetch,
+    kept::{KeptFooter, KeptFooters, KeptKey},
+    listing::DataFile,
+};
+use crate::{
+    accounting::Meter,
+    error::{Error, Result},
+    storage::ObjectVersion,
+};
+
+/// What is read of a file of a table nothing is known about.
+const FIRST_READ: u64 = 64 << 10;
+
+/// The most that is read at first, however long the footers of a table's other files are.
+const LONGEST_FIRST_READ: u64 = 1 << 20;
+
+/// Files up to this size are read with one request, footer and data.
+pub(super) const SMALL_FILE: u64 = 512 << 10;
+
+/// What the files of one scan have in common.
+#[derive(Debug, Clone)]
+pub(super) struct TableFiles {
+    /// The table's root, under which footer lengths are learned.
+    pub root: Arc<str>,
+    pub naming: Naming,
+    /// From [`Footers::first_read`].
+    pub first_read: u64,
+}
+
+/// Page indexes that are wanted beside a footer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Indexes {
+    /// Where pages lie.
+    Offsets,
+    /// Also what their values are.
+    All,
+}
+
+impl Indexes {
+    const fn column_policy(self) -> PageIndexPolicy {
+        match self {
+            Self::Offsets => PageIndexPolicy::Skip,
+            Self::All => PageIndexPolicy::Optional,
+        }
+    }
+
+    /// Where they lie in a file, if it has them.
+    pub(super) fn region(self, footer: &ParquetMetaData) -> Option<Range<u64>> {
+        let range = |offset: Option<i64>, length: Option<i32>| {
+            let start = u64::try_from(offset?).ok()?;
+            Some(start..start.checked_add(u64::try_from(length?).ok()?)?)
+        };
+        let chunks = || footer.row_groups().iter().flat_map(RowGroupMetaData::columns);
+        let offsets = chunks().map(|chunk| range(chunk.offset_index_offset(), chunk.offset_index_length()));
+        let columns = chunks().map(|chunk| range(chunk.column_index_offset(), chunk.column_index_length()));
+        let columns = columns.filter(|_| self == Self::All);
+        let (mut region, mut found) = (u64::MAX..0, 0);
+        for range in offsets.chain(columns).flatten() {
+            region = region.start.min(range.start)..region.end.max(range.end);
+            found += range.end - range.start;
+        }
+        // Writers put them side by side; whatever else lies between them is not worth reading.
+        (found > 0 && region.end - region.start <= found.saturating_mul(2)).then_some(region)
+    }
+}
+
+type Key = (ObjectVersion, Naming);
+
+/// What is known of files, shared by all queries of an engine.
+#[derive(Debug)]
+pub struct Footers {
+    footers: Cache<Key, Arc<ParquetMetaData>>,
+    indexed: Cache<(Key, Indexes), Arc<ParquetMetaData>>,
+    pieces: Cache<(ObjectVersion, Range<u64>), Bytes>,
+    kept: Arc<KeptFooters>,
+    /// The longest footer seen in each folder of files, by the table's root.
+    learned: Mutex<HashMap<Arc<str>, u64>>,
+}
+
+impl Footers {
+    /// A cache of about that many bytes of memory, over what is kept on disk.
+    #[must_use]
+    pub fn new(capacity: u64, kept: Arc<KeptFooters>) -> Arc<Self> {
+        let weight = |size: usize| u32::try_from(size).unwrap_or(u32::MAX);
+        Arc::new(Self {
+            footers: Cache::builder()
+                .max_capacity(capacity / 2)
+                .weigher(move |_, footer: &Arc<ParquetMetaData>| weight(footer.memory_size()))
+                .build(),
+            indexed: Cache::builder()
+                .max_capacity(capacity / 4)
+                .weigher(move |_, footer: &Arc<ParquetMetaData>| weight(footer.memory_size()))
+                .build(),
+            pieces: Cache::builder().max_capacity(capacity / 4).weigher(move |_, piece: &Bytes| weight(piece.len())).build(),
+            kept,
+            learned: Mutex::default(),
+        })
+    }
+
+    /// How much to read at first of the files of a table; one scan asks once, so that it reads the same whatever its streams' timing.
+    pub(super) fn first_read(&self, table: &str) -> u64 {
+        let learned = self.learned.lock().unwrap_or_else(PoisonError::into_inner);
+        learned.get(table).copied().unwrap_or(FIRST_READ).min(LONGEST_FIRST_READ)
+    }
+
+    /// The footer of a file if it is in memory.
+    pub(super) async fn known(&self, table: &TableFiles, file: &DataFile) -> Option<Arc<ParquetMetaData>> {
+        self.footers.get(&(file.version(), table.naming.clone())).await
+    }
+
+    /// The footer of a file, fetched if it is not known, once for several callers at the same time. A small file comes whole if it may.
+    ///
+    /// # Errors
+    /// `CorruptData` or `Unsupported` (encrypted), naming the file; those of fetching.
+    pub(super) async fn open(&self, table: &TableFiles, file: &DataFile, reads: &MetadataReads) -> Result<Arc<ParquetMetaData>> {
+        let version = file.version();
+        let key = (version.clone(), table.naming.clone());
+        let mut was_known = true;
+        let metadata = {
+            let was_known = &mut was_known;
+            let loaded = self.footers.try_get_with(key, async move {
+                if let Some(kept) = self.kept.get(&kept_key(&version)).await
+                    && let Ok(metadata) = decode::footer(file, &kept.bytes, &table.naming)
+                {
+                    self.learn(table, kept.bytes.len() as u64 + TAIL);
+                    return Ok(Arc::new(metadata));
+                }
+                *was_known = false;
+                let thrift = self.read(table, file, reads).await?;
+                let metadata = decode::footer(file, &thrift, &table.naming)?;
+                self.kept.put(kept_key(&version), KeptFooter { bytes: thrift, indexes: None });
+                Ok::<_, Error>(Arc::new(metadata))
+            });
+            loaded.await.map_err(|error: Arc<Error>| Error::clone(&error))?
+        };
+        reads.meter.scan().footer(was_known);
+        Ok(metadata)
+    }
+
+    /// The footer with page indexes; as it is if the file has none.
+    ///
+    /// # Errors
+    /// As [`Footers::open`].
+    pub(super) async fn indexed(
+        &self,
+        table: &TableFiles,
+        file: &DataFile,
+        footer: &Arc<ParquetMetaData>,
+        indexes: Indexes,
+        reads: &MetadataReads,
+    ) -> Result<Arc<ParquetMetaData>> {
+        let Some(region) = indexes.region(footer) else { return Ok(Arc::clone(footer)) };
+        if region.end > file.meta.size {
+            return Err(corrupt(file, "its footer puts page indexes outside the file"));
+        }
+        let key = (file.version(), table.naming.clone());
+        if indexes == Indexes::Offsets
+            && let Some(metadata) = self.indexed.get(&(key.clone(), Indexes::All)).await
+        {
+            return Ok(metadata);
+        }
+        let loaded = self.indexed.try_get_with((key, indexes), async {
+            let kept_key = kept_key(&file.version());
+            let kept = self.kept.get(&kept_key).await;
+            let held = kept.as_ref().and_then(|kept| kept.indexes.as_ref()).and_then(|(offset, bytes)| {
+                let end = offset + bytes.len() as u64;
+                let is_held = *offset <= region.start && region.end <= end;
+                is_held.then(|| bytes.slice((region.start - offset) as usize..(region.end - offset) as usize))
+            });
+            let bytes = match held {
+                Some(bytes) => bytes,
+                None => {
+                    let bytes = reads.get(file, region.clone()).await?;
+                    if let Some(kept) = kept {
+                        self.kept.put(kept_key, KeptFooter { bytes: kept.bytes, indexes: Some((region.start, bytes.clone())) });
+                    }
+                    bytes
+                }
+            };
+            Ok::<_, Error>(Arc::new(decode::indexed(file, footer, indexes, region.start, bytes)?))
+        });
+        loaded.await.map_err(|error: Arc<Error>| Error::clone(&error))
+    }
+
+    /// A bloom filter, cached as the bytes it is.
+    ///
+    /// # Errors
+    /// Those of fetching.
+    pub(super) async fn piece(&self, file: &DataFile, range: Range<u64>, reads: &MetadataReads) -> Result<Bytes> {
+        let loaded = self.pieces.try_get_with((file.version(), range.clone()), async {
+            // A copy, so that no larger buffer is kept alive by a slice of it.
+            Ok::<_, Error>(Bytes::copy_from_slice(&reads.get(file, range.clone()).await?))
+        });
+        loaded.await.map_err(|error: Arc<Error>| Error::clone(&error))
+    }
+
+    fn learn(&self, table: &TableFiles, length: u64) {
+        let mut learned = self.learned.lock().unwrap_or_else(PoisonError::into_inner);
+        let longest = learned.entry(Arc::clone(&table.root)).or_default();
+        *longest = (*longest).max(length);
+    }
+
+    /// Reads a footer; its bytes without the tail.
+    async fn read(&self, table: &TableFiles, file: &DataFile, reads: &MetadataReads) -> Result<Bytes> {
+        let size = file.meta.size;
+        if size < TAIL + 4 {
+            return Err(corrupt(file, &format!("it has {size} bytes")));
+        }
+        let first = if reads.whole.is_some() { size } else { table.first_read.clamp(TAIL, size) };
+        let end = reads.fetch.fetch(file, std::slice::from_ref(&(size - first..size))).await?.pop().unwrap_or_default();
+        let length = decode::footer_length(file, &end)?;
+        self.learn(table, length + TAIL);
+        if let Some(whole) = &reads.whole {
+            // Of a file that is read for its data as well, only the footer is metadata.
+            reads.meter.add_metadata(length + TAIL);
+            // Somebody else may have read it meanwhile; then that is as good.
+            let _ = whole.set((0, end.clone()));
+        } else {
+            reads.meter.add_metadata(first);
+        }
+        let missing = (length + TAIL).saturating_sub(first);
+        if missing > 0 {
+            let start = reads.get(file, size - length - TAIL..size - first).await?;
+            let whole = [start.as_ref(), end.as_ref()].concat();
+            return Ok(Bytes::from(whole).slice(..length as usize));
+        }
+        // A copy, so that the file is not kept alive by its footer.
+        Ok(Bytes::copy_from_slice(&end[(first - length - TAIL) as usize..(first - TAIL) as usize]))
+    }
+}
+
+fn kept_key(version: &ObjectVersion) -> KeptKey {
+    KeptKey { url: version.url.to_string(), size: version.size, version: version.version.to_string() }
+}
+
+/// Bytes of a file that were read together, and where they begin.
+pub(super) type Buffer = Arc<OnceCell<(u64, Bytes)>>;
+
+/// How one query reads a file's metadata: its bytes count as such.
+#[derive(Debug, Clone)]
+pub(super) struct MetadataReads {
+    pub fetch: QueryFetch,
+    pub meter: Arc<Meter>,
+    /// For a small file, which is read whole as soon as anything of it is.
+    pub whole: Option<Buffer>,
+}
+
+impl MetadataReads {
+    async fn get(&self, file: &DataFile, range: Range<u64>) -> Result<Bytes> {
+        self.meter.add_metadata(range.end - range.start);
+        let fetch = async |range: Range<u64>| {
+            Ok::<_, Error>(self.fetch.fetch(file, std::slice::from_ref(&range)).await?.pop().unwrap_or_default())
+        };
+        let Some(whole) = &self.whole else { return fetch(range).await };
+        let (start, bytes) = whole.get_or_try_init(|| async { Ok::<_, Error>((0, fetch(0..file.meta.size).await?)) }).await?;
+        let end = start + bytes.len() as u64;
+        if *start <= range.start && range.end <= end {
+            return Ok(bytes.slice((range.start - start) as usize..(range.end - start) as usize));
+        }
+        fetch(range).await
+    }
+}
