@@ -288,7 +288,9 @@ impl Shelf {
         let mut gone = Vec::new();
         for Found { object, range, weight, .. } in found {
             let mut held = self.held();
-            if !held.contains(&object, &range) {
+            // Whoever finds it damaged meanwhile removes the file first and then forgets the segment, so that under the lock a file that is
+            // there still is one that is not forgotten yet.
+            if !held.contains(&object, &range) && self.path(object, &range).exists() {
                 gone.extend(held.put(object, range, weight, ()));
             }
         }

@@ -194,6 +194,23 @@ async fn damage_is_a_miss_and_the_file_goes() {
 }
 
 #[tokio::test]
+async fn what_is_found_damaged_while_the_directory_is_walked_can_be_kept_again() {
+    let a = object("a", "1");
+    for _ in 0..50 {
+        let directory = TempDir::new().unwrap();
+        keep(&open(directory.path(), 0, MB), &a, 0..40).await;
+        let path = files(directory.path()).remove(0);
+        let mut file = fs::read(&path).unwrap();
+        file[0] ^= 1;
+        fs::write(&path, file).unwrap();
+        let cache = open(directory.path(), 0, MB);
+        assert_eq!(cache.get(&a, 0..40).await, None);
+        keep(&cache, &a, 0..40).await;
+        assert!(cache.get(&a, 0..40).await.is_some());
+    }
+}
+
+#[tokio::test]
 async fn every_flipped_bit_is_noticed() {
     let directory = TempDir::new().unwrap();
     let (cache, a) = (open(directory.path(), 0, 8 * MB), object("a", "1"));
