@@ -137,6 +137,7 @@ mod tests {
             bill: Tariff::default().bill(usage.data_scanned_bytes),
             usage,
             timings: Timings { total: 41, ..Timings::default() },
+            scan: None,
         }
     }
 

@@ -51,16 +51,36 @@ pub(super) async fn analyze(plan: Arc<dyn ExecutionPlan>, context: Arc<TaskConte
         Some(total) => format!("{} of {total}", scanned.scanned),
         None => scanned.scanned.to_string(),
     };
+    let scan = meter.scan().snapshot();
+    let left = scan.row_groups_pruned;
     let nodes = DisplayableExecutionPlan::with_metrics(plan.as_ref()).indent(false).to_string();
     lines(&format!(
         "rows: {rows}\ndata scanned: {data_scanned_bytes} bytes, metadata: {metadata_bytes} bytes, fetched: {fetched_bytes} bytes\n\
-         requests: {} get, {} head, {} list\npartitions: {}, files: {}, row groups: {}\n{nodes}",
+         requests: {} get, {} head, {} list\npartitions: {}, files: {}, row groups: {}\n\
+         bytes asked: {}, from the cache: {} in {} ranges; footers read: {}, known: {}\n\
+         row groups pruned by statistics: {}, bloom filters: {}, page indexes: {}, dynamic filters: {}, limit: {}; pages pruned: {} of {}\n\
+         row groups whose filter was read first: {}; streams waited {} ms, decoded {} ms\n{nodes}",
         requests.get,
         requests.head,
         requests.list,
         of(partitions),
         of(files),
         of(row_groups),
+        scan.asked_bytes,
+        scan.cached_bytes,
+        scan.cache_hits,
+        scan.footers.read,
+        scan.footers.known,
+        left.statistics,
+        left.bloom_filter,
+        left.page_index,
+        left.dynamic_filter,
+        left.limit,
+        scan.pages.pruned,
+        scan.pages.total,
+        scan.row_groups_late,
+        scan.waiting_ms,
+        scan.decoding_ms,
     ))
 }
 

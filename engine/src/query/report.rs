@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 use uuid::Uuid;
 
 use crate::{
-    accounting::{Bill, Timings, Usage},
+    accounting::{Bill, ScanDetails, Timings, Usage},
     error::Error,
 };
 
@@ -84,13 +84,15 @@ pub struct QueryReport {
     /// What the tariff makes of the usage; zero for statements that are free and for failed queries.
     pub bill: Bill,
     pub timings: Timings,
+    /// How the scans got their bytes; absent where it comes from the history, which does not keep it.
+    pub scan: Option<ScanDetails>,
 }
 
 impl Serialize for QueryReport {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Usage { data_scanned_bytes, metadata_bytes, fetched_bytes, requests, partitions, files, row_groups, rows } =
             self.usage;
-        let mut map = serializer.serialize_map(Some(13))?;
+        let mut map = serializer.serialize_map(Some(13 + usize::from(self.scan.is_some())))?;
         map.serialize_entry("query_id", &self.query_id.to_string())?;
         map.serialize_entry("state", self.state.as_str())?;
         map.serialize_entry("data_scanned_bytes", &data_scanned_bytes)?;
@@ -104,6 +106,9 @@ impl Serialize for QueryReport {
         map.serialize_entry("row_groups", &row_groups)?;
         map.serialize_entry("rows", &rows)?;
         map.serialize_entry("timings_ms", &self.timings)?;
+        if let Some(scan) = &self.scan {
+            map.serialize_entry("scan", scan)?;
+        }
         map.end()
     }
 }

@@ -6,9 +6,12 @@
 //!                                             streams (stream): admit units, fetch what their decoders ask for (unit), decode, project
 //! ```
 //!
+//! An aggregation that footers can answer is swapped as well (`answer`).
+//!
 //! A unit is one row group. How many are under way does not depend on the number of streams: as many as the requests in flight and the bytes that
 //! may be read ahead allow, fewer where rows may not be wanted (`LIMIT`, `ORDER BY ... LIMIT`, a join's filter that is still being found).
 
+mod answer;
 mod exec;
 mod execution;
 mod fault;

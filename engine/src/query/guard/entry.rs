@@ -157,7 +157,7 @@ impl Entry {
         };
         let pays = progress.billable && state != QueryState::Failed;
         let bill = if pays { self.tariff.bill(usage.data_scanned_bytes) } else { Bill::default() };
-        QueryReport { query_id: self.id, state, usage, bill, timings }
+        QueryReport { query_id: self.id, state, usage, bill, timings, scan: Some(self.meter.scan().snapshot()) }
     }
 
     fn record_of(&self, progress: &Progress) -> QueryRecord {

@@ -40,7 +40,8 @@ pub struct QueryRecord {
 impl QueryRecord {
     #[must_use]
     pub fn report(&self) -> QueryReport {
-        QueryReport { query_id: self.query_id, state: self.state, usage: self.usage, bill: self.bill, timings: self.timings }
+        let (query_id, state, usage) = (self.query_id, self.state, self.usage);
+        QueryReport { query_id, state, usage, bill: self.bill, timings: self.timings, scan: None }
     }
 }
 

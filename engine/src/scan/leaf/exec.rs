@@ -15,7 +15,7 @@ use datafusion::{
         table_schema::TableSchema,
     },
     execution::{SendableRecordBatchStream, TaskContext},
-    physical_expr::{PhysicalExpr, projection::ProjectionExprs},
+    physical_expr::{PhysicalExpr, expressions::DynamicFilterTracking, projection::ProjectionExprs, split_conjunction},
     physical_expr_adapter::PhysicalExprAdapterFactory,
     physical_plan::{
         DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties,
@@ -51,6 +51,12 @@ pub(super) struct ScanSpec {
 }
 
 impl ScanSpec {
+    /// Whether all rows are wanted, but for bounds that whoever asks has set.
+    pub(super) fn is_unfiltered(&self) -> bool {
+        let is_moving = |conjunct: &&Arc<dyn PhysicalExpr>| DynamicFilterTracking::classify(conjunct).contains_dynamic_filter();
+        self.predicate.iter().flat_map(split_conjunction).all(|conjunct| is_moving(&conjunct))
+    }
+
     /// A file's values of the table's partition columns and hidden columns, by name.
     pub(super) fn literals(&self, file: &PlannedFile) -> HashMap<String, ScalarValue> {
         let names = self.schema.table_partition_cols().iter().map(|field| field.name().clone());
@@ -111,6 +117,10 @@ impl LakeScan {
 
     fn new(spec: Arc<ScanSpec>, properties: Arc<PlanProperties>, statistics: Arc<Statistics>) -> Self {
         Self { spec, properties, statistics, metrics: ExecutionPlanMetricsSet::new(), run: Mutex::default() }
+    }
+
+    pub(super) fn spec(&self) -> &Arc<ScanSpec> {
+        &self.spec
     }
 
     /// The files that it may read, with their sizes.

@@ -23,7 +23,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     scan::{
         metadata::{Buffer, Indexes, MetadataReads, SMALL_FILE},
-        provider::PlannedFile,
+        provider::{PlannedFile, TableScan},
     },
 };
 
@@ -51,15 +51,10 @@ pub(super) async fn open(execution: &Execution, planned: &Arc<PlannedFile>) -> R
     }
     let table = &spec.table;
     let meter = Arc::clone(table.scan.meter());
-    let buffer = Buffer::default();
-    let whole = (planned.file.meta.size <= SMALL_FILE && execution.needs_data()).then(|| Arc::clone(&buffer));
-    let reads = MetadataReads { fetch: table.context.fetch.clone(), meter: Arc::clone(&meter), whole };
     let footers = &table.context.footers;
-    let metadata = footers.open(&table.files, &planned.file, &reads).await?;
+    let Footer { metadata, meter: file_meter, reads, buffer } = footer(table, planned, execution.needs_data()).await?;
     let name = |error| fault::named(error, &planned.file);
     let shape = execution.shape(planned, &metadata).map_err(name)?;
-    let mut file_meter = table.scan.file(planned.file.url());
-    file_meter.opened(metadata.row_groups().iter().filter_map(data_range));
 
     let pruned = prune::row_groups(&shape, &metadata);
     let total = metadata.num_row_groups();
@@ -80,6 +75,29 @@ pub(super) async fn open(execution: &Execution, planned: &Arc<PlannedFile>) -> R
         Unit::new(execution, &file, survivor, best)
     });
     Ok(units.collect())
+}
+
+/// A file whose footer is known.
+#[derive(Debug)]
+pub(super) struct Footer {
+    pub metadata: Arc<ParquetMetaData>,
+    meter: FileMeter,
+    reads: MetadataReads,
+    buffer: Buffer,
+}
+
+/// Gets a file's footer; with `for_data`, a small file comes whole.
+///
+/// # Errors
+/// Those of reading and decoding it, naming the file.
+pub(super) async fn footer(table: &TableScan, planned: &PlannedFile, for_data: bool) -> Result<Footer> {
+    let buffer = Buffer::default();
+    let whole = (planned.file.meta.size <= SMALL_FILE && for_data).then(|| Arc::clone(&buffer));
+    let reads = MetadataReads { fetch: table.context.fetch.clone(), meter: Arc::clone(table.scan.meter()), whole };
+    let metadata = table.context.footers.open(&table.files, &planned.file, &reads).await?;
+    let mut meter = table.scan.file(planned.file.url());
+    meter.opened(metadata.row_groups().iter().filter_map(data_range));
+    Ok(Footer { metadata, meter, reads, buffer })
 }
 
 /// Loads the page indexes where they can pay, and prunes by them.

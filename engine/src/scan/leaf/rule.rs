@@ -25,7 +25,7 @@ use datafusion::{
     },
 };
 
-use super::exec::LakeScan;
+use super::{answer::FooterAggregate, exec::LakeScan};
 
 /// Swaps planned scans for [`LakeScan`]s.
 #[derive(Debug, Default)]
@@ -75,7 +75,14 @@ fn swap(plan: Arc<dyn ExecutionPlan>, above: &Above) -> Result<Arc<dyn Execution
         .enumerate()
         .map(|(at, child)| swap(Arc::clone(child), &below(plan.as_ref(), at, above)))
         .collect::<Result<_>>()?;
-    if children.is_empty() { Ok(plan) } else { replace_children_if_necessary(plan, children) }
+    if children.is_empty() {
+        return Ok(plan);
+    }
+    let plan = replace_children_if_necessary(plan, children)?;
+    Ok(match FooterAggregate::of(&plan) {
+        Some(answer) => Arc::new(answer),
+        None => plan,
+    })
 }
 
 fn planned_scan(plan: &Arc<dyn ExecutionPlan>) -> Option<&FileScanConfig> {
