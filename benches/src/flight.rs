@@ -5,11 +5,9 @@ mod batches;
 mod cancel;
 mod client;
 mod compared;
-mod figures;
 mod lake;
 mod metrics;
 mod point;
-mod process;
 mod proxy;
 mod server;
 mod sessions;
@@ -20,8 +18,7 @@ mod tables;
 
 use std::path::PathBuf;
 
-/// What a bench ends with if it cannot go on.
-type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
+use crate::{Result, figures, finish, process};
 
 /// What the command line asks for.
 #[derive(Debug, Clone)]
@@ -65,16 +62,6 @@ pub(crate) async fn run(arguments: Vec<String>) -> i32 {
         met &= finish(ran) == 0;
     }
     i32::from(!met)
-}
-
-fn finish(ran: Result<bool>) -> i32 {
-    match ran {
-        Ok(met) => i32::from(!met),
-        Err(error) => {
-            eprintln!("lake_bench: {error}");
-            1
-        }
-    }
 }
 
 fn parse(arguments: &[String]) -> Option<(Vec<&'static str>, Options)> {

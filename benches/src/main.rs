@@ -1,9 +1,13 @@
 //! `lake_bench`: figures that the project reports, on a lake of its own behind the loopback S3 endpoint. Exact counts (requests, bytes) beside
 //! times, which only mean something as ratios within one run.
 //!
-//! `cargo run --release -p glaux-benches -- prune [PARTITIONS]`, or `flight`, which has figures of its own (see `flight`).
+//! `cargo run --release --bin lake_bench -- prune [PARTITIONS]`, or `scan` beside DataFusion and other engines (see `scan`), or `flight`, which has
+//! figures of its own (see `flight`).
 
+mod figures;
 mod flight;
+mod process;
+mod scan;
 
 use std::time::{Duration, Instant};
 
@@ -12,6 +16,9 @@ use glaux_tests::{
     instance::Instance,
     lake::{BUCKET, Lake},
 };
+
+/// What a bench ends with if it cannot go on.
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// How often each query runs after the first.
 const ROUNDS: usize = 5;
@@ -42,13 +49,29 @@ async fn run(mut arguments: Vec<String>) -> i32 {
     };
     match (bench.as_str(), partitions) {
         ("flight", _) => return flight::run(arguments).await,
+        ("scan", _) => return scan::run(&arguments).await,
         ("prune", Some(partitions)) => prune(partitions).await,
         _ => {
-            eprintln!("usage: lake_bench prune [PARTITIONS]\n       lake_bench {}", flight::USAGE);
+            eprintln!(
+                "usage: lake_bench prune [PARTITIONS]\n       lake_bench {}\n       lake_bench {}",
+                scan::USAGE,
+                flight::USAGE
+            );
             return 2;
         }
     }
     0
+}
+
+/// What a bench's end means to the shell: 0 if all goals were met, 1 if not or if it could not go on.
+fn finish(ran: Result<bool>) -> i32 {
+    match ran {
+        Ok(met) => i32::from(!met),
+        Err(error) => {
+            eprintln!("lake_bench: {error}");
+            1
+        }
+    }
 }
 
 /// A table of `d=DAY/h=HOUR` partitions of one file each: what queries on few of them ask of the store.

@@ -58,6 +58,7 @@ pub struct S3Endpoint {
 struct State {
     space: Mutex<space::Space>,
     log: log::Log,
+    depth: Arc<log::Depth>,
     faults: Mutex<Vec<Fault>>,
     latency: Mutex<HashMap<RequestKind, Duration>>,
     access_key: Mutex<Option<String>>,
@@ -65,6 +66,20 @@ struct State {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Settings with which an engine, be it in another process, takes every `s3://` bucket from an endpoint's URL.
+#[must_use]
+pub fn storage_options_for(url: String) -> StorageOptions {
+    let defaults = BucketOptions {
+        endpoint: Some(url),
+        allow_http: Some(true),
+        region: Some(REGION.to_owned()),
+        access_key_id: Some(ACCESS_KEY_ID.to_owned()),
+        secret_access_key: Some(Secret::new(SECRET_ACCESS_KEY)),
+        ..BucketOptions::default()
+    };
+    StorageOptions { defaults, ..StorageOptions::default() }
 }
 
 impl S3Endpoint {
@@ -89,15 +104,7 @@ impl S3Endpoint {
     /// Settings with which the engine takes every `s3://` bucket from here.
     #[must_use]
     pub fn storage_options(&self) -> StorageOptions {
-        let defaults = BucketOptions {
-            endpoint: Some(self.url()),
-            allow_http: Some(true),
-            region: Some(REGION.to_owned()),
-            access_key_id: Some(ACCESS_KEY_ID.to_owned()),
-            secret_access_key: Some(Secret::new(SECRET_ACCESS_KEY)),
-            ..BucketOptions::default()
-        };
-        StorageOptions { defaults, ..StorageOptions::default() }
+        storage_options_for(self.url())
     }
 
     /// Stores by these settings, whatever the environment says.
@@ -200,6 +207,18 @@ impl S3Endpoint {
     #[must_use]
     pub fn take_log(&self) -> Vec<Request> {
         self.state.log.take()
+    }
+
+    /// Requests that are being answered: they have arrived, and their bodies are not yet handed over.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.state.depth.now()
+    }
+
+    /// The most requests that were being answered at the same time since the last call.
+    #[must_use]
+    pub fn take_most_in_flight(&self) -> usize {
+        self.state.depth.take_most()
     }
 }
 

@@ -16,7 +16,12 @@ use glaux_engine::{Engine, EngineOptions, Session, SessionOptions};
 use tokio::net::TcpListener;
 use tonic::transport::{Server, server::TcpIncoming};
 
-use super::{Result, batches::Batches, lake, process::Process, server::Ended};
+use super::{
+    Result,
+    batches::Batches,
+    lake,
+    process::{Ended, Process},
+};
 
 /// What one run took.
 #[derive(Debug, Clone, Copy)]

@@ -4,29 +4,21 @@ use std::{
     fs::{self, File},
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
-use super::{Result, metrics::Metrics, process::Process};
+use super::{
+    Result,
+    metrics::Metrics,
+    process::{Ended, Process},
+};
 
 /// How long the server may take to listen.
 const START: Duration = Duration::from_secs(60);
 
 /// How often is looked whether something has come about.
 const POLL: Duration = Duration::from_millis(5);
-
-/// A child process that does not outlive this value.
-#[derive(Debug)]
-pub(super) struct Ended(pub(super) Child);
-
-impl Drop for Ended {
-    fn drop(&mut self) {
-        // What has ended already cannot be killed, which is as well.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 #[derive(Debug)]
 pub(super) struct Server {

@@ -17,7 +17,7 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::Sleep;
 
-use super::space::Content;
+use super::{log::Underway, space::Content};
 
 /// Bytes handed to the connection at a time.
 const PIECE_BYTES: u64 = 64 * 1024;
@@ -36,12 +36,14 @@ pub(super) struct CountedBody {
     /// Where to break off.
     break_at: Option<u64>,
     flushes: u32,
+    underway: Option<Underway>,
 }
 
 impl CountedBody {
     pub(super) fn new(content: Content, range: Range<u64>) -> Self {
         let sent = Arc::default();
-        Self { content, left: range, sent, piece: PIECE_BYTES, pause: None, sleep: None, break_at: None, flushes: 0 }
+        let piece = PIECE_BYTES;
+        Self { content, left: range, sent, piece, pause: None, sleep: None, break_at: None, flushes: 0, underway: None }
     }
 
     pub(super) fn empty() -> Self {
@@ -50,6 +52,10 @@ impl CountedBody {
 
     pub(super) fn count_in(&mut self, sent: &Arc<AtomicU64>) {
         self.sent = Arc::clone(sent);
+    }
+
+    pub(super) fn until_sent(&mut self, underway: Underway) {
+        self.underway = Some(underway);
     }
 
     pub(super) fn break_after(&mut self, bytes: u64) {

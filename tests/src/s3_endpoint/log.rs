@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc, Mutex,
-    atomic::{AtomicU16, AtomicU64, Ordering::SeqCst},
+    atomic::{AtomicU16, AtomicU64, AtomicUsize, Ordering::SeqCst},
 };
 
 use glaux_engine::accounting::RequestKind;
@@ -38,6 +38,40 @@ pub(super) struct Entry {
 impl Entry {
     pub(super) fn answered(&self, status: u16) {
         self.status.store(status, SeqCst);
+    }
+}
+
+/// How many requests are being answered, and how many were at most.
+#[derive(Debug, Default)]
+pub(super) struct Depth {
+    now: AtomicUsize,
+    most: AtomicUsize,
+}
+
+impl Depth {
+    pub(super) fn enter(self: &Arc<Self>) -> Underway {
+        let now = self.now.fetch_add(1, SeqCst) + 1;
+        self.most.fetch_max(now, SeqCst);
+        Underway(Arc::clone(self))
+    }
+
+    pub(super) fn now(&self) -> usize {
+        self.now.load(SeqCst)
+    }
+
+    /// The most since the last call.
+    pub(super) fn take_most(&self) -> usize {
+        self.most.swap(self.now(), SeqCst)
+    }
+}
+
+/// A request that is being answered, until its body has been handed over or given up.
+#[derive(Debug)]
+pub(super) struct Underway(Arc<Depth>);
+
+impl Drop for Underway {
+    fn drop(&mut self) {
+        self.0.now.fetch_sub(1, SeqCst);
     }
 }
 

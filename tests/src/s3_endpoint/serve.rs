@@ -40,6 +40,7 @@ async fn handle(state: Arc<State>, request: HttpRequest<Incoming>) -> io::Result
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
     let operation = Operation::new(parts, body);
     let kind = operation.kind();
+    let underway = state.depth.enter();
     let entry = state.log.arrived(Request {
         kind,
         method: operation.method.to_string(),
@@ -71,6 +72,7 @@ async fn handle(state: Arc<State>, request: HttpRequest<Incoming>) -> io::Result
         _ => {}
     }
     answer.body_mut().count_in(&entry.bytes_sent);
+    answer.body_mut().until_sent(underway);
     entry.answered(answer.status().as_u16());
     Ok(answer)
 }

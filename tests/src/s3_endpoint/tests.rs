@@ -375,6 +375,27 @@ async fn slow_bodies_and_latency_change_nothing_but_time() {
 }
 
 #[tokio::test]
+async fn requests_in_flight_are_counted() {
+    let endpoint = S3Endpoint::start().await;
+    endpoint.put("lake", "a", "0123456789");
+    let (stores, _) = query(&endpoint);
+    let location = stores.resolve("s3://lake/a").unwrap();
+    let gate = endpoint.hang(Fault::on(RequestKind::Get).times(3));
+    let get = async || location.store.get(&location.path).await.unwrap().bytes().await.unwrap();
+    let watched = async {
+        for _ in 0..3 {
+            gate.arrived().await;
+        }
+        assert_eq!(endpoint.in_flight(), 3);
+        gate.release();
+    };
+    futures::join!(get(), get(), get(), watched);
+    assert_eq!(endpoint.take_most_in_flight(), 3);
+    get().await;
+    assert!(endpoint.take_most_in_flight() <= 3);
+}
+
+#[tokio::test]
 async fn a_directory_becomes_keys() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::create_dir(directory.path().join("dt=1%3A")).unwrap();
