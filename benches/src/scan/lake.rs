@@ -36,7 +36,7 @@ const LI_GROUP: usize = 30_000;
 const BIG_GROUP: usize = 113_250;
 
 /// Rows a small file, for about 16 KB.
-const SMALL_ROWS: usize = 600;
+const SMALL_ROWS: usize = 440;
 
 /// Rows generated at once, and batches on their way to the writer of the one file.
 const BATCH_ROWS: usize = 64 << 10;
@@ -57,7 +57,7 @@ impl Lake {
     /// Finds the lake below a folder, or makes what is missing of it.
     pub(super) fn find_or_make(folder: &Path, scale: f64, small_files: usize) -> Result<Self> {
         let lineitem = folder.join(format!("lineitem-{LAYOUT}-{scale}"));
-        let small = folder.join(format!("small-{LAYOUT}-{small_files}"));
+        let small = folder.join(format!("small-{LAYOUT}-{SMALL_ROWS}-{small_files}"));
         if !lineitem.exists() {
             made_whole(&lineitem, "lineitem as 84 files and as one", |new| write_lineitem(new, scale))?;
         }
