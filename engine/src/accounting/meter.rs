@@ -66,14 +66,15 @@ impl Meter {
         taken
     }
 
-    /// Whether the budget allows that many more bytes of table data; a refusal is remembered.
+    /// Whether the budget allows that many more bytes of table data.
     #[must_use]
     pub fn admits(&self, bytes: u64) -> bool {
-        let admits = self.scan_limit.is_none_or(|limit| self.data_scanned.load(Relaxed).saturating_add(bytes) <= limit);
-        if !admits {
-            self.refused.store(true, Relaxed);
-        }
-        admits
+        self.scan_limit.is_none_or(|limit| self.data_scanned.load(Relaxed).saturating_add(bytes) <= limit)
+    }
+
+    /// Remembers that the query ends because of its budget.
+    pub fn refuse(&self) {
+        self.refused.store(true, Relaxed);
     }
 
     /// Whether something was refused because of the budget.

@@ -55,10 +55,15 @@ impl EvolveFactory {
 
 impl PhysicalExprAdapterFactory for EvolveFactory {
     fn create(&self, table: SchemaRef, file: SchemaRef) -> Result<Arc<dyn PhysicalExprAdapter>> {
-        // What is ours to convert, DataFusion's adapter must leave as it is in the file.
+        // What is ours to convert, DataFusion's adapter must leave as it is in the file; and what has the table's type already, whether or not
+        // the file allows NULL.
         let as_read = table.fields().iter().map(|field| match file.field_with_name(field.name()) {
-            Ok(found) if self.lengths.contains_key(field.name()) || is_ours(found.data_type(), field.data_type()) => {
-                Arc::new(field.as_ref().clone().with_data_type(found.data_type().clone()))
+            Ok(found)
+                if self.lengths.contains_key(field.name())
+                    || is_ours(found.data_type(), field.data_type())
+                    || found.data_type() == field.data_type() =>
+            {
+                Arc::new(found.clone())
             }
             _ => Arc::clone(field),
         });

@@ -6,9 +6,9 @@
 mod decode;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     ops::Range,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use bytes::Bytes;
@@ -30,22 +30,28 @@ use crate::{
 };
 
 /// What is read of a file of a table nothing is known about.
-const FIRST_READ: u64 = 64 << 10;
+pub(super) const FIRST_READ: u64 = 64 << 10;
 
 /// The most that is read at first, however long the footers of a table's other files are.
 const LONGEST_FIRST_READ: u64 = 1 << 20;
+
+/// A footer this many times as long as most is not expected.
+const OUTLIER: u64 = 3;
+
+/// Footers of a table whose lengths are remembered.
+const REMEMBERED: usize = 128;
 
 /// Files up to this size are read with one request, footer and data.
 pub(super) const SMALL_FILE: u64 = 512 << 10;
 
 /// What the files of one scan have in common.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct TableFiles {
     /// The table's root, under which footer lengths are learned.
     pub root: Arc<str>,
     pub naming: Naming,
-    /// From [`Footers::first_read`].
-    pub first_read: u64,
+    /// How much to read of a footer at first, once it is settled for this scan: so that it reads the same whatever its streams' timing.
+    pub first_read: OnceLock<u64>,
 }
 
 /// Page indexes that are wanted beside a footer.
@@ -94,8 +100,8 @@ pub struct Footers {
     indexed: Cache<(Key, Indexes), Arc<ParquetMetaData>>,
     pieces: Cache<(ObjectVersion, Range<u64>), Bytes>,
     kept: Arc<KeptFooters>,
-    /// The longest footer seen in each folder of files, by the table's root.
-    learned: Mutex<HashMap<Arc<str>, u64>>,
+    /// The lengths of the footers last read of each table, by its root.
+    learned: Mutex<HashMap<Arc<str>, VecDeque<u64>>>,
 }
 
 impl Footers {
@@ -118,10 +124,16 @@ impl Footers {
         })
     }
 
-    /// How much to read at first of the files of a table; one scan asks once, so that it reads the same whatever its streams' timing.
-    pub(super) fn first_read(&self, table: &str) -> u64 {
+    /// How much to read at first of the files of a table; `None` if none was read yet.
+    pub(super) fn first_read(&self, table: &str) -> Option<u64> {
         let learned = self.learned.lock().unwrap_or_else(PoisonError::into_inner);
-        learned.get(table).copied().unwrap_or(FIRST_READ).min(LONGEST_FIRST_READ)
+        let lengths = learned.get(table)?;
+        let mut lengths: Vec<u64> = lengths.iter().copied().collect();
+        lengths.sort_unstable();
+        // The longest, unless it stands out: one more request for that one is cheaper.
+        let (longest, median) = (*lengths.last()?, lengths[lengths.len() / 2]);
+        let expected = longest.min(median * OUTLIER);
+        Some((expected + expected / 8).min(LONGEST_FIRST_READ))
     }
 
     /// The footer of a file if it is in memory.
@@ -217,8 +229,11 @@ impl Footers {
 
     fn learn(&self, table: &TableFiles, length: u64) {
         let mut learned = self.learned.lock().unwrap_or_else(PoisonError::into_inner);
-        let longest = learned.entry(Arc::clone(&table.root)).or_default();
-        *longest = (*longest).max(length);
+        let lengths = learned.entry(Arc::clone(&table.root)).or_default();
+        if lengths.len() >= REMEMBERED {
+            lengths.pop_front();
+        }
+        lengths.push_back(length);
     }
 
     /// Reads a footer; its bytes without the tail.
@@ -227,7 +242,8 @@ impl Footers {
         if size < TAIL + 4 {
             return Err(corrupt(file, &format!("it has {size} bytes")));
         }
-        let first = if reads.whole.is_some() { size } else { table.first_read.clamp(TAIL, size) };
+        let first =
+            if reads.whole.is_some() { size } else { table.first_read.get().copied().unwrap_or(FIRST_READ).clamp(TAIL, size) };
         let end = reads.fetch.fetch(file, std::slice::from_ref(&(size - first..size))).await?.pop().unwrap_or_default();
         let length = decode::footer_length(file, &end)?;
         self.learn(table, length + TAIL);

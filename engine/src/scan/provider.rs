@@ -3,7 +3,10 @@
 //!
 //! Planning reads no data file and no footer: the table's schema is the catalog's, and statistics are told as far as they are known.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Instant,
+};
 
 use arrow::{
     array::RecordBatch,
@@ -207,7 +210,11 @@ impl LakeTable {
         let table = Arc::new(TableScan {
             name: self.table.name.to_string(),
             scan: ScanMeter::new(Arc::clone(&self.context.meter)),
-            files: TableFiles { first_read: self.context.footers.first_read(&root), root, naming: self.naming.clone() },
+            files: TableFiles {
+                first_read: self.context.footers.first_read(&root).map(OnceLock::from).unwrap_or_default(),
+                root,
+                naming: self.naming.clone(),
+            },
             context: self.context.clone(),
         });
         let columns = self.table.storage.columns.iter().map(|column| (column.name.as_str(), &column.hive_type));

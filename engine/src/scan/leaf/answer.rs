@@ -16,6 +16,7 @@ use datafusion::{
     physical_expr::{
         PhysicalExpr,
         expressions::{Column, Literal},
+        projection::ProjectionExprs,
     },
     physical_plan::{
         DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties,
@@ -30,7 +31,7 @@ use tokio::sync::OnceCell;
 use super::{
     exec::{LakeScan, ScanSpec},
     fault, file,
-    shape::Shape,
+    shape::{Shape, is_value},
 };
 use crate::error::{Error, Result, to_datafusion};
 
@@ -72,6 +73,12 @@ impl FooterAggregate {
             Some(match function.fun().name() {
                 "count" if of.downcast_ref::<Literal>().is_some_and(|literal| !literal.value().is_null()) => Asked::Count(None),
                 "count" => Asked::Count(Some(output_column(spec, &of)?)),
+                // Of some types no footer tells: then none is asked first.
+                "min" | "max"
+                    if !is_value(spec, &output_column(spec, &of)?) && exactness(&of.data_type(&spec.output).ok()?).is_none() =>
+                {
+                    return None;
+                }
                 "min" => Asked::Min(output_column(spec, &of)?),
                 "max" => Asked::Max(output_column(spec, &of)?),
                 _ => return None,
@@ -156,14 +163,16 @@ impl ExecutionPlan for FooterAggregate {
 
 async fn answer(spec: &Arc<ScanSpec>, asked: &[Asked], schema: SchemaRef) -> Result<Option<RecordBatch>> {
     let depth = spec.table.context.fetch.fetcher().requests();
+    file::learn(spec, false).await?;
     let mut files = stream::iter(spec.files.clone())
         .map(|planned| {
             let (spec, asked) = (Arc::clone(spec), asked.to_vec());
             async move {
                 let opened = file::footer(&spec.table, &planned, false).await?;
                 let shape = Shape::new(&spec, &planned, &opened.metadata).map_err(|error| fault::named(error, &planned.file))?;
-                let of_file =
-                    asked.iter().map(|asked| of_file(&spec, &shape, &opened.metadata, asked)).collect::<Option<Vec<_>>>();
+                let projection = shape.projection_of(&spec, &planned).map_err(|error| fault::named(error, &planned.file))?;
+                let one = |asked| of_file(&spec, &projection, &shape, &opened.metadata, asked);
+                let of_file = asked.iter().map(one).collect::<Option<Vec<_>>>();
                 Ok::<_, Error>(of_file)
             }
         })
@@ -199,15 +208,21 @@ fn merge(asked: &Asked, one: ScalarValue, other: ScalarValue) -> Option<ScalarVa
 }
 
 /// What one file answers; `None` if its footer is not exact.
-fn of_file(spec: &ScanSpec, shape: &Shape, metadata: &ParquetMetaData, asked: &Asked) -> Option<ScalarValue> {
-    let rows = metadata.row_groups().iter().map(|group| group.num_rows()).sum::<i64>();
+fn of_file(
+    spec: &ScanSpec,
+    projection: &ProjectionExprs,
+    shape: &Shape,
+    metadata: &ParquetMetaData,
+    asked: &Asked,
+) -> Option<ScalarValue> {
+    let rows = metadata.row_groups().iter().try_fold(0_i64, |rows, group| rows.checked_add(group.num_rows()))?;
     let of = match asked {
         Asked::Count(None) => return Some(ScalarValue::Int64(Some(rows))),
         Asked::Count(Some(of)) | Asked::Min(of) | Asked::Max(of) => of,
     };
     // The same expression as this file has it: a column, a value that all its rows share, or something that has to be computed.
     let at = spec.projection.expr_iter().position(|expr| expr.eq(of))?;
-    let in_file = shape.projection.expr_iter().nth(at)?;
+    let in_file = projection.expr_iter().nth(at)?;
     if let Some(literal) = in_file.downcast_ref::<Literal>() {
         let value = literal.value();
         return Some(match asked {
@@ -229,7 +244,10 @@ fn of_file(spec: &ScanSpec, shape: &Shape, metadata: &ParquetMetaData, asked: &A
         if nulls.null_count() > 0 {
             return None;
         }
-        let nulls: u64 = nulls.values().iter().sum();
+        let nulls = nulls.values().iter().zip(groups()).try_fold(0_u64, |sum, (nulls, group)| {
+            let is_sound = i64::try_from(*nulls).is_ok_and(|nulls| nulls <= group.num_rows());
+            if is_sound { sum.checked_add(*nulls) } else { None }
+        })?;
         return Some(ScalarValue::Int64(Some(rows.checked_sub(i64::try_from(nulls).ok()?)?)));
     }
     let data_type = shape.file.field_with_name(column.name()).ok()?.data_type().clone();

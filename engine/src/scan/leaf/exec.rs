@@ -15,7 +15,9 @@ use datafusion::{
         table_schema::TableSchema,
     },
     execution::{SendableRecordBatchStream, TaskContext},
-    physical_expr::{PhysicalExpr, expressions::DynamicFilterTracking, projection::ProjectionExprs, split_conjunction},
+    physical_expr::{
+        PhysicalExpr, conjunction, expressions::DynamicFilterTracking, projection::ProjectionExprs, split_conjunction,
+    },
     physical_expr_adapter::PhysicalExprAdapterFactory,
     physical_plan::{
         DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties,
@@ -31,7 +33,7 @@ use super::{execution::Running, rule::TopRows, stream};
 use crate::scan::provider::{PlannedFile, TableScan};
 
 /// What is to be read: settled by planning, the same for every execution.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct ScanSpec {
     pub table: Arc<TableScan>,
     pub schema: TableSchema,
@@ -204,8 +206,13 @@ impl ExecutionPlan for LakeScan {
     }
 
     fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {
-        let (spec, properties) = (Arc::clone(&self.spec), Arc::clone(&self.properties));
-        Ok(Arc::new(Self::new(spec, properties, Arc::clone(&self.statistics))))
+        // What was found while the plan ran does not hold for its next run, and not all who found it begin anew.
+        let mut spec = ScanSpec::clone(&self.spec);
+        let conjuncts = self.spec.predicate.iter().flat_map(split_conjunction);
+        let fixed: Vec<_> =
+            conjuncts.filter(|conjunct| !DynamicFilterTracking::classify(conjunct).contains_dynamic_filter()).cloned().collect();
+        spec.predicate = (!fixed.is_empty()).then(|| conjunction(fixed));
+        Ok(Arc::new(Self::new(Arc::new(spec), Arc::clone(&self.properties), Arc::clone(&self.statistics))))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {

@@ -9,7 +9,6 @@ use std::{
     },
 };
 
-use arrow::datatypes::DataType;
 use datafusion::{
     common::{Result as DataFusionResult, ScalarValue},
     execution::{
@@ -17,6 +16,7 @@ use datafusion::{
         memory_pool::{MemoryConsumer, MemoryReservation},
     },
     physical_expr::{
+        PhysicalExprSimplifier,
         expressions::{DynamicFilterTracking, Literal},
         utils::collect_columns,
     },
@@ -37,7 +37,10 @@ use super::{
 use crate::{
     accounting::PrunedBy,
     error::{Error, Result},
-    scan::provider::PlannedFile,
+    scan::{
+        metadata::{SMALL_FILE, unreadable},
+        provider::PlannedFile,
+    },
 };
 
 /// Units that wait in the queue before no more files are opened.
@@ -56,8 +59,17 @@ const FIRST_STEP: usize = 2;
 #[derive(Debug, Default)]
 struct Queue {
     units: VecDeque<Unit>,
+    /// Rows of all units so far that pass whatever is in them.
+    certain_rows: u64,
     /// No more will come, or why.
     ended: Option<Option<Error>>,
+}
+
+impl Queue {
+    /// The bytes of the small files whose row groups wait.
+    fn buffered(&self) -> u64 {
+        self.units.iter().filter(|unit| unit.group == 0).map(|unit| unit.file.buffered()).sum()
+    }
 }
 
 /// An execution that feeds itself as long as a stream holds it.
@@ -106,9 +118,11 @@ pub(super) struct Execution {
     filters_by_values: bool,
     /// Rows that are still wanted.
     remaining: Option<AtomicUsize>,
+    /// Units that have ended.
     finished: AtomicUsize,
     held: AtomicU64,
     reservation: MemoryReservation,
+    is_local: bool,
     /// Tells the fetcher that this scan runs.
     _entered: Arc<()>,
 }
@@ -151,6 +165,7 @@ impl Execution {
             finished: AtomicUsize::new(0),
             held: AtomicU64::new(0),
             reservation: MemoryConsumer::new("scan").register(context.memory_pool()),
+            is_local: spec.files.first().is_some_and(|planned| planned.file.is_local()),
             _entered: fetcher.enter(),
             spec,
         })
@@ -169,20 +184,25 @@ impl Execution {
 
     async fn feed_all(this: &Arc<Self>) -> Result<()> {
         let most = this.spec.table.context.fetch.fetcher().requests();
+        file::learn(&this.spec, this.needs_data()).await?;
         let mut rest = this.spec.files.as_slice();
         let mut step = if this.spec.is_limited { FIRST_STEP } else { usize::MAX };
         while !rest.is_empty() {
-            let window = if this.top.is_some() { ORDERED_FILES } else { step }.min(rest.len());
+            let window = if this.top.is_some() { this.ordered_files(rest) } else { step.min(rest.len()) };
             let (files, later) = rest.split_at(window);
             rest = later;
             let opening = stream::iter(files.to_vec()).map(|planned| {
                 let execution = Arc::clone(this);
                 async move {
-                    let opened = tokio::spawn(async move { file::open(&execution, &planned).await });
-                    let mut opened = Ended(opened);
-                    (&mut opened.0)
-                        .await
-                        .unwrap_or_else(|error| Err(Error::internal("opening a file was given up").with_source(error)))
+                    let url = planned.file.url();
+                    let mut opened = Ended(tokio::spawn(async move { file::open(&execution, &planned).await }));
+                    (&mut opened.0).await.unwrap_or_else(|error| {
+                        Err(if error.is_panic() {
+                            unreadable(&url, "its metadata do not decode")
+                        } else {
+                            Error::internal("opening a file was given up").with_source(error)
+                        })
+                    })
                 }
             });
             let mut opening = opening.buffered(most.min(step));
@@ -205,8 +225,40 @@ impl Execution {
         Ok(())
     }
 
+    /// How many of the first of these files are ordered together: the small ones among them are held whole meanwhile.
+    fn ordered_files(&self, files: &[Arc<PlannedFile>]) -> usize {
+        let mut room = self.buffered_at_most();
+        let fitting = files.iter().take(ORDERED_FILES).take_while(|planned| {
+            let size = Some(planned.file.meta.size).filter(|size| *size <= SMALL_FILE).unwrap_or_default();
+            let fits = size <= room;
+            room = room.saturating_sub(size);
+            fits
+        });
+        fitting.count().clamp(1, files.len())
+    }
+
+    /// Bytes of small files that may wait for their turn.
+    fn buffered_at_most(&self) -> u64 {
+        self.spec.table.context.fetch.fetcher().share() / 2
+    }
+
     /// Queues units as there is room; breaks when no more rows are wanted.
     async fn push(&self, units: Vec<Unit>) -> std::ops::ControlFlow<()> {
+        let mut units = units;
+        let mut is_enough = false;
+        if let Some(limit) = self.spec.limit {
+            // Rows that certainly pass need no others behind them.
+            let mut queue = self.queue();
+            let enough = units.iter().position(|unit| {
+                queue.certain_rows += unit.certain_rows();
+                queue.certain_rows >= limit as u64
+            });
+            if let Some(last) = enough {
+                self.count(PrunedBy::Limit, units.len() - last - 1);
+                units.truncate(last + 1);
+                is_enough = true;
+            }
+        }
         let room = if self.spec.is_limited { CAREFUL } else { QUEUED };
         let mut units = units.into_iter().peekable();
         while units.peek().is_some() {
@@ -214,7 +266,7 @@ impl Execution {
             {
                 let mut queue = self.queue();
                 // A file's units come together: they share its buffers.
-                if queue.units.len() < room {
+                if queue.units.len() < room && queue.buffered() < self.buffered_at_most() {
                     queue.units.extend(units.by_ref());
                 }
             }
@@ -226,7 +278,7 @@ impl Execution {
                 taken.await;
             }
         }
-        std::ops::ControlFlow::Continue(())
+        if is_enough { std::ops::ControlFlow::Break(()) } else { std::ops::ControlFlow::Continue(()) }
     }
 
     /// The next unit for a stream that has `open` under way; `None` if there is none, or it may not have more.
@@ -241,7 +293,7 @@ impl Execution {
                 return None;
             }
             let unit = queue.units.front()?;
-            if self.excludes(unit) {
+            if self.excludes(unit, false) {
                 queue.units.pop_front();
                 self.count(PrunedBy::DynamicFilter, 1);
                 self.taken.notify_one();
@@ -257,20 +309,25 @@ impl Execution {
 
     /// How many units may be under way, over all streams.
     fn depth(&self) -> usize {
-        let most = self.spec.table.context.fetch.fetcher().requests();
+        let fetcher = self.spec.table.context.fetch.fetcher();
+        // From this machine bytes come at once: those that wait would only leave the processor's caches.
+        let most = if self.is_local { (2 * self.streams).min(fetcher.requests()) } else { fetcher.requests() };
+        // It doubles with every so many units that ended without an end in sight.
+        let finished = u32::try_from(self.finished.load(Relaxed)).unwrap_or(u32::MAX);
+        let grown =
+            |from: usize, every: u32| from.max(self.streams).saturating_mul(2_usize.saturating_pow(finished / every)).min(most);
         if let Some(top) = &self.top {
-            return if top.is_full() { CAREFUL.max(self.streams) } else { self.streams }.min(most);
+            return if top.is_full() { grown(CAREFUL, 2 * CAREFUL as u32) } else { grown(1, 1) };
         }
         if self.spec.is_limited {
-            let finished = u32::try_from(self.finished.load(Relaxed)).unwrap_or(u32::MAX);
-            return FIRST_STEP.saturating_mul(2_usize.saturating_pow(finished)).min(most);
+            return grown(FIRST_STEP, 1);
         }
         let mut moving = self.moving.lock().unwrap_or_else(PoisonError::into_inner);
         if !moving.is_settled {
             let now = self.spec.predicate.as_ref().map(DynamicFilterTracking::classify);
             moving.is_settled = !matches!(now, Some(DynamicFilterTracking::Watching(_)));
         }
-        if moving.is_settled { most } else { CAREFUL.max(self.streams).min(most) }
+        if moving.is_settled { most } else { grown(CAREFUL, 2 * CAREFUL as u32) }
     }
 
     /// Reserves the bytes that a unit will hold. `None` if there is no room, unless it `must`.
@@ -315,10 +372,11 @@ impl Execution {
         open < self.depth().div_ceil(self.streams) && self.queue().units.is_empty()
     }
 
-    /// Whether a unit need not be read any more.
-    pub(super) fn excludes(&self, unit: &Unit) -> bool {
-        if let (Some(top), Some(best)) = (&self.top, &unit.best) {
-            return top.excludes(best);
+    /// Whether a unit need not be read any more; `is_seen` if its sort keys have been.
+    pub(super) fn excludes(&self, unit: &Unit, is_seen: bool) -> bool {
+        if let Some(top) = &self.top {
+            // Where a row group's best key is not known, statistics do not tell all (of NaN, say).
+            return unit.best.as_ref().is_some_and(|best| top.excludes(best, is_seen));
         }
         let shape = &unit.file.shape;
         let Some(moving) = &shape.moving else { return false };
@@ -329,15 +387,24 @@ impl Execution {
             }
             moving.generation
         };
+        if unit.was_kept(generation) {
+            return false;
+        }
         let pruning = shape.moving_pruning(generation, moving);
-        pruning.is_some_and(|pruning| prune::excludes(&pruning, shape, &unit.file.metadata, unit.group))
+        let is_excluded = pruning.is_some_and(|pruning| prune::excludes(&pruning, shape, &unit.file.metadata, unit.group));
+        if !is_excluded {
+            unit.keep(generation);
+        }
+        is_excluded
     }
 
     /// Whether the filter lets nothing of a file pass, whatever is in it: told by its partition and hidden values.
     pub(super) fn excludes_file(&self, planned: &PlannedFile) -> bool {
         let Some(predicate) = self.spec.predicate.as_ref().filter(|_| self.filters_by_values) else { return false };
+        let file = self.spec.schema.file_schema();
         let folded = replace_columns_with_literals(Arc::clone(predicate), &self.spec.literals(planned)).and_then(|predicate| {
-            PruningPredicateBuilder::new().with_file_schema(Arc::clone(self.spec.schema.file_schema())).try_build(predicate)
+            let predicate = PhysicalExprSimplifier::new(file).simplify(predicate)?;
+            PruningPredicateBuilder::new().with_file_schema(Arc::clone(file)).try_build(predicate)
         });
         folded.is_ok_and(|folded| {
             let literal = folded.orig_expr().downcast_ref::<Literal>();
@@ -380,8 +447,8 @@ impl Execution {
     pub(super) fn best_keys(&self, shape: &Shape, metadata: &ParquetMetaData) -> Option<Vec<Option<Box<[u8]>>>> {
         let (top, column) = (self.top.as_ref()?, shape.leading_key()?);
         let (field, options) = (shape.file.field_with_name(column.name()).ok()?, top.leading_options());
-        // A NaN is greater than all numbers, and statistics do not tell of it.
-        if matches!(field.data_type(), DataType::Float16 | DataType::Float32 | DataType::Float64) && options.descending {
+        // A NaN is greater than all numbers, or less, and statistics do not tell of it.
+        if field.data_type().is_floating() {
             return None;
         }
         let converter = StatisticsConverter::try_new(column.name(), &shape.file, &shape.parquet).ok()?;
@@ -417,24 +484,35 @@ impl Execution {
         self.remaining.as_ref().is_some_and(|remaining| remaining.load(Relaxed) == 0)
     }
 
-    pub(super) fn finish_unit(&self) {
-        self.finished.fetch_add(1, Relaxed);
-    }
-
     fn count(&self, by: PrunedBy, row_groups: usize) {
         self.spec.table.scan.meter().scan().pruned(by, row_groups as u64);
     }
 }
 
-/// Bytes that are reserved until this is dropped.
+/// Bytes that are reserved for a unit until this is dropped, which is its end.
 #[derive(Debug)]
 pub(super) struct Held {
     execution: Arc<Execution>,
     bytes: u64,
 }
 
+impl Held {
+    /// Takes more, whether or not there is room: so that nothing else begins.
+    pub(super) fn grow(&mut self, bytes: u64) {
+        self.execution.reservation.grow(usize::try_from(bytes).unwrap_or(usize::MAX));
+        self.execution.held.fetch_add(bytes, Relaxed);
+        self.bytes += bytes;
+    }
+
+    /// The bytes that are held.
+    pub(super) const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}
+
 impl Drop for Held {
     fn drop(&mut self) {
+        self.execution.finished.fetch_add(1, Relaxed);
         self.execution.held.fetch_sub(self.bytes, Relaxed);
         self.execution.reservation.shrink(usize::try_from(self.bytes).unwrap_or(usize::MAX));
     }

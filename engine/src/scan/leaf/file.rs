@@ -6,12 +6,14 @@ use std::{
 };
 
 use bytes::Bytes;
+use datafusion::physical_expr::projection::ProjectionExprs;
 use parquet::{
     arrow::{ProjectionMask, arrow_reader::ArrowReaderMetadata},
     file::metadata::{ParquetMetaData, RowGroupMetaData},
 };
 
 use super::{
+    exec::ScanSpec,
     execution::Execution,
     fault, late,
     prune::{self, Survivor},
@@ -22,7 +24,7 @@ use crate::{
     accounting::{FileMeter, PrunedBy},
     error::{Error, ErrorKind, Result},
     scan::{
-        metadata::{Buffer, Indexes, MetadataReads, SMALL_FILE},
+        metadata::{Buffer, FIRST_READ, Indexes, MetadataReads, SMALL_FILE, unreadable},
         provider::{PlannedFile, TableScan},
     },
 };
@@ -34,6 +36,8 @@ pub(super) struct OpenFile {
     pub metadata: Arc<ParquetMetaData>,
     pub shape: Arc<Shape>,
     pub reader: ArrowReaderMetadata,
+    /// The result's columns, out of what the decoder gives and the file's own values.
+    pub projection: ProjectionExprs,
     meter: Mutex<FileMeter>,
     /// The stretch of a small file in which all that is wanted of it lies, and where it begins.
     buffer: Buffer,
@@ -66,10 +70,12 @@ pub(super) async fn open(execution: &Execution, planned: &Arc<PlannedFile>) -> R
     }
 
     let reader = shape.reader(&metadata).map_err(name)?;
+    let projection = shape.projection_of(spec, planned).map_err(name)?;
     let stretch = reads.whole.and_then(|_| stretch(&metadata, &survivors, &shape.all_mask));
     let best = execution.best_keys(&shape, &metadata);
     let planned = Arc::clone(planned);
-    let file = Arc::new(OpenFile { planned, metadata, shape, reader, meter: Mutex::new(file_meter), buffer, stretch });
+    let file =
+        Arc::new(OpenFile { planned, metadata, shape, reader, projection, meter: Mutex::new(file_meter), buffer, stretch });
     let units = survivors.into_iter().map(|survivor| {
         let best = best.as_ref().and_then(|best| best[survivor.group].clone());
         Unit::new(execution, &file, survivor, best)
@@ -98,6 +104,24 @@ pub(super) async fn footer(table: &TableScan, planned: &PlannedFile, for_data: b
     let mut meter = table.scan.file(planned.file.url());
     meter.opened(metadata.row_groups().iter().filter_map(data_range));
     Ok(Footer { metadata, meter, reads, buffer })
+}
+
+/// Learns from the first file how long the footers of a table are that nothing is known of: the others' are then read as they are.
+///
+/// # Errors
+/// As [`footer`].
+pub(super) async fn learn(spec: &ScanSpec, for_data: bool) -> Result<()> {
+    let table = &spec.table;
+    if let [first, _, ..] = spec.files.as_slice()
+        && table.files.first_read.get().is_none()
+    {
+        // What is read is kept, and found when it is this file's turn; a small file's data only if it is read for them.
+        if !for_data || first.file.meta.size > SMALL_FILE {
+            footer(table, first, false).await?;
+        }
+        let _ = table.files.first_read.set(table.context.footers.first_read(&table.files.root).unwrap_or(FIRST_READ));
+    }
+    Ok(())
 }
 
 /// Loads the page indexes where they can pay, and prunes by them.
@@ -157,12 +181,20 @@ impl OpenFile {
         self.metadata.row_group(group)
     }
 
+    /// The bytes of it that are in memory as long as it is: of a small file.
+    pub(super) fn buffered(&self) -> u64 {
+        self.buffer.get().map_or(0, |(_, bytes)| bytes.len() as u64)
+    }
+
     /// The bytes of ranges of its table data.
     ///
     /// # Errors
     /// `LimitExceeded` if the query may not scan that much; those of fetching.
     pub(super) async fn read(&self, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
         let table = &self.planned.table;
+        if ranges.iter().any(|range| range.start > range.end || range.end > self.planned.file.meta.size) {
+            return Err(unreadable(&self.planned.file.url(), "its page index points outside the file"));
+        }
         let meter = table.scan.meter();
         if !meter.admits(ranges.iter().map(|range| range.end - range.start).sum()) {
             return Err(over_limit(meter.scan_limit().unwrap_or_default()));

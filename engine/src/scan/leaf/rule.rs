@@ -10,18 +10,20 @@ use datafusion::{
         physical_plan::{FileScanConfig, ParquetSource},
         source::DataSourceExec,
     },
+    error::DataFusionError,
     physical_expr::{PhysicalExpr, expressions::Column},
     physical_optimizer::PhysicalOptimizerRule,
     physical_plan::{
         ExecutionPlan,
         coalesce_partitions::CoalescePartitionsExec,
         coop::CooperativeExec,
-        joins::HashJoinExec,
+        joins::{CrossJoinExec, HashJoinExec, NestedLoopJoinExec},
         limit::{GlobalLimitExec, LocalLimitExec},
         projection::ProjectionExec,
         repartition::RepartitionExec,
         replace_children_if_necessary,
         sorts::{sort::SortExec, sort_preserving_merge::SortPreservingMergeExec},
+        unnest::UnnestExec,
     },
 };
 
@@ -64,10 +66,10 @@ struct Above {
 
 fn swap(plan: Arc<dyn ExecutionPlan>, above: &Above) -> Result<Arc<dyn ExecutionPlan>> {
     if let Some(scan) = planned_scan(&plan) {
-        return Ok(match LakeScan::of(scan, above.is_limited, above.top.as_ref()) {
-            Some(scan) => Arc::new(scan),
-            None => plan,
-        });
+        let scan = LakeScan::of(scan, above.is_limited, above.top.as_ref());
+        // Nothing else may read a table: it would not be counted.
+        let scan = scan.ok_or_else(|| DataFusionError::Internal("a planned scan has lost its table".to_owned()))?;
+        return Ok(Arc::new(scan));
     }
     let children: Vec<Arc<dyn ExecutionPlan>> = plan
         .children()
@@ -116,7 +118,8 @@ fn below(node: &dyn ExecutionPlan, at: usize, above: &Above) -> Above {
         || node.is::<LocalLimitExec>()
         || node.is::<datafusion::physical_plan::filter::FilterExec>()
         || node.is::<datafusion::physical_plan::union::UnionExec>()
-        || (node.is::<HashJoinExec>() && at == 1);
+        || node.is::<UnnestExec>()
+        || (at == 1 && (node.is::<HashJoinExec>() || node.is::<CrossJoinExec>() || node.is::<NestedLoopJoinExec>()));
     Above { is_limited: is_limited && streams, top: None, merged: None }
 }
 

@@ -38,7 +38,8 @@ pub(super) struct Shape {
     pub parquet: SchemaDescPtr,
     /// What the decoder gives, before any column is left out.
     pub file: SchemaRef,
-    pub projection: ProjectionExprs,
+    /// The result's columns; those that are a file's own values are not filled in yet.
+    projection: ProjectionExprs,
     /// Conjuncts that stay as they are, and those that change while the query runs.
     pub fixed: Option<Arc<dyn PhysicalExpr>>,
     pub moving: Option<Arc<dyn PhysicalExpr>>,
@@ -71,7 +72,8 @@ impl Shape {
             let expr = if uses_values { replace_columns_with_literals(expr, &literals)? } else { expr };
             simplifier.simplify(adapter.rewrite(expr)?)
         };
-        let projection = spec.projection.clone().try_map_exprs(adapt)?;
+        let projection =
+            spec.projection.clone().try_map_exprs(|expr| if is_value(spec, &expr) { Ok(expr) } else { adapt(expr) })?;
         let predicate = spec.predicate.clone().map(adapt).transpose()?;
         let (mut fixed, mut moving) = (Vec::new(), Vec::new());
         for conjunct in predicate.iter().flat_map(split_conjunction) {
@@ -81,13 +83,17 @@ impl Shape {
         fixed.retain(|conjunct| !is_true(conjunct));
         let all = |conjuncts: Vec<_>| (!conjuncts.is_empty()).then(|| conjunction(conjuncts));
         let (fixed, moving) = (all(fixed), all(moving));
-        let keys = spec.top.iter().flat_map(|top| &top.keys).map(|(key, _)| key_of(&projection, key));
+        let own = || spec.literals(planned);
+        let keys = spec.top.iter().flat_map(|top| &top.keys).map(|(key, _)| {
+            let key = key_of(&projection, key)?;
+            if is_value(spec, &key) { replace_columns_with_literals(key, &own()).ok() } else { Some(key) }
+        });
         let keys: Vec<_> = keys.collect::<Option<_>>().unwrap_or_default();
         let pruning = fixed
             .as_ref()
             .and_then(|fixed| PruningPredicateBuilder::new().with_file_schema(Arc::clone(&file)).build(Arc::clone(fixed)));
         let pages = fixed.as_ref().map(|fixed| PagePruningAccessPlanFilter::new(fixed, Arc::clone(&file)));
-        let outputs: Vec<_> = projection.expr_iter().collect();
+        let outputs: Vec<_> = projection.expr_iter().filter(|expr| !is_value(spec, expr)).collect();
         let filters: Vec<_> = fixed.iter().chain(&moving).chain(&keys).cloned().collect();
         let output_mask = mask::needed(&outputs, &file, &parquet);
         let filter_mask = mask::needed(&filters, &file, &parquet);
@@ -104,7 +110,7 @@ impl Shape {
             filter_mask,
             all_mask,
             moving_pruning: Mutex::default(),
-            values: uses_values.then(|| planned.values.clone()),
+            values: (uses_values || keys_use_values(spec)).then(|| planned.values.clone()),
             file,
         })
     }
@@ -114,6 +120,14 @@ impl Shape {
         let parquet = metadata.file_metadata().schema_descr_ptr();
         let is_same = Arc::ptr_eq(&parquet, &self.parquet) || parquet.root_schema() == self.parquet.root_schema();
         is_same && self.values.as_ref().is_none_or(|values| *values == planned.values)
+    }
+
+    /// The result's columns for one file.
+    pub(super) fn projection_of(&self, spec: &ScanSpec, planned: &PlannedFile) -> Result<ProjectionExprs> {
+        let literals = spec.literals(planned);
+        self.projection
+            .clone()
+            .try_map_exprs(|expr| if is_value(spec, &expr) { replace_columns_with_literals(expr, &literals) } else { Ok(expr) })
     }
 
     /// How the decoder is to read a file of this schema.
@@ -156,18 +170,30 @@ fn key_of(projection: &ProjectionExprs, key: &Arc<dyn PhysicalExpr>) -> Option<A
     projection.expr_iter().nth(column.index())
 }
 
+/// Whether rows are wanted by a file's own values.
+fn keys_use_values(spec: &ScanSpec) -> bool {
+    let keys = spec.top.iter().flat_map(|top| &top.keys).filter_map(|(key, _)| key_of(&spec.projection, key));
+    keys.into_iter().any(|key| is_value(spec, &key))
+}
+
 /// Whether keys of these rows can be told: plain columns of the output.
 pub(super) fn tells_keys(top: &TopRows) -> bool {
     top.keys.iter().all(|(key, _)| key.is::<Column>())
 }
 
-/// Whether the scan's expressions speak of partition or hidden columns.
+/// Whether an expression is a partition or hidden column as it is: filled in for each file, so that files share everything else.
+pub(super) fn is_value(spec: &ScanSpec, expr: &Arc<dyn PhysicalExpr>) -> bool {
+    expr.downcast_ref::<Column>().is_some_and(|column| spec.schema.file_schema().index_of(column.name()).is_err())
+}
+
+/// Whether what files share speaks of partition or hidden columns.
 fn uses_values(spec: &ScanSpec) -> bool {
     let is_beside = |expr: &Arc<dyn PhysicalExpr>| {
         let columns = collect_columns(expr);
         columns.iter().any(|column| spec.schema.file_schema().index_of(column.name()).is_err())
     };
-    spec.predicate.iter().any(is_beside) || spec.projection.expr_iter().any(|expr| is_beside(&expr))
+    let computed = spec.projection.expr_iter().filter(|expr| !is_value(spec, expr));
+    spec.predicate.iter().any(is_beside) || computed.into_iter().any(|expr| is_beside(&expr))
 }
 
 /// The Arrow schema in which a file is decoded: its own types, but for those that the table's make plain.

@@ -12,8 +12,11 @@ use futures::{FutureExt, Stream, StreamExt, future::BoxFuture, stream, stream::F
 use super::{execution::Running, unit::Ready};
 use crate::{
     accounting::PrunedBy,
-    error::{Result, to_datafusion},
+    error::{ErrorKind, Result, to_datafusion},
 };
+
+/// Row groups that are collected between two batches: filters are evaluated on the way, and a stream has to give way in time.
+const AT_ONCE: usize = 4;
 
 /// The rows of one stream of a run.
 pub(super) fn batches(
@@ -34,8 +37,8 @@ struct State {
     running: Arc<Running>,
     /// Row groups whose bytes are under way.
     open: FuturesUnordered<BoxFuture<'static, Result<Option<Ready>>>>,
-    /// Row groups that can be decoded.
-    ready: VecDeque<Ready>,
+    /// Row groups that can be decoded, or why not: that matters only when it is their turn.
+    ready: VecDeque<Result<Ready>>,
     current: Option<Ready>,
     baseline: BaselineMetrics,
     waiting: Time,
@@ -52,7 +55,7 @@ impl State {
                 return Ok(None);
             }
             self.admit();
-            self.harvest()?;
+            self.harvest();
             if let Some(current) = &mut self.current {
                 let started = Instant::now();
                 let decoded = current.next();
@@ -68,8 +71,13 @@ impl State {
                 return Ok(Some(if wanted < batch.num_rows() { batch.slice(0, wanted) } else { batch }));
             }
             if let Some(ready) = self.ready.pop_front() {
+                let ready = ready.inspect_err(|error| {
+                    if error.kind() == ErrorKind::LimitExceeded {
+                        counters.refuse();
+                    }
+                })?;
                 // What has become needless meanwhile is not decoded, and not paid for.
-                if execution.excludes(&ready.unit) {
+                if execution.excludes(&ready.unit, true) {
                     counters.scan().pruned(PrunedBy::DynamicFilter, 1);
                 } else {
                     self.current = Some(ready);
@@ -100,11 +108,11 @@ impl State {
 
     /// Collects what has come, and lets what is under way ask for more, without waiting. Those that are left are polled again before this
     /// stream waits.
-    fn harvest(&mut self) -> Result<()> {
-        while let Some(Some(opened)) = self.open.next().now_or_never() {
-            self.ready.extend(opened?);
+    fn harvest(&mut self) {
+        for _ in 0..AT_ONCE {
+            let Some(Some(opened)) = self.open.next().now_or_never() else { break };
+            self.ready.extend(opened.transpose());
         }
-        Ok(())
     }
 
     /// Waits for a row group's bytes, or for a row group; `true` if there will be none.
@@ -116,14 +124,14 @@ impl State {
             biased;
             opened = self.open.next() => {
                 if let Some(opened) = opened {
-                    self.ready.extend(opened?);
+                    self.ready.extend(opened.transpose());
                 }
             }
             more = self.running.execution.more(), if self.may_admit() => {
                 if !more? {
                     // Only what is under way is left.
                     if let Some(opened) = self.open.next().await {
-                        self.ready.extend(opened?);
+                        self.ready.extend(opened.transpose());
                     }
                 }
             }

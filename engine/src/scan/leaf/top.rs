@@ -83,11 +83,16 @@ impl TopBound {
         Ok(rows.iter().map(|row| row.data().into()).collect())
     }
 
-    /// Whether rows whose leading key is this one at best are worse than all that are wanted.
-    pub(super) fn excludes(&self, leading: &[u8]) -> bool {
+    /// Whether none of the rows whose leading key is this one at best is wanted. If they were seen (`is_seen`), the worst of the best may be among
+    /// them; if not, rows that are as good as it are not needed.
+    pub(super) fn excludes(&self, leading: &[u8], is_seen: bool) -> bool {
         let best = self.best.lock().unwrap_or_else(PoisonError::into_inner);
-        // The leading key's bytes begin a row's: if they are equal, the other keys may decide.
-        best.len() >= self.fetch && best.peek().is_some_and(|worst| leading > &**worst && !worst.starts_with(leading))
+        // The leading key's bytes begin a row's: if they are equal, other keys may decide.
+        best.len() >= self.fetch
+            && best.peek().is_some_and(|worst| match worst.starts_with(leading) {
+                true => worst.len() == leading.len() && !is_seen,
+                false => leading > &**worst,
+            })
     }
 }
 
@@ -123,12 +128,22 @@ mod tests {
     }
 
     #[test]
+    fn a_tie_of_the_only_key_is_not_needed_unless_it_was_seen() {
+        let bound = TopBound::new(1, &[(DataType::Int64, SortOptions::default())]).unwrap();
+        let values: ArrayRef = Arc::new(Int64Array::from(vec![5]));
+        let leading = bound.leading(&values).unwrap().remove(0);
+        bound.admit(&[values]).unwrap();
+        assert!(bound.excludes(&leading, false));
+        assert!(!bound.excludes(&leading, true));
+    }
+
+    #[test]
     fn a_leading_key_excludes_only_what_is_worse() {
         let bound = bound(1);
         let leading = |value| bound.leading(&(Arc::new(Int64Array::from(vec![value])) as ArrayRef)).unwrap().remove(0);
-        assert!(!bound.excludes(&leading(None)));
+        assert!(!bound.excludes(&leading(None), false));
         admitted(&bound, &[Some(7)], &["m"]);
-        let excluded: Vec<_> = [Some(8), Some(7), Some(6), None].map(|value| bound.excludes(&leading(value))).into();
+        let excluded: Vec<_> = [Some(8), Some(7), Some(6), None].map(|value| bound.excludes(&leading(value), false)).into();
         assert_eq!(excluded, [false, false, true, true]);
     }
 }

@@ -1,6 +1,12 @@
 //! One row group from its first request to its last row: its decoder says which bytes it needs, and is given them.
 
-use std::{ops::Range, sync::Arc};
+use std::{
+    ops::Range,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
 
 use arrow::{
     array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions},
@@ -19,6 +25,7 @@ use parquet::{
         arrow_reader::{ArrowPredicate, ParquetRecordBatchReader, RowFilter, RowSelection},
         push_decoder::{ParquetPushDecoder, ParquetPushDecoderBuilder},
     },
+    basic::Type as PhysicalType,
     errors::ParquetError,
 };
 
@@ -34,6 +41,9 @@ use crate::error::Result;
 /// Rows that are decoded at once at most where only the best of a row group are wanted.
 const TOP_BATCH: usize = 1 << 18;
 
+/// Bytes that they take at most, as far as can be told.
+const TOP_BATCH_BYTES: u64 = 32 << 20;
+
 /// A row group that is to be read.
 #[derive(Debug)]
 pub(super) struct Unit {
@@ -46,6 +56,8 @@ pub(super) struct Unit {
     rows: Option<RowSelection>,
     filter: Option<Arc<dyn PhysicalExpr>>,
     is_late: bool,
+    /// One more than the generation of the moving filter that it was last checked against.
+    kept_at: AtomicU64,
 }
 
 impl Unit {
@@ -60,28 +72,46 @@ impl Unit {
             .as_ref()
             .filter(|_| !fixed_holds)
             .map(|fixed| late::expected_rows(fixed.as_ref(), &shape.file, &shape.parquet, group));
-        let total = group.num_rows() as f64;
-        let is_late = if let Some(top) = &execution.spec.top
-            && execution.has_top()
-        {
-            late::pays(rest, (top.fetch as f64).min(expected.unwrap_or(total)), total, stretch)
-                || execution.top().is_some_and(|_| rest > late::bytes_of(group, &shape.filter_mask))
-        } else {
-            expected.is_some_and(|expected| late::pays(rest, expected, total, stretch))
+        let total = rows.as_ref().map_or(group.num_rows() as f64, |rows| rows.row_count() as f64);
+        let rest = (rest as f64 * total / (group.num_rows() as f64).max(1.0)) as u64;
+        let is_late = match (&execution.spec.top, execution.top()) {
+            // The keys tell which few rows are wanted.
+            (Some(top), Some(_)) => {
+                let expected = (top.fetch as f64).min(expected.unwrap_or(total));
+                late::pays(rest, expected, total, stretch) || rest > late::bytes_of(group, &shape.filter_mask)
+            }
+            _ => expected.is_some_and(|expected| late::pays(rest, expected, total, stretch)),
         };
         let sieved = filter.is_some() || execution.has_top();
         let mask = if sieved { &shape.all_mask } else { &shape.output_mask };
         let all = late::bytes_of(group, mask);
         // What is read of the other columns is told when it is known which; until then it is taken to be little.
         let bytes = if is_late { late::bytes_of(group, &shape.filter_mask) + (all / 8) } else { all };
-        Self { file: Arc::clone(file), group: at, best, bytes, rows, filter, is_late }
+        Self { file: Arc::clone(file), group: at, best, bytes, rows, filter, is_late, kept_at: AtomicU64::new(0) }
+    }
+
+    /// Whether it has been checked against the moving filter as it is.
+    pub(super) fn was_kept(&self, generation: u64) -> bool {
+        self.kept_at.load(Relaxed) == generation + 1
+    }
+
+    pub(super) fn keep(&self, generation: u64) {
+        self.kept_at.store(generation + 1, Relaxed);
+    }
+
+    /// Rows that are in the result whatever they hold.
+    pub(super) fn certain_rows(&self) -> u64 {
+        if self.filter.is_some() || self.rows.is_some() {
+            return 0;
+        }
+        u64::try_from(self.file.group(self.group).num_rows()).unwrap_or_default()
     }
 
     /// Gets what its decoder needs before the first row; `None` if it turns out that there is none that is wanted.
     ///
     /// # Errors
     /// Those of fetching and decoding, naming the file.
-    pub(super) async fn open(self, execution: Arc<Execution>, held: Held) -> Result<Option<Ready>> {
+    pub(super) async fn open(self, execution: Arc<Execution>, mut held: Held) -> Result<Option<Ready>> {
         let file = &self.file.planned.file;
         let mut decoder = fault::decode(file, || self.decoder(&execution))?;
         if self.is_late {
@@ -98,10 +128,15 @@ impl Unit {
                 }
                 DecodeResult::Finished => return Ok(None),
             };
-            if !is_first && execution.excludes(&self) {
+            if !is_first && execution.excludes(&self, self.is_late) {
                 return Ok(None);
             }
             let bytes = self.file.read(&wanted).await?;
+            if self.is_late && !is_first {
+                let wanted: u64 = given.iter().chain(&wanted).map(|range| range.end.saturating_sub(range.start)).sum();
+                let filter = late::bytes_of(self.file.group(self.group), &self.file.shape.filter_mask);
+                held.grow((filter + wanted).saturating_sub(held.bytes()));
+            }
             if self.is_late && is_first {
                 // The filter looks at these at once.
                 self.file.consume(&wanted)?;
@@ -117,7 +152,7 @@ impl Unit {
         let shape = &self.file.shape;
         let sieve = self.sieve(execution);
         let mask = if self.is_late || sieve.is_none() { &shape.output_mask } else { &shape.all_mask };
-        let batch_size = if execution.has_top() { TOP_BATCH.max(execution.batch_size) } else { execution.batch_size };
+        let batch_size = if execution.has_top() { self.top_batch(execution.batch_size) } else { execution.batch_size };
         let mut builder = ParquetPushDecoderBuilder::new_with_metadata(self.file.reader.clone())
             .with_projection(mask.clone())
             .with_row_groups(vec![self.group])
@@ -130,9 +165,23 @@ impl Unit {
         }
         if let Some(sieve) = sieve.filter(|_| self.is_late) {
             let predicate = SievePredicate { mask: shape.filter_mask.clone(), sieve };
-            builder = builder.with_row_filter(RowFilter::new(vec![Box::new(predicate)]));
+            // Decoded filter columns are not kept for the result: that would widen pages to batches, and hold them all.
+            builder = builder.with_row_filter(RowFilter::new(vec![Box::new(predicate)])).with_max_predicate_cache_size(0);
         }
         builder.build()
+    }
+
+    /// How many rows to decode at once where only the best are wanted: the more, the tighter the bound, as far as memory allows.
+    fn top_batch(&self, least: usize) -> usize {
+        let (shape, group) = (&self.file.shape, self.file.group(self.group));
+        let mask = if self.is_late { &shape.filter_mask } else { &shape.all_mask };
+        let chunks = || group.columns().iter().enumerate().filter(|(leaf, _)| mask.leaf_included(*leaf)).map(|(_, chunk)| chunk);
+        let bytes: i64 = chunks().map(|chunk| chunk.uncompressed_size().max(0)).sum();
+        let row = u64::try_from(bytes / group.num_rows().max(1)).unwrap_or(u64::MAX).max(8);
+        // A dictionary hides how long texts are.
+        let has_text = chunks().any(|chunk| chunk.column_type() == PhysicalType::BYTE_ARRAY);
+        let most = if has_text { TOP_BATCH / 8 } else { TOP_BATCH };
+        usize::try_from(TOP_BATCH_BYTES / row).unwrap_or(usize::MAX).min(most).max(least)
     }
 
     /// What its rows have to pass; `None` if all do.
@@ -244,10 +293,7 @@ impl Ready {
         file.consume(&std::mem::take(&mut self.given))?;
         loop {
             let decoded = fault::decode(&file.planned.file, || self.reader.next().transpose())?;
-            let Some(batch) = decoded else {
-                self.execution.finish_unit();
-                return Ok(None);
-            };
+            let Some(batch) = decoded else { return Ok(None) };
             let batch = fault::decode(&file.planned.file, || self.shape(batch))?;
             if batch.num_rows() > 0 {
                 return Ok(Some(batch));
@@ -264,7 +310,7 @@ impl Ready {
         }
         if self.projector.is_none() {
             let schema = batch.schema();
-            let bound = self.unit.file.shape.projection.clone().try_map_exprs(|expr| reassign_expr_columns(expr, &schema))?;
+            let bound = self.unit.file.projection.clone().try_map_exprs(|expr| reassign_expr_columns(expr, &schema))?;
             self.projector = Some(bound.make_projector(&schema)?);
         }
         let Some(projector) = &self.projector else { return Ok(batch) };

@@ -7,11 +7,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use parquet::{
     DecodeResult,
+    basic::{ConvertedType, Type as PhysicalType},
     errors::ParquetError,
     file::metadata::{
-        FileMetaData, PageIndexPolicy, ParquetMetaData, ParquetMetaDataBuilder, ParquetMetaDataOptions,
+        ColumnChunkMetaData, FileMetaData, PageIndexPolicy, ParquetMetaData, ParquetMetaDataBuilder, ParquetMetaDataOptions,
         ParquetMetaDataPushDecoder, ParquetMetaDataReader, RowGroupMetaData,
     },
+    file::statistics::Statistics,
     schema::types::{SchemaDescPtr, SchemaDescriptor, Type, TypePtr},
 };
 
@@ -99,12 +101,35 @@ fn decode(thrift: &[u8], naming: &Naming) -> Result<ParquetMetaData, ParquetErro
     Ok(ParquetMetaDataBuilder::new(plain).set_row_groups(groups).build())
 }
 
-/// Refuses column chunks outside the file; forgets dictionary offsets that some writers set without a dictionary.
+/// Statistics without values, for a chunk whose least and greatest values cannot be believed: old writers compared bytes as signed numbers, and
+/// unsigned numbers as signed ones.
+fn distrusted(chunk: &ColumnChunkMetaData) -> Option<Statistics> {
+    let statistics = chunk.statistics()?;
+    if !statistics.is_min_max_deprecated() || statistics.min_bytes_opt() == statistics.max_bytes_opt() {
+        return None;
+    }
+    let nulls = statistics.null_count_opt();
+    let is_unsigned = matches!(
+        chunk.column_descr().converted_type(),
+        ConvertedType::UINT_8 | ConvertedType::UINT_16 | ConvertedType::UINT_32 | ConvertedType::UINT_64
+    );
+    Some(match chunk.column_type() {
+        PhysicalType::BYTE_ARRAY => Statistics::byte_array(None, None, None, nulls, true),
+        PhysicalType::FIXED_LEN_BYTE_ARRAY => Statistics::fixed_len_byte_array(None, None, None, nulls, true),
+        PhysicalType::INT96 => Statistics::int96(None, None, None, nulls, true),
+        PhysicalType::INT32 if is_unsigned => Statistics::int32(None, None, None, nulls, true),
+        PhysicalType::INT64 if is_unsigned => Statistics::int64(None, None, None, nulls, true),
+        _ => return None,
+    })
+}
+
+/// Refuses column chunks outside the file; forgets dictionary offsets that some writers set without a dictionary, and statistics that mislead.
 fn check_ranges(file: &DataFile, metadata: ParquetMetaData) -> Result<ParquetMetaData> {
     let size = i64::try_from(file.meta.size).unwrap_or(i64::MAX);
     let mut mended: Option<Vec<RowGroupMetaData>> = None;
     for (at, group) in metadata.row_groups().iter().enumerate() {
         for (column, chunk) in group.columns().iter().enumerate() {
+            let distrusted = distrusted(chunk);
             let dictionary = chunk.dictionary_page_offset();
             let stray = dictionary.is_some_and(|offset| offset < 4 || offset >= chunk.data_page_offset());
             let start = dictionary.filter(|_| !stray).unwrap_or_else(|| chunk.data_page_offset());
@@ -113,11 +138,17 @@ fn check_ranges(file: &DataFile, metadata: ParquetMetaData) -> Result<ParquetMet
                 let name = chunk.column_path().string();
                 return Err(corrupt(file, &format!("its footer puts column \"{name}\" outside the file")));
             }
-            if stray {
+            if stray || distrusted.is_some() {
                 let groups = mended.get_or_insert_with(|| metadata.row_groups().to_vec());
                 let mut columns = groups[at].columns().to_vec();
-                let chunk = columns[column].clone().into_builder().set_dictionary_page_offset(None).build();
-                columns[column] = chunk.map_err(|error| not_decoded(file, error))?;
+                let mut chunk = columns[column].clone().into_builder();
+                if stray {
+                    chunk = chunk.set_dictionary_page_offset(None);
+                }
+                if let Some(statistics) = distrusted {
+                    chunk = chunk.set_statistics(statistics);
+                }
+                columns[column] = chunk.build().map_err(|error| not_decoded(file, error))?;
                 let group = groups[at].clone().into_builder().set_column_metadata(columns).build();
                 groups[at] = group.map_err(|error| not_decoded(file, error))?;
             }
