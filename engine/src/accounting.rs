@@ -1,11 +1,13 @@
 //! The bill: what a query's `Meter` counts, the `Usage` it reports, and the `Tariff` that prices it. Pure: no IO, no clock.
 
 mod details;
+mod in_flight;
 mod meter;
 mod tariff;
 mod usage;
 
 pub use details::{PrunedBy, ScanCounters, ScanDetails};
+pub use in_flight::{Flight, InFlight};
 pub use meter::{FileMeter, Meter, ScanMeter};
 pub use tariff::{Bill, Tariff};
 pub use usage::{Requests, Scanned, Timings, Usage};

@@ -74,9 +74,16 @@ impl Stats {
     }
 }
 
-/// The contract's object, on one line.
+/// The contract's object, on one line, with how the scans got their bytes.
 fn json(report: &QueryReport) -> Result<String> {
-    serde_json::to_string(report).map_err(|error| Error::internal("cannot write the statistics as JSON").with_source(error))
+    let written = || {
+        let mut object = serde_json::to_value(report)?;
+        if let (Some(object), Some(scan)) = (object.as_object_mut(), &report.scan) {
+            object.insert("scan".to_owned(), serde_json::to_value(scan)?);
+        }
+        serde_json::to_string(&object)
+    };
+    written().map_err(|error: serde_json::Error| Error::internal("cannot write the statistics as JSON").with_source(error))
 }
 
 /// One line for people: `3 rows in 41 ms, scanned 1.24 MB of data in 1 of 84 files, 1 of 84 partitions; 4 requests; billed 10 MB = 0.00005 USD`.

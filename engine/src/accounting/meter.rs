@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use super::{RequestKind, Requests, ScanCounters, Scanned, Usage};
+use super::{InFlight, RequestKind, Requests, ScanCounters, Scanned, Usage};
 
 /// The counters of one query.
 #[derive(Debug, Default)]
@@ -34,6 +34,7 @@ pub struct Meter {
     scan_limit: Option<u64>,
     refused: AtomicBool,
     scan: ScanCounters,
+    in_flight: InFlight,
 }
 
 impl Meter {
@@ -53,6 +54,12 @@ impl Meter {
     #[must_use]
     pub fn scan(&self) -> &ScanCounters {
         &self.scan
+    }
+
+    /// The requests that are under way.
+    #[must_use]
+    pub fn in_flight(&self) -> &InFlight {
+        &self.in_flight
     }
 
     /// Counts table data that is handed to a decoder, unless that would go over the budget.

@@ -15,7 +15,7 @@ pub(in crate::query) mod entry;
 #[cfg(test)]
 mod tests;
 
-use std::{marker::PhantomData, sync::Arc};
+use std::{marker::PhantomData, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     accounting::Meter,
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
     session::SessionOptions,
     sql::StatementKind,
 };
@@ -104,6 +104,9 @@ impl Life {
         })
     }
 }
+
+/// How long a query that has ended waits for the answers to what it has asked for in vain.
+const SETTLING: Duration = Duration::from_secs(1);
 
 impl Drop for Life {
     fn drop(&mut self) {
@@ -185,9 +188,25 @@ impl<Phase> QueryGuard<Phase> {
 
     /// Ends the query now; the answer comes when the history has it.
     pub(in crate::query) fn end(mut self, error: Option<&Error>) -> BoxFuture<'static, QueryReport> {
-        let (noted, entry) = (self.life.end(error), Arc::clone(&self.life.entry));
+        let entry = Arc::clone(&self.life.entry);
+        if error.is_some_and(|error| error.kind() == ErrorKind::Cancelled) {
+            entry.meter.in_flight().abort();
+        }
+        if entry.meter.in_flight().is_settled() {
+            let noted = self.life.end(error);
+            return Box::pin(async move {
+                noted.await;
+                entry.report()
+            });
+        }
+        // What was read ahead in vain is under way: the store counts it, and so do we.
+        let error = error.cloned();
         Box::pin(async move {
-            noted.await;
+            let in_flight = entry.meter.in_flight();
+            if tokio::time::timeout(SETTLING, in_flight.settle()).await.is_err() {
+                in_flight.abort();
+            }
+            self.life.end(error.as_ref()).await;
             entry.report()
         })
     }

@@ -2,7 +2,7 @@
 //! process, taken in turns. Near ranges share a request where that is cheaper at the store's observed pace.
 //!
 //! A fetch is of one version of a file: a file that has changed since it was listed is an error, never other bytes. What is fetched, and how far
-//! ahead, is the callers' to decide. Dropping a fetch ends its requests.
+//! ahead, is the callers' to decide. Dropping a fetch keeps requests that were not sent from being sent.
 
 mod pace;
 mod request;
@@ -11,7 +11,10 @@ mod turns;
 use std::{
     collections::HashMap,
     ops::Range,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 
 use bytes::Bytes;
@@ -22,7 +25,7 @@ use self::{pace::Pace, turns::Turns};
 use super::listing::DataFile;
 use crate::{
     accounting::Meter,
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
     storage::{DataCache, ObjectVersion, RangePolicy, StorageOptions},
 };
 
@@ -151,24 +154,44 @@ impl QueryFetch {
     fn spawn(&self, file: &DataFile, range: Range<u64>, pace: &Arc<Pace>) -> Running {
         let turn = self.fetcher.turns.take(self.line);
         let (file, pace, hedge, meter) = (file.clone(), Arc::clone(pace), self.fetcher.options.hedge, Arc::clone(&self.meter));
-        Running(tokio::spawn(async move {
+        let is_wanted = Arc::new(AtomicBool::new(true));
+        let wanted = Arc::clone(&is_wanted);
+        let task = tokio::spawn(async move {
             let _turn = turn.await;
-            if hedge {
-                return request::hedged(&file, range, &pace, &meter).await;
+            let flight = wanted.load(Relaxed).then(|| meter.in_flight().begin()).flatten();
+            let Some(_flight) = flight else { return Err(given_up()) };
+            let answer = async {
+                if hedge {
+                    return request::hedged(&file, range, &pace, &meter).await;
+                }
+                request::get(&file, range, &pace).await
+            };
+            tokio::select! {
+                biased;
+                () = meter.in_flight().aborted() => Err(given_up()),
+                answer = answer => answer,
             }
-            request::get(&file, range, &pace).await
-        }))
+        });
+        Running { task, is_wanted }
     }
 }
 
-/// A request under way, which ends if nobody waits for it any more.
-struct Running(JoinHandle<Result<Bytes>>);
+fn given_up() -> Error {
+    Error::new(ErrorKind::Cancelled, "a request was given up")
+}
+
+/// A request. If nobody waits for it any more it is not sent; if it was, it is let come to its end, since the store counts it as well, unless the
+/// query is cancelled.
+struct Running {
+    task: JoinHandle<Result<Bytes>>,
+    is_wanted: Arc<AtomicBool>,
+}
 
 impl Future for Running {
     type Output = Result<Bytes>;
 
     fn poll(mut self: std::pin::Pin<&mut Self>, context: &mut std::task::Context<'_>) -> std::task::Poll<Self::Output> {
-        std::pin::Pin::new(&mut self.0)
+        std::pin::Pin::new(&mut self.task)
             .poll(context)
             .map(|ended| ended.unwrap_or_else(|error| Err(Error::internal("a request was given up").with_source(error))))
     }
@@ -176,6 +199,6 @@ impl Future for Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.0.abort();
+        self.is_wanted.store(false, Relaxed);
     }
 }

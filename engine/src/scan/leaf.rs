@@ -15,6 +15,7 @@ mod answer;
 mod exec;
 mod execution;
 mod fault;
+mod feed;
 mod file;
 mod late;
 mod mask;

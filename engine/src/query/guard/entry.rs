@@ -187,6 +187,7 @@ impl Entry {
         if self.lock().end.is_some() {
             return false;
         }
+        self.meter.in_flight().abort();
         self.cancel.send_if_modified(|current| {
             let first = current.is_none();
             if first {

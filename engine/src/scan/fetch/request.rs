@@ -63,6 +63,18 @@ pub(super) async fn hedged(file: &DataFile, range: Range<u64>, pace: &Pace, mete
     }
 }
 
+/// Whether the store found another version than the one asked for, at the first attempt or at a later one.
+fn is_precondition(error: &object_store::Error) -> bool {
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(current) = next {
+        if matches!(current.downcast_ref(), Some(object_store::Error::Precondition { .. })) {
+            return true;
+        }
+        next = current.source();
+    }
+    false
+}
+
 fn changed(file: &DataFile) -> Error {
     Error::new(ErrorKind::Conflict, format!("file \"{}\" has changed since the query listed it", file.url()))
         .with_hint("Run the query again; writers should put new files and never overwrite one")
@@ -74,7 +86,7 @@ fn short(file: &DataFile, why: &str) -> Error {
 }
 
 fn failed(file: &DataFile, error: object_store::Error) -> Error {
-    if matches!(error, object_store::Error::Precondition { .. }) {
+    if is_precondition(&error) {
         return changed(file);
     }
     let error = from_store(&error);

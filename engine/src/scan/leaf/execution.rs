@@ -1,12 +1,8 @@
-//! One run of a scan, shared by its streams: the queue of row groups to read and who fills it, how far ahead may be read, and what need not be
-//! read any more.
+//! One run of a scan, shared by its streams: how far ahead may be read, and what need not be read any more. [`super::feed`] fills its queue.
 
-use std::{
-    collections::VecDeque,
-    sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
-    },
+use std::sync::{
+    Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+    atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
 };
 
 use datafusion::{
@@ -23,54 +19,24 @@ use datafusion::{
     physical_expr_adapter::replace_columns_with_literals,
     physical_optimizer::pruning::PruningPredicateBuilder,
 };
-use futures::{StreamExt, stream};
 use parquet::{arrow::arrow_reader::statistics::StatisticsConverter, file::metadata::ParquetMetaData};
 use tokio::{sync::Notify, task::JoinHandle};
 
 use super::{
     exec::ScanSpec,
-    file, prune,
+    feed::Queue,
+    prune,
     shape::{self, Shape},
     top::TopBound,
     unit::Unit,
 };
-use crate::{
-    accounting::PrunedBy,
-    error::{Error, Result},
-    scan::{
-        metadata::{SMALL_FILE, unreadable},
-        provider::PlannedFile,
-    },
-};
-
-/// Units that wait in the queue before no more files are opened.
-const QUEUED: usize = 256;
-
-/// Files whose row groups are put in order together, for `ORDER BY ... LIMIT`.
-const ORDERED_FILES: usize = 512;
+use crate::{accounting::PrunedBy, error::Result, scan::provider::PlannedFile};
 
 /// Units under way while a bound moves that may make others needless.
-const CAREFUL: usize = 8;
+pub(super) const CAREFUL: usize = 8;
 
 /// Units under way, and files opened, at first where rows may soon be enough.
-const FIRST_STEP: usize = 2;
-
-/// Row groups that wait for a stream.
-#[derive(Debug, Default)]
-struct Queue {
-    units: VecDeque<Unit>,
-    /// Rows of all units so far that pass whatever is in them.
-    certain_rows: u64,
-    /// No more will come, or why.
-    ended: Option<Option<Error>>,
-}
-
-impl Queue {
-    /// The bytes of the small files whose row groups wait.
-    fn buffered(&self) -> u64 {
-        self.units.iter().filter(|unit| unit.group == 0).map(|unit| unit.file.buffered()).sum()
-    }
-}
+pub(super) const FIRST_STEP: usize = 2;
 
 /// An execution that feeds itself as long as a stream holds it.
 #[derive(Debug)]
@@ -81,7 +47,7 @@ pub(super) struct Running {
 
 /// A task that ends with its holder.
 #[derive(Debug)]
-struct Ended<T = ()>(JoinHandle<T>);
+pub(super) struct Ended<T = ()>(pub JoinHandle<T>);
 
 impl<T> Drop for Ended<T> {
     fn drop(&mut self) {
@@ -108,9 +74,9 @@ pub(super) struct Execution {
     streams: usize,
     queue: Mutex<Queue>,
     /// Units have come, or none will any more.
-    changed: Notify,
+    pub(super) changed: Notify,
     /// Units were taken.
-    taken: Notify,
+    pub(super) taken: Notify,
     shapes: Mutex<Vec<Arc<Shape>>>,
     top: Option<TopBound>,
     moving: Mutex<Moving>,
@@ -171,114 +137,8 @@ impl Execution {
         })
     }
 
-    fn queue(&self) -> MutexGuard<'_, Queue> {
+    pub(super) fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Opens the files and queues what is left of them.
-    async fn feed(self: Arc<Self>) {
-        let fed = Self::feed_all(&self).await;
-        self.queue().ended = Some(fed.err());
-        self.changed.notify_waiters();
-    }
-
-    async fn feed_all(this: &Arc<Self>) -> Result<()> {
-        let most = this.spec.table.context.fetch.fetcher().requests();
-        file::learn(&this.spec, this.needs_data()).await?;
-        let mut rest = this.spec.files.as_slice();
-        let mut step = if this.spec.is_limited { FIRST_STEP } else { usize::MAX };
-        while !rest.is_empty() {
-            let window = if this.top.is_some() { this.ordered_files(rest) } else { step.min(rest.len()) };
-            let (files, later) = rest.split_at(window);
-            rest = later;
-            let opening = stream::iter(files.to_vec()).map(|planned| {
-                let execution = Arc::clone(this);
-                async move {
-                    let url = planned.file.url();
-                    let mut opened = Ended(tokio::spawn(async move { file::open(&execution, &planned).await }));
-                    (&mut opened.0).await.unwrap_or_else(|error| {
-                        Err(if error.is_panic() {
-                            unreadable(&url, "its metadata do not decode")
-                        } else {
-                            Error::internal("opening a file was given up").with_source(error)
-                        })
-                    })
-                }
-            });
-            let mut opening = opening.buffered(most.min(step));
-            let mut ordered = Vec::new();
-            while let Some(units) = opening.next().await {
-                let units = units?;
-                if this.top.is_some() {
-                    ordered.extend(units);
-                } else if this.push(units).await.is_break() {
-                    return Ok(());
-                }
-            }
-            // The row groups whose best keys are best first: they make the bound tight soonest. Those of which nothing is known come last.
-            ordered.sort_by(|a: &Unit, b: &Unit| a.best.is_none().cmp(&b.best.is_none()).then_with(|| a.best.cmp(&b.best)));
-            if this.push(ordered).await.is_break() {
-                return Ok(());
-            }
-            step = step.saturating_mul(2);
-        }
-        Ok(())
-    }
-
-    /// How many of the first of these files are ordered together: the small ones among them are held whole meanwhile.
-    fn ordered_files(&self, files: &[Arc<PlannedFile>]) -> usize {
-        let mut room = self.buffered_at_most();
-        let fitting = files.iter().take(ORDERED_FILES).take_while(|planned| {
-            let size = Some(planned.file.meta.size).filter(|size| *size <= SMALL_FILE).unwrap_or_default();
-            let fits = size <= room;
-            room = room.saturating_sub(size);
-            fits
-        });
-        fitting.count().clamp(1, files.len())
-    }
-
-    /// Bytes of small files that may wait for their turn.
-    fn buffered_at_most(&self) -> u64 {
-        self.spec.table.context.fetch.fetcher().share() / 2
-    }
-
-    /// Queues units as there is room; breaks when no more rows are wanted.
-    async fn push(&self, units: Vec<Unit>) -> std::ops::ControlFlow<()> {
-        let mut units = units;
-        let mut is_enough = false;
-        if let Some(limit) = self.spec.limit {
-            // Rows that certainly pass need no others behind them.
-            let mut queue = self.queue();
-            let enough = units.iter().position(|unit| {
-                queue.certain_rows += unit.certain_rows();
-                queue.certain_rows >= limit as u64
-            });
-            if let Some(last) = enough {
-                self.count(PrunedBy::Limit, units.len() - last - 1);
-                units.truncate(last + 1);
-                is_enough = true;
-            }
-        }
-        let room = if self.spec.is_limited { CAREFUL } else { QUEUED };
-        let mut units = units.into_iter().peekable();
-        while units.peek().is_some() {
-            let taken = self.taken.notified();
-            {
-                let mut queue = self.queue();
-                // A file's units come together: they share its buffers.
-                if queue.units.len() < room && queue.buffered() < self.buffered_at_most() {
-                    queue.units.extend(units.by_ref());
-                }
-            }
-            self.changed.notify_waiters();
-            if self.is_satisfied() {
-                return std::ops::ControlFlow::Break(());
-            }
-            if units.peek().is_some() {
-                taken.await;
-            }
-        }
-        if is_enough { std::ops::ControlFlow::Break(()) } else { std::ops::ControlFlow::Continue(()) }
     }
 
     /// The next unit for a stream that has `open` under way; `None` if there is none, or it may not have more.
@@ -484,7 +344,7 @@ impl Execution {
         self.remaining.as_ref().is_some_and(|remaining| remaining.load(Relaxed) == 0)
     }
 
-    fn count(&self, by: PrunedBy, row_groups: usize) {
+    pub(super) fn count(&self, by: PrunedBy, row_groups: usize) {
         self.spec.table.scan.meter().scan().pruned(by, row_groups as u64);
     }
 }

@@ -1,0 +1,78 @@
+//! The requests of a query that are under way: its figures are final only when there are none. A query that ends well, or by an error, waits for
+//! them, since the store counts them too; one that is cancelled ends them.
+
+use tokio::sync::watch;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Stop {
+    /// Requests may begin.
+    No,
+    /// None begins any more.
+    Settling,
+    /// Those that are under way end, too.
+    Now,
+}
+
+/// The requests of one query.
+#[derive(Debug)]
+pub struct InFlight {
+    running: watch::Sender<usize>,
+    stop: watch::Sender<Stop>,
+}
+
+impl Default for InFlight {
+    fn default() -> Self {
+        Self { running: watch::Sender::new(0), stop: watch::Sender::new(Stop::No) }
+    }
+}
+
+impl InFlight {
+    /// A request begins, and is under way until the answer is dropped; `None` if the query has ended.
+    #[must_use]
+    pub fn begin(&self) -> Option<Flight<'_>> {
+        self.running.send_modify(|running| *running += 1);
+        let flight = Flight(self);
+        (*self.stop.borrow() == Stop::No).then_some(flight)
+    }
+
+    /// Whether there are any.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        *self.running.borrow() == 0
+    }
+
+    /// Lets no more begin, and waits for those under way.
+    pub async fn settle(&self) {
+        self.raise(Stop::Settling);
+        // The sender is here, so that it cannot be gone.
+        let _ = self.running.subscribe().wait_for(|running| *running == 0).await;
+    }
+
+    /// Ends all of them.
+    pub fn abort(&self) {
+        self.raise(Stop::Now);
+    }
+
+    /// Ready when a request must end.
+    pub async fn aborted(&self) {
+        let _ = self.stop.subscribe().wait_for(|stop| *stop == Stop::Now).await;
+    }
+
+    fn raise(&self, to: Stop) {
+        self.stop.send_if_modified(|stop| {
+            let is_raised = *stop < to;
+            *stop = to.max(*stop);
+            is_raised
+        });
+    }
+}
+
+/// A request under way.
+#[derive(Debug)]
+pub struct Flight<'a>(&'a InFlight);
+
+impl Drop for Flight<'_> {
+    fn drop(&mut self) {
+        self.0.running.send_modify(|running| *running -= 1);
+    }
+}
