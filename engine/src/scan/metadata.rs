@@ -81,13 +81,13 @@ impl Indexes {
         let offsets = chunks().map(|chunk| range(chunk.offset_index_offset(), chunk.offset_index_length()));
         let columns = chunks().map(|chunk| range(chunk.column_index_offset(), chunk.column_index_length()));
         let columns = columns.filter(|_| self == Self::All);
-        let (mut region, mut found) = (u64::MAX..0, 0);
+        let (mut start, mut end, mut found) = (u64::MAX, 0, 0);
         for range in offsets.chain(columns).flatten() {
-            region = region.start.min(range.start)..region.end.max(range.end);
+            (start, end) = (range.start.min(start), range.end.max(end));
             found += range.end - range.start;
         }
         // Writers put them side by side; whatever else lies between them is not worth reading.
-        (found > 0 && region.end - region.start <= found.saturating_mul(2)).then_some(region)
+        (found > 0 && end - start <= found.saturating_mul(2)).then_some(start..end)
     }
 }
 

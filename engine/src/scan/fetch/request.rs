@@ -21,7 +21,7 @@ pub(super) async fn get(file: &DataFile, range: Range<u64>, pace: &Pace) -> Resu
         if_match: file.meta.e_tag.clone().filter(|tag| !tag.starts_with("W/")),
         ..GetOptions::default()
     };
-    let answer = file.store.get_opts(&file.meta.location, options).await.map_err(|error| failed(file, error))?;
+    let answer = file.store.get_opts(&file.meta.location, options).await.map_err(|error| failed(file, &error))?;
     let latency = started.elapsed();
     let is_same = answer.meta.size == file.meta.size
         && match (&answer.meta.e_tag, &file.meta.e_tag) {
@@ -37,7 +37,7 @@ pub(super) async fn get(file: &DataFile, range: Range<u64>, pace: &Pace) -> Resu
         let (found, wanted) = (&answer.range, &range);
         return Err(short(file, &format!("bytes {found:?} came where {wanted:?} were asked for")));
     }
-    let bytes = answer.bytes().await.map_err(|error| failed(file, error))?;
+    let bytes = answer.bytes().await.map_err(|error| failed(file, &error))?;
     let wanted = range.end - range.start;
     if bytes.len() as u64 != wanted {
         return Err(short(file, &format!("{} bytes came where {wanted} were asked for", bytes.len())));
@@ -85,11 +85,11 @@ fn short(file: &DataFile, why: &str) -> Error {
         .with_hint("Run the query again; if it stays, the store or a proxy before it does not serve ranges as HTTP has it")
 }
 
-fn failed(file: &DataFile, error: object_store::Error) -> Error {
-    if is_precondition(&error) {
+fn failed(file: &DataFile, error: &object_store::Error) -> Error {
+    if is_precondition(error) {
         return changed(file);
     }
-    let error = from_store(&error);
+    let error = from_store(error);
     let is_missing = error.kind() == ErrorKind::NotFound;
     let error = error.with_context("file", file.url());
     if is_missing { error.with_hint("The file was there when the query listed it; run the query again") } else { error }

@@ -147,8 +147,7 @@ impl ExecutionPlan for FooterAggregate {
         let (run, aggregate, spec, asked) = (self.run(), Arc::clone(&self.aggregate), Arc::clone(&self.spec), self.asked.clone());
         let schema = self.schema();
         let batches = async move {
-            let answer =
-                run.get_or_try_init(|| answer(&spec, &asked, aggregate.schema())).await.map_err(|error| to_datafusion(error))?;
+            let answer = run.get_or_try_init(|| answer(&spec, &asked, aggregate.schema())).await.map_err(to_datafusion)?;
             Ok::<_, datafusion::error::DataFusionError>(match answer {
                 None => aggregate.execute(partition, context)?,
                 Some(batch) => {

@@ -72,7 +72,7 @@ impl Unit {
             .as_ref()
             .filter(|_| !fixed_holds)
             .map(|fixed| late::expected_rows(fixed.as_ref(), &shape.file, &shape.parquet, group));
-        let total = rows.as_ref().map_or(group.num_rows() as f64, |rows| rows.row_count() as f64);
+        let total = rows.as_ref().map_or_else(|| group.num_rows() as f64, |rows| rows.row_count() as f64);
         let rest = (rest as f64 * total / (group.num_rows() as f64).max(1.0)) as u64;
         let is_late = match (&execution.spec.top, execution.top()) {
             // The keys tell which few rows are wanted.
