@@ -51,18 +51,28 @@ impl Instance {
     /// # Panics
     /// If the engine does not open.
     pub async fn start(lake: Lake) -> Self {
+        Self::start_with(lake, |_| {}).await
+    }
+
+    /// The same with other options.
+    ///
+    /// # Panics
+    /// If the engine does not open.
+    pub async fn start_with(lake: Lake, change: impl FnOnce(&mut EngineOptions)) -> Self {
         let data = tempfile::tempdir().expect("a folder can be made");
-        let options = EngineOptions {
-            data_dir: data.path().join("data"),
-            parallelism: Some(2),
-            memory_limit: Some(1 << 30),
-            storage: lake.storage_options(),
-            ..EngineOptions::default()
-        };
-        let now: DateTime<Utc> = DateTime::from_timestamp(NOW, 0).expect("the time exists");
-        let parts = Parts { clock: Some(Arc::new(FixedClock(now))), ..Parts::default() };
-        let engine = Engine::open_with(options, parts).await.expect("the engine opens");
+        let engine = open(&lake, &data, change).await;
         let session = Session::new(SessionOptions { user: "tester".to_owned(), ..SessionOptions::default() });
+        Self { engine, session, lake, data }
+    }
+
+    /// Ends the engine and opens another one over the same data directory and lake, with other options.
+    ///
+    /// # Panics
+    /// If the engine does not open.
+    pub async fn restart_with(self, change: impl FnOnce(&mut EngineOptions)) -> Self {
+        let Self { engine, session, lake, data } = self;
+        drop(engine);
+        let engine = open(&lake, &data, change).await;
         Self { engine, session, lake, data }
     }
 
@@ -125,4 +135,18 @@ impl Instance {
             .write(path, &outcome.schema, &outcome.batches, &crate::lake::WriteOptions::default())
             .expect("a file can be written");
     }
+}
+
+async fn open(lake: &Lake, data: &TempDir, change: impl FnOnce(&mut EngineOptions)) -> Engine {
+    let mut options = EngineOptions {
+        data_dir: data.path().join("data"),
+        parallelism: Some(2),
+        memory_limit: Some(1 << 30),
+        storage: lake.storage_options(),
+        ..EngineOptions::default()
+    };
+    change(&mut options);
+    let now: DateTime<Utc> = DateTime::from_timestamp(NOW, 0).expect("the time exists");
+    let parts = Parts { clock: Some(Arc::new(FixedClock(now))), ..Parts::default() };
+    Engine::open_with(options, parts).await.expect("the engine opens")
 }

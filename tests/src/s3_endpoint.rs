@@ -22,7 +22,10 @@ use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
     time::Duration,
 };
 
@@ -62,6 +65,7 @@ struct State {
     faults: Mutex<Vec<Fault>>,
     latency: Mutex<HashMap<RequestKind, Duration>>,
     access_key: Mutex<Option<String>>,
+    ignores_conditions: AtomicBool,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -183,6 +187,11 @@ impl S3Endpoint {
     /// Answers every request of a kind only after this long.
     pub fn set_latency(&self, kind: RequestKind, latency: Duration) {
         lock(&self.state.latency).insert(kind, latency);
+    }
+
+    /// From now on `If-Match` and `If-None-Match` mean nothing, as to some servers.
+    pub fn ignore_conditions(&self, ignores: bool) {
+        self.state.ignores_conditions.store(ignores, SeqCst);
     }
 
     /// Adds a fault to the script. The first that matches a request applies.

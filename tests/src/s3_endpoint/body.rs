@@ -62,6 +62,12 @@ impl CountedBody {
         self.break_at = Some(self.left.start.saturating_add(bytes));
     }
 
+    /// Ends after so many bytes; tells how many there are then.
+    pub(super) fn shorten(&mut self, bytes: u64) -> u64 {
+        self.left.end = self.left.end.min(self.left.start.saturating_add(bytes));
+        self.left.end - self.left.start
+    }
+
     pub(super) fn slow(&mut self, piece: usize, pause: Duration) {
         self.piece = (piece as u64).max(1);
         self.pause = Some(pause);

@@ -1,8 +1,9 @@
 //! What goes wrong, and when: the nth request of a kind, of a key.
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::Range, sync::Arc, time::Duration};
 
 use glaux_engine::accounting::RequestKind;
+use http::{HeaderMap, HeaderValue, header::RANGE};
 use tokio::sync::Semaphore;
 
 /// A line of the script: which requests, and what becomes of them.
@@ -28,6 +29,12 @@ pub enum Action {
     Hang(Gate),
     /// The body comes in pieces of this size, with a pause before each.
     SlowBody { piece: usize, pause: Duration },
+    /// The body ends in good order after so many bytes, although `Content-Range` tells of more.
+    Shorten(u64),
+    /// The answer is of this range, and says so, whatever range was asked for.
+    OtherRange(Range<u64>),
+    /// The answer is the whole object, whatever range was asked for.
+    IgnoreRange,
 }
 
 impl Fault {
@@ -97,6 +104,20 @@ impl Fault {
             times => times - 1,
         };
         true
+    }
+}
+
+/// Makes a request into the one that a server with this fault answers.
+pub(super) fn misread(action: &Action, headers: &mut HeaderMap) {
+    match action {
+        Action::OtherRange(range) => {
+            let asked = format!("bytes={}-{}", range.start, range.end.saturating_sub(1));
+            if let Ok(asked) = HeaderValue::from_str(&asked) {
+                headers.insert(RANGE, asked);
+            }
+        }
+        Action::IgnoreRange => _ = headers.remove(RANGE),
+        _ => {}
     }
 }
 

@@ -1,8 +1,14 @@
 //! The server itself: accepts connections, writes requests down, applies the script, answers.
 
-use std::{io, sync::Arc};
+use std::{
+    io,
+    sync::{Arc, atomic::Ordering::SeqCst},
+};
 
-use http::{Request as HttpRequest, Response};
+use http::{
+    Request as HttpRequest, Response,
+    header::{CONTENT_LENGTH, IF_MATCH, IF_NONE_MATCH},
+};
 use http_body_util::BodyExt;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
@@ -38,7 +44,7 @@ pub(super) async fn accept(listener: TcpListener, state: Arc<State>) {
 async fn handle(state: Arc<State>, request: HttpRequest<Incoming>) -> io::Result<Response<CountedBody>> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
-    let operation = Operation::new(parts, body);
+    let mut operation = Operation::new(parts, body);
     let kind = operation.kind();
     let underway = state.depth.enter();
     let entry = state.log.arrived(Request {
@@ -57,6 +63,13 @@ async fn handle(state: Arc<State>, request: HttpRequest<Incoming>) -> io::Result
     if let Some(latency) = latency {
         tokio::time::sleep(latency).await;
     }
+    if state.ignores_conditions.load(SeqCst) {
+        operation.headers.remove(IF_MATCH);
+        operation.headers.remove(IF_NONE_MATCH);
+    }
+    if let Some(action) = &action {
+        fault::misread(action, &mut operation.headers);
+    }
     let mut answer = match &action {
         Some(Action::Disconnect) => return Err(io::Error::from(io::ErrorKind::ConnectionReset)),
         Some(Action::Status(status, code)) => object::error(&operation, *status, code),
@@ -69,6 +82,10 @@ async fn handle(state: Arc<State>, request: HttpRequest<Incoming>) -> io::Result
     match action {
         Some(Action::Truncate(bytes)) => answer.body_mut().break_after(bytes),
         Some(Action::SlowBody { piece, pause }) => answer.body_mut().slow(piece, pause),
+        Some(Action::Shorten(bytes)) => {
+            let length = answer.body_mut().shorten(bytes);
+            answer.headers_mut().insert(CONTENT_LENGTH, length.into());
+        }
         _ => {}
     }
     answer.body_mut().count_in(&entry.bytes_sent);

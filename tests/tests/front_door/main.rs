@@ -32,6 +32,8 @@ mod house;
 mod ingest;
 mod planned;
 mod pruning;
+mod scan;
+mod scan_faults;
 
 fn main() {
     let arguments = Arguments::from_args();
@@ -42,6 +44,8 @@ fn main() {
     trials.extend(ingest::trials());
     trials.extend(planned::trials());
     trials.extend(pruning::trials());
+    trials.extend(scan::trials());
+    trials.extend(scan_faults::trials());
     for file in runner::files() {
         let name =
             file.strip_prefix(runner::corpus()).map_or_else(|_| file.display().to_string(), |path| path.display().to_string());
