@@ -10,9 +10,9 @@ pub const MERGE_GAP_BYTES: u64 = 1024 * 1024;
 /// No request asks for more than this.
 pub const MAX_REQUEST_BYTES: u64 = 16 * 1024 * 1024;
 /// One byte of gaps is read for so many that are wanted.
-const WANTED_PER_GAP: u64 = 20;
+const WANTED_PER_GAP: u64 = 64;
 /// Gaps that are read however little is wanted.
-const LEAST_SPARE: u64 = 4 * 1024;
+const LEAST_SPARE: u64 = 2 * 1024;
 /// Requests of one call in flight.
 pub const PARALLEL_REQUESTS: usize = 10;
 

@@ -21,6 +21,7 @@ use datafusion::{
     physical_plan::{
         DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties,
         aggregates::{AggregateExec, AggregateMode},
+        repartition::RepartitionExec,
         stream::RecordBatchStreamAdapter,
     },
 };
@@ -58,7 +59,12 @@ impl FooterAggregate {
     /// The node for an aggregation that asks a scan for nothing else.
     pub(super) fn of(plan: &Arc<dyn ExecutionPlan>) -> Option<Self> {
         let aggregate = plan.downcast_ref::<AggregateExec>()?;
-        let scan = aggregate.input().downcast_ref::<LakeScan>()?;
+        // A scan of few streams is spread over more; that changes nothing of what is asked of it.
+        let input = match aggregate.input().downcast_ref::<RepartitionExec>() {
+            Some(spread) => spread.input(),
+            None => aggregate.input(),
+        };
+        let scan = input.downcast_ref::<LakeScan>()?;
         let is_first = matches!(aggregate.mode(), AggregateMode::Partial | AggregateMode::Single);
         let is_plain = aggregate.group_expr().is_empty() && aggregate.filter_expr().iter().all(Option::is_none);
         let spec = scan.spec();

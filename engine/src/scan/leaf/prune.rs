@@ -15,6 +15,7 @@ use datafusion::{
 use futures::future::try_join_all;
 use parquet::{
     arrow::{arrow_reader::RowSelection, parquet_column},
+    basic::Type as PhysicalType,
     bloom_filter::Sbbf,
     file::metadata::ParquetMetaData,
 };
@@ -90,6 +91,8 @@ pub(super) async fn by_bloom_filters(
         .literal_columns()
         .into_iter()
         .filter_map(|name| parquet_column(&shape.parquet, &shape.file, &name).map(|(leaf, _)| (name, leaf)))
+        // Filters tell bits apart, and 0 has two patterns of them.
+        .filter(|(_, leaf)| !matches!(shape.parquet.column(*leaf).physical_type(), PhysicalType::FLOAT | PhysicalType::DOUBLE))
         .collect();
     if columns.is_empty() {
         return Ok(survivors);
