@@ -204,6 +204,14 @@ impl Footers {
                 Some(bytes) => bytes,
                 None => {
                     let bytes = reads.get(file, region.clone()).await?;
+                    let kept = match kept {
+                        Some(kept) => Some(kept),
+                        // The footer was read a moment ago, and may be on its way to the disk.
+                        None => {
+                            self.kept.flush().await;
+                            self.kept.get(&kept_key).await
+                        }
+                    };
                     if let Some(kept) = kept {
                         self.kept.put(kept_key, KeptFooter { bytes: kept.bytes, indexes: Some((region.start, bytes.clone())) });
                     }

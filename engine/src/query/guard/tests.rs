@@ -154,7 +154,10 @@ async fn exceeding_the_scan_limit_cancels_and_pays_but_other_limits_fail() {
     {
         let manager = manager(1);
         let guard = receive(&manager, SessionOptions { max_scan: limit, ..SessionOptions::default() });
-        scan(guard.meter(), 5);
+        // What would go over the limit is not given out, and not counted; what was before is paid for.
+        let mut file = ScanMeter::new(Arc::clone(guard.meter())).file("a");
+        assert!(file.consume(&(0..3)));
+        assert_eq!(file.consume(&(0..5)), limit != Some(4));
         let failure = guard.fail(Error::new(ErrorKind::LimitExceeded, "too much")).await;
         assert_eq!((failure.report.state, failure.report.bill.billed_bytes), (state, billed), "limit {limit:?}");
     }

@@ -141,7 +141,9 @@ async fn the_scan_limit_ends_a_stream_even_at_its_last_step() {
         guard.classify(StatementKind::Dml, true);
         let meter = Arc::clone(guard.meter());
         let batches = stream::poll_fn(move |_| {
-            _ = ScanMeter::new(Arc::clone(&meter)).file("a").consume(&(0..bytes));
+            let mut file = ScanMeter::new(Arc::clone(&meter)).file("a");
+            assert!(file.consume(&(0..5)));
+            assert_eq!(file.consume(&(0..bytes)), bytes <= 10);
             std::task::Poll::Ready(None)
         });
         let mut query = query(guard.planned().start(), batches);
