@@ -24,8 +24,6 @@ pub struct StorageOptions {
     pub merge_gap_bytes: u64,
     /// No request asks for more than this; larger ranges are split.
     pub max_request_bytes: u64,
-    /// Requests in flight for one call that reads many ranges.
-    pub parallel_requests: usize,
 }
 
 impl Default for StorageOptions {
@@ -35,7 +33,6 @@ impl Default for StorageOptions {
             buckets: BTreeMap::new(),
             merge_gap_bytes: MERGE_GAP_BYTES,
             max_request_bytes: MAX_REQUEST_BYTES,
-            parallel_requests: PARALLEL_REQUESTS,
         }
     }
 }
@@ -55,11 +52,7 @@ impl StorageOptions {
     /// How many ranges of one file become requests.
     #[must_use]
     pub fn range_policy(&self) -> RangePolicy {
-        RangePolicy {
-            gap: self.merge_gap_bytes,
-            max_request: self.max_request_bytes.max(1),
-            parallel: self.parallel_requests.max(1),
-        }
+        RangePolicy { gap: self.merge_gap_bytes, max_request: self.max_request_bytes.max(1), parallel: PARALLEL_REQUESTS }
     }
 }
 
