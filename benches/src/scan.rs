@@ -14,6 +14,7 @@ mod queries;
 mod query;
 mod repeat;
 mod small;
+mod tpch;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -25,9 +26,9 @@ use crate::{Result, finish};
 /// How Glaux's data cache is switched on, unless the command line says it otherwise.
 const CACHE: [(&str, &str); 2] = [("data_cache.memory_bytes", "1073741824"), ("data_cache.disk_bytes", "4294967296")];
 
-const BENCHES: [&str; 5] = ["first", "queries", "repeat", "local", "small"];
+const BENCHES: [&str; 6] = ["first", "queries", "repeat", "local", "small", "tpch"];
 
-pub(crate) const USAGE: &str = "scan [first|queries|repeat|local|small|all] [--dir PATH] [--scale F] [--small-files N] [--latency MS] \
+pub(crate) const USAGE: &str = "scan [first|queries|repeat|local|small|tpch|all] [--dir PATH] [--scale F] [--small-files N] [--latency MS] \
      [--list-latency MS] [--runs N] [--only NAME,..] [--peers PYTHON] [--set NAME=VALUE].. [--cache NAME=VALUE]..";
 
 const HELP: &str = "
@@ -36,6 +37,7 @@ const HELP: &str = "
   repeat     the same queries again, after a restart, and with the data cache: no footers, no GETs
   local      the same queries on local files
   small      a sum over many small files, first and again
+  tpch       TPC-H's 22 queries on local files
   all        all of these, as is the default
 
   --dir PATH          where the lake is kept between runs (target/lake_bench/scan)
@@ -94,7 +96,8 @@ async fn all(names: &[&str], options: Options) -> Result<bool> {
             "queries" => queries::run(&ground).await,
             "repeat" => repeat::run(&ground).await,
             "local" => queries::local(&ground).await,
-            _ => small::run(&ground).await,
+            "small" => small::run(&ground).await,
+            _ => tpch::run(&ground).await,
         };
         met &= finish(ran) == 0;
     }

@@ -79,7 +79,7 @@ impl Lake {
 const FACTS: &str = "facts";
 
 /// Makes a folder that appears when all of it is there.
-fn made_whole(folder: &Path, what: &str, make: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+pub(super) fn made_whole(folder: &Path, what: &str, make: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     eprintln!("writing {what} to {}", folder.display());
     let mut new = folder.as_os_str().to_owned();
     new.push(".new");

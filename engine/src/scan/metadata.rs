@@ -8,7 +8,7 @@ mod decode;
 use std::{
     collections::{HashMap, VecDeque},
     ops::Range,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError, atomic::AtomicBool},
 };
 
 use bytes::Bytes;
@@ -22,6 +22,7 @@ use super::{
     fetch::QueryFetch,
     kept::{KeptFooter, KeptFooters, KeptKey},
     listing::DataFile,
+    statistics::KnownFooter,
 };
 use crate::{
     accounting::Meter,
@@ -52,6 +53,8 @@ pub(super) struct TableFiles {
     pub naming: Naming,
     /// How much to read of a footer at first, once it is settled for this scan: so that it reads the same whatever its streams' timing.
     pub first_read: OnceLock<u64>,
+    /// Whether the first file's footer was read to learn that, and is not counted yet.
+    pub learned: AtomicBool,
 }
 
 /// Page indexes that are wanted beside a footer.
@@ -96,7 +99,7 @@ type Key = (ObjectVersion, Naming);
 /// What is known of files, shared by all queries of an engine.
 #[derive(Debug)]
 pub struct Footers {
-    footers: Cache<Key, Arc<ParquetMetaData>>,
+    footers: Cache<Key, Arc<KnownFooter>>,
     indexed: Cache<(Key, Indexes), Arc<ParquetMetaData>>,
     pieces: Cache<(ObjectVersion, Range<u64>), Bytes>,
     kept: Arc<KeptFooters>,
@@ -112,7 +115,7 @@ impl Footers {
         Arc::new(Self {
             footers: Cache::builder()
                 .max_capacity(capacity / 2)
-                .weigher(move |_, footer: &Arc<ParquetMetaData>| weight(footer.memory_size()))
+                .weigher(move |_, footer: &Arc<KnownFooter>| weight(footer.metadata().memory_size()))
                 .build(),
             indexed: Cache::builder()
                 .max_capacity(capacity / 4)
@@ -137,37 +140,42 @@ impl Footers {
     }
 
     /// The footer of a file if it is in memory.
-    pub(super) async fn known(&self, table: &TableFiles, file: &DataFile) -> Option<Arc<ParquetMetaData>> {
+    pub(super) async fn known(&self, table: &TableFiles, file: &DataFile) -> Option<Arc<KnownFooter>> {
         self.footers.get(&(file.version(), table.naming.clone())).await
     }
 
-    /// The footer of a file, fetched if it is not known, once for several callers at the same time. A small file comes whole if it may.
+    /// The footer of a file, fetched if it is not known, once for several callers at the same time, and whether it was known. A small file comes
+    /// whole if it may.
     ///
     /// # Errors
     /// `CorruptData` or `Unsupported` (encrypted), naming the file; those of fetching.
-    pub(super) async fn open(&self, table: &TableFiles, file: &DataFile, reads: &MetadataReads) -> Result<Arc<ParquetMetaData>> {
+    pub(super) async fn open(
+        &self,
+        table: &TableFiles,
+        file: &DataFile,
+        reads: &MetadataReads,
+    ) -> Result<(Arc<ParquetMetaData>, bool)> {
         let version = file.version();
         let key = (version.clone(), table.naming.clone());
         let mut was_known = true;
-        let metadata = {
+        let known = {
             let was_known = &mut was_known;
             let loaded = self.footers.try_get_with(key, async move {
                 if let Some(kept) = self.kept.get(&kept_key(&version)).await
                     && let Ok(metadata) = decode::footer(file, &kept.bytes, &table.naming)
                 {
                     self.learn(table, kept.bytes.len() as u64 + TAIL);
-                    return Ok(Arc::new(metadata));
+                    return Ok(Arc::new(KnownFooter::new(Arc::new(metadata))));
                 }
                 *was_known = false;
                 let thrift = self.read(table, file, reads).await?;
                 let metadata = decode::footer(file, &thrift, &table.naming)?;
                 self.kept.put(kept_key(&version), KeptFooter { bytes: thrift, indexes: None });
-                Ok::<_, Error>(Arc::new(metadata))
+                Ok::<_, Error>(Arc::new(KnownFooter::new(Arc::new(metadata))))
             });
             loaded.await.map_err(|error: Arc<Error>| Error::clone(&error))?
         };
-        reads.meter.scan().footer(was_known);
-        Ok(metadata)
+        Ok((Arc::clone(known.metadata()), was_known))
     }
 
     /// The footer with page indexes; as it is if the file has none.

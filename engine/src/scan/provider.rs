@@ -4,7 +4,7 @@
 //! Planning reads no data file and no footer: the table's schema is the catalog's, and statistics are told as far as they are known.
 
 use std::{
-    sync::{Arc, OnceLock},
+    sync::{Arc, OnceLock, atomic::AtomicBool},
     time::Instant,
 };
 
@@ -214,13 +214,14 @@ impl LakeTable {
                 first_read: self.context.footers.first_read(&root).map(OnceLock::from).unwrap_or_default(),
                 root,
                 naming: self.naming.clone(),
+                learned: AtomicBool::new(false),
             },
             context: self.context.clone(),
         });
         let columns = self.table.storage.columns.iter().map(|column| (column.name.as_str(), &column.hive_type));
         let evolve = EvolveFactory::new(columns);
         let source = ParquetSource::new(self.schema.clone()).with_table_parquet_options(options);
-        let statistics = statistics::of_files(&self.context.footers, &table.files, &files, &self.schema).await;
+        let statistics = statistics::of_files(&self.context.footers, &table.files, &files, &self.schema, projection).await;
         let groups = self.groups(&table, files, state.config().target_partitions())?;
         let config = FileScanConfigBuilder::new(store_url, Arc::new(source))
             .with_file_groups(groups)

@@ -1,8 +1,24 @@
-//! What the planner is told of the files that survived: their sizes, and their rows as far as footers are known. Nothing is read for it.
+//! What the planner is told of the files that survived: their sizes, and the rows and the columns' least and greatest values and nulls as far as
+//! footers are known. Nothing is read for it.
 
+use std::{
+    cmp::Ordering,
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
+
+use arrow::{
+    array::{Array, ArrayRef},
+    compute,
+    datatypes::DataType,
+};
 use datafusion::{
-    common::{Statistics, stats::Precision},
+    common::{ColumnStatistics, ScalarValue, Statistics, stats::Precision},
     datasource::table_schema::TableSchema,
+};
+use parquet::{
+    arrow::{arrow_reader::statistics::StatisticsConverter, parquet_to_arrow_schema},
+    file::metadata::ParquetMetaData,
 };
 
 use super::{
@@ -13,22 +29,138 @@ use super::{
 /// Files whose footers are looked up; the others are taken to be like them.
 const SAMPLE: usize = 256;
 
-/// The statistics of the files of one scan. They are estimates: what is exact about them is not for planning to use.
-pub(super) async fn of_files(footers: &Footers, table: &TableFiles, files: &[DataFile], schema: &TableSchema) -> Statistics {
-    let mut statistics = Statistics::new_unknown(schema.table_schema());
-    let bytes: u64 = files.iter().map(|file| file.meta.size).sum();
-    let (mut known_rows, mut known_bytes) = (0_u64, 0_u64);
-    for file in files.iter().step_by(files.len().div_ceil(SAMPLE).max(1)) {
-        if let Some(footer) = footers.known(table, file).await {
-            known_rows += u64::try_from(footer.file_metadata().num_rows()).unwrap_or_default();
-            known_bytes += file.meta.size;
+/// What a file's footer tells of one column.
+#[derive(Debug, Clone)]
+struct ColumnRange {
+    min: ScalarValue,
+    max: ScalarValue,
+    nulls: Option<u64>,
+}
+
+/// What a file's footer tells of its columns that are neither nested nor floats, by name.
+#[derive(Debug, Default)]
+pub(super) struct FileColumns(HashMap<String, ColumnRange>);
+
+impl FileColumns {
+    pub(super) fn of(metadata: &ParquetMetaData) -> Self {
+        let parquet = metadata.file_metadata().schema_descr();
+        let Ok(schema) = parquet_to_arrow_schema(parquet, None) else { return Self::default() };
+        // NaN is in no statistics.
+        let plain = schema.fields().iter().filter(|field| !field.data_type().is_nested() && !field.data_type().is_floating());
+        let columns = plain.filter_map(|field| {
+            let converter = StatisticsConverter::try_new(field.name(), &schema, parquet).ok()?;
+            let groups = || metadata.row_groups();
+            let min = best(&converter.row_group_mins(groups()).ok()?, Ordering::Less)?;
+            let max = best(&converter.row_group_maxes(groups()).ok()?, Ordering::Greater)?;
+            let nulls = converter.with_missing_null_counts_as_zero(false).row_group_null_counts(groups()).ok()?;
+            let nulls = if nulls.null_count() == 0 { compute::sum(&nulls) } else { None };
+            Some((field.name().clone(), ColumnRange { min, max, nulls }))
+        });
+        Self(columns.collect())
+    }
+
+    /// What it tells of a column of the table, in the table's type.
+    fn column(&self, name: &str, data_type: &DataType) -> Option<ColumnRange> {
+        let range = self.0.get(name)?;
+        if range.min.data_type() == *data_type {
+            return Some(range.clone());
+        }
+        let (min, max) = (range.min.cast_to(data_type).ok()?, range.max.cast_to(data_type).ok()?);
+        (!min.is_null() && !max.is_null()).then_some(ColumnRange { min, max, nulls: range.nulls })
+    }
+}
+
+/// The least or greatest of these values, if all are known.
+fn best(values: &ArrayRef, wanted: Ordering) -> Option<ScalarValue> {
+    let mut best: Option<ScalarValue> = None;
+    for at in 0..values.len() {
+        let value = ScalarValue::try_from_array(values, at).ok().filter(|value| !value.is_null())?;
+        if best.as_ref().is_none_or(|best| value.partial_cmp(best) == Some(wanted)) {
+            best = Some(value);
         }
     }
-    let size = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
-    statistics.total_byte_size = Precision::Inexact(size(bytes));
-    if known_bytes > 0 {
-        let rows = known_rows as f64 * (bytes as f64 / known_bytes as f64);
-        statistics.num_rows = Precision::Inexact(size(rows as u64));
+    best
+}
+
+impl ColumnRange {
+    fn merge(&mut self, other: Self) {
+        if other.min < self.min {
+            self.min = other.min;
+        }
+        if other.max > self.max {
+            self.max = other.max;
+        }
+        self.nulls = self.nulls.zip(other.nulls).map(|(one, other)| one + other);
+    }
+}
+
+/// The statistics of the files of one scan, with those of the columns that it projects. They are estimates: what is exact about them is not for
+/// planning to use.
+pub(super) async fn of_files(
+    footers: &Footers,
+    table: &TableFiles,
+    files: &[DataFile],
+    schema: &TableSchema,
+    projection: Option<&Vec<usize>>,
+) -> Statistics {
+    let mut statistics = Statistics::new_unknown(schema.table_schema());
+    let bytes: u64 = files.iter().map(|file| file.meta.size).sum();
+    statistics.total_byte_size = inexact(bytes as f64);
+    let mut sample = Vec::new();
+    for file in files.iter().step_by(files.len().div_ceil(SAMPLE).max(1)) {
+        if let Some(known) = footers.known(table, file).await {
+            sample.push((file.meta.size, known));
+        }
+    }
+    let known_bytes: u64 = sample.iter().map(|(size, _)| size).sum();
+    if known_bytes == 0 {
+        return statistics;
+    }
+    let scale = bytes as f64 / known_bytes as f64;
+    let rows: i64 = sample.iter().map(|(_, known)| known.metadata().file_metadata().num_rows()).sum();
+    statistics.num_rows = inexact(rows as f64 * scale);
+    let file_schema = schema.file_schema();
+    let wanted = |column: usize| projection.is_none_or(|projection| projection.contains(&column));
+    for (at, field) in file_schema.fields().iter().enumerate().filter(|(at, _)| wanted(*at)) {
+        let ranges = sample.iter().map(|(_, known)| known.columns().column(field.name(), field.data_type()));
+        let merged = ranges.reduce(|merged, range| {
+            let mut merged = merged?;
+            merged.merge(range?);
+            Some(merged)
+        });
+        if let Some(range) = merged.flatten() {
+            statistics.column_statistics[at] = ColumnStatistics {
+                null_count: range.nulls.map_or(Precision::Absent, |nulls| inexact(nulls as f64 * scale)),
+                min_value: Precision::Inexact(range.min),
+                max_value: Precision::Inexact(range.max),
+                ..ColumnStatistics::new_unknown()
+            };
+        }
     }
     statistics
+}
+
+fn inexact(value: f64) -> Precision<usize> {
+    Precision::Inexact(usize::try_from(value as u64).unwrap_or(usize::MAX))
+}
+
+/// A footer, and what the planner wants of it.
+#[derive(Debug)]
+pub(super) struct KnownFooter {
+    metadata: Arc<ParquetMetaData>,
+    columns: OnceLock<FileColumns>,
+}
+
+impl KnownFooter {
+    pub(super) fn new(metadata: Arc<ParquetMetaData>) -> Self {
+        Self { metadata, columns: OnceLock::new() }
+    }
+
+    pub(super) fn metadata(&self) -> &Arc<ParquetMetaData> {
+        &self.metadata
+    }
+
+    fn columns(&self) -> &FileColumns {
+        self.columns.get_or_init(|| FileColumns::of(&self.metadata))
+    }
 }

@@ -2,7 +2,12 @@
 
 use std::any::TypeId;
 
-use sqlparser::dialect::{Dialect, GenericDialect};
+use sqlparser::{
+    ast::Expr,
+    dialect::{Dialect, GenericDialect},
+    keywords::Keyword,
+    parser::{Parser, ParserError},
+};
 
 /// Trino's SQL as `sqlparser` takes it: its generic dialect with lambdas, without backticks, and without what other engines add to
 /// `SELECT` (`FROM`-first, pipes, `LIMIT a, b`, trailing commas), so that what runs here also runs in Athena.
@@ -93,6 +98,18 @@ impl Dialect for AthenaDialect {
 
     fn supports_interval_options(&self) -> bool {
         true
+    }
+
+    /// The right side of `IS DISTINCT FROM` binds like any predicate's; `sqlparser` takes all that follows, `AND` and `OR` as well.
+    fn parse_infix(&self, parser: &mut Parser, expr: &Expr, precedence: u8) -> Option<Result<Expr, ParserError>> {
+        let make = if parser.parse_keywords(&[Keyword::IS, Keyword::DISTINCT, Keyword::FROM]) {
+            Expr::IsDistinctFrom
+        } else if parser.parse_keywords(&[Keyword::IS, Keyword::NOT, Keyword::DISTINCT, Keyword::FROM]) {
+            Expr::IsNotDistinctFrom
+        } else {
+            return None;
+        };
+        Some(parser.parse_subexpr(precedence).map(|right| make(Box::new(expr.clone()), Box::new(right))))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     ops::Range,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering::Relaxed},
 };
 
 use bytes::Bytes;
@@ -99,11 +99,18 @@ pub(super) struct Footer {
 pub(super) async fn footer(table: &TableScan, planned: &PlannedFile, for_data: bool) -> Result<Footer> {
     let buffer = Buffer::default();
     let whole = (planned.file.meta.size <= SMALL_FILE && for_data).then(|| Arc::clone(&buffer));
-    let reads = MetadataReads { fetch: table.context.fetch.clone(), meter: Arc::clone(table.scan.meter()), whole };
-    let metadata = table.context.footers.open(&table.files, &planned.file, &reads).await?;
+    let reads = MetadataReads { whole, ..metadata_reads(table) };
+    let (metadata, was_known) = table.context.footers.open(&table.files, &planned.file, &reads).await?;
+    // What this scan has read a moment ago was not known to it.
+    let was_learned_from = planned.position == 0 && table.files.learned.swap(false, Relaxed);
+    table.scan.meter().scan().footer(was_known && !was_learned_from);
     let mut meter = table.scan.file(planned.file.url());
     meter.opened(metadata.row_groups().iter().filter_map(data_range));
     Ok(Footer { metadata, meter, reads, buffer })
+}
+
+fn metadata_reads(table: &TableScan) -> MetadataReads {
+    MetadataReads { fetch: table.context.fetch.clone(), meter: Arc::clone(table.scan.meter()), whole: None }
 }
 
 /// Learns from the first file how long the footers of a table are that nothing is known of: the others' are then read as they are.
@@ -117,7 +124,8 @@ pub(super) async fn learn(spec: &ScanSpec, for_data: bool) -> Result<()> {
     {
         // What is read is kept, and found when it is this file's turn; a small file's data only if it is read for them.
         if !for_data || first.file.meta.size > SMALL_FILE {
-            footer(table, first, false).await?;
+            let (_, was_known) = table.context.footers.open(&table.files, &first.file, &metadata_reads(table)).await?;
+            table.files.learned.store(!was_known, Relaxed);
         }
         let _ = table.files.first_read.set(table.context.footers.first_read(&table.files.root).unwrap_or(FIRST_READ));
     }

@@ -4,9 +4,10 @@
 use arrow::{array::ArrayRef, datatypes::Schema};
 use datafusion::{
     common::ScalarValue,
+    functions::math::nans::IsNanFunc,
     logical_expr::Operator,
     physical_expr::{
-        PhysicalExpr,
+        PhysicalExpr, ScalarFunctionExpr,
         expressions::{BinaryExpr, Column, InListExpr, IsNotNullExpr, IsNullExpr, Literal, NotExpr},
     },
 };
@@ -105,6 +106,10 @@ fn passes(expr: &dyn PhysicalExpr, known: &Known<'_>) -> f64 {
     }
     if expr.is::<IsNullExpr>() {
         return UNKNOWN / 10.0;
+    }
+    if ScalarFunctionExpr::try_downcast_func::<IsNanFunc>(expr).is_some() {
+        // It stands beside comparisons of floats, for the few that are none.
+        return 0.0;
     }
     UNKNOWN
 }

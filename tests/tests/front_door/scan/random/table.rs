@@ -41,7 +41,7 @@ pub(super) struct Layout {
     is_shuffled: bool,
 }
 
-pub(super) const DOUBLES: [f64; 7] = [f64::NEG_INFINITY, -1.5, 0.0, 0.25, 7.0, 1e300, f64::INFINITY];
+pub(super) const DOUBLES: [f64; 10] = [f64::NEG_INFINITY, -1.5, -0.0, 0.0, 0.25, 7.0, 1e300, f64::INFINITY, f64::NAN, -f64::NAN];
 
 impl Layout {
     pub(super) fn by(chance: &mut Chance) -> Self {
