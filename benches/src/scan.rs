@@ -97,7 +97,7 @@ async fn all(names: &[&str], options: Options) -> Result<bool> {
             "repeat" => repeat::run(&ground).await,
             "local" => queries::local(&ground).await,
             "small" => small::run(&ground).await,
-            _ => tpch::run(&ground).await,
+            _ => tpch::run(&ground),
         };
         met &= finish(ran) == 0;
     }

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{Result, figures::Figures};
 
-pub(super) async fn run(ground: &Ground) -> Result<bool> {
+pub(super) fn run(ground: &Ground) -> Result<bool> {
     let folder = tables::find_or_make(&ground.options.dir, ground.options.scale)?;
     let title = format!("TPC-H at scale {} as local files", ground.options.scale);
     println!("\n==== {title}");

@@ -49,6 +49,8 @@ pub fn base_state(options: &EngineOptions) -> Result<SessionState> {
     settings.execution.parquet.pushdown_filters = true;
     // A scan's streams share its row groups, so that there is nothing to split.
     settings.optimizer.repartition_file_scans = false;
+    // With several aggregates, it forgets those that have met NULLs alone so far, and loses their rows.
+    settings.optimizer.enable_aggregate_dynamic_filter_pushdown = false;
     // A table's definition says what its strings are; a file's annotation does not decide.
     settings.execution.parquet.binary_as_string = false;
     Ok(SessionStateBuilder::new()

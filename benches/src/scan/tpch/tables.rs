@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use arrow::datatypes::DataType;
@@ -76,7 +77,7 @@ fn write(folder: &Path, scale: f64) -> Result<()> {
         fs::create_dir_all(folder.join(table))?;
         let properties =
             WriterProperties::builder().set_compression(Compression::SNAPPY).set_max_row_group_row_count(Some(GROUP)).build();
-        let mut writer = ArrowWriter::try_new(File::create(path)?, rows.schema().clone(), Some(properties))?;
+        let mut writer = ArrowWriter::try_new(File::create(path)?, Arc::clone(rows.schema()), Some(properties))?;
         for batch in rows {
             writer.write(&batch)?;
         }
