@@ -30,9 +30,10 @@ use parquet::{arrow::arrow_reader::statistics::StatisticsConverter, file::metada
 use tokio::sync::OnceCell;
 
 use super::{
-    exec::{LakeScan, ScanSpec},
-    fault, file,
+    exec::LakeScan,
+    fault, footer,
     shape::{Shape, is_value},
+    spec::ScanSpec,
 };
 use crate::error::{Error, Result, to_datafusion};
 
@@ -168,12 +169,12 @@ impl ExecutionPlan for FooterAggregate {
 
 async fn answer(spec: &Arc<ScanSpec>, asked: &[Asked], schema: SchemaRef) -> Result<Option<RecordBatch>> {
     let depth = spec.table.context.fetch.fetcher().requests();
-    file::learn(spec, false).await?;
+    footer::learn(spec, false).await?;
     let mut files = stream::iter(spec.files.clone())
         .map(|planned| {
             let (spec, asked) = (Arc::clone(spec), asked.to_vec());
             async move {
-                let opened = file::footer(&spec.table, &planned, false).await?;
+                let opened = footer::footer(&spec.table, &planned, false).await?;
                 let shape = Shape::new(&spec, &planned, &opened.metadata).map_err(|error| fault::named(error, &planned.file))?;
                 let projection = shape.projection_of(&spec, &planned).map_err(|error| fault::named(error, &planned.file))?;
                 let one = |asked| of_file(&spec, &projection, &shape, &opened.metadata, asked);

@@ -1,24 +1,19 @@
 //! The node of a physical plan that reads a table's files.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     fmt,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use arrow::datatypes::SchemaRef;
 use datafusion::{
-    common::{Result, ScalarValue, Statistics, tree_node::TreeNodeRecursion},
+    common::{Result, Statistics, tree_node::TreeNodeRecursion},
     datasource::{
         physical_plan::{FileScanConfig, FileSource, ParquetSource},
         source::DataSource,
-        table_schema::TableSchema,
     },
     execution::{SendableRecordBatchStream, TaskContext},
-    physical_expr::{
-        PhysicalExpr, conjunction, expressions::DynamicFilterTracking, projection::ProjectionExprs, split_conjunction,
-    },
-    physical_expr_adapter::PhysicalExprAdapterFactory,
+    physical_expr::{PhysicalExpr, conjunction, expressions::DynamicFilterTracking, split_conjunction},
     physical_plan::{
         DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties,
         coop::cooperative,
@@ -29,42 +24,12 @@ use datafusion::{
     },
 };
 
-use super::{execution::Running, rule::TopRows, stream};
-use crate::scan::provider::{PlannedFile, TableScan};
-
-/// What is to be read: settled by planning, the same for every execution.
-#[derive(Debug, Clone)]
-pub(super) struct ScanSpec {
-    pub table: Arc<TableScan>,
-    pub schema: TableSchema,
-    pub adapters: Arc<dyn PhysicalExprAdapterFactory>,
-    /// In the order of reading, by partition and path.
-    pub files: Vec<Arc<PlannedFile>>,
-    pub projection: ProjectionExprs,
-    pub output: SchemaRef,
-    /// Rows that fail it are not in the result: nothing above checks again.
-    pub predicate: Option<Arc<dyn PhysicalExpr>>,
-    /// No more rows than these are needed of each stream.
-    pub limit: Option<usize>,
-    /// Somebody above may stop before the rows end.
-    pub is_limited: bool,
-    /// Only these rows are needed; keys are over the output.
-    pub top: Option<TopRows>,
-}
-
-impl ScanSpec {
-    /// Whether all rows are wanted, but for bounds that whoever asks has set.
-    pub(super) fn is_unfiltered(&self) -> bool {
-        let is_moving = |conjunct: &&Arc<dyn PhysicalExpr>| DynamicFilterTracking::classify(conjunct).contains_dynamic_filter();
-        self.predicate.iter().flat_map(split_conjunction).all(|conjunct| is_moving(&conjunct))
-    }
-
-    /// A file's values of the table's partition columns and hidden columns, by name.
-    pub(super) fn literals(&self, file: &PlannedFile) -> HashMap<String, ScalarValue> {
-        let names = self.schema.table_partition_cols().iter().map(|field| field.name().clone());
-        names.zip(file.values.iter().cloned()).collect()
-    }
-}
+use super::{
+    feed::Running,
+    spec::{ScanSpec, TopRows},
+    stream,
+};
+use crate::scan::provider::PlannedFile;
 
 /// Reads the rows of a table's files.
 #[derive(Debug)]

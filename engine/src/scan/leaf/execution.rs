@@ -1,8 +1,11 @@
 //! One run of a scan, shared by its streams: how far ahead may be read, and what need not be read any more. [`super::feed`] fills its queue.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-    atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
 };
 
 use datafusion::{
@@ -20,17 +23,14 @@ use datafusion::{
     physical_optimizer::pruning::PruningPredicateBuilder,
 };
 use parquet::{arrow::arrow_reader::statistics::StatisticsConverter, file::metadata::ParquetMetaData};
-use tokio::{sync::Notify, task::JoinHandle};
+use tokio::sync::Notify;
 
-use super::{
-    exec::ScanSpec,
-    feed::Queue,
-    prune,
-    shape::{self, Shape},
-    top::TopBound,
-    unit::Unit,
+use super::{prune, shape::Shape, spec::ScanSpec, top::TopBound, unit::Unit};
+use crate::{
+    accounting::PrunedBy,
+    error::{Error, Result},
+    scan::provider::PlannedFile,
 };
-use crate::{accounting::PrunedBy, error::Result, scan::provider::PlannedFile};
 
 /// Units under way while a bound moves that may make others needless.
 pub(super) const CAREFUL: usize = 8;
@@ -38,31 +38,20 @@ pub(super) const CAREFUL: usize = 8;
 /// Units under way, and files opened, at first where rows may soon be enough.
 pub(super) const FIRST_STEP: usize = 2;
 
-/// An execution that feeds itself as long as a stream holds it.
-#[derive(Debug)]
-pub(super) struct Running {
-    pub execution: Arc<Execution>,
-    feeder: OnceLock<Ended>,
+/// Row groups that wait for a stream.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    pub units: VecDeque<Unit>,
+    /// Rows of all units so far that pass whatever is in them.
+    pub certain_rows: u64,
+    /// No more will come, or why.
+    pub ended: Option<Option<Error>>,
 }
 
-/// A task that ends with its holder.
-#[derive(Debug)]
-pub(super) struct Ended<T = ()>(pub JoinHandle<T>);
-
-impl<T> Drop for Ended<T> {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-impl Running {
-    pub(super) fn new(spec: Arc<ScanSpec>, streams: usize, context: &TaskContext) -> Arc<Self> {
-        Arc::new(Self { execution: Execution::new(spec, streams, context), feeder: OnceLock::new() })
-    }
-
-    /// Begins to open files, at the first stream's first poll: by then the filters of joins are known.
-    pub(super) fn begin(&self) {
-        self.feeder.get_or_init(|| Ended(tokio::spawn(Arc::clone(&self.execution).feed())));
+impl Queue {
+    /// The bytes of the small files whose row groups wait.
+    pub(super) fn buffered(&self) -> u64 {
+        self.units.iter().filter(|unit| unit.group == 0).map(|unit| unit.file.buffered()).sum()
     }
 }
 
@@ -103,11 +92,11 @@ struct Moving {
 }
 
 impl Execution {
-    fn new(spec: Arc<ScanSpec>, streams: usize, context: &TaskContext) -> Arc<Self> {
+    pub(super) fn new(spec: Arc<ScanSpec>, streams: usize, context: &TaskContext) -> Arc<Self> {
         let fetcher = Arc::clone(spec.table.context.fetch.fetcher());
         let tracking = spec.predicate.as_ref().map_or(DynamicFilterTracking::Static, DynamicFilterTracking::classify);
         let is_settled = !matches!(tracking, DynamicFilterTracking::Watching(_));
-        let top = spec.top.as_ref().filter(|top| shape::tells_keys(top)).and_then(|top| {
+        let top = spec.top.as_ref().filter(|top| top.tells_keys()).and_then(|top| {
             let key = |(key, options): &(_, _)| {
                 let key: &Arc<dyn datafusion::physical_expr::PhysicalExpr> = key;
                 Some((key.data_type(&spec.output).ok()?, *options))

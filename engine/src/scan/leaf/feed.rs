@@ -1,12 +1,18 @@
-//! Fills the queue of a run: opens its files ahead, in their order or in that of their best sort keys, as far as there is room.
+//! Runs a scan: fills its queue, opens its files ahead, in their order or in that of their best sort keys, as far as there is room.
 
-use std::{collections::VecDeque, ops::ControlFlow, sync::Arc};
+use std::{
+    ops::ControlFlow,
+    sync::{Arc, OnceLock},
+};
 
+use datafusion::execution::TaskContext;
 use futures::{StreamExt, stream};
+use tokio::task::JoinHandle;
 
 use super::{
-    execution::{CAREFUL, Ended, Execution, FIRST_STEP},
-    file,
+    execution::{CAREFUL, Execution, FIRST_STEP},
+    footer, open,
+    spec::ScanSpec,
     unit::Unit,
 };
 use crate::{
@@ -24,26 +30,37 @@ const QUEUED: usize = 256;
 /// Files whose row groups are put in order together, for `ORDER BY ... LIMIT`.
 const ORDERED_FILES: usize = 512;
 
-/// Row groups that wait for a stream.
-#[derive(Debug, Default)]
-pub(super) struct Queue {
-    pub units: VecDeque<Unit>,
-    /// Rows of all units so far that pass whatever is in them.
-    certain_rows: u64,
-    /// No more will come, or why.
-    pub ended: Option<Option<Error>>,
+/// An execution that feeds itself as long as a stream holds it.
+#[derive(Debug)]
+pub(super) struct Running {
+    pub execution: Arc<Execution>,
+    feeder: OnceLock<Ended>,
 }
 
-impl Queue {
-    /// The bytes of the small files whose row groups wait.
-    fn buffered(&self) -> u64 {
-        self.units.iter().filter(|unit| unit.group == 0).map(|unit| unit.file.buffered()).sum()
+/// A task that ends with its holder.
+#[derive(Debug)]
+pub(super) struct Ended<T = ()>(pub JoinHandle<T>);
+
+impl<T> Drop for Ended<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Running {
+    pub(super) fn new(spec: Arc<ScanSpec>, streams: usize, context: &TaskContext) -> Arc<Self> {
+        Arc::new(Self { execution: Execution::new(spec, streams, context), feeder: OnceLock::new() })
+    }
+
+    /// Begins to open files, at the first stream's first poll: by then the filters of joins are known.
+    pub(super) fn begin(&self) {
+        self.feeder.get_or_init(|| Ended(tokio::spawn(Arc::clone(&self.execution).feed())));
     }
 }
 
 impl Execution {
     /// Opens the files and queues what is left of them.
-    pub(super) async fn feed(self: Arc<Self>) {
+    async fn feed(self: Arc<Self>) {
         let fed = Self::feed_all(&self).await;
         self.queue().ended = Some(fed.err());
         self.changed.notify_waiters();
@@ -51,7 +68,7 @@ impl Execution {
 
     async fn feed_all(this: &Arc<Self>) -> Result<()> {
         let most = this.spec.table.context.fetch.fetcher().requests();
-        file::learn(&this.spec, this.needs_data()).await?;
+        footer::learn(&this.spec, this.needs_data()).await?;
         let mut rest = this.spec.files.as_slice();
         let mut step = if this.spec.is_limited { FIRST_STEP } else { usize::MAX };
         while !rest.is_empty() {
@@ -62,7 +79,7 @@ impl Execution {
                 let execution = Arc::clone(this);
                 async move {
                     let url = planned.file.url();
-                    let mut opened = Ended(tokio::spawn(async move { file::open(&execution, &planned).await }));
+                    let mut opened = Ended(tokio::spawn(async move { open::open(&execution, &planned).await }));
                     (&mut opened.0).await.unwrap_or_else(|error| {
                         Err(if error.is_panic() {
                             unreadable(&url, "its metadata do not decode")

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use arrow::compute::SortOptions;
 use datafusion::{
     common::Result,
     config::ConfigOptions,
@@ -11,7 +10,7 @@ use datafusion::{
         source::DataSourceExec,
     },
     error::DataFusionError,
-    physical_expr::{PhysicalExpr, expressions::Column},
+    physical_expr::expressions::Column,
     physical_optimizer::PhysicalOptimizerRule,
     physical_plan::{
         ExecutionPlan,
@@ -27,7 +26,7 @@ use datafusion::{
     },
 };
 
-use super::{answer::FooterAggregate, exec::LakeScan};
+use super::{answer::FooterAggregate, exec::LakeScan, spec::TopRows};
 
 /// Swaps planned scans for [`LakeScan`]s.
 #[derive(Debug, Default)]
@@ -45,13 +44,6 @@ impl PhysicalOptimizerRule for UseLakeScan {
     fn schema_check(&self) -> bool {
         true
     }
-}
-
-/// The best `fetch` rows by these keys, over the rows of some node: no other row is needed of it.
-#[derive(Debug, Clone)]
-pub(super) struct TopRows {
-    pub keys: Vec<(Arc<dyn PhysicalExpr>, SortOptions)>,
-    pub fetch: usize,
 }
 
 /// What lies above a node.

@@ -29,7 +29,7 @@ use parquet::{
     schema::types::SchemaDescPtr,
 };
 
-use super::{exec::ScanSpec, mask, rule::TopRows};
+use super::{mask, spec::ScanSpec};
 use crate::scan::provider::PlannedFile;
 
 /// A scan over files of one schema.
@@ -174,11 +174,6 @@ fn key_of(projection: &ProjectionExprs, key: &Arc<dyn PhysicalExpr>) -> Option<A
 fn keys_use_values(spec: &ScanSpec) -> bool {
     let keys = spec.top.iter().flat_map(|top| &top.keys).filter_map(|(key, _)| key_of(&spec.projection, key));
     keys.into_iter().any(|key| is_value(spec, &key))
-}
-
-/// Whether keys of these rows can be told: plain columns of the output.
-pub(super) fn tells_keys(top: &TopRows) -> bool {
-    top.keys.iter().all(|(key, _)| key.is::<Column>())
 }
 
 /// Whether an expression is a partition or hidden column as it is: filled in for each file, so that files share everything else.

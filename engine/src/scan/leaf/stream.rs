@@ -9,7 +9,7 @@ use datafusion::{
 };
 use futures::{FutureExt, Stream, StreamExt, future::BoxFuture, stream, stream::FuturesUnordered};
 
-use super::{execution::Running, unit::Ready};
+use super::{decode::Ready, feed::Running};
 use crate::{
     accounting::PrunedBy,
     error::{ErrorKind, Result, to_datafusion},

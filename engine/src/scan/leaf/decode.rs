@@ -1,0 +1,241 @@
+//! One row group from its first request to its last row: its decoder says which bytes it needs, and is given them.
+
+use std::{ops::Range, sync::Arc};
+
+use arrow::{
+    array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions},
+    compute::{filter_record_batch, prep_null_mask_filter},
+    datatypes::Schema,
+    error::ArrowError,
+};
+use datafusion::{
+    common::Result as DataFusionResult,
+    physical_expr::{PhysicalExpr, projection::Projector, utils::reassign_expr_columns},
+};
+use parquet::{
+    DecodeResult,
+    arrow::{
+        ProjectionMask,
+        arrow_reader::{ArrowPredicate, ParquetRecordBatchReader, RowFilter},
+        push_decoder::{ParquetPushDecoder, ParquetPushDecoderBuilder},
+    },
+    basic::Type as PhysicalType,
+    errors::ParquetError,
+};
+
+use super::{
+    execution::{Execution, Held},
+    fault, late,
+    unit::Unit,
+};
+use crate::error::Result;
+
+/// Rows that are decoded at once at most where only the best of a row group are wanted.
+const TOP_BATCH: usize = 1 << 18;
+
+/// Bytes that they take at most, as far as can be told.
+const TOP_BATCH_BYTES: u64 = 32 << 20;
+
+impl Unit {
+    /// Gets what its decoder needs before the first row; `None` if it turns out that there is none that is wanted.
+    ///
+    /// # Errors
+    /// Those of fetching and decoding, naming the file.
+    pub(super) async fn open(self, execution: Arc<Execution>, mut held: Held) -> Result<Option<Ready>> {
+        let file = &self.file.planned.file;
+        let mut decoder = fault::decode(file, || self.decoder(&execution))?;
+        if self.is_late {
+            execution.spec.table.scan.meter().scan().late();
+        }
+        let mut given: Vec<Range<u64>> = Vec::new();
+        let mut is_first = true;
+        loop {
+            let wanted = match fault::decode(file, || decoder.try_next_reader())? {
+                DecodeResult::NeedsData(wanted) => wanted,
+                DecodeResult::Data(reader) => {
+                    let sieve = (!self.is_late).then(|| self.sieve(&execution)).flatten();
+                    return Ok(Some(Ready { reader, sieve, projector: None, given, unit: self, execution, _held: held }));
+                }
+                DecodeResult::Finished => return Ok(None),
+            };
+            if !is_first && execution.excludes(&self, self.is_late) {
+                return Ok(None);
+            }
+            let bytes = self.file.read(&wanted).await?;
+            if self.is_late && !is_first {
+                let wanted: u64 = given.iter().chain(&wanted).map(|range| range.end.saturating_sub(range.start)).sum();
+                let filter = late::bytes_of(self.file.group(self.group), &self.file.shape.filter_mask);
+                held.grow((filter + wanted).saturating_sub(held.bytes()));
+            }
+            if self.is_late && is_first {
+                // The filter looks at these at once.
+                self.file.consume(&wanted)?;
+            } else {
+                given.extend(wanted.iter().cloned());
+            }
+            fault::decode(file, || decoder.push_ranges(wanted, bytes))?;
+            is_first = false;
+        }
+    }
+
+    fn decoder(&self, execution: &Arc<Execution>) -> Result<ParquetPushDecoder, ParquetError> {
+        let shape = &self.file.shape;
+        let sieve = self.sieve(execution);
+        let mask = if self.is_late || sieve.is_none() { &shape.output_mask } else { &shape.all_mask };
+        let batch_size = if execution.has_top() { self.top_batch(execution.batch_size) } else { execution.batch_size };
+        let mut builder = ParquetPushDecoderBuilder::new_with_metadata(self.file.reader.clone())
+            .with_projection(mask.clone())
+            .with_row_groups(vec![self.group])
+            .with_batch_size(batch_size);
+        if let Some(rows) = &self.rows {
+            builder = builder.with_row_selection(rows.clone());
+        }
+        if let Some(limit) = execution.spec.limit.filter(|_| sieve.is_none() || self.is_late) {
+            builder = builder.with_limit(limit);
+        }
+        if let Some(sieve) = sieve.filter(|_| self.is_late) {
+            let predicate = SievePredicate { mask: shape.filter_mask.clone(), sieve };
+            // Decoded filter columns are not kept for the result: that would widen pages to batches, and hold them all.
+            builder = builder.with_row_filter(RowFilter::new(vec![Box::new(predicate)])).with_max_predicate_cache_size(0);
+        }
+        builder.build()
+    }
+
+    /// How many rows to decode at once where only the best are wanted: the more, the tighter the bound, as far as memory allows.
+    fn top_batch(&self, least: usize) -> usize {
+        let (shape, group) = (&self.file.shape, self.file.group(self.group));
+        let mask = if self.is_late { &shape.filter_mask } else { &shape.all_mask };
+        let chunks = || group.columns().iter().enumerate().filter(|(leaf, _)| mask.leaf_included(*leaf)).map(|(_, chunk)| chunk);
+        let bytes: i64 = chunks().map(|chunk| chunk.uncompressed_size().max(0)).sum();
+        let row = u64::try_from(bytes / group.num_rows().max(1)).unwrap_or(u64::MAX).max(8);
+        // A dictionary hides how long texts are.
+        let has_text = chunks().any(|chunk| chunk.column_type() == PhysicalType::BYTE_ARRAY);
+        let most = if has_text { TOP_BATCH / 8 } else { TOP_BATCH };
+        usize::try_from(TOP_BATCH_BYTES / row).unwrap_or(usize::MAX).min(most).max(least)
+    }
+
+    /// What its rows have to pass; `None` if all do.
+    fn sieve(&self, execution: &Arc<Execution>) -> Option<Sieve> {
+        let keys = if execution.has_top() { self.file.shape.keys.clone() } else { Vec::new() };
+        (self.filter.is_some() || !keys.is_empty()).then(|| Sieve {
+            filter: self.filter.clone(),
+            keys,
+            is_bound: false,
+            execution: Arc::clone(execution),
+        })
+    }
+}
+
+/// What rows have to pass: the filter, and then the bound of those that are wanted.
+#[derive(Debug)]
+struct Sieve {
+    filter: Option<Arc<dyn PhysicalExpr>>,
+    keys: Vec<Arc<dyn PhysicalExpr>>,
+    /// Whether the expressions are over the columns as they come.
+    is_bound: bool,
+    execution: Arc<Execution>,
+}
+
+impl Sieve {
+    fn bind(&mut self, schema: &Schema) -> DataFusionResult<()> {
+        if !self.is_bound {
+            let bind = |expr| reassign_expr_columns(expr, schema);
+            self.filter = self.filter.take().map(bind).transpose()?;
+            self.keys = std::mem::take(&mut self.keys).into_iter().map(bind).collect::<DataFusionResult<_>>()?;
+            self.is_bound = true;
+        }
+        Ok(())
+    }
+
+    /// Which rows pass.
+    fn pass(&mut self, batch: &RecordBatch) -> DataFusionResult<BooleanArray> {
+        self.bind(&batch.schema())?;
+        let rows = batch.num_rows();
+        let passed = match &self.filter {
+            Some(filter) => {
+                let passed = filter.evaluate(batch)?.into_array(rows)?;
+                let passed = passed.as_boolean();
+                if passed.null_count() > 0 { prep_null_mask_filter(passed) } else { passed.clone() }
+            }
+            None => BooleanArray::from(vec![true; rows]),
+        };
+        let Some(top) = self.execution.top().filter(|_| !self.keys.is_empty()) else { return Ok(passed) };
+        let left = filter_record_batch(batch, &passed)?;
+        let keys: Vec<ArrayRef> =
+            self.keys.iter().map(|key| key.evaluate(&left)?.into_array(left.num_rows())).collect::<DataFusionResult<_>>()?;
+        let admitted = top.admit(&keys)?;
+        let mut admitted = admitted.values().iter();
+        Ok(passed.values().iter().map(|passed| Some(passed && admitted.next().unwrap_or(false))).collect())
+    }
+}
+
+/// The sieve as the decoder asks it, before it reads the other columns.
+struct SievePredicate {
+    mask: ProjectionMask,
+    sieve: Sieve,
+}
+
+impl ArrowPredicate for SievePredicate {
+    fn projection(&self) -> &ProjectionMask {
+        &self.mask
+    }
+
+    fn evaluate(&mut self, batch: RecordBatch) -> Result<BooleanArray, ArrowError> {
+        self.sieve.pass(&batch).map_err(|error| ArrowError::ExternalError(Box::new(error)))
+    }
+}
+
+/// A row group that can be decoded.
+#[derive(Debug)]
+pub(super) struct Ready {
+    pub unit: Unit,
+    reader: ParquetRecordBatchReader,
+    sieve: Option<Sieve>,
+    projector: Option<Projector>,
+    /// What the decoder was given and has not used yet.
+    given: Vec<Range<u64>>,
+    execution: Arc<Execution>,
+    _held: Held,
+}
+
+impl Ready {
+    /// The next rows of the result; `None` after the last.
+    ///
+    /// # Errors
+    /// Those of decoding, naming the file; `LimitExceeded` if the query may not scan that much.
+    pub(super) fn next(&mut self) -> Result<Option<RecordBatch>> {
+        let file = Arc::clone(&self.unit.file);
+        // From the first row on its bytes have been used.
+        file.consume(&std::mem::take(&mut self.given))?;
+        loop {
+            let decoded = fault::decode(&file.planned.file, || self.reader.next().transpose())?;
+            let Some(batch) = decoded else { return Ok(None) };
+            let batch = fault::decode(&file.planned.file, || self.shape(batch))?;
+            if batch.num_rows() > 0 {
+                return Ok(Some(batch));
+            }
+        }
+    }
+
+    fn shape(&mut self, mut batch: RecordBatch) -> DataFusionResult<RecordBatch> {
+        if let Some(sieve) = &mut self.sieve {
+            let passed = sieve.pass(&batch)?;
+            if passed.true_count() < batch.num_rows() {
+                batch = filter_record_batch(&batch, &passed)?;
+            }
+        }
+        if self.projector.is_none() {
+            let schema = batch.schema();
+            let bound = self.unit.file.projection.clone().try_map_exprs(|expr| reassign_expr_columns(expr, &schema))?;
+            self.projector = Some(bound.make_projector(&schema)?);
+        }
+        let Some(projector) = &self.projector else { return Ok(batch) };
+        let projected = projector.project_batch(&batch)?;
+        let output = &self.execution.spec.output;
+        if projected.schema_ref() == output {
+            return Ok(projected);
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(projected.num_rows()));
+        Ok(RecordBatch::try_new_with_options(Arc::clone(output), projected.columns().to_vec(), &options)?)
+    }
+}
