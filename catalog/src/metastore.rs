@@ -13,13 +13,14 @@ mod sqlite;
 use std::{fmt::Debug, sync::Arc};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 pub use memory::MemoryMetastore;
 pub use sqlite::SqliteMetastore;
 
 use crate::{
     error::Result,
     ident::TableName,
-    model::{Database, Grant, GrantObject, Grantee, Partition, PartitionValues, Table},
+    model::{Attachment, Database, Grant, GrantObject, Grantee, Partition, PartitionValues, Table},
     partition::PartitionIndex,
 };
 
@@ -137,6 +138,20 @@ pub trait Metastore: Debug + Send + Sync {
     /// `NotFound` for the table (looked up by id) or a partition, `AlreadyExists`, `Invalid` for values that do not fit the keys in
     /// number or type (an empty string fits no key: Hive cannot tell it from NULL). Then nothing has changed.
     async fn change_partitions(&self, table: &Table, change: PartitionChange) -> Result<PartitionChangeSummary>;
+
+    /// The attachments of a table whose names begin with `prefix`, by name; with an empty prefix all of them.
+    ///
+    /// # Errors
+    /// `NotFound` if the table was dropped meanwhile.
+    async fn attachments(&self, table: &Table, prefix: &str) -> Result<Vec<Attachment>>;
+
+    /// Keeps these blobs with the table, in place of those with the same names; removes those without bytes, whether they exist or not.
+    /// All in one transaction. They follow the table when it is renamed and go when it is dropped, and do not raise its version: whatever
+    /// depends on them says in their own bytes what they are of.
+    ///
+    /// # Errors
+    /// `NotFound` if the table was dropped meanwhile; `Invalid` for an empty name. Then nothing has changed.
+    async fn set_attachments(&self, table: &Table, changes: Vec<(String, Option<Bytes>)>) -> Result<()>;
 
     /// All grants: by object, those of the catalog first, then of databases, then of tables; within an object users before groups.
     async fn grants(&self) -> Result<Vec<Grant>>;

@@ -1,5 +1,6 @@
 //! Plain data: what the catalog holds, in the words of Hive and Glue. No IO and no behaviour beyond looking things up.
 
+mod attachment;
 mod column;
 mod database;
 mod grant;
@@ -7,6 +8,7 @@ mod partition;
 mod storage_descriptor;
 mod table;
 
+pub use attachment::Attachment;
 pub use column::Column;
 pub use database::Database;
 pub use grant::{Access, Grant, GrantObject, Grantee};

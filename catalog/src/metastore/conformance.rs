@@ -1,5 +1,6 @@
 //! The behaviour of a metastore, as one suite that every implementation passes. It is for tests: it panics at the first difference.
 
+mod attachments;
 mod databases;
 mod grants;
 mod partitions;
@@ -23,6 +24,7 @@ pub async fn run(fresh: impl Fn() -> Arc<dyn Metastore>) {
     tables::run(&fresh).await;
     partitions::run(&fresh).await;
     grants::run(&fresh).await;
+    attachments::run(&fresh).await;
 }
 
 fn time() -> DateTime<Utc> {

@@ -7,6 +7,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use bytes::Bytes;
 
 use super::{
     Metastore, PartitionChange, PartitionChangeSummary,
@@ -16,7 +17,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     ident::{DEFAULT_DATABASE, TableName, fold},
-    model::{Access, Database, Grant, GrantObject, Grantee, Partition, Table},
+    model::{Access, Attachment, Database, Grant, GrantObject, Grantee, Partition, Table},
     partition::{PartitionIndex, PartitionIndexBuilder, PartitionOwn},
 };
 
@@ -39,6 +40,7 @@ struct State {
 struct Entry {
     table: Table,
     partitions: BTreeMap<String, Partition>,
+    attachments: BTreeMap<String, Bytes>,
     /// Of the present version, once it was asked for.
     index: Option<Arc<PartitionIndex>>,
 }
@@ -239,7 +241,8 @@ impl Metastore for MemoryMetastore {
         table.id = state.last_id;
         table.version = rules::FIRST_VERSION;
         state.names.insert(table.name.clone(), table.id);
-        state.tables.insert(table.id, Entry { table: table.clone(), partitions: BTreeMap::new(), index: None });
+        let entry = Entry { table: table.clone(), partitions: BTreeMap::new(), attachments: BTreeMap::new(), index: None };
+        state.tables.insert(table.id, entry);
         Ok(table)
     }
 
@@ -313,6 +316,26 @@ impl Metastore for MemoryMetastore {
             entry.index = None;
         }
         Ok(summary)
+    }
+
+    async fn attachments(&self, table: &Table, prefix: &str) -> Result<Vec<Attachment>> {
+        let state = self.read();
+        let named = state.entry(table)?.attachments.range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
+        let wanted = named.take_while(|(name, _)| name.starts_with(prefix));
+        Ok(wanted.map(|(name, bytes)| Attachment { name: name.clone(), bytes: bytes.clone() }).collect())
+    }
+
+    async fn set_attachments(&self, table: &Table, changes: Vec<(String, Option<Bytes>)>) -> Result<()> {
+        rules::check_attachments(table, &changes)?;
+        let mut state = self.write();
+        let entry = state.tables.get_mut(&table.id).ok_or_else(|| rules::dropped_meanwhile(table))?;
+        for (name, bytes) in changes {
+            match bytes {
+                Some(bytes) => entry.attachments.insert(name, bytes),
+                None => entry.attachments.remove(&name),
+            };
+        }
+        Ok(())
     }
 
     async fn grants(&self) -> Result<Vec<Grant>> {

@@ -221,6 +221,15 @@ pub(super) fn partition_exists(table: &Table, name: &str) -> Error {
         .with_hint("Write IF NOT EXISTS")
 }
 
+/// # Errors
+/// `Invalid` if an attachment has no name.
+pub(super) fn check_attachments<T>(table: &Table, changes: &[(String, T)]) -> Result<()> {
+    match changes.iter().any(|(name, _)| name.is_empty()) {
+        true => Err(Error::invalid(format!("an attachment of table \"{}\" has no name", table.name)).with_hint("Name it")),
+        false => Ok(()),
+    }
+}
+
 pub(super) fn no_grant(object: &GrantObject, grantee: &Grantee) -> Error {
     Error::not_found(format!("nothing is granted on {object} to {grantee}")).with_hint("SHOW GRANTS lists what is granted")
 }

@@ -3,6 +3,7 @@
 //! The file is in write-ahead-log mode, so reads do not wait for writes; every change is one `BEGIN IMMEDIATE` transaction, synchronised to
 //! disk before it returns. The file must be on a local disk: network file systems do not lock reliably.
 
+mod attachments;
 mod connection;
 mod fault;
 mod grants;
@@ -18,6 +19,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use connection::{Connections, blocking};
 use moka::future::Cache;
 
@@ -25,7 +27,7 @@ use super::{Metastore, PartitionChange, PartitionChangeSummary, rules};
 use crate::{
     error::{Error, Result},
     ident::{DEFAULT_DATABASE, TableName, fold},
-    model::{Database, Grant, GrantObject, Grantee, Partition, PartitionValues, Table},
+    model::{Attachment, Database, Grant, GrantObject, Grantee, Partition, PartitionValues, Table},
     partition::PartitionIndex,
 };
 
@@ -176,6 +178,17 @@ impl Metastore for SqliteMetastore {
     async fn change_partitions(&self, table: &Table, change: PartitionChange) -> Result<PartitionChangeSummary> {
         let table = table.clone();
         self.connections.write(move |connection| partitions::change(connection, &table, change)).await
+    }
+
+    async fn attachments(&self, table: &Table, prefix: &str) -> Result<Vec<Attachment>> {
+        let (table, prefix) = (table.clone(), prefix.to_owned());
+        self.connections.read(move |connection| attachments::named(connection, &table, &prefix)).await
+    }
+
+    async fn set_attachments(&self, table: &Table, changes: Vec<(String, Option<Bytes>)>) -> Result<()> {
+        rules::check_attachments(table, &changes)?;
+        let table = table.clone();
+        self.connections.write(move |connection| attachments::change(connection, &table, &changes)).await
     }
 
     async fn grants(&self) -> Result<Vec<Grant>> {

@@ -56,6 +56,15 @@ const MIGRATIONS: &[&str] = &[
     CREATE INDEX grants_by_database ON grants (database);
     CREATE INDEX grants_by_table ON grants (table_id);
 ",
+    "
+    -- Blobs that are kept with a table, for whoever knows what they are by their names.
+    CREATE TABLE attachments (
+        table_id INTEGER NOT NULL REFERENCES tables (id) ON DELETE CASCADE,
+        name TEXT NOT NULL,
+        bytes BLOB NOT NULL,
+        PRIMARY KEY (table_id, name)
+    ) STRICT;
+",
 ];
 
 /// What a database file is.

@@ -166,7 +166,7 @@ async fn an_older_catalog_opens_and_takes_grants() {
     let store = SqliteMetastore::open(&path).unwrap();
     let created = store.create_table(table("t")).await.unwrap();
     drop(store);
-    Connection::open(&path).unwrap().execute_batch("DROP TABLE grants; PRAGMA user_version = 1").unwrap();
+    Connection::open(&path).unwrap().execute_batch("DROP TABLE attachments; DROP TABLE grants; PRAGMA user_version = 1").unwrap();
 
     let store = SqliteMetastore::open(&path).unwrap();
     assert_eq!(store.table(&created.name).await.unwrap(), created);

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use glaux_catalog::{
     Metastore, TableName,
     ident::fold,
     metastore::{PartitionChange, PartitionChangeSummary},
-    model::{Access, Database, Grant, GrantObject, Grantee, Partition, PartitionValues, Table},
+    model::{Access, Attachment, Database, Grant, GrantObject, Grantee, Partition, PartitionValues, Table},
     partition::PartitionIndex,
 };
 use tokio::sync::OnceCell;
@@ -152,6 +153,16 @@ impl Metastore for Guarded {
     async fn change_partitions(&self, table: &Table, change: PartitionChange) -> Result<PartitionChangeSummary> {
         self.require_table(&table.name, Access::Write).await?;
         self.catalog.change_partitions(table, change).await
+    }
+
+    async fn attachments(&self, table: &Table, prefix: &str) -> Result<Vec<Attachment>> {
+        self.require_table(&table.name, Access::Read).await?;
+        self.catalog.attachments(table, prefix).await
+    }
+
+    async fn set_attachments(&self, table: &Table, changes: Vec<(String, Option<Bytes>)>) -> Result<()> {
+        self.require_table(&table.name, Access::Write).await?;
+        self.catalog.set_attachments(table, changes).await
     }
 
     /// Those for the caller, on what the caller sees.

@@ -1,0 +1,49 @@
+//! Blobs that are kept with a table, as rows.
+
+use bytes::Bytes;
+use rusqlite::{Connection, params};
+
+use super::fault::Fault;
+use crate::{
+    metastore::rules,
+    model::{Attachment, Table},
+};
+
+fn check_exists(connection: &Connection, table: &Table) -> Result<(), Fault> {
+    match connection.prepare_cached("SELECT 1 FROM tables WHERE id = ?1")?.exists([table.id])? {
+        true => Ok(()),
+        false => Err(Fault::Catalog(rules::dropped_meanwhile(table))),
+    }
+}
+
+pub(super) fn named(connection: &Connection, table: &Table, prefix: &str) -> Result<Vec<Attachment>, Fault> {
+    check_exists(connection, table)?;
+    let sql = "SELECT name, bytes FROM attachments WHERE table_id = ?1 AND name >= ?2 ORDER BY name";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query(params![table.id, prefix])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let name: String = row.get(0)?;
+        if !name.starts_with(prefix) {
+            break;
+        }
+        found.push(Attachment { name, bytes: Bytes::from(row.get::<_, Vec<u8>>(1)?) });
+    }
+    Ok(found)
+}
+
+pub(super) fn change(connection: &Connection, table: &Table, changes: &[(String, Option<Bytes>)]) -> Result<(), Fault> {
+    check_exists(connection, table)?;
+    let mut put = connection.prepare_cached(
+        "INSERT INTO attachments (table_id, name, bytes) VALUES (?1, ?2, ?3)
+         ON CONFLICT (table_id, name) DO UPDATE SET bytes = excluded.bytes",
+    )?;
+    let mut remove = connection.prepare_cached("DELETE FROM attachments WHERE table_id = ?1 AND name = ?2")?;
+    for (name, bytes) in changes {
+        match bytes {
+            Some(bytes) => put.execute(params![table.id, name, bytes.as_ref()])?,
+            None => remove.execute(params![table.id, name])?,
+        };
+    }
+    Ok(())
+}
