@@ -13,6 +13,7 @@
 //! may be read ahead allow, fewer where rows may not be wanted (`LIMIT`, `ORDER BY ... LIMIT`, a join's filter that is still being found).
 
 mod answer;
+mod cheap;
 mod decode;
 mod exec;
 mod execution;

@@ -10,7 +10,7 @@ use std::{
 
 use arrow::{
     array::RecordBatch,
-    datatypes::{Field, FieldRef, Schema, SchemaRef},
+    datatypes::{DataType, Field, FieldRef, Schema, SchemaRef},
 };
 use async_trait::async_trait;
 use datafusion::{
@@ -29,6 +29,7 @@ use datafusion::{
     physical_plan::{ExecutionPlan, empty::EmptyExec},
 };
 use glaux_catalog::{
+    HiveType,
     model::{Column, Table, TableFormat},
     partition::PartitionIndex,
 };
@@ -115,7 +116,7 @@ impl LakeTable {
         if has_hidden {
             beside.extend(hidden::fields());
         }
-        let data = Schema::new(table.storage.columns.iter().map(field).collect::<Vec<_>>());
+        let data = Schema::new(table.storage.columns.iter().map(data_field).collect::<Vec<_>>());
         let schema = TableSchema::builder(Arc::new(data)).with_table_partition_cols(beside).build();
         Ok(Self { table: Arc::new(table), index, context, schema, naming, has_hidden })
     }
@@ -221,7 +222,8 @@ impl LakeTable {
         let columns = self.table.storage.columns.iter().map(|column| (column.name.as_str(), &column.hive_type));
         let evolve = EvolveFactory::new(columns);
         let source = ParquetSource::new(self.schema.clone()).with_table_parquet_options(options);
-        let statistics = statistics::of_files(&self.context.footers, &table.files, &files, &self.schema, projection).await;
+        let statistics =
+            statistics::of_files(&self.context.footers, &table.files, &files, &self.schema, projection, filters).await;
         let groups = self.groups(&table, files, state.config().target_partitions())?;
         let config = FileScanConfigBuilder::new(store_url, Arc::new(source))
             .with_file_groups(groups)
@@ -232,6 +234,14 @@ impl LakeTable {
             .map_err(crate::error::from_datafusion)?
             .build();
         Ok(DataSourceExec::from_data_source(config))
+    }
+}
+
+/// A column of the data as plans have it: text as views of what is decoded, which is not copied then. Results do not show it.
+fn data_field(column: &Column) -> FieldRef {
+    match column.hive_type {
+        HiveType::String => Arc::new(Field::new(&column.name, DataType::Utf8View, true)),
+        _ => field(column),
     }
 }
 

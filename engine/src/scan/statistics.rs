@@ -15,6 +15,7 @@ use arrow::{
 use datafusion::{
     common::{ColumnStatistics, ScalarValue, Statistics, stats::Precision},
     datasource::table_schema::TableSchema,
+    logical_expr::Expr,
 };
 use parquet::{
     arrow::{arrow_reader::statistics::StatisticsConverter, parquet_to_arrow_schema},
@@ -28,6 +29,9 @@ use super::{
 
 /// Files whose footers are looked up; the others are taken to be like them.
 const SAMPLE: usize = 256;
+
+/// The share of rows that are taken to pass a filter where nothing is known, so that such a table is joined as one that is known.
+const UNKNOWN_FILTER: f64 = 0.2;
 
 /// What a file's footer tells of one column.
 #[derive(Debug, Clone)]
@@ -102,7 +106,9 @@ pub(super) async fn of_files(
     files: &[DataFile],
     schema: &TableSchema,
     projection: Option<&Vec<usize>>,
+    filters: &[Expr],
 ) -> Statistics {
+    let file_schema = schema.file_schema();
     let mut statistics = Statistics::new_unknown(schema.table_schema());
     let bytes: u64 = files.iter().map(|file| file.meta.size).sum();
     statistics.total_byte_size = inexact(bytes as f64);
@@ -114,12 +120,16 @@ pub(super) async fn of_files(
     }
     let known_bytes: u64 = sample.iter().map(|(size, _)| size).sum();
     if known_bytes == 0 {
+        // Of a filter on columns that nothing is known of, planning takes all rows to pass.
+        let is_of_data = |filter: &Expr| filter.column_refs().iter().any(|column| file_schema.index_of(&column.name).is_ok());
+        if filters.iter().any(is_of_data) {
+            statistics.total_byte_size = inexact(bytes as f64 * UNKNOWN_FILTER);
+        }
         return statistics;
     }
     let scale = bytes as f64 / known_bytes as f64;
     let rows: i64 = sample.iter().map(|(_, known)| known.metadata().file_metadata().num_rows()).sum();
     statistics.num_rows = inexact(rows as f64 * scale);
-    let file_schema = schema.file_schema();
     let wanted = |column: usize| projection.is_none_or(|projection| projection.contains(&column));
     for (at, field) in file_schema.fields().iter().enumerate().filter(|(at, _)| wanted(*at)) {
         let ranges = sample.iter().map(|(_, known)| known.columns().column(field.name(), field.data_type()));

@@ -293,7 +293,7 @@ fn exactness(data_type: &DataType) -> Option<Exactness> {
     Some(match data_type {
         data_type if data_type.is_integer() => Exactness::Always,
         DataType::Boolean | DataType::Date32 | DataType::Timestamp(..) | DataType::Decimal128(..) => Exactness::Always,
-        DataType::Utf8 => Exactness::AsMarked,
+        DataType::Utf8 | DataType::Utf8View => Exactness::AsMarked,
         // Of floats, footers leave NaN out.
         _ => return None,
     })

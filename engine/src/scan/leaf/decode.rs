@@ -3,7 +3,7 @@
 use std::{ops::Range, sync::Arc};
 
 use arrow::{
-    array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions},
+    array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, StringViewArray},
     compute::{filter_record_batch, prep_null_mask_filter},
     datatypes::Schema,
     error::ArrowError,
@@ -24,6 +24,7 @@ use parquet::{
 };
 
 use super::{
+    cheap,
     execution::{Execution, Held},
     fault, late,
     unit::Unit,
@@ -54,7 +55,17 @@ impl Unit {
                 DecodeResult::NeedsData(wanted) => wanted,
                 DecodeResult::Data(reader) => {
                     let sieve = (!self.is_late).then(|| self.sieve(&execution)).flatten();
-                    return Ok(Some(Ready { reader, sieve, projector: None, given, unit: self, execution, _held: held }));
+                    let is_thinned = self.filter.is_some() || self.rows.is_some() || execution.has_top();
+                    return Ok(Some(Ready {
+                        reader,
+                        sieve,
+                        is_thinned,
+                        projector: None,
+                        given,
+                        unit: self,
+                        execution,
+                        _held: held,
+                    }));
                 }
                 DecodeResult::Finished => return Ok(None),
             };
@@ -81,7 +92,8 @@ impl Unit {
     fn decoder(&self, execution: &Arc<Execution>) -> Result<ParquetPushDecoder, ParquetError> {
         let shape = &self.file.shape;
         let sieve = self.sieve(execution);
-        let mask = if self.is_late || sieve.is_none() { &shape.output_mask } else { &shape.all_mask };
+        let has_filter = self.filter.is_some() || sieve.is_some();
+        let mask = if self.is_late || !has_filter { &shape.output_mask } else { &shape.all_mask };
         let batch_size = if execution.has_top() { self.top_batch(execution.batch_size) } else { execution.batch_size };
         let mut builder = ParquetPushDecoderBuilder::new_with_metadata(self.file.reader.clone())
             .with_projection(mask.clone())
@@ -90,7 +102,7 @@ impl Unit {
         if let Some(rows) = &self.rows {
             builder = builder.with_row_selection(rows.clone());
         }
-        if let Some(limit) = execution.spec.limit.filter(|_| sieve.is_none() || self.is_late) {
+        if let Some(limit) = execution.spec.limit.filter(|_| !has_filter || self.is_late) {
             builder = builder.with_limit(limit);
         }
         if let Some(sieve) = sieve.filter(|_| self.is_late) {
@@ -117,12 +129,9 @@ impl Unit {
     /// What its rows have to pass; `None` if all do.
     fn sieve(&self, execution: &Arc<Execution>) -> Option<Sieve> {
         let keys = if execution.has_top() { self.file.shape.keys.clone() } else { Vec::new() };
-        (self.filter.is_some() || !keys.is_empty()).then(|| Sieve {
-            filter: self.filter.clone(),
-            keys,
-            is_bound: false,
-            execution: Arc::clone(execution),
-        })
+        // Where it saves no bytes, only what costs less than what it spares those above.
+        let filter = if self.is_late { self.filter.clone() } else { self.filter.as_ref().and_then(cheap::part_of) };
+        (filter.is_some() || !keys.is_empty()).then(|| Sieve { filter, keys, is_bound: false, execution: Arc::clone(execution) })
     }
 }
 
@@ -191,6 +200,8 @@ pub(super) struct Ready {
     pub unit: Unit,
     reader: ParquetRecordBatchReader,
     sieve: Option<Sieve>,
+    /// Whether its rows may be few of those that were decoded.
+    is_thinned: bool,
     projector: Option<Projector>,
     /// What the decoder was given and has not used yet.
     given: Vec<Range<u64>>,
@@ -224,6 +235,9 @@ impl Ready {
                 batch = filter_record_batch(&batch, &passed)?;
             }
         }
+        if self.is_thinned {
+            batch = without_slack(batch)?;
+        }
         if self.projector.is_none() {
             let schema = batch.schema();
             let bound = self.unit.file.projection.clone().try_map_exprs(|expr| reassign_expr_columns(expr, &schema))?;
@@ -238,4 +252,26 @@ impl Ready {
         let options = RecordBatchOptions::new().with_row_count(Some(projected.num_rows()));
         Ok(RecordBatch::try_new_with_options(Arc::clone(output), projected.columns().to_vec(), &options)?)
     }
+}
+
+/// Views that show this part of their buffers or less are copied, so that few rows do not keep whole pages in memory.
+const SLACK: usize = 4;
+
+fn without_slack(batch: RecordBatch) -> Result<RecordBatch, ArrowError> {
+    if batch.columns().iter().all(|column| slack(column).is_none()) {
+        return Ok(batch);
+    }
+    let columns = batch.columns().iter().map(|column| match slack(column) {
+        Some(text) => Arc::new(text.gc()) as ArrayRef,
+        None => Arc::clone(column),
+    });
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(batch.schema(), columns.collect(), &options)
+}
+
+/// A column of text that shows little of what it holds.
+fn slack(column: &ArrayRef) -> Option<&StringViewArray> {
+    let text = column.as_string_view_opt()?;
+    let held: usize = text.data_buffers().iter().map(arrow::buffer::Buffer::len).sum();
+    (held > SLACK * text.total_buffer_bytes_used()).then_some(text)
 }
