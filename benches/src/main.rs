@@ -6,6 +6,7 @@
 
 mod figures;
 mod flight;
+mod partitions;
 mod process;
 mod scan;
 
@@ -49,11 +50,13 @@ async fn run(mut arguments: Vec<String>) -> i32 {
     };
     match (bench.as_str(), partitions) {
         ("flight", _) => return flight::run(arguments).await,
+        ("partitions", _) => return partitions::run(&arguments).await,
         ("scan", _) => return scan::run(&arguments).await,
         ("prune", Some(partitions)) => prune(partitions).await,
         _ => {
             eprintln!(
-                "usage: lake_bench prune [PARTITIONS]\n       lake_bench {}\n       lake_bench {}",
+                "usage: lake_bench prune [PARTITIONS]\n       lake_bench {}\n       lake_bench {}\n       lake_bench {}",
+                partitions::USAGE,
                 scan::USAGE,
                 flight::USAGE
             );

@@ -1,14 +1,19 @@
-//! Finding partitions in storage: `walk` lists the Hive directories below a table's root, `diff` compares them with the catalog.
+//! Finding partitions in storage: `walk` lists what is below a table's root, `directory` tells partitions' directories from others, `repair` compares
+//! them with the catalog and changes it, `findings` keeps what it could not take.
 
-mod diff;
+mod directory;
+mod findings;
+mod repair;
 mod walk;
 
 use std::{fmt::Debug, sync::Arc};
 
 use async_trait::async_trait;
-pub use diff::{Repair, diff};
+pub use directory::{Found, Ignored, IgnoredReason};
+pub use findings::{Finding, findings};
 use object_store::ObjectMeta;
-pub use walk::{Found, Ignored, IgnoredReason, WalkOptions, Walked, walk};
+pub use repair::{Named, RepairMode, RepairOptions, RepairProgress, Repaired, repair};
+pub use walk::{Piece, Walk, WalkOptions};
 
 use crate::error::Result;
 
@@ -41,6 +46,12 @@ pub trait Lister: Debug + Send + Sync {
     /// # Errors
     /// `Denied`, `NotFound` (a bucket, a host), `Throttled`, `Unavailable`, naming the location.
     async fn page(&self, request: ListRequest) -> Result<ListPage>;
+
+    /// Whether a listing can begin at any key for the price of a page (`start_after`), and comes in the order of keys. Where it cannot, stores are
+    /// listed directory by directory.
+    fn seeks(&self) -> bool {
+        true
+    }
 }
 
 /// A location opened for listing.

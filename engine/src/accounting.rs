@@ -2,12 +2,14 @@
 
 mod details;
 mod in_flight;
+mod listing;
 mod meter;
 mod tariff;
 mod usage;
 
 pub use details::{PrunedBy, ScanCounters, ScanDetails};
 pub use in_flight::{Flight, InFlight};
+pub use listing::{ListingCounters, ListingDetails};
 pub use meter::{FileMeter, Meter, ScanMeter};
 pub use tariff::{Bill, Tariff};
 pub use usage::{Requests, Scanned, Timings, Usage};

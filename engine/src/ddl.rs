@@ -24,8 +24,14 @@ use std::{fmt::Debug, sync::Arc};
 
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use async_trait::async_trait;
-use glaux_catalog::{Metastore, TableName, discovery::StoreProvider, model::Column, model::Table};
+use glaux_catalog::{
+    Metastore, TableName,
+    discovery::{RepairProgress, StoreProvider},
+    model::Column,
+    model::Table,
+};
 pub use location::normalise as normalise_location;
+pub(crate) use partitions::rows as partition_rows;
 
 use crate::{
     clock::Clock,
@@ -52,9 +58,13 @@ pub struct StatementContext<'a> {
     pub session: &'a Session,
     pub clock: &'a dyn Clock,
     pub views: &'a dyn ViewPlanner,
+    /// Is told how far a repair is.
+    pub progress: &'a RepairProgress,
+    /// Listing requests of a repair in flight.
+    pub listing_concurrency: usize,
 }
 
-/// Runs a statement of any kind but queries, `EXPLAIN`, `SHOW QUERIES` and `KILL QUERY`.
+/// Runs a statement of any kind but queries, `EXPLAIN`, `SHOW QUERIES`, `KILL QUERY` and `REFRESH TABLE`.
 ///
 /// # Errors
 /// As the metastore's and the stores'; `Invalid`, `NotFound` or `Unsupported` for what the statement asks; `Internal` for a statement that
@@ -71,7 +81,7 @@ pub async fn execute(statement: &Statement, context: &StatementContext<'_>) -> R
         Statement::DropTable { table, if_exists } => drop::table(table, *if_exists, context).await?,
         Statement::CreateView(create) => create::view(create, context).await?,
         Statement::DropView { view, if_exists } => drop::view(view, *if_exists, context).await?,
-        Statement::Repair { table } => repair::repair(table, context).await?,
+        Statement::Repair { table, mode, tail } => repair::repair(table, *mode, *tail, context).await?,
         Statement::Grant(what) => grant::grant(what, context).await?,
         Statement::Revoke(what) => grant::revoke(what, context).await?,
         Statement::Show(what) => show::show(what, context).await?,
@@ -81,7 +91,11 @@ pub async fn execute(statement: &Statement, context: &StatementContext<'_>) -> R
         | Statement::ResetSession { .. }
         | Statement::ShowSession
         | Statement::SetTimeZone { .. } => session::execute(statement, context).await?,
-        Statement::Query(_) | Statement::Explain(_) | Statement::ShowQueries | Statement::KillQuery { .. } => {
+        Statement::Query(_)
+        | Statement::Explain(_)
+        | Statement::ShowQueries
+        | Statement::KillQuery { .. }
+        | Statement::Refresh { .. } => {
             return Err(Error::internal(format!("{} is not a statement of the catalog", statement.sub_kind())));
         }
     };

@@ -18,6 +18,6 @@ mod statistics;
 pub use fetch::{FetchOptions, Fetcher, QueryFetch};
 pub use kept::{KeptFooter, KeptFooters, KeptKey};
 pub(crate) use leaf::{LakeScan, UseLakeScan};
-pub use listing::{DataFile, list};
+pub use listing::{DataFile, KeptListings, LISTING, Listing, ListingPolicy, Refreshed, refresh};
 pub use metadata::Footers;
 pub use provider::{LakeTable, ScanContext};

@@ -9,7 +9,10 @@ use std::{
 use chrono_tz::Tz;
 use glaux_catalog::ident::DEFAULT_DATABASE;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    scan::{LISTING, ListingPolicy},
+};
 
 /// What a user may do beyond the grants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -50,6 +53,8 @@ pub struct SessionOptions {
     /// How long one query may take.
     pub timeout: Option<Duration>,
     pub result_types: ResultTypes,
+    /// When the files of tables are listed, in place of what the tables say.
+    pub listing: Option<ListingPolicy>,
 }
 
 impl Default for SessionOptions {
@@ -66,6 +71,7 @@ impl Default for SessionOptions {
             max_scan: None,
             timeout: None,
             result_types: ResultTypes::default(),
+            listing: None,
         }
     }
 }
@@ -84,6 +90,19 @@ struct Setting {
 }
 
 const SETTINGS: &[Setting] = &[
+    Setting {
+        name: LISTING,
+        description: "When files are listed: live, ttl=5m or snapshot; empty for what each table's property \"listing\" says",
+        get: |options| options.listing.map(|policy| policy.to_string()).unwrap_or_default(),
+        set: |options, value| {
+            options.listing = if value.is_empty() { None } else { Some(value.parse()?) };
+            Ok(())
+        },
+        reset: |options, from| {
+            options.listing = from.listing;
+            Ok(())
+        },
+    },
     Setting {
         name: "max_scan_bytes",
         description: "Bytes of table data that one query may scan; empty for no limit",
@@ -304,7 +323,10 @@ mod tests {
         session.set("MAX_SCAN_BYTES", "10MB").unwrap();
         session.set("time_zone", "Europe/Berlin").unwrap();
         assert_eq!(session.options().max_scan, Some(10_000_000));
-        assert_eq!(session.settings()[3][1], "Europe/Berlin");
+        assert_eq!(session.settings()[4][1], "Europe/Berlin");
+        session.set("listing", "ttl=1m").unwrap();
+        assert_eq!(session.settings()[0][1], "ttl=60s");
+        assert_eq!(session.set("listing", "never").unwrap_err().kind(), ErrorKind::Invalid);
         session.reset("time_zone").unwrap();
         assert_eq!(session.options().time_zone, Tz::UTC);
         session.identify("ada", &[], Role::User, Some("bi"));

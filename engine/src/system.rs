@@ -1,4 +1,4 @@
-//! Tables about the engine itself, that any client can query: `system.{files,partitions,queries,usage}`, `information_schema`, and
+//! Tables about the engine itself, that any client can query: `system.{files,partitions,queries,repair_findings,usage}`, `information_schema`, and
 //! Trino's `"t$partitions"`.
 //!
 //! They only show what others hold: the history, the metastore, a listing. Nothing is asked while a query is planned; filters on names
@@ -13,6 +13,7 @@ mod narrowing;
 mod partitions;
 mod provider;
 mod queries;
+mod repair_findings;
 #[cfg(test)]
 mod tests;
 
@@ -29,6 +30,7 @@ use self::{
     partitions::{Partitions, PartitionsOf},
     provider::{RowSource, SystemTable},
     queries::{Queries, UsageByDay},
+    repair_findings::RepairFindings,
 };
 use crate::{
     error::Result,
@@ -43,7 +45,7 @@ pub const INFORMATION_SCHEMA: &str = "information_schema";
 /// What follows a table's name in the name of the table of its partitions, as in Trino.
 pub const PARTITIONS_SUFFIX: &str = "$partitions";
 
-const SYSTEM_TABLES: [&str; 4] = ["files", "partitions", "queries", "usage"];
+const SYSTEM_TABLES: [&str; 5] = ["files", "partitions", "queries", "repair_findings", "usage"];
 
 /// What the system tables show; of one query, so that what it lists is counted by its meter.
 #[derive(Debug, Clone)]
@@ -79,6 +81,7 @@ pub fn provider(schema: &str, table: &str, deps: &SystemDeps) -> Option<Arc<dyn 
         (SYSTEM, "files") => Arc::new(Files(deps.clone())),
         (SYSTEM, "partitions") => Arc::new(Partitions(Arc::clone(&deps.metastore))),
         (SYSTEM, "queries") => Arc::new(Queries(deps.clone())),
+        (SYSTEM, "repair_findings") => Arc::new(RepairFindings(Arc::clone(&deps.metastore))),
         (SYSTEM, "usage") => Arc::new(UsageByDay(deps.clone())),
         (INFORMATION_SCHEMA, name) => {
             let view = View::ALL.into_iter().find(|view| view.name() == name)?;

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use glaux_engine::query::QueryReport;
+use glaux_engine::query::{QueryReport, RepairFigures};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::figures;
@@ -89,6 +89,16 @@ impl Drop for Progress {
 
 fn line(report: &QueryReport, elapsed: Duration) -> String {
     let usage = &report.usage;
+    if let Some(RepairFigures { found, added, dropped }) = report.repair {
+        let mut text =
+            format!("{} listed  {} found", figures::count(usage.requests.list, "page"), figures::count(found, "partition"));
+        for (figure, what) in [(added, "added"), (dropped, "dropped")] {
+            if figure > 0 {
+                text.push_str(&format!("  {} {what}", figures::grouped(figure)));
+            }
+        }
+        return format!("{text}  {}", figures::duration(elapsed));
+    }
     let mut text = format!("scanned {}", figures::bytes(usage.data_scanned_bytes));
     if let Some(total) = usage.files.total.filter(|total| *total > 0) {
         text.push_str(&format!(" in {} of {}", figures::grouped(usage.files.scanned), figures::count(total, "file")));
@@ -97,4 +107,32 @@ fn line(report: &QueryReport, elapsed: Duration) -> String {
         text.push_str(&format!("  {}", figures::count(usage.rows, "row")));
     }
     format!("{text}  {}", figures::duration(elapsed))
+}
+
+#[cfg(test)]
+mod tests {
+    use glaux_engine::{
+        accounting::{Bill, Requests, Timings, Usage},
+        query::{QueryId, QueryState},
+    };
+
+    use super::*;
+
+    #[test]
+    fn a_repair_tells_how_far_it_is() {
+        let mut report = QueryReport {
+            query_id: QueryId::next(),
+            state: QueryState::Running,
+            usage: Usage { requests: Requests { list: 57, ..Requests::default() }, ..Usage::default() },
+            bill: Bill::default(),
+            timings: Timings::default(),
+            scan: None,
+            listing: None,
+            repair: Some(RepairFigures { found: 41_000, added: 8192, dropped: 0 }),
+        };
+        let second = Duration::from_secs(1);
+        assert_eq!(line(&report, second), "57 pages listed  41,000 partitions found  8,192 added  1.0 s");
+        report.repair = None;
+        assert!(line(&report, second).starts_with("scanned 0 B"));
+    }
 }

@@ -74,12 +74,19 @@ impl Stats {
     }
 }
 
-/// The contract's object, on one line, with how the scans got their bytes.
+/// The contract's object, on one line, with how the scans got their files and bytes, and what a repair did.
 fn json(report: &QueryReport) -> Result<String> {
     let written = || {
         let mut object = serde_json::to_value(report)?;
-        if let (Some(object), Some(scan)) = (object.as_object_mut(), &report.scan) {
-            object.insert("scan".to_owned(), serde_json::to_value(scan)?);
+        let Some(members) = object.as_object_mut() else { return serde_json::to_string(&object) };
+        if let Some(scan) = &report.scan {
+            members.insert("scan".to_owned(), serde_json::to_value(scan)?);
+        }
+        if let Some(listing) = &report.listing {
+            members.insert("listing".to_owned(), serde_json::to_value(listing)?);
+        }
+        if let Some(repair) = &report.repair {
+            members.insert("repair".to_owned(), serde_json::to_value(repair)?);
         }
         serde_json::to_string(&object)
     };
@@ -145,6 +152,8 @@ mod tests {
             usage,
             timings: Timings { total: 41, ..Timings::default() },
             scan: None,
+            listing: None,
+            repair: None,
         }
     }
 

@@ -1,185 +1,297 @@
-//! Lists the Hive directories below a table's root, level by level, several at once.
+//! Finds the partitions' directories below a table's root, with as many requests at once as are useful and as few pages as will do.
 //!
-//! Requests are one delimited listing (all its pages) for each directory above the last key; files are never listed. It does not know
-//! what the catalog holds already (`diff`).
+//! Where the store can begin a listing at any key, keys are listed in ranges, flat: a page tells of a thousand keys in however many directories.
+//! The ranges of a first walk come from a delimited listing of the first level and from how many keys a page of it held; a range whose page is full is
+//! split by what the page showed (`split`). Directories that hold more than a page are not listed through: their children are. A later walk begins
+//! with the ranges of the one before (`remembered`). Other stores are listed directory by directory.
+//!
+//! It does not know what the catalog holds (`repair`).
 
-use std::{collections::VecDeque, fmt};
+mod job;
+mod lexical;
+mod page;
+mod remembered;
+mod split;
 
-use futures::{StreamExt, stream::FuturesUnordered};
+use std::{collections::VecDeque, sync::Arc};
 
-use super::{ListRequest, Lister};
+use tokio::task::JoinSet;
+
+use self::{
+    job::{Children, Job, Keys, Place, end_of},
+    page::{ChildrenPage, KeysPage, Listed, Run},
+    remembered::Notes,
+};
+use super::{Found, Ignored, OpenLocation};
 use crate::{
     error::{Error, Result},
-    model::{Column, PartitionValues},
-    partition::{check_value, parse_segment},
+    model::Column,
 };
+
+/// Keys at which a group of directories is aimed: a little less than a page.
+const AIM: f64 = 960.0;
 
 /// How to walk.
 #[derive(Debug, Clone)]
 pub struct WalkOptions {
     /// How many listings go on at once; at least one.
     pub concurrency: usize,
-    /// How many of the ignored directories are named.
-    pub max_ignored: usize,
+    /// What [`Walk::finish`] of an earlier walk gave.
+    pub remembered: Option<Vec<u8>>,
+    /// Only what comes after the directory of this path, by the order of keys.
+    pub after: Option<String>,
 }
 
 impl Default for WalkOptions {
     fn default() -> Self {
-        Self { concurrency: 32, max_ignored: 10 }
+        Self { concurrency: 64, remembered: None, after: None }
     }
 }
 
-/// A partition's directory.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
-    /// The raw, decoded values.
-    pub values: PartitionValues,
-    /// The directory as it is written in the store, relative to the table's root, without a `/` at either end.
-    pub path: String,
-}
-
-/// A directory that is not a partition's.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ignored {
-    /// Relative to the table's root, without a `/` at either end.
-    pub path: String,
-    pub reason: IgnoredReason,
-}
-
-/// Why a directory is not a partition's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum IgnoredReason {
-    /// Its name is not of the form `key=value`.
-    NotKeyValue,
-    /// Its key is not the one of its level.
-    OtherKey,
-    /// Its key differs in case, which Athena's `MSCK REPAIR TABLE` does not see.
-    KeyCase,
-    /// Another directory has the same values, and the usual spelling of them.
-    SameValues,
-}
-
-impl fmt::Display for IgnoredReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotKeyValue => "its name is not of the form key=value",
-            Self::OtherKey => "its key is not the partition key of its level",
-            Self::KeyCase => "its key is not in lower case",
-            Self::SameValues => "another directory has the same values",
-        })
-    }
-}
-
-/// What a walk found.
+/// What one page told.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Walked {
-    /// By path.
+pub struct Piece {
+    /// In the order of keys; each directory of the whole walk once.
     pub found: Vec<Found>,
-    /// Some of the ignored directories, by path. Hidden ones (`_` or `.` at the beginning) are not among them.
+    /// Each directory once a page. Hidden ones (`_` or `.` at the beginning) are not among them.
     pub ignored: Vec<Ignored>,
-    /// How many were ignored.
-    pub ignored_count: usize,
-    /// How many pages were listed.
-    pub pages: u64,
 }
 
-/// A directory to list: the values so far, and its path relative to the root, with its final `/` (empty for the root).
+/// What the first page of a first walk told: how far it went, and how many keys the directories of the first level hold.
 #[derive(Debug)]
-struct Directory {
-    values: PartitionValues,
-    path: String,
+enum Probe {
+    Waiting(Vec<Run>),
+    Done { covered: Keys, per_child: f64 },
 }
 
-/// Finds the partitions' directories below `prefix`, the table's root in the store.
-///
-/// A directory counts if it is at the last key's level; whether files are in it does not matter. As Athena's `MSCK REPAIR TABLE`, it takes
-/// keys in lower case only.
-///
-/// # Errors
-/// `Invalid` for a value that is not of its key's type, naming the whole path; what the lister returns.
-pub async fn walk(lister: &dyn Lister, prefix: &str, keys: &[Column], options: &WalkOptions) -> Result<Walked> {
-    let mut walked = Walked::default();
-    if keys.is_empty() {
-        return Ok(walked);
-    }
-    let root = if prefix.is_empty() { String::new() } else { format!("{}/", prefix.trim_end_matches('/')) };
-    let mut waiting = VecDeque::from([Directory { values: Vec::new(), path: String::new() }]);
-    let mut running = FuturesUnordered::new();
-    loop {
-        while running.len() < options.concurrency.max(1) {
-            // The latest first: what is deep is finished before what is wide begins, which keeps the queue short.
-            let Some(directory) = waiting.pop_back() else { break };
-            running.push(list(lister, &root, directory));
-        }
-        let Some(listed) = running.next().await else { break };
-        let (directory, children, pages) = listed?;
-        walked.pages += pages;
-        for child in children {
-            classify(&root, keys, &directory, &child, &mut waiting, &mut walked)?;
-        }
-    }
-    walked.found.sort_unstable_by(|a, b| a.path.cmp(&b.path));
-    walked.ignored.sort_unstable_by(|a, b| a.path.cmp(&b.path));
-    walked.ignored_count = walked.ignored.len();
-    walked.ignored.truncate(options.max_ignored);
-    Ok(walked)
+/// A walk under way. Dropping it ends it.
+#[derive(Debug)]
+pub struct Walk {
+    place: Arc<Place>,
+    options: WalkOptions,
+    waiting: VecDeque<Job>,
+    running: JoinSet<Result<Listed>>,
+    probe: Option<Probe>,
+    /// Keys and directories of groups that fitted one page.
+    grouped: (usize, usize),
+    notes: Notes,
+    pages: u64,
 }
 
-/// The names of a directory's directories.
-async fn list(lister: &dyn Lister, root: &str, directory: Directory) -> Result<(Directory, Vec<String>, u64)> {
-    let prefix = format!("{root}{}", directory.path);
-    let mut names = Vec::new();
-    let mut pages = 0;
-    let mut token: Option<String> = None;
-    loop {
-        let request = ListRequest { prefix: prefix.clone(), delimited: true, start_after: None, token: token.clone() };
-        let page = lister.page(request).await?;
-        pages += 1;
-        names.extend(page.prefixes.iter().filter_map(|child| child.strip_prefix(&prefix)?.strip_suffix('/')).map(str::to_owned));
-        match page.next_token {
-            None => return Ok((directory, names, pages)),
-            next if next == token => {
-                let message = format!("the listing of \"{prefix}\" does not advance");
-                return Err(Error::new(crate::ErrorKind::Unavailable, message).with_hint("Report it to the store's provider"));
-            }
-            next => token = next,
-        }
+impl Walk {
+    /// Begins: the first requests are sent when it is asked for its first piece, or on [`Walk::send`].
+    ///
+    /// A directory counts if it is at the last key's level; on stores of keys it exists if a key is in it, or is its marker. As Athena's
+    /// `MSCK REPAIR TABLE`, it takes keys in lower case only.
+    #[must_use]
+    pub fn new(location: &OpenLocation, keys: &[Column], options: WalkOptions) -> Self {
+        let place = Arc::new(Place::new(location, keys));
+        let mut walk = Self {
+            place,
+            options,
+            waiting: VecDeque::new(),
+            running: JoinSet::new(),
+            probe: None,
+            grouped: (0, 0),
+            notes: Notes::default(),
+            pages: 0,
+        };
+        walk.begin();
+        walk
     }
-}
 
-fn classify(
-    root: &str,
-    keys: &[Column],
-    parent: &Directory,
-    name: &str,
-    waiting: &mut VecDeque<Directory>,
-    walked: &mut Walked,
-) -> Result<()> {
-    let Some(key) = keys.get(parent.values.len()) else { return Ok(()) };
-    if name.starts_with(['_', '.']) {
-        return Ok(());
-    }
-    let path = format!("{}{name}", parent.path);
-    let reason = match parse_segment(name) {
-        None => IgnoredReason::NotKeyValue,
-        Some((found, _)) if found != key.name && found.to_lowercase() == key.name => IgnoredReason::KeyCase,
-        Some((found, _)) if found != key.name => IgnoredReason::OtherKey,
-        Some((_, value)) => {
-            if let Some(value) = &value {
-                check_value(key, value).map_err(|error| error.with_context("path", format!("{root}{path}/")))?;
-            }
-            let mut values = parent.values.clone();
-            values.push(value);
-            if values.len() == keys.len() {
-                walked.found.push(Found { values, path });
-            } else {
-                waiting.push_back(Directory { values, path: format!("{path}/") });
-            }
-            return Ok(());
+    fn begin(&mut self) {
+        let depth = self.place.keys.len();
+        if depth == 0 {
+            return;
         }
-    };
-    walked.ignored.push(Ignored { path, reason });
-    Ok(())
+        if !self.place.seeks {
+            self.notes.give_up();
+            self.waiting.push_back(Job::Children(Children::of_root()));
+            return;
+        }
+        if let Some(after) = &self.options.after {
+            self.notes.give_up();
+            let after = end_of(after);
+            self.waiting.push_back(match depth {
+                1 => Job::Children(Children { after, ..Children::of_root() }),
+                _ => Job::Keys(Keys { after: after.clone(), note_after: after, ..Keys::default() }),
+            });
+            return;
+        }
+        let ranges = self.options.remembered.as_deref().map(remembered::read).unwrap_or_default();
+        for range in ranges {
+            self.waiting.push_back(Job::of_range(range));
+        }
+        if self.waiting.is_empty() {
+            self.waiting.push_back(Job::Children(Children::of_root()));
+            if depth > 1 {
+                self.probe = Some(Probe::Waiting(Vec::new()));
+                self.waiting.push_back(Job::Keys(Keys { is_probe: true, ..Keys::default() }));
+            }
+        }
+    }
+
+    /// Sends as many requests as may be under way.
+    pub fn send(&mut self) {
+        while self.running.len() < self.options.concurrency.max(1) {
+            let Some(job) = self.waiting.pop_front() else { return };
+            let place = Arc::clone(&self.place);
+            self.running.spawn(async move { place.list(job).await });
+        }
+    }
+
+    /// What the next page told; nothing at the end. Pages come in no order.
+    ///
+    /// # Errors
+    /// Those of the lister; `Unavailable` for a listing that does not advance.
+    pub async fn next(&mut self) -> Result<Option<Piece>> {
+        loop {
+            self.send();
+            let Some(listed) = self.running.join_next().await else { return Ok(None) };
+            let listed = listed.map_err(|error| Error::internal("a listing ended early").with_source(error))??;
+            self.pages += 1;
+            let mut piece = match listed {
+                Listed::Keys(job, page) => self.take_keys(job, page),
+                Listed::Children(job, page) => self.take_children(job, page),
+                Listed::Lost => {
+                    self.walk_without_seeking();
+                    continue;
+                }
+            };
+            if let Some(after) = &self.options.after {
+                // Stores that cannot begin there tell of what comes before, too.
+                let after = format!("{after}/");
+                piece.found.retain(|found| format!("{}/", found.path) > after);
+            }
+            if piece != Piece::default() {
+                return Ok(Some(piece));
+            }
+        }
+    }
+
+    /// Pages that came so far.
+    #[must_use]
+    pub fn pages(&self) -> u64 {
+        self.pages
+    }
+
+    /// After the last piece: the ranges by which the next walk lists the same keys at once; nothing if that is of no use.
+    #[must_use]
+    pub fn finish(self) -> Option<Vec<u8>> {
+        self.notes.finish()
+    }
+
+    /// The store does not begin where it is asked to: directory by directory, then.
+    fn walk_without_seeking(&mut self) {
+        self.running.abort_all();
+        self.running = JoinSet::new();
+        self.waiting.clear();
+        self.probe = None;
+        self.place = Arc::new(Place { seeks: false, ..Place::clone(&self.place) });
+        self.begin();
+    }
+
+    fn take_keys(&mut self, job: Keys, mut page: KeysPage) -> Piece {
+        self.notes.add(std::mem::take(&mut page.notes));
+        if page.is_end && job.pages == 0 && !job.children.is_empty() {
+            self.grouped.0 += page.count;
+            self.grouped.1 += job.children.len();
+        }
+        if job.is_probe {
+            self.probed(job, &page);
+        } else if !page.is_end {
+            let split = split::keys(job, &page, self.place.keys.len());
+            self.notes.add(split.empty);
+            self.waiting.extend(split.jobs);
+        }
+        Piece { found: page.found, ignored: page.ignored }
+    }
+
+    /// The first page has come: what the delimited listing has told meanwhile is divided by it.
+    fn probed(&mut self, job: Keys, page: &KeysPage) {
+        let mut covered = split::rest(job, page);
+        if page.is_end {
+            covered.after = String::from(char::MAX);
+        }
+        let per_child = split::per_child(page, 1);
+        let before = self.probe.replace(Probe::Done { covered, per_child });
+        if let Some(Probe::Waiting(runs)) = before {
+            for run in runs {
+                self.queue_first(run);
+            }
+        }
+    }
+
+    fn take_children(&mut self, job: Children, page: ChildrenPage) -> Piece {
+        let depth = self.place.keys.len();
+        let is_last = job.level + 1 == depth;
+        // What comes after a full page is on the critical path of a first walk: it goes first.
+        for next in split::children(&job, &page, self.place.seeks) {
+            self.waiting.push_front(Job::Children(next));
+        }
+        self.notes.add(page.notes);
+        if !is_last && !self.place.seeks {
+            let children = page.runs.into_iter().flat_map(|run| run.children);
+            let below = |directory| Job::Children(Children { directory, level: job.level + 1, ..Children::of_root() });
+            self.waiting.extend(children.map(below));
+        } else if !is_last {
+            for run in page.runs {
+                match job.per_child {
+                    Some(per_child) => {
+                        let first = Keys { after: run.after.clone(), note_after: run.after.clone(), ..Keys::default() };
+                        self.queue_run(run, &first, per_child, job.level + 1);
+                    }
+                    None => self.queue_first(run),
+                }
+            }
+        }
+        Piece { found: page.found, ignored: page.ignored }
+    }
+
+    /// Directories of the first level, in a first walk.
+    fn queue_first(&mut self, run: Run) {
+        match &mut self.probe {
+            Some(Probe::Waiting(runs)) => runs.push(run),
+            Some(Probe::Done { covered, per_child }) => {
+                let (keys, children) = self.grouped;
+                let per_child = if children >= 100 { keys as f64 / children as f64 } else { *per_child };
+                let covered = covered.clone();
+                self.queue_run(run, &covered, per_child, 1);
+            }
+            None => {}
+        }
+    }
+
+    /// Lists what is in directories that follow each other, from where `from` begins if that is within them.
+    fn queue_run(&mut self, run: Run, from: &Keys, per_child: f64, level: usize) {
+        let Run { after, until, mut children } = run;
+        if until.as_ref().is_some_and(|until| *until <= from.after) || from.after == String::from(char::MAX) {
+            return;
+        }
+        let mut first = Keys { after: after.clone(), note_after: after, until, level, ..Keys::default() };
+        if from.after > first.after {
+            children.retain(|child| end_of(child) > from.after);
+            first.after.clone_from(&from.after);
+            first.note_after.clone_from(&from.note_after);
+            first.last.clone_from(&from.last);
+        }
+        if children.is_empty() {
+            self.notes.add(vec![first.empty()]);
+            return;
+        }
+        // Where each fills pages by itself, its own children are fewer.
+        if per_child >= split::FULL && level + 1 == self.place.keys.len() {
+            self.notes.give_up();
+            for directory in children {
+                let after = first.last.as_deref().filter(|last| last.starts_with(&format!("{directory}/"))).map(end_of);
+                let children = Children { directory, level, after: after.unwrap_or_default(), ..Children::of_root() };
+                self.waiting.push_back(Job::Children(children));
+            }
+            return;
+        }
+        self.waiting.extend(split::groups(&first, children, per_child).into_iter().map(Job::Keys));
+    }
 }
 
 #[cfg(test)]

@@ -13,7 +13,9 @@ use std::{
     time::Duration,
 };
 
-use super::{InFlight, RequestKind, Requests, ScanCounters, Scanned, Usage};
+use glaux_catalog::discovery::RepairProgress;
+
+use super::{InFlight, ListingCounters, RequestKind, Requests, ScanCounters, Scanned, Usage};
 
 /// The counters of one query.
 #[derive(Debug, Default)]
@@ -34,6 +36,8 @@ pub struct Meter {
     scan_limit: Option<u64>,
     refused: AtomicBool,
     scan: ScanCounters,
+    listing: ListingCounters,
+    repair: RepairProgress,
     in_flight: InFlight,
 }
 
@@ -54,6 +58,18 @@ impl Meter {
     #[must_use]
     pub fn scan(&self) -> &ScanCounters {
         &self.scan
+    }
+
+    /// How the scans came to know their files.
+    #[must_use]
+    pub fn listing(&self) -> &ListingCounters {
+        &self.listing
+    }
+
+    /// How far a repair is, if the query is one.
+    #[must_use]
+    pub fn repair(&self) -> &RepairProgress {
+        &self.repair
     }
 
     /// The requests that are under way.

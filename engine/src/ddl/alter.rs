@@ -8,6 +8,7 @@ use glaux_catalog::{
 use super::{StatementContext, columns, create::touch, find_table, location, partitions, rows::Row};
 use crate::{
     error::{Error, Result},
+    scan::{LISTING, ListingPolicy},
     sql::{AlterTable, PartitionSpec, TableRef},
 };
 
@@ -110,6 +111,9 @@ async fn set_location(mut table: Table, spec: Option<&PartitionSpec>, at: &str, 
 
 async fn set_properties(mut table: Table, properties: &Properties, context: &StatementContext<'_>) -> Result<()> {
     for (key, value) in properties {
+        if key == LISTING {
+            value.parse::<ListingPolicy>()?;
+        }
         if key == "comment" {
             table.comment = Some(value.clone());
         }

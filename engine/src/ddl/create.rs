@@ -9,6 +9,7 @@ use sqlparser::ast::{ObjectNamePart, visit_relations};
 use super::{StatementContext, formats, is_missing, location, resolve, rows::Row};
 use crate::{
     error::{Error, ErrorKind, Result, nearest},
+    scan::{LISTING, ListingPolicy},
     sql::{self, CreateDatabase, CreateTable, CreateView, Statement},
     system,
 };
@@ -49,6 +50,9 @@ pub(super) async fn table(create: &CreateTable, context: &StatementContext<'_>) 
     if create.properties.iter().any(is_iceberg) {
         return Err(Error::unsupported(format!("table \"{name}\" cannot be an Iceberg table"))
             .with_hint("Iceberg tables are not offered yet"));
+    }
+    if let Some(policy) = create.properties.get(LISTING) {
+        policy.parse::<ListingPolicy>()?;
     }
     if let Some(clustered) = &create.clustered_by {
         for column in &clustered.columns {

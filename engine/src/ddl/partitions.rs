@@ -2,7 +2,7 @@
 
 use glaux_catalog::{
     model::{Column, PartitionValues, Table},
-    partition::{HIVE_DEFAULT_PARTITION, check_value, hive_name},
+    partition::{HIVE_DEFAULT_PARTITION, PartitionIndex, check_value, hive_name},
 };
 
 use super::StatementContext;
@@ -59,6 +59,19 @@ fn value(table: &Table, key: &Column, spec: &PartitionSpec) -> Result<Option<Opt
             Ok(Some(Some(raw.clone())))
         }
     }
+}
+
+/// The rows of the partitions that have the values of a specification, which may leave keys out; ascending.
+///
+/// # Errors
+/// As [`some_values`].
+pub(crate) fn rows(table: &Table, index: &PartitionIndex, spec: &PartitionSpec) -> Result<Vec<usize>> {
+    let wanted = some_values(table, spec)?;
+    let fits = |row: &usize| {
+        let values = index.raw_values(*row);
+        values.iter().zip(&wanted).all(|(value, wanted)| wanted.as_ref().is_none_or(|wanted| wanted == value))
+    };
+    Ok((0..index.len()).filter(fits).collect())
 }
 
 /// One partition, with its values.

@@ -1,12 +1,9 @@
-//! `MSCK REPAIR TABLE`: finds the partitions' directories below a table's location and adds those that the catalog does not have.
+//! `MSCK REPAIR TABLE`: tells what a repair found and did in Hive's words.
 //!
-//! As in Athena, it only adds: partitions whose directories are gone are told, not dropped. All are added in one transaction.
+//! As in Athena it adds, and tells of partitions whose directories are gone without dropping them; `DROP PARTITIONS` and `SYNC PARTITIONS` drop, as in
+//! Hive. Where there are many, the first are named and all are counted.
 
-use glaux_catalog::{
-    discovery::{WalkOptions, diff, walk},
-    metastore::PartitionChange,
-    partition::hive_name,
-};
+use glaux_catalog::discovery::{RepairMode, RepairOptions, Repaired, repair as repair_partitions};
 
 use super::{
     StatementContext, find_table,
@@ -14,39 +11,80 @@ use super::{
 };
 use crate::{error::Result, sql::TableRef};
 
-pub(super) async fn repair(table: &TableRef, context: &StatementContext<'_>) -> Result<Vec<Row>> {
+/// Directories that are told of one by one.
+const NAMED_DIRECTORIES: usize = 10;
+
+pub(super) async fn repair(table: &TableRef, mode: RepairMode, tail: bool, context: &StatementContext<'_>) -> Result<Vec<Row>> {
     let table = find_table(table, "MSCK REPAIR TABLE", context).await?;
     if !table.is_partitioned() {
         return Ok(vec![row([&format!("Table {} is not partitioned: there is nothing to repair", table.name)])]);
     }
-    let location = context.stores.open(&table.storage.location)?;
-    let walked = walk(location.lister.as_ref(), &location.prefix, &table.partition_keys, &WalkOptions::default()).await?;
-    let index = context.metastore.partition_index(&table).await?;
-    let repair = diff(&walked.found, &table, &index, context.clock.now());
+    let options = RepairOptions { mode, tail, concurrency: context.listing_concurrency, ..RepairOptions::default() };
+    let metastore = context.metastore.as_ref();
+    let now = context.clock.now();
+    let repaired = repair_partitions(metastore, context.stores, &table, &options, context.progress, now).await?;
+    Ok(told(&table.name.table, mode, &repaired).iter().map(|line| row([line])).collect())
+}
 
-    let of_table = |name: &str| format!("{}:{name}", table.name.table);
-    let added: Vec<String> = repair
-        .missing_in_metastore
-        .iter()
-        .map(|partition| of_table(&hive_name(&table.partition_keys, &partition.values)))
-        .collect();
-    let mut rows = Vec::with_capacity(added.len() + 3);
-    if !added.is_empty() {
-        // Another repair may have added some meanwhile: that is no error.
-        let change = PartitionChange { add: repair.missing_in_metastore, skip_existing: true, ..Default::default() };
-        context.metastore.change_partitions(&table, change).await?;
-        rows.push(row([&format!("Partitions not in metastore:\t{}", added.join("\t"))]));
+fn told(table: &str, mode: RepairMode, repaired: &Repaired) -> Vec<String> {
+    let Repaired { missing_in_metastore: new, missing_from_storage: gone, ignored, .. } = repaired;
+    let of_table = |name: &String| format!("{table}:{name}");
+    let all = |names: &[String], count: usize| {
+        let mut all: Vec<String> = names.iter().map(of_table).collect();
+        all.extend((count > names.len()).then(|| format!("and {} more", count - names.len())));
+        all.join("\t")
+    };
+    let mut lines = Vec::new();
+    if new.count > 0 {
+        lines.push(format!("Partitions not in metastore:\t{}", all(&new.names, new.count)));
     }
-    if !repair.missing_from_storage.is_empty() {
-        let missing: Vec<_> = repair.missing_from_storage.iter().map(|name| of_table(name)).collect();
-        rows.push(row([&format!("Partitions missing from filesystem:\t{}", missing.join("\t"))]));
+    if gone.count > 0 {
+        lines.push(format!("Partitions missing from filesystem:\t{}", all(&gone.names, gone.count)));
     }
-    rows.extend(added.iter().map(|name| row([&format!("Repair: Added partition to metastore {name}")])));
-    let ignored = walked.ignored.iter().chain(&repair.ignored);
-    rows.extend(ignored.map(|ignored| row([&format!("Ignored: {}: {}", of_table(&ignored.path), ignored.reason)])));
-    let more = walked.ignored_count.saturating_sub(walked.ignored.len());
-    if more > 0 {
-        rows.push(row([&format!("Ignored: {more} more directories")]));
+    let mut done = |what: &str, names: &[String], count: usize| {
+        lines.extend(names.iter().map(|name| format!("Repair: {what} metastore {}", of_table(name))));
+        if count > names.len() {
+            lines.push(format!("Repair: {what} metastore {table}: {} more", count - names.len()));
+        }
+    };
+    if mode != RepairMode::Drop {
+        done("Added partition to", &new.names, new.count);
     }
-    Ok(rows)
+    if mode != RepairMode::Add {
+        done("Dropped partition from", &gone.names, gone.count);
+    }
+    let named = ignored.iter().take(NAMED_DIRECTORIES);
+    lines.extend(named.map(|ignored| format!("Ignored: {}: {}", of_table(&ignored.path), ignored.reason)));
+    if ignored.len() > NAMED_DIRECTORIES {
+        let more = ignored.len() - NAMED_DIRECTORIES;
+        lines.push(format!("Ignored: {more} more directories; system.repair_findings has all of them"));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use glaux_catalog::discovery::{Ignored, IgnoredReason, Named};
+
+    use super::*;
+
+    #[test]
+    fn many_are_counted_and_some_named() {
+        let names = |prefix: &str| vec![format!("{prefix}=1"), format!("{prefix}=2")];
+        let ignored = (0..12).map(|n| Ignored { path: format!("x{n}"), reason: IgnoredReason::NotKeyValue });
+        let repaired = Repaired {
+            missing_in_metastore: Named { names: names("new"), count: 5 },
+            missing_from_storage: Named { names: names("gone"), count: 2 },
+            ignored: ignored.collect(),
+            pages: 1,
+        };
+        let lines = told("t", RepairMode::Sync, &repaired);
+        assert_eq!(lines[0], "Partitions not in metastore:\tt:new=1\tt:new=2\tand 3 more");
+        assert_eq!(lines[1], "Partitions missing from filesystem:\tt:gone=1\tt:gone=2");
+        assert_eq!(lines[4], "Repair: Added partition to metastore t: 3 more");
+        assert_eq!(lines[6], "Repair: Dropped partition from metastore t:gone=2");
+        assert_eq!(lines.len(), 7 + 10 + 1);
+        assert!(lines[17].starts_with("Ignored: 2 more directories; "), "{}", lines[17]);
+        assert!(!told("t", RepairMode::Add, &repaired).iter().any(|line| line.contains("Dropped")));
+    }
 }

@@ -22,7 +22,7 @@ pub(super) fn row<const N: usize>(values: [&str; N]) -> Row {
 
 pub(super) fn schema(statement: &Statement) -> SchemaRef {
     let names: &[&str] = match statement {
-        Statement::Repair { .. } => &["result"],
+        Statement::Repair { .. } | Statement::Refresh { .. } => &["result"],
         Statement::Show(show) => match show {
             Show::Databases { .. } => &["database_name"],
             Show::Tables { .. } | Show::Views { .. } => &["tab_name"],

@@ -54,25 +54,15 @@ fn lines(statement: &Statement) -> Vec<Row> {
 }
 
 async fn show_partitions(table: &Table, spec: Option<&PartitionSpec>, context: &StatementContext<'_>) -> Result<Vec<Row>> {
-    let wanted = match spec {
-        Some(spec) => partitions::some_values(table, spec)?,
-        None if table.is_partitioned() => Vec::new(),
-        None => return Err(Error::invalid(format!("table \"{}\" is not partitioned", table.name))),
-    };
-    let index = context.metastore.partition_index(table).await?;
-    let mut rows = Vec::new();
-    for at in 0..index.len() {
-        let fits = wanted.is_empty()
-            || index
-                .raw_values(at)
-                .iter()
-                .zip(&wanted)
-                .all(|(value, wanted)| wanted.as_ref().is_none_or(|wanted| wanted == value));
-        if fits {
-            rows.push(row([index.name(at)]));
-        }
+    if !table.is_partitioned() {
+        return Err(Error::invalid(format!("table \"{}\" is not partitioned", table.name)));
     }
-    Ok(rows)
+    let index = context.metastore.partition_index(table).await?;
+    let rows = match spec {
+        Some(spec) => partitions::rows(table, &index, spec)?,
+        None => (0..index.len()).collect(),
+    };
+    Ok(rows.into_iter().map(|at| row([index.name(at)])).collect())
 }
 
 fn properties(table: &Table, key: Option<&str>) -> Vec<Row> {

@@ -73,7 +73,8 @@ impl Caller {
             Statement::AlterTable { table: name, .. }
             | Statement::DropTable { table: name, .. }
             | Statement::DropView { view: name, .. }
-            | Statement::Repair { table: name } => table(name),
+            | Statement::Repair { table: name, .. }
+            | Statement::Refresh { table: name, .. } => table(name),
             Statement::Grant(_) | Statement::Revoke(_) => return Err(not_an_administrator()),
             Statement::Show(_)
             | Statement::Describe(_)

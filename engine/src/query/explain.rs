@@ -14,7 +14,7 @@ use datafusion::{
 use futures::StreamExt;
 
 use crate::{
-    accounting::{Meter, Usage},
+    accounting::{ListingDetails, Meter, Usage},
     error::{Error, Result, from_datafusion},
     sql::ExplainWhat,
 };
@@ -52,11 +52,17 @@ pub(super) async fn analyze(plan: Arc<dyn ExecutionPlan>, context: Arc<TaskConte
         None => scanned.scanned.to_string(),
     };
     let scan = meter.scan().snapshot();
+    let listing = meter.listing().snapshot_of().map_or_else(String::new, |listing| {
+        let as_of = listing.as_of.map_or_else(String::new, |at| format!(", as of {}", at.format("%Y-%m-%d %H:%M:%S UTC")));
+        let ListingDetails { policy, live, kept, snapshot, .. } = listing;
+        let took = meter.listing_time().as_millis();
+        format!("listing: {policy}, {live} listed, {kept} kept, {snapshot} from the snapshot{as_of}, {took} ms\n")
+    });
     let left = scan.row_groups_pruned;
     let nodes = DisplayableExecutionPlan::with_metrics(plan.as_ref()).indent(false).to_string();
     lines(&format!(
         "rows: {rows}\ndata scanned: {data_scanned_bytes} bytes, metadata: {metadata_bytes} bytes, fetched: {fetched_bytes} bytes\n\
-         requests: {} get, {} head, {} list\npartitions: {}, files: {}, row groups: {}\n\
+         requests: {} get, {} head, {} list\n{listing}partitions: {}, files: {}, row groups: {}\n\
          bytes asked: {}, from the cache: {} in {} ranges; footers read: {}, known: {}\n\
          row groups pruned by statistics: {}, bloom filters: {}, page indexes: {}, dynamic filters: {}, limit: {}; pages pruned: {} of {}\n\
          row groups whose filter was read first: {}; streams waited {} ms, decoded {} ms\n{nodes}",

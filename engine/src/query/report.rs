@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 use uuid::Uuid;
 
 use crate::{
-    accounting::{Bill, ScanDetails, Timings, Usage},
+    accounting::{Bill, ListingDetails, ScanDetails, Timings, Usage},
     error::Error,
 };
 
@@ -86,6 +86,19 @@ pub struct QueryReport {
     pub timings: Timings,
     /// How the scans got their bytes; absent where it comes from the history, which does not keep it. Not among the figures that every channel shows.
     pub scan: Option<ScanDetails>,
+    /// How the scans came to know their files; absent like `scan`, and where nothing was scanned.
+    pub listing: Option<ListingDetails>,
+    /// How far a repair is; absent for other statements.
+    pub repair: Option<RepairFigures>,
+}
+
+/// What a repair of partitions has done so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct RepairFigures {
+    /// Partitions' directories that were found.
+    pub found: u64,
+    pub added: u64,
+    pub dropped: u64,
 }
 
 impl Serialize for QueryReport {

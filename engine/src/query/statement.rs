@@ -11,7 +11,7 @@ use glaux_catalog::{HiveType, ident::fold, model::Column, model::Table, partitio
 
 use super::{
     access::{Caller, queries_of},
-    history,
+    history, refresh,
     report::QueryId,
 };
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
     error::{Error, ErrorKind, Result, from_datafusion},
     plan::PlanContext,
     runtime::Shared,
-    scan::{self, DataFile, Fetcher, ScanContext},
+    scan::{DataFile, Fetcher, Listing, ScanContext},
     session::{Session, SessionOptions},
     sql::{self, Statement, rewrite::label},
     storage::{QueryStores, Stores},
@@ -32,11 +32,20 @@ pub(super) fn plan_context(shared: &Arc<Shared>, meter: &Arc<Meter>, session: &S
     let stores: Arc<QueryStores> = Arc::new(Stores::for_query(&shared.stores, Arc::clone(meter)));
     let session = session.clone();
     let metastore = caller(shared, &session).guard(&shared.metastore);
+    let listing = Listing {
+        stores: Arc::clone(&stores),
+        metastore: Arc::clone(&metastore),
+        kept: Arc::clone(&shared.listings),
+        clock: Arc::clone(&shared.clock),
+        policy: session.listing,
+        concurrency: shared.options.listing_concurrency,
+    };
     let scan = ScanContext {
         stores,
         meter: Arc::clone(meter),
         footers: Arc::clone(&shared.footers),
         fetch: Fetcher::for_query(&shared.fetcher, Arc::clone(meter)),
+        listing,
         listing_concurrency: shared.options.listing_concurrency,
     };
     let system = SystemDeps {
@@ -44,7 +53,7 @@ pub(super) fn plan_context(shared: &Arc<Shared>, meter: &Arc<Meter>, session: &S
         history: Arc::clone(shared.queries.history()),
         running: Arc::clone(&shared.queries),
         session: session.clone(),
-        files: Arc::new(LiveFiles(scan.clone())),
+        files: Arc::new(LiveFiles(scan.listing.clone())),
     };
     PlanContext {
         base: Arc::clone(&shared.state),
@@ -90,6 +99,12 @@ pub(super) async fn answer(
             shared.queries.kill(id, &context.session.user).await?;
             Ok(RecordBatch::new_empty(Arc::new(Schema::empty())))
         }
+        Statement::Refresh { table, partition } => refresh::table(table, partition.as_ref(), session, context).await,
+        Statement::Repair { table, tail, .. } => {
+            let told = ddl::execute(statement, &definition_context(shared, session, context)).await?;
+            refresh::after_repair(table, *tail, session, context).await?;
+            Ok(told)
+        }
         definition => ddl::execute(definition, &definition_context(shared, session, context)).await,
     }
 }
@@ -102,6 +117,8 @@ pub(super) fn definition_context<'a>(shared: &'a Shared, session: &'a Session, c
         session,
         clock: shared.clock.as_ref(),
         views: context,
+        progress: context.scan.meter.repair(),
+        listing_concurrency: shared.options.listing_concurrency,
     }
 }
 
@@ -165,13 +182,13 @@ impl ViewPlanner for PlanContext {
 
 /// Lists a table's files with the query's own stores, for `system.files`.
 #[derive(Debug)]
-struct LiveFiles(ScanContext);
+struct LiveFiles(Listing);
 
 #[async_trait]
 impl FileLister for LiveFiles {
     async fn files(&self, table: &Table, index: &PartitionIndex, rows: &[usize]) -> Result<Vec<TableFile>> {
         let rows: Vec<u32> = rows.iter().filter_map(|row| u32::try_from(*row).ok()).collect();
-        let files = scan::list(&self.0.stores, table, index, &rows, self.0.listing_concurrency).await?;
+        let files = self.0.files(table, index, &rows).await?;
         let file = |file: DataFile| TableFile {
             path: file.url(),
             size: file.meta.size,

@@ -1,21 +1,34 @@
-//! The data files of surviving partitions, listed live and concurrently, so that a new file appears in the next query.
+//! The data files of surviving partitions, by the table's policy: listed now, so that a new file appears in the next query; known for a while from a
+//! query before; or as the catalog's snapshot has them, without a request.
 //!
 //! A file counts if it holds bytes and no part of its path below the partition's location begins with `_` or `.`; sub-folders count, as
-//! in Athena. A scan that keeps every partition lists the table's root in pages as long as that takes fewer requests than a listing a
-//! partition. On plain HTTP, which does not list, a location names one file.
+//! in Athena. What a snapshot or an earlier listing does not know is listed.
 
-use std::{collections::HashMap, sync::Arc};
+mod cover;
+mod kept;
+mod live;
+mod policy;
+mod refresh;
+mod snapshot;
 
-use futures::{StreamExt, TryStreamExt, stream};
-use glaux_catalog::{
-    discovery::{ListRequest, OpenLocation, StoreProvider},
-    model::Table,
-    partition::PartitionIndex,
+use std::sync::Arc;
+
+use glaux_catalog::{Metastore, model::Table, partition::PartitionIndex};
+use object_store::{ObjectMeta, ObjectStore};
+
+use self::{
+    kept::KeptFiles,
+    live::{Live, Opened},
+    snapshot::{Recorded, Snapshot},
 };
-use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
-
+pub use self::{
+    kept::KeptListings,
+    policy::{LISTING, ListingPolicy},
+    refresh::{Refreshed, refresh},
+};
 use crate::{
-    error::{Result, from_store},
+    clock::Clock,
+    error::Result,
     storage::{ObjectVersion, QueryStores},
 };
 
@@ -52,154 +65,176 @@ impl DataFile {
     }
 }
 
-/// Survivors from which a listing of the root is tried before one of each partition.
-const COVER_FROM: usize = 8;
+/// How a query comes to know the files of its tables.
+#[derive(Debug, Clone)]
+pub struct Listing {
+    pub stores: Arc<QueryStores>,
+    /// The catalog, as the session's user may see it.
+    pub metastore: Arc<dyn Metastore>,
+    pub kept: Arc<KeptListings>,
+    pub clock: Arc<dyn Clock>,
+    /// The session's policy, in place of the tables'.
+    pub policy: Option<ListingPolicy>,
+    /// Pages asked for at once.
+    pub concurrency: usize,
+}
 
-/// Lists the files of the partitions at `survivors`, or of the whole table if it has no partition keys, by partition and path.
-///
-/// # Errors
-/// Those of the stores, naming the location.
-pub async fn list(
-    stores: &QueryStores,
-    table: &Table,
-    index: &PartitionIndex,
-    survivors: &[u32],
-    concurrency: usize,
-) -> Result<Vec<DataFile>> {
-    let root = table.root();
-    if !table.is_partitioned() {
-        let mut files = list_location(stores, &root, 0).await?;
-        files.sort_unstable_by(|a, b| a.meta.location.cmp(&b.meta.location));
-        return Ok(files);
-    }
-    let mut files = Vec::new();
-    let mut single: Vec<u32> = survivors.to_vec();
-    if survivors.len() == index.len() && survivors.len() >= COVER_FROM {
-        let (below_root, elsewhere): (Vec<u32>, Vec<u32>) =
-            survivors.iter().partition(|row| index.own_location(**row as usize).is_none());
-        if let Some(covered) = list_root(stores, &root, table.partition_keys.len(), index, &below_root).await? {
-            files = covered;
-            single = elsewhere;
+impl Listing {
+    /// The files of the partitions at `survivors`, or of the whole table if it has no partition keys, by partition and path.
+    ///
+    /// # Errors
+    /// Those of the stores, naming the location; `Invalid` for a table property that names no policy; `CorruptData` for a damaged snapshot.
+    pub async fn files(&self, table: &Table, index: &PartitionIndex, survivors: &[u32]) -> Result<Vec<DataFile>> {
+        let policy = ListingPolicy::of(table, self.policy)?;
+        let told = self.stores.meter().listing();
+        told.policy(policy.name());
+        let wanted: &[u32] = if table.is_partitioned() { survivors } else { &[0] };
+        let mut files = Vec::new();
+        let rest = match policy {
+            ListingPolicy::Live => wanted.to_vec(),
+            ListingPolicy::Ttl(_) => self.kept_files(table, index, wanted, policy, &mut files)?,
+            ListingPolicy::Snapshot => self.recorded_files(table, index, wanted, &mut files).await?,
+        };
+        if !rest.is_empty() {
+            told.live(rest.len() as u64);
+            let listed = self.live_files(table, index, &rest).await?;
+            if let ListingPolicy::Ttl(_) = policy {
+                self.keep(table, index, &rest, &listed);
+            }
+            files.extend(listed);
         }
+        if rest.len() < wanted.len() {
+            files.sort_unstable_by(|a, b| (a.partition, &a.meta.location).cmp(&(b.partition, &b.meta.location)));
+        }
+        Ok(files)
     }
-    let listings = single.into_iter().map(|row| {
-        let location = index.location(row as usize, &root);
-        async move { list_location(stores, &location, row).await }
-    });
-    let mut listings = stream::iter(listings).buffer_unordered(concurrency.max(1));
-    while let Some(mut listed) = listings.try_next().await? {
-        files.append(&mut listed);
-    }
-    files.sort_unstable_by(|a, b| (a.partition, &a.meta.location).cmp(&(b.partition, &b.meta.location)));
-    Ok(files)
-}
 
-/// The file that a location on plain HTTP names: such servers do not list.
-async fn single_file(stores: &QueryStores, location: &str, partition: u32) -> Result<DataFile> {
-    let resolved = stores.resolve(location.trim_end_matches('/'))?;
-    let meta = resolved.store.head(&resolved.path).await.map_err(|error| from_store(&error))?;
-    Ok(DataFile { store: resolved.store, store_url: Arc::from(resolved.store_url.as_str()), meta, partition })
-}
-
-/// All data files below one location.
-async fn list_location(stores: &QueryStores, location: &str, partition: u32) -> Result<Vec<DataFile>> {
-    if location.starts_with("http://") || location.starts_with("https://") {
-        return Ok(vec![single_file(stores, location, partition).await?]);
+    /// What is there now.
+    async fn live_files(&self, table: &Table, index: &PartitionIndex, rows: &[u32]) -> Result<Vec<DataFile>> {
+        let files = self.kept.fullness(table.id);
+        let live = Live { stores: &self.stores, table, index, concurrency: self.concurrency, files };
+        if !table.is_partitioned() {
+            return live.table().await;
+        }
+        let (files, learned) = live.rows(rows).await?;
+        if let Some(learned) = learned {
+            self.kept.set_fullness(table.id, learned);
+        }
+        Ok(files)
     }
-    let opened = Opened::new(stores, location)?;
-    let mut files = Vec::new();
-    let mut token = None;
-    loop {
-        let (objects, next) = opened.page(token).await?;
-        for meta in objects {
-            if opened.relative(&meta).is_some_and(|relative| is_data(relative, &meta)) {
-                files.push(opened.file(meta, partition));
+
+    /// Adds the files that are known from queries before, and gives the rows whose files are not, or no longer.
+    fn kept_files(
+        &self,
+        table: &Table,
+        index: &PartitionIndex,
+        rows: &[u32],
+        policy: ListingPolicy,
+        files: &mut Vec<DataFile>,
+    ) -> Result<Vec<u32>> {
+        let ListingPolicy::Ttl(ttl) = policy else { return Ok(rows.to_vec()) };
+        let (now, told) = (self.clock.now(), self.stores.meter().listing());
+        let is_fresh = |kept: &Arc<KeptFiles>| (now - kept.listed_at).to_std().is_ok_and(|age| age < ttl);
+        let mut rest = Vec::new();
+        let mut places = Places::new(self, table);
+        for row in rows {
+            match self.kept.get(table.id, &location(table, index, *row)).filter(is_fresh) {
+                Some(kept) => {
+                    told.kept(1, kept.listed_at);
+                    places.add(index, *row, &kept.files, files)?;
+                }
+                None => rest.push(*row),
             }
         }
-        match next {
-            Some(next) => token = Some(next),
-            None => return Ok(files),
+        Ok(rest)
+    }
+
+    fn keep(&self, table: &Table, index: &PartitionIndex, rows: &[u32], files: &[DataFile]) {
+        let listed_at = self.clock.now();
+        for row in rows {
+            let start = files.partition_point(|file| file.partition < *row);
+            let of_row = files[start..].iter().take_while(|file| file.partition == *row);
+            let kept = KeptFiles { files: of_row.map(|file| file.meta.clone()).collect(), listed_at };
+            self.kept.put(table.id, location(table, index, *row), kept);
         }
     }
-}
 
-/// The data files of the partitions at `rows` by listing the table's root; `None` if that takes more pages than it saves.
-async fn list_root(
-    stores: &QueryStores,
-    root: &str,
-    keys: usize,
-    index: &PartitionIndex,
-    rows: &[u32],
-) -> Result<Option<Vec<DataFile>>> {
-    let partitions: HashMap<&str, u32> = rows.iter().map(|row| (index.name(*row as usize), *row)).collect();
-    let opened = Opened::new(stores, root)?;
-    let mut budget = (rows.len() / 4).max(2);
-    let mut files = Vec::new();
-    let mut token = None;
-    loop {
-        if budget == 0 {
-            return Ok(None);
-        }
-        budget -= 1;
-        let (objects, next) = opened.page(token).await?;
-        for meta in objects {
-            let Some((directory, relative)) = opened.relative(&meta).and_then(|relative| split_after(relative, keys)) else {
-                continue;
-            };
-            if let Some(partition) = partitions.get(directory)
-                && is_data(relative, &meta)
-            {
-                files.push(opened.file(meta, *partition));
+    /// The rows of partitions of which nothing is recorded.
+    ///
+    /// # Errors
+    /// `CorruptData` for a damaged snapshot.
+    pub async fn unrecorded(&self, table: &Table, index: &PartitionIndex) -> Result<Vec<u32>> {
+        let all: Vec<u32> = (0..index.len()).filter_map(|row| u32::try_from(row).ok()).collect();
+        let Some(snapshot) = Snapshot::open(self.metastore.as_ref(), &self.kept, table).await? else { return Ok(all) };
+        let mut unknown = Vec::new();
+        let named = all.iter().map(|row| (*row, index.name(*row as usize)));
+        let each = |row: u32, recorded: Option<&Recorded>| unknown.extend(recorded.is_none().then_some(row));
+        snapshot.look_up(named, each).await?;
+        Ok(unknown)
+    }
+
+    /// Adds the files that the snapshot tells, and gives the rows of which it tells nothing.
+    async fn recorded_files(
+        &self,
+        table: &Table,
+        index: &PartitionIndex,
+        rows: &[u32],
+        files: &mut Vec<DataFile>,
+    ) -> Result<Vec<u32>> {
+        let Some(snapshot) = Snapshot::open(self.metastore.as_ref(), &self.kept, table).await? else {
+            return Ok(rows.to_vec());
+        };
+        let told = self.stores.meter().listing();
+        let mut rest = Vec::new();
+        let mut places = Places::new(self, table);
+        let mut outcome = Ok(());
+        let named = rows.iter().map(|row| (*row, index.name(*row as usize)));
+        let each = |row: u32, recorded: Option<&Recorded>| {
+            // One that was moved since lies elsewhere.
+            let own_location = index.own_location(row as usize);
+            match recorded.filter(|recorded| recorded.own_location.as_deref() == own_location) {
+                Some(recorded) => {
+                    told.snapshot(1, recorded.taken_at);
+                    if outcome.is_ok() {
+                        outcome = places.add(index, row, &recorded.files, files);
+                    }
+                }
+                None => rest.push(row),
             }
+        };
+        snapshot.look_up(named, each).await?;
+        outcome.map(|()| rest)
+    }
+}
+
+/// Where the files of a row are: the partition's location, or the table's.
+fn location(table: &Table, index: &PartitionIndex, row: u32) -> String {
+    if table.is_partitioned() { index.location(row as usize, &table.root()) } else { table.root() }
+}
+
+/// Opens the stores of files whose keys are known; that of the table's root once.
+struct Places<'a> {
+    listing: &'a Listing,
+    table: &'a Table,
+    root: Option<Opened>,
+}
+
+impl<'a> Places<'a> {
+    fn new(listing: &'a Listing, table: &'a Table) -> Self {
+        Self { listing, table, root: None }
+    }
+
+    fn add(&mut self, index: &PartitionIndex, row: u32, metas: &[ObjectMeta], files: &mut Vec<DataFile>) -> Result<()> {
+        if let Some(own) = index.own_location(row as usize) {
+            let opened = Opened::new(&self.listing.stores, own)?;
+            files.extend(metas.iter().map(|meta| opened.file(meta.clone(), row)));
+            return Ok(());
         }
-        match next {
-            Some(next) => token = Some(next),
-            None => return Ok(Some(files)),
-        }
-    }
-}
-
-/// Splits `a=1/b=2/file` after that many directories.
-fn split_after(path: &str, directories: usize) -> Option<(&str, &str)> {
-    let (slash, _) = path.match_indices('/').nth(directories.checked_sub(1)?)?;
-    Some((&path[..slash], &path[slash + 1..]))
-}
-
-/// Whether an object is a data file: not empty, not a folder's marker, not hidden.
-fn is_data(relative: &str, meta: &ObjectMeta) -> bool {
-    meta.size > 0
-        && !relative.is_empty()
-        && !relative.ends_with('/')
-        && !relative.split('/').any(|part| part.starts_with(['_', '.']))
-}
-
-/// A location opened for listing.
-struct Opened {
-    location: OpenLocation,
-    store: Arc<dyn ObjectStore>,
-    store_url: Arc<str>,
-    prefix: String,
-}
-
-impl Opened {
-    fn new(stores: &QueryStores, url: &str) -> Result<Self> {
-        let location = stores.open(url)?;
-        let resolved = stores.resolve(url)?;
-        let prefix = if location.prefix.is_empty() { String::new() } else { format!("{}/", location.prefix) };
-        Ok(Self { location, store: resolved.store, store_url: Arc::from(resolved.store_url.as_str()), prefix })
-    }
-
-    async fn page(&self, token: Option<String>) -> Result<(Vec<ObjectMeta>, Option<String>)> {
-        let request = ListRequest { prefix: self.prefix.clone(), token, ..ListRequest::default() };
-        let page = self.location.lister.page(request).await?;
-        Ok((page.objects, page.next_token))
-    }
-
-    fn relative<'a>(&self, meta: &'a ObjectMeta) -> Option<&'a str> {
-        meta.location.as_ref().strip_prefix(&self.prefix)
-    }
-
-    fn file(&self, meta: ObjectMeta, partition: u32) -> DataFile {
-        DataFile { store: Arc::clone(&self.store), store_url: Arc::clone(&self.store_url), meta, partition }
+        let opened = match &mut self.root {
+            Some(opened) => opened,
+            none => none.insert(Opened::new(&self.listing.stores, &self.table.root())?),
+        };
+        files.extend(metas.iter().map(|meta| opened.file(meta.clone(), row)));
+        Ok(())
     }
 }

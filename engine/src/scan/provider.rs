@@ -38,7 +38,7 @@ use super::{
     evolve::EvolveFactory,
     fetch::QueryFetch,
     hidden,
-    listing::{self, DataFile},
+    listing::{DataFile, Listing},
     metadata::{Footers, Naming, TableFiles},
     prune, statistics,
 };
@@ -55,6 +55,7 @@ pub struct ScanContext {
     pub meter: Arc<Meter>,
     pub footers: Arc<Footers>,
     pub fetch: QueryFetch,
+    pub listing: Listing,
     /// Listing requests in flight.
     pub listing_concurrency: usize,
 }
@@ -134,8 +135,7 @@ impl LakeTable {
             Vec::new()
         };
         let started = Instant::now();
-        let listed =
-            listing::list(&self.context.stores, &self.table, &self.index, &survivors, self.context.listing_concurrency).await;
+        let listed = self.context.listing.files(&self.table, &self.index, &survivors).await;
         meter.add_listing_time(started.elapsed());
         let mut files = listed?;
         meter.add_files_total(files.len() as u64);

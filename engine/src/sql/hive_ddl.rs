@@ -5,6 +5,7 @@
 mod alter;
 mod create;
 mod describe;
+mod repair;
 mod show;
 
 use glaux_catalog::{
@@ -27,23 +28,13 @@ use crate::error::{Error, ErrorKind, Result};
 /// As [`super::parse`].
 pub(super) fn parse(text: &str) -> Result<Statement> {
     let mut cursor = Cursor::new(text, &HiveLexis, true)?;
-    let verb = cursor.eat_any(&["CREATE", "ALTER", "DROP", "MSCK", "SHOW", "DESCRIBE", "DESC"]);
+    let verb = cursor.eat_any(&["CREATE", "ALTER", "DROP", "MSCK", "REFRESH", "SHOW", "DESCRIBE", "DESC"]);
     let statement = match verb {
         Some("CREATE") => create::create(&mut cursor)?,
         Some("ALTER") => alter::alter(&mut cursor)?,
         Some("DROP") => drop(&mut cursor)?,
-        Some("MSCK") => {
-            cursor.expect_words(&["REPAIR", "TABLE"])?;
-            let table = cursor.table()?;
-            if cursor.at_words(&["ADD"]) || cursor.at_words(&["DROP"]) || cursor.at_words(&["SYNC"]) {
-                return Err(unsupported(
-                    "MSCK REPAIR TABLE with ADD, DROP or SYNC PARTITIONS",
-                    "MSCK REPAIR TABLE adds; \
-                    ALTER TABLE ... DROP PARTITION removes",
-                ));
-            }
-            Statement::Repair { table }
-        }
+        Some("MSCK") => repair::repair(&mut cursor)?,
+        Some("REFRESH") => repair::refresh(&mut cursor)?,
         Some("SHOW") => show::show(&mut cursor)?,
         _ => describe::describe(&mut cursor)?,
     };

@@ -8,13 +8,13 @@ pub enum Grammar {
     Trino,
 }
 
-/// The grammar of a statement, by Athena's rules: `DESCRIBE`, `SHOW` and `MSCK` are Hive's; so are `CREATE`, `ALTER` and `DROP` of a
+/// The grammar of a statement, by Athena's rules: `DESCRIBE`, `SHOW`, `MSCK` and `REFRESH` are Hive's; so are `CREATE`, `ALTER` and `DROP` of a
 /// database, a schema or an external table, and of anything but a view where no `SELECT` follows. All else is Trino's.
 #[must_use]
 pub fn grammar(text: &str) -> Grammar {
     let mut words = Scanner::new(text, is_hive_lexis(text)).take_while(|lexeme| lexeme.kind != LexemeKind::Semicolon);
     let hive = match words.next() {
-        Some(first) if first.is_any(&["DESCRIBE", "DESC", "SHOW", "MSCK"]) => true,
+        Some(first) if first.is_any(&["DESCRIBE", "DESC", "SHOW", "MSCK", "REFRESH"]) => true,
         Some(first) if first.is_any(&["CREATE", "ALTER", "DROP"]) => match words.next() {
             Some(second) if second.is_any(&["DATABASE", "SCHEMA", "EXTERNAL"]) => true,
             Some(second) if second.is_any(&["VIEW"]) => false,
@@ -30,7 +30,7 @@ pub fn grammar(text: &str) -> Grammar {
 pub(super) fn is_hive_lexis(text: &str) -> bool {
     let mut words = Scanner::new(text, false);
     match words.next() {
-        Some(first) if first.is_any(&["DESCRIBE", "DESC", "SHOW", "MSCK"]) => true,
+        Some(first) if first.is_any(&["DESCRIBE", "DESC", "SHOW", "MSCK", "REFRESH"]) => true,
         Some(first) if first.is_any(&["ALTER", "DROP"]) => words.next().is_some_and(|second| !second.is_any(&["VIEW"])),
         Some(first) if first.is_any(&["CREATE"]) => {
             words.next().is_some_and(|second| second.is_any(&["DATABASE", "SCHEMA", "EXTERNAL"]))
@@ -140,6 +140,7 @@ mod tests {
             "desc t",
             "show tables",
             "msck repair table t",
+            "refresh table `t`",
             "CREATE SCHEMA s",
             "create table t (a int) location 'x' tblproperties ('table_type'='ICEBERG')",
             "create external table t (a string) comment 'select'",

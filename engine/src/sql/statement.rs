@@ -8,7 +8,10 @@ mod print;
 
 use std::fmt;
 
-use glaux_catalog::model::{Access, Column, Grantee, Properties};
+use glaux_catalog::{
+    discovery::RepairMode,
+    model::{Access, Column, Grantee, Properties},
+};
 pub use kind::StatementKind;
 pub(super) use print::hive_name;
 #[cfg(test)]
@@ -56,6 +59,15 @@ pub enum Statement {
     /// `MSCK REPAIR TABLE`.
     Repair {
         table: TableRef,
+        mode: RepairMode,
+        /// Only what comes after the greatest known partition.
+        tail: bool,
+    },
+    /// `REFRESH TABLE`: lists a table's files anew, for queries that do not list.
+    Refresh {
+        table: TableRef,
+        /// Only the partitions that have its values.
+        partition: Option<PartitionSpec>,
     },
     /// `GRANT` and `DENY`.
     Grant(Grant),

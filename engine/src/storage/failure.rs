@@ -55,6 +55,11 @@ impl Place {
         }
     }
 
+    /// Whether the store's keys are listed in their order, and from any key on.
+    pub(super) fn lists_in_order(&self) -> bool {
+        self.scheme().is_some_and(|scheme| scheme != Scheme::Azure) && !self.bucket().ends_with("--x-s3")
+    }
+
     fn bucket(&self) -> &str {
         self.store.as_ref().map_or("", StoreKey::bucket)
     }

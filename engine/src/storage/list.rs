@@ -119,9 +119,18 @@ impl Lister for StoreLister {
                 .with_hint("Plain HTTP servers tell single files only: name a file, or use a store that lists, such as S3")),
         }
     }
+
+    fn seeks(&self) -> bool {
+        self.begins_anywhere()
+    }
 }
 
 impl StoreLister {
+    /// The disk has no keys, only directories; Azure's emulators and older services pass over where to begin, and S3's directory buckets have no order.
+    fn begins_anywhere(&self) -> bool {
+        matches!(self.pages, Pages::Store(_)) && self.place.lists_in_order()
+    }
+
     async fn store_page(&self, store: &dyn PaginatedListStore, request: ListRequest) -> Result<ListPage> {
         let mut options = PaginatedListOptions {
             // S3 ignores the key to start after once there is a token; Azure filters by it, and must not.

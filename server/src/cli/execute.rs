@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal};
 use futures::StreamExt;
 use glaux_engine::{
     Engine, Error, ErrorKind, Result, Session,
-    query::{CancelReason, Query, QueryReport},
+    query::{CancelReason, Parameters, Query, QueryReport},
 };
 
 use crate::{
@@ -41,19 +41,14 @@ impl Executor {
     pub(crate) async fn run(&mut self, statement: &str) -> Result<()> {
         self.interrupt.reset();
         let mut progress = Progress::statement(self.progress);
-        let submitted = {
-            let submission = self.engine.submit(&self.session, statement);
-            tokio::pin!(submission);
-            let mut ticks = tokio::time::interval(progress::INTERVAL);
-            loop {
-                tokio::select! {
-                    biased;
-                    submitted = &mut submission => break submitted,
-                    // Dropping the submission cancels it.
-                    () = self.interrupt.pressed() => return Err(interrupted()),
-                    _ = ticks.tick() => progress.planning(),
-                }
+        let parameters = Parameters::default();
+        let planned = self.engine.plan(&self.session, statement, &parameters);
+        let submitted = match self.attended(planned, || progress.planning()).await? {
+            Ok(planned) => {
+                let canceller = planned.canceller();
+                self.attended(planned.run(), || progress.update(&canceller.report())).await?
             }
+            Err(failure) => Err(failure),
         };
         let query = match submitted {
             Ok(query) => query,
@@ -71,6 +66,24 @@ impl Executor {
             result => {
                 let shown = self.stats.show(&report, columns);
                 result.and(shown)
+            }
+        }
+    }
+
+    /// Waits for a piece of a statement's life, tells of it meanwhile, and gives it up on Ctrl-C, which cancels the statement.
+    ///
+    /// # Errors
+    /// `Cancelled` after Ctrl-C.
+    async fn attended<T>(&self, piece: impl Future<Output = T>, tell: impl Fn()) -> Result<T> {
+        tokio::pin!(piece);
+        let mut ticks = tokio::time::interval(progress::INTERVAL);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut piece => return Ok(done),
+                // Dropping it cancels it.
+                () = self.interrupt.pressed() => return Err(interrupted()),
+                _ = ticks.tick() => tell(),
             }
         }
     }

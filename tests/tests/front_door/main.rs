@@ -30,6 +30,7 @@ mod faults;
 mod flight;
 mod house;
 mod ingest;
+mod partitions;
 mod planned;
 mod pruning;
 mod scan;
@@ -42,6 +43,7 @@ fn main() {
     trials.extend(faults::trials());
     trials.extend(flight::trials());
     trials.extend(ingest::trials());
+    trials.extend(partitions::trials());
     trials.extend(planned::trials());
     trials.extend(pruning::trials());
     trials.extend(scan::trials());

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use chrono::DateTime;
 use glaux_catalog::{
     HiveType, Metastore, TableName,
-    discovery::{ListPage, ListRequest, Lister, OpenLocation, StoreProvider},
+    discovery::{ListPage, ListRequest, Lister, OpenLocation, RepairProgress, StoreProvider},
     metastore::MemoryMetastore,
     model::{Column, Table},
 };
@@ -45,6 +45,10 @@ impl Lister for Bucket {
             }
         }
         Ok(ListPage { objects: Vec::new(), prefixes: prefixes.into_iter().collect(), next_token: None })
+    }
+
+    fn seeks(&self) -> bool {
+        false
     }
 }
 
@@ -89,6 +93,8 @@ impl Lake {
             session: &self.session,
             clock: &clock,
             views: &Words,
+            progress: &RepairProgress::default(),
+            listing_concurrency: 8,
         };
         execute(&sql::parse(text)?, &context).await
     }

@@ -297,6 +297,7 @@ async fn statements_are_refused_before_they_begin() {
         ("ALTER TABLE sales.salaries ADD COLUMNS (b int)", Some("writing to table \"sales.salaries\"")),
         ("DROP TABLE IF EXISTS vault.nothing", Some("access to table \"vault.nothing\"")),
         ("MSCK REPAIR TABLE t", Some("writing to table \"default.t\"")),
+        ("REFRESH TABLE t", Some("writing to table \"default.t\"")),
         ("CREATE OR REPLACE VIEW sales.v AS SELECT 1", None),
         ("CREATE VIEW v AS SELECT 1", Some("writing to table \"default.v\"")),
         ("DROP VIEW sales.salaries", Some("writing to table \"sales.salaries\"")),

@@ -15,7 +15,7 @@ use crate::{
     accounting::{Bill, Meter, Tariff, Timings, Usage},
     clock::Clock,
     error::{Error, ErrorKind},
-    query::{QueryId, QueryRecord, QueryReport, QueryState},
+    query::{QueryId, QueryRecord, QueryReport, QueryState, RepairFigures},
     session::SessionOptions,
     sql::{self, StatementKind},
 };
@@ -157,7 +157,18 @@ impl Entry {
         };
         let pays = progress.billable && state != QueryState::Failed;
         let bill = if pays { self.tariff.bill(usage.data_scanned_bytes) } else { Bill::default() };
-        QueryReport { query_id: self.id, state, usage, bill, timings, scan: Some(self.meter.scan().snapshot()) }
+        let repair = self.meter.repair();
+        let repair = RepairFigures { found: repair.found(), added: repair.added(), dropped: repair.dropped() };
+        QueryReport {
+            query_id: self.id,
+            state,
+            usage,
+            bill,
+            timings,
+            scan: Some(self.meter.scan().snapshot()),
+            listing: self.meter.listing().snapshot_of(),
+            repair: (repair != RepairFigures::default()).then_some(repair),
+        }
     }
 
     fn record_of(&self, progress: &Progress) -> QueryRecord {

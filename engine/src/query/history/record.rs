@@ -41,7 +41,7 @@ impl QueryRecord {
     #[must_use]
     pub fn report(&self) -> QueryReport {
         let (query_id, state, usage) = (self.query_id, self.state, self.usage);
-        QueryReport { query_id, state, usage, bill: self.bill, timings: self.timings, scan: None }
+        QueryReport { query_id, state, usage, bill: self.bill, timings: self.timings, scan: None, listing: None, repair: None }
     }
 }
 

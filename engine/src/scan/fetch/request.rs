@@ -76,8 +76,9 @@ fn is_precondition(error: &object_store::Error) -> bool {
 }
 
 fn changed(file: &DataFile) -> Error {
-    Error::new(ErrorKind::Conflict, format!("file \"{}\" has changed since the query listed it", file.url()))
-        .with_hint("Run the query again; writers should put new files and never overwrite one")
+    Error::new(ErrorKind::Conflict, format!("file \"{}\" has changed since the query listed it", file.url())).with_hint(
+        "Run the query again, after REFRESH TABLE if the listing was kept; writers should put new files and never overwrite one",
+    )
 }
 
 fn short(file: &DataFile, why: &str) -> Error {
@@ -92,5 +93,9 @@ fn failed(file: &DataFile, error: &object_store::Error) -> Error {
     let error = from_store(error);
     let is_missing = error.kind() == ErrorKind::NotFound;
     let error = error.with_context("file", file.url());
-    if is_missing { error.with_hint("The file was there when the query listed it; run the query again") } else { error }
+    if is_missing {
+        error.with_hint("The file was there when it was listed; run the query again, after REFRESH TABLE if the listing was kept")
+    } else {
+        error
+    }
 }

@@ -44,6 +44,7 @@ impl Statement {
             | Self::CreateView(_)
             | Self::DropView { .. }
             | Self::Repair { .. }
+            | Self::Refresh { .. }
             | Self::Grant(_)
             | Self::Revoke(_) => StatementKind::Ddl,
             Self::Query(_) | Self::Explain(_) => StatementKind::Dml,
@@ -82,6 +83,7 @@ impl Statement {
             Self::CreateView(_) => "CREATE_VIEW",
             Self::DropView { .. } => "DROP_VIEW",
             Self::Repair { .. } => "MSCK_REPAIR_TABLE",
+            Self::Refresh { .. } => "REFRESH_TABLE",
             Self::Grant(grant) if grant.access == Access::None => "DENY",
             Self::Grant(_) => "GRANT",
             Self::Revoke(_) => "REVOKE",

@@ -2,7 +2,10 @@
 
 use std::fmt::{self, Display, Formatter, Write as _};
 
-use glaux_catalog::model::{Access, Column, Grantee, Properties};
+use glaux_catalog::{
+    discovery::RepairMode,
+    model::{Access, Column, Grantee, Properties},
+};
 
 use super::{
     AlterTable, ColumnPosition, CreateDatabase, CreateTable, CreateView, Delimited, Describe, DescribeDetail, Explain,
@@ -89,7 +92,19 @@ impl Display for Statement {
             Self::DropTable { table, if_exists } => write!(f, "DROP TABLE {}{table}", exists(if_exists)),
             Self::CreateView(create) => write!(f, "{create}"),
             Self::DropView { view, if_exists } => write!(f, "DROP VIEW {}{}", exists(if_exists), trino_table(view)),
-            Self::Repair { table } => write!(f, "MSCK REPAIR TABLE {table}"),
+            Self::Repair { table, mode, tail } => {
+                let what = match (mode, tail) {
+                    (_, true) => " TAIL",
+                    (RepairMode::Add, false) => "",
+                    (RepairMode::Drop, false) => " DROP PARTITIONS",
+                    (RepairMode::Sync, false) => " SYNC PARTITIONS",
+                };
+                write!(f, "MSCK REPAIR TABLE {table}{what}")
+            }
+            Self::Refresh { table, partition } => {
+                write!(f, "REFRESH TABLE {table}")?;
+                partition.as_ref().map_or(Ok(()), |partition| write!(f, " {partition}"))
+            }
             Self::Grant(grant) => write!(f, "{grant}"),
             Self::Revoke(revoke) => write!(f, "{revoke}"),
             Self::Show(show) => write!(f, "{show}"),

@@ -25,6 +25,12 @@ const STATEMENTS: &[(&str, &str)] = &[
     ("DROP TABLE `a.b`", "DROP TABLE `a`.`b`"),
     ("drop table awsdatacatalog.a.b", "DROP TABLE `a`.`b`"),
     ("-- repairs\nMSCK REPAIR TABLE /* now */ logs ;", "MSCK REPAIR TABLE `logs`"),
+    ("msck repair table d.logs add partitions", "MSCK REPAIR TABLE `d`.`logs`"),
+    ("msck repair table logs drop partitions", "MSCK REPAIR TABLE `logs` DROP PARTITIONS"),
+    ("msck repair table logs sync partitions", "MSCK REPAIR TABLE `logs` SYNC PARTITIONS"),
+    ("msck repair table logs tail", "MSCK REPAIR TABLE `logs` TAIL"),
+    ("refresh table logs", "REFRESH TABLE `logs`"),
+    ("refresh table logs partition (dt='1')", "REFRESH TABLE `logs` PARTITION (`dt`='1')"),
     (
         "alter table t add if not exists partition (dt='2024-01-01', h=7) location 's3://b/x/' partition (dt=date '2024-01-02', h=-8)",
         "ALTER TABLE `t` ADD IF NOT EXISTS PARTITION (`dt`='2024-01-01', `h`='7') LOCATION 's3://b/x/' \
@@ -193,6 +199,7 @@ fn kinds_are_athenas() {
     for (text, kind, sub_kind, billable) in [
         ("create database d", StatementKind::Ddl, "CREATE_DATABASE", false),
         ("msck repair table t", StatementKind::Ddl, "MSCK_REPAIR_TABLE", false),
+        ("refresh table t", StatementKind::Ddl, "REFRESH_TABLE", false),
         ("create view v as select 1", StatementKind::Ddl, "CREATE_VIEW", false),
         ("show partitions t", StatementKind::Utility, "SHOW_PARTITIONS", false),
         ("describe t", StatementKind::Utility, "DESCRIBE_TABLE", false),

@@ -64,6 +64,7 @@ const KEYWORDS: &[&str] = &[
     "PARTITION",
     "PARTITIONED",
     "PARTITIONS",
+    "REFRESH",
     "REPAIR",
     "REPLACE",
     "RESET",

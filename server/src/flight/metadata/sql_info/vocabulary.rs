@@ -82,6 +82,7 @@ pub(super) const KEYWORDS: &[&str] = &[
     "PARTITIONS",
     "PREPARE",
     "RECURSIVE",
+    "REFRESH",
     "REPAIR",
     "RIGHT",
     "ROLLUP",

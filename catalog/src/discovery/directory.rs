@@ -1,0 +1,220 @@
+//! What a path below a table's root is: a partition's directory, something above or beside one, or a directory that is to be reported.
+//!
+//! Text only: nothing is listed. A reader is for paths in order, so that what neighbours share is read once.
+
+use std::fmt;
+
+use crate::{
+    model::{Column, PartitionValues},
+    partition::{check_value, escape, parse_segment},
+};
+
+/// A partition's directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The directory as it is written in the store, relative to the table's root, without a `/` at either end.
+    pub path: String,
+    /// Whether the path is the Hive name of its values.
+    pub usual: bool,
+}
+
+impl Found {
+    /// The raw, decoded values.
+    #[must_use]
+    pub fn values(&self) -> PartitionValues {
+        self.path.split('/').filter_map(parse_segment).map(|(_, value)| value).collect()
+    }
+}
+
+/// A directory that is not a partition's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ignored {
+    /// Relative to the table's root, without a `/` at either end.
+    pub path: String,
+    pub reason: IgnoredReason,
+}
+
+/// Why a directory is not a partition's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IgnoredReason {
+    /// Its name is not of the form `key=value`.
+    NotKeyValue,
+    /// Its key is not the one of its level.
+    OtherKey,
+    /// Its key differs in case, which Athena's `MSCK REPAIR TABLE` does not see.
+    KeyCase,
+    /// Its value is not of its key's type.
+    OtherType { key: String, hive_type: String },
+    /// Another directory has the same values, and the usual spelling of them.
+    SameValues,
+}
+
+impl fmt::Display for IgnoredReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotKeyValue => f.write_str("its name is not of the form key=value"),
+            Self::OtherKey => f.write_str("its key is not the partition key of its level"),
+            Self::KeyCase => f.write_str("its key is not in lower case"),
+            Self::OtherType { key, hive_type } => write!(f, "its value is not of type \"{hive_type}\", key \"{key}\""),
+            Self::SameValues => f.write_str("another directory has the same values"),
+        }
+    }
+}
+
+/// What a reader makes of a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Told {
+    /// It is in a partition whose directory ends there, at that byte; whether that is the usual spelling.
+    Partition {
+        end: usize,
+        usual: bool,
+    },
+    /// It is not deep enough to be in one; so many directories of its path are those of partition keys.
+    Above {
+        levels: usize,
+    },
+    /// A directory of its path, which ends at that byte, is hidden.
+    Hidden {
+        end: usize,
+    },
+    Ignored {
+        end: usize,
+        reason: IgnoredReason,
+    },
+}
+
+/// Reads paths; quick if they come in order.
+#[derive(Debug)]
+pub(super) struct Reader<'a> {
+    keys: &'a [Column],
+    /// The path before as far as its directories are those of partition keys, with the end of each and whether it is spelt as usual.
+    path: String,
+    levels: Vec<(usize, bool)>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(keys: &'a [Column]) -> Self {
+        Self { keys, path: String::new(), levels: Vec::new() }
+    }
+
+    /// Reads the directories of a path: all of its segments but the last, which names a file (or is empty).
+    pub(super) fn read(&mut self, path: &str) -> Told {
+        self.keep_shared(path);
+        while self.levels.len() < self.keys.len() {
+            let start = self.levels.last().map_or(0, |(end, _)| end + 1);
+            let Some(length) = path.get(start..).and_then(|rest| rest.find('/')) else {
+                return Told::Above { levels: self.levels.len() };
+            };
+            let end = start + length;
+            match segment(&self.keys[self.levels.len()], &path[start..end]) {
+                Segment::Value { usual } => {
+                    let usual = usual && self.levels.last().is_none_or(|(_, usual)| *usual);
+                    self.path.truncate(start);
+                    self.path.push_str(&path[start..end]);
+                    self.path.push('/');
+                    self.levels.push((end, usual));
+                }
+                Segment::Hidden => return Told::Hidden { end },
+                Segment::Ignored(reason) => return Told::Ignored { end, reason },
+            }
+        }
+        match self.levels.last() {
+            Some((end, usual)) => Told::Partition { end: *end, usual: *usual },
+            None => Told::Above { levels: 0 },
+        }
+    }
+
+    /// Forgets the directories that are not this path's too.
+    fn keep_shared(&mut self, path: &str) {
+        while let Some((end, _)) = self.levels.last() {
+            if path.as_bytes().starts_with(&self.path.as_bytes()[..=*end]) {
+                return;
+            }
+            self.levels.pop();
+        }
+    }
+}
+
+/// One directory's name, at the level of a key.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Segment {
+    Value { usual: bool },
+    Hidden,
+    Ignored(IgnoredReason),
+}
+
+pub(super) fn segment(key: &Column, name: &str) -> Segment {
+    if name.starts_with(['_', '.']) {
+        return Segment::Hidden;
+    }
+    match parse_segment(name) {
+        None => Segment::Ignored(IgnoredReason::NotKeyValue),
+        Some((found, _)) if found != key.name && found.to_lowercase() == key.name => Segment::Ignored(IgnoredReason::KeyCase),
+        Some((found, _)) if found != key.name => Segment::Ignored(IgnoredReason::OtherKey),
+        // NULL's own name has one spelling.
+        Some((found, None)) => Segment::Value { usual: is_usual(name, &found, None) },
+        Some((found, Some(value))) => match check_value(key, &value) {
+            Ok(()) => Segment::Value { usual: is_usual(name, &found, Some(&value)) },
+            Err(_) => Segment::Ignored(IgnoredReason::OtherType { key: key.name.clone(), hive_type: key.hive_type.to_string() }),
+        },
+    }
+}
+
+/// Whether a name is how Hive writes this key and value.
+fn is_usual(name: &str, key: &str, value: Option<&str>) -> bool {
+    // Where nothing is escaped there is nothing to unescape, and the other way round only what is spelt otherwise differs.
+    let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b' '));
+    match value {
+        Some(value) if plain(key) && plain(value) => name.len() == key.len() + 1 + value.len(),
+        Some(value) => name == format!("{}={}", escape(key), escape(value)),
+        None => name.len() > key.len() && name.starts_with(&escape(key)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hive_type::HiveType;
+
+    fn keys() -> Vec<Column> {
+        vec![Column::new("year", HiveType::Int), Column::new("region", HiveType::String)]
+    }
+
+    #[test]
+    fn paths_are_read_alike_in_any_order() {
+        let keys = keys();
+        let partition = |end, usual| Told::Partition { end, usual };
+        let other_type = IgnoredReason::OtherType { key: "year".to_owned(), hive_type: "int".to_owned() };
+        let paths = [
+            ("year=1/region=a/x", partition(15, true)),
+            ("year=1/region=a/b=1/x", partition(15, true)),
+            ("year=1/region=a:b/x", partition(17, false)),
+            ("year=1/region=a%3Ab/x", partition(19, true)),
+            ("year=1/region=a%3ab/x", partition(19, false)),
+            ("year=1/region=__HIVE_DEFAULT_PARTITION__/", partition(40, true)),
+            ("year=10/region=a/x", partition(16, true)),
+            ("year=1/x", Told::Above { levels: 1 }),
+            ("year=1/_tmp/region=a/x", Told::Hidden { end: 11 }),
+            ("_tmp/year=1/region=a/x", Told::Hidden { end: 4 }),
+            ("year=latest/region=a/x", Told::Ignored { end: 11, reason: other_type }),
+            ("Year=1/region=a/x", Told::Ignored { end: 6, reason: IgnoredReason::KeyCase }),
+            ("month=1/region=a/x", Told::Ignored { end: 7, reason: IgnoredReason::OtherKey }),
+            ("year=1/plain/x", Told::Ignored { end: 12, reason: IgnoredReason::NotKeyValue }),
+            ("x", Told::Above { levels: 0 }),
+        ];
+        let mut reader = Reader::new(&keys);
+        for (path, told) in &paths {
+            assert_eq!(reader.read(path), *told, "{path}");
+            for (other, _) in &paths {
+                reader.read(other);
+                assert_eq!(reader.read(path), *told, "{path} after {other}");
+            }
+        }
+    }
+
+    #[test]
+    fn values_are_those_of_the_path() {
+        let found = Found { path: "year=01/region=us%2Fwest".to_owned(), usual: true };
+        assert_eq!(found.values(), [Some("01".to_owned()), Some("us/west".to_owned())]);
+    }
+}

@@ -1,0 +1,276 @@
+//! Brings the catalog's partitions to agree with storage: walks, compares page by page, and commits in batches while the walk goes on.
+//!
+//! Each batch is whole and durable, so that a repair that is stopped has added what it told, and the next one adds the rest. What could not be
+//! taken is kept with the table (`findings`), and so are the ranges in which its keys were listed, for the next repair.
+
+mod compare;
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use futures::{StreamExt, TryStreamExt, future::BoxFuture, stream};
+
+use self::compare::Comparison;
+use super::{
+    Ignored, ListRequest, StoreProvider, findings,
+    walk::{Walk, WalkOptions},
+};
+use crate::{
+    error::Result,
+    metastore::{DropPartition, Metastore, PartitionChange, PartitionChangeSummary},
+    model::{Attachment, Partition, Table},
+    partition::{HIVE_DEFAULT_PARTITION, PartitionIndex},
+};
+
+/// New partitions with which a batch is worth its transaction while the walk goes on.
+const BATCH_FROM: usize = 8192;
+/// Partitions of one batch at most.
+const BATCH_MOST: usize = 65_536;
+
+/// The attachment with the ranges of the last whole walk.
+const RANGES: &str = "repair/ranges";
+/// What the names of all attachments of repairs begin with.
+const KEPT: &str = "repair/";
+
+/// What a repair changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum RepairMode {
+    /// Adds what storage has and the catalog has not, as Athena does.
+    #[default]
+    Add,
+    /// Drops what the catalog has and storage has not.
+    Drop,
+    /// Both.
+    Sync,
+}
+
+/// How to repair.
+#[derive(Debug, Clone)]
+pub struct RepairOptions {
+    pub mode: RepairMode,
+    /// Only what comes after the greatest partition that is known. Nothing is then known of partitions that are gone.
+    pub tail: bool,
+    /// Listings under way at once.
+    pub concurrency: usize,
+    /// Partitions of each kind that are named in the outcome; all are counted.
+    pub named: usize,
+}
+
+impl Default for RepairOptions {
+    fn default() -> Self {
+        Self { mode: RepairMode::Add, tail: false, concurrency: 64, named: 1000 }
+    }
+}
+
+/// How far a repair is; only grows.
+#[derive(Debug, Default)]
+pub struct RepairProgress {
+    found: AtomicU64,
+    added: AtomicU64,
+    dropped: AtomicU64,
+}
+
+impl RepairProgress {
+    /// Partitions' directories that were found.
+    #[must_use]
+    pub fn found(&self) -> u64 {
+        self.found.load(Relaxed)
+    }
+
+    /// Partitions that were added for good.
+    #[must_use]
+    pub fn added(&self) -> u64 {
+        self.added.load(Relaxed)
+    }
+
+    /// Partitions that were dropped for good.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Relaxed)
+    }
+}
+
+/// Partitions of one kind: the first by name, and how many there are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Named {
+    pub names: Vec<String>,
+    pub count: usize,
+}
+
+/// What a repair found and did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Repaired {
+    /// Partitions that the catalog did not have; added, unless the repair only drops.
+    pub missing_in_metastore: Named,
+    /// Partitions whose directories were not found; dropped, if the repair does that. Those with a location of their own are among them only if the
+    /// repair drops, and so has asked there.
+    pub missing_from_storage: Named,
+    /// Directories that are no partitions, by path; hidden ones are not among them.
+    pub ignored: Vec<Ignored>,
+    /// Pages that were listed.
+    pub pages: u64,
+}
+
+/// Repairs a table.
+///
+/// # Errors
+/// Those of the store and of the metastore; `Conflict` if the table's location is changed meanwhile. What was committed until then stays.
+pub async fn repair(
+    metastore: &dyn Metastore,
+    stores: &dyn StoreProvider,
+    table: &Table,
+    options: &RepairOptions,
+    progress: &RepairProgress,
+    now: DateTime<Utc>,
+) -> Result<Repaired> {
+    let location = stores.open(&table.storage.location)?;
+    let kept = metastore.attachments(table, KEPT).await?;
+    let mut walk_options = WalkOptions { concurrency: options.concurrency, ..WalkOptions::default() };
+    let (mut walk, index) = if options.tail {
+        let index = metastore.partition_index(table).await?;
+        walk_options.after = greatest(&index);
+        (Walk::new(&location, &table.partition_keys, walk_options), index)
+    } else {
+        walk_options.remembered = kept.iter().find(|kept| kept.name == RANGES).map(|ranges| ranges.bytes.to_vec());
+        let mut walk = Walk::new(&location, &table.partition_keys, walk_options);
+        // The index is read while the first pages come.
+        walk.send();
+        (walk, metastore.partition_index(table).await?)
+    };
+    let comparison = Comparison::new(table, &index, now);
+    let mut run = Run { metastore, table, options, progress, comparison };
+    run.add_found(&mut walk).await?;
+    let mut repaired = Repaired {
+        missing_in_metastore: run.comparison.new_partitions(options.named),
+        pages: walk.pages(),
+        ..Repaired::default()
+    };
+    if !options.tail {
+        let drops = options.mode != RepairMode::Add;
+        let mut gone = run.comparison.gone();
+        if drops {
+            gone.extend(run.gone_elsewhere(stores).await?);
+            gone.sort_unstable();
+        }
+        let names = gone.iter().take(options.named).map(|row| index.name(*row).to_owned()).collect();
+        repaired.missing_from_storage = Named { names, count: gone.len() };
+        if drops {
+            run.drop_rows(&index, &gone).await?;
+        }
+    }
+    repaired.ignored = run.comparison.into_ignored();
+    if !options.tail {
+        keep(metastore, table, &kept, walk.finish(), &repaired.ignored, now).await?;
+    }
+    Ok(repaired)
+}
+
+/// The greatest partition by the order of keys, of those in the usual place. That of NULLs comes after whatever is to come.
+fn greatest(index: &PartitionIndex) -> Option<String> {
+    let is_usual = |row: &usize| index.own_location(*row).is_none() && !index.name(*row).contains(HIVE_DEFAULT_PARTITION);
+    let key = |row: usize| format!("{}/", index.name(row));
+    let mut greatest: Option<String> = None;
+    for row in (0..index.len()).filter(is_usual) {
+        let name = key(row);
+        if greatest.as_ref().is_none_or(|before| *before < name) {
+            greatest = Some(name);
+        }
+    }
+    greatest.map(|name| name.trim_end_matches('/').to_owned())
+}
+
+/// One repair under way.
+struct Run<'a> {
+    metastore: &'a dyn Metastore,
+    table: &'a Table,
+    options: &'a RepairOptions,
+    progress: &'a RepairProgress,
+    comparison: Comparison<'a>,
+}
+
+impl<'a> Run<'a> {
+    /// Walks to the end, and adds meanwhile, if the repair adds.
+    async fn add_found(&mut self, walk: &mut Walk) -> Result<()> {
+        let adds = self.options.mode != RepairMode::Drop;
+        let mut writing: Option<BoxFuture<'a, Result<PartitionChangeSummary>>> = None;
+        loop {
+            if writing.is_none() && adds && self.comparison.pending() >= BATCH_FROM {
+                writing = Some(self.write());
+            }
+            let piece = match &mut writing {
+                None => walk.next().await?,
+                Some(batch) => tokio::select! {
+                    written = batch => {
+                        self.written(written?);
+                        writing = None;
+                        continue;
+                    }
+                    piece = walk.next() => piece?,
+                },
+            };
+            let Some(piece) = piece else { break };
+            self.progress.found.fetch_add(piece.found.len() as u64, Relaxed);
+            self.comparison.take(piece);
+        }
+        if let Some(batch) = writing {
+            self.written(batch.await?);
+        }
+        self.comparison.settle();
+        while adds && self.comparison.pending() > 0 {
+            let batch = self.write();
+            self.written(batch.await?);
+        }
+        Ok(())
+    }
+
+    /// The next batch. Another repair may have added some meanwhile: that is no error.
+    fn write(&mut self) -> BoxFuture<'a, Result<PartitionChangeSummary>> {
+        let add: Vec<Partition> = self.comparison.next_batch(BATCH_MOST);
+        self.metastore.change_partitions(self.table, PartitionChange { add, skip_existing: true, ..PartitionChange::default() })
+    }
+
+    fn written(&self, summary: PartitionChangeSummary) {
+        self.progress.added.fetch_add(summary.added as u64, Relaxed);
+        self.progress.dropped.fetch_add(summary.dropped as u64, Relaxed);
+    }
+
+    /// The rows with locations of their own at which there is no key. Those that the walk came by are not asked for.
+    async fn gone_elsewhere(&self, stores: &dyn StoreProvider) -> Result<Vec<usize>> {
+        let asked = self.comparison.unseen_elsewhere().into_iter().map(|(row, location)| async move {
+            let opened = stores.open(&location)?;
+            let prefix = if opened.prefix.is_empty() { String::new() } else { format!("{}/", opened.prefix) };
+            let page = opened.lister.page(ListRequest { prefix, ..ListRequest::default() }).await?;
+            Ok((page.objects.is_empty() && page.next_token.is_none()).then_some(row))
+        });
+        let answers = stream::iter(asked).buffer_unordered(self.options.concurrency.max(1));
+        answers.try_filter_map(|row| std::future::ready(Ok(row))).try_collect().await
+    }
+
+    async fn drop_rows(&self, index: &PartitionIndex, rows: &[usize]) -> Result<()> {
+        for rows in rows.chunks(BATCH_MOST) {
+            let drop = |row: &usize| DropPartition { values: index.raw_values(*row), if_exists: true };
+            let change = PartitionChange { drop: rows.iter().map(drop).collect(), ..PartitionChange::default() };
+            self.written(self.metastore.change_partitions(self.table, change).await?);
+        }
+        Ok(())
+    }
+}
+
+/// Keeps what the walk learned with the table, where it differs from what is kept.
+async fn keep(
+    metastore: &dyn Metastore,
+    table: &Table,
+    kept: &[Attachment],
+    ranges: Option<Vec<u8>>,
+    ignored: &[Ignored],
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let mut changes = vec![(RANGES.to_owned(), ranges.map(Bytes::from))];
+    changes.extend(findings::encode(ignored, now, kept)?);
+    changes.retain(|(name, bytes)| {
+        let before = kept.iter().find(|kept| kept.name == *name).map(|kept| &kept.bytes);
+        before != bytes.as_ref()
+    });
+    if changes.is_empty() { Ok(()) } else { metastore.set_attachments(table, changes).await }
+}

@@ -1,0 +1,136 @@
+//! Compares the directories that a walk finds, page by page, with the index of the table's partitions. It changes neither.
+//!
+//! A directory is known if a partition has its values, or has it as location (after a rename), as in Hive. One that is not spelt as the Hive name of
+//! its values is added with a location of its own, if no other directory has these values.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+
+use chrono::{DateTime, Utc};
+
+use super::Named;
+use crate::{
+    discovery::{Found, Ignored, IgnoredReason, walk::Piece},
+    model::{Partition, Table},
+    partition::{PartitionIndex, hive_name},
+};
+
+#[derive(Debug)]
+pub(super) struct Comparison<'a> {
+    table: &'a Table,
+    index: &'a PartitionIndex,
+    now: DateTime<Utc>,
+    root: String,
+    /// Whether a row's directory was found.
+    seen: Vec<bool>,
+    /// Rows by their own locations, without a final `/`.
+    own: HashMap<String, usize>,
+    /// The names of what is new.
+    new: HashSet<Box<str>>,
+    pending: VecDeque<Partition>,
+    /// Directories whose spelling is not the usual one, until all others are known.
+    unusual: Vec<Found>,
+    ignored: BTreeMap<String, IgnoredReason>,
+}
+
+impl<'a> Comparison<'a> {
+    pub(super) fn new(table: &'a Table, index: &'a PartitionIndex, now: DateTime<Utc>) -> Self {
+        let own = (0..index.len()).filter_map(|row| Some((index.own_location(row)?.trim_end_matches('/').to_owned(), row)));
+        Self {
+            table,
+            index,
+            now,
+            root: table.root(),
+            seen: vec![false; index.len()],
+            own: own.collect(),
+            new: HashSet::new(),
+            pending: VecDeque::new(),
+            unusual: Vec::new(),
+            ignored: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn take(&mut self, piece: Piece) {
+        for ignored in piece.ignored {
+            self.ignored.insert(ignored.path, ignored.reason);
+        }
+        for found in piece.found {
+            let owner = if self.own.is_empty() { None } else { self.own.get(&format!("{}{}", self.root, found.path)) };
+            if let Some(row) = owner {
+                self.seen[*row] = true;
+            } else if !found.usual {
+                self.unusual.push(found);
+            } else {
+                match self.index.find(&found.path) {
+                    // One that lies elsewhere is not told of by what is in its usual place.
+                    Some(row) => self.seen[row] |= self.index.own_location(row).is_none(),
+                    None => self.add(&found, None),
+                }
+            }
+        }
+    }
+
+    fn add(&mut self, found: &Found, location: Option<String>) {
+        let values = found.values();
+        let name = if found.usual { found.path.clone() } else { hive_name(&self.table.partition_keys, &values) };
+        if self.new.insert(name.into_boxed_str()) {
+            self.pending.push_back(Partition { location, ..Partition::new(values, self.now) });
+        }
+    }
+
+    /// At the end of the walk: of directories with the same values, the one with the usual spelling is the partition's, or else the first by path.
+    pub(super) fn settle(&mut self) {
+        let mut unusual = std::mem::take(&mut self.unusual);
+        unusual.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+        let mut taken: HashSet<String> = HashSet::new();
+        for found in unusual {
+            let name = hive_name(&self.table.partition_keys, &found.values());
+            let row = self.index.find(&name);
+            let usual_is_there = row.is_some_and(|row| self.seen[row]) || row.is_none() && self.new.contains(name.as_str());
+            if usual_is_there || !taken.insert(name) {
+                self.ignored.insert(found.path, IgnoredReason::SameValues);
+            } else if row.is_none() {
+                let location = format!("{}{}/", self.root, found.path);
+                self.add(&found, Some(location));
+            }
+        }
+    }
+
+    /// New partitions that wait to be added.
+    pub(super) fn pending(&self) -> usize {
+        self.pending.len()
+    }
+
+    pub(super) fn next_batch(&mut self, most: usize) -> Vec<Partition> {
+        self.pending.drain(..self.pending.len().min(most)).collect()
+    }
+
+    /// All that were new, whether they were added or not.
+    pub(super) fn new_partitions(&self, named: usize) -> Named {
+        let mut names: Vec<&str> = self.new.iter().map(AsRef::as_ref).collect();
+        if names.len() > named && named > 0 {
+            names.select_nth_unstable(named - 1);
+        }
+        names.truncate(named);
+        names.sort_unstable();
+        Named { names: names.into_iter().map(str::to_owned).collect(), count: self.new.len() }
+    }
+
+    /// The rows in the usual place whose directories were not found, ascending.
+    pub(super) fn gone(&self) -> Vec<usize> {
+        (0..self.index.len()).filter(|row| !self.seen[*row] && self.index.own_location(*row).is_none()).collect()
+    }
+
+    /// The rows with locations of their own that the walk did not come by.
+    pub(super) fn unseen_elsewhere(&self) -> Vec<(usize, String)> {
+        let location = |row: usize| Some((row, self.index.own_location(row)?.to_owned()));
+        (0..self.index.len()).filter(|row| !self.seen[*row]).filter_map(location).collect()
+    }
+
+    /// By path.
+    pub(super) fn into_ignored(self) -> Vec<Ignored> {
+        self.ignored.into_iter().map(|(path, reason)| Ignored { path, reason }).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

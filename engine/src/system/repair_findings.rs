@@ -1,0 +1,61 @@
+//! `system.repair_findings`, the directories that the last repair of each table could not take for partitions.
+
+use std::sync::Arc;
+
+use arrow::{array::RecordBatch, datatypes::SchemaRef};
+use futures::{StreamExt, TryStreamExt, stream, stream::BoxStream};
+use glaux_catalog::{Metastore, discovery::findings, model::Table};
+
+use super::{
+    columns::{batch, schema, text, texts, time, times},
+    lookup,
+    provider::{RowSource, Wanted},
+};
+use crate::error::Result;
+
+/// Rows in one batch.
+const BATCH_ROWS: usize = 8192;
+
+/// `system.repair_findings`.
+#[derive(Debug)]
+pub(super) struct RepairFindings(pub(super) Arc<dyn Metastore>);
+
+impl RowSource for RepairFindings {
+    fn schema(&self) -> SchemaRef {
+        schema(["database", "table", "path", "reason"].map(text).into_iter().chain([time("found_at")]))
+    }
+
+    fn narrows(&self) -> &'static [&'static str] {
+        &["database", "table"]
+    }
+
+    fn rows(self: Arc<Self>, wanted: Wanted) -> BoxStream<'static, Result<RecordBatch>> {
+        let rows = async move {
+            let tables = lookup::tables(self.0.as_ref(), &wanted.narrowing, "database", "table").await?;
+            let tables = tables.into_iter().filter(Table::is_partitioned).map(Ok);
+            let batches = stream::iter(tables).and_then(move |table| Arc::clone(&self).of_table(table));
+            Ok(batches.try_flatten())
+        };
+        stream::once(rows).try_flatten().boxed()
+    }
+}
+
+impl RepairFindings {
+    async fn of_table(self: Arc<Self>, table: Table) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+        let found = findings(self.0.as_ref(), &table).await?;
+        let root = table.root();
+        let chunk = |found: &[glaux_catalog::discovery::Finding]| {
+            let of_table = |name: &str| texts(std::iter::repeat_n(Some(name), found.len()));
+            let columns = vec![
+                of_table(&table.name.database),
+                of_table(&table.name.table),
+                texts(found.iter().map(|found| Some(format!("{root}{}/", found.path)))),
+                texts(found.iter().map(|found| Some(&found.reason))),
+                times(found.iter().map(|found| Some(found.found_at))),
+            ];
+            batch(&self.schema(), columns)
+        };
+        let batches: Vec<Result<RecordBatch>> = found.chunks(BATCH_ROWS).map(chunk).collect();
+        Ok(stream::iter(batches).boxed())
+    }
+}
