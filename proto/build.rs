@@ -1,10 +1,14 @@
-//! Generates the wire types from the `.proto` files, without a `protoc` on the machine.
+//! Generates the wire types, the client and the service's skeleton from the `.proto` files, without a `protoc` on the machine.
 
-use std::error::Error;
+use std::{env, error::Error, fs, path::Path};
+
+use prost::Message;
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=proto");
-    let files = protox::compile(["glaux/catalog/v1/catalog.proto"], ["proto"])?;
-    prost_build::Config::new().btree_map(["."]).compile_fds(files)?;
+    let files = protox::compile(["glaux/catalog/v1/catalog.proto", "glaux/catalog/v1/service.proto"], ["proto"])?;
+    // For reflection.
+    fs::write(Path::new(&env::var("OUT_DIR")?).join("descriptors.bin"), files.encode_to_vec())?;
+    tonic_prost_build::configure().btree_map(".").bytes(".").compile_fds(files)?;
     Ok(())
 }

@@ -75,6 +75,12 @@ impl ErrorKind {
             Self::Internal => "INTERNAL",
         }
     }
+
+    /// The kind of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
 }
 
 impl fmt::Display for ErrorKind {

@@ -7,6 +7,7 @@
 //!   Every change is atomic, and raises the table's version.
 //! - [`partition`] names partitions (`key=value/`, escaped as Hive does), types their raw values, and holds a table's partitions as
 //!   Arrow columns, a [`partition::PartitionIndex`], on which the engine prunes.
+//! - [`service`] serves any metastore over gRPC, and [`metastore::RemoteMetastore`] is its client: a catalog that several processes share.
 //! - [`discovery`] finds partitions in storage, for `MSCK REPAIR TABLE`: a walk over directories, and its difference from the catalog.
 //!
 //! All errors are [`Error`]s with a kind, a message and a hint.
@@ -33,6 +34,8 @@ pub mod ident;
 pub mod metastore;
 pub mod model;
 pub mod partition;
+pub mod service;
+mod wire;
 
 pub use error::{Error, ErrorKind, Result};
 pub use hive_type::HiveType;

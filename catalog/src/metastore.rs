@@ -6,7 +6,9 @@
 
 mod change;
 pub mod conformance;
+mod install;
 mod memory;
+mod remote;
 mod rules;
 mod sqlite;
 
@@ -15,6 +17,8 @@ use std::{fmt::Debug, sync::Arc};
 use async_trait::async_trait;
 use bytes::Bytes;
 pub use memory::MemoryMetastore;
+pub use remote::{CatalogChange, ChangeKind, Credentials, RemoteMetastore, RemoteOptions, ServiceAnswer};
+pub(crate) use rules::dropped;
 pub use sqlite::SqliteMetastore;
 
 use crate::{
@@ -46,6 +50,14 @@ pub struct DropPartition {
     pub values: PartitionValues,
     /// Whether a partition that does not exist is passed over (`IF EXISTS`) or refused with `NotFound`.
     pub if_exists: bool,
+}
+
+/// A table's or view's present version, without its definition.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TableVersion {
+    pub name: TableName,
+    pub id: i64,
+    pub version: i64,
 }
 
 /// What a [`PartitionChange`] did.
@@ -98,6 +110,15 @@ pub trait Metastore: Debug + Send + Sync {
     /// `NotFound` for the database or the table, with the nearest existing name in the hint.
     async fn table(&self, name: &TableName) -> Result<Table>;
 
+    /// The table or view with this id, whatever its name is by now.
+    ///
+    /// # Errors
+    /// `NotFound` if there is none, or none any more.
+    async fn table_by_id(&self, id: i64) -> Result<Table>;
+
+    /// All tables and views of all databases with their present versions, by name.
+    async fn table_versions(&self) -> Result<Vec<TableVersion>>;
+
     /// Creates a table or view; gives it its id and version, which it returns. `id` and `version` of the argument are ignored.
     ///
     /// # Errors
@@ -118,6 +139,18 @@ pub trait Metastore: Debug + Send + Sync {
     /// # Errors
     /// `NotFound`.
     async fn drop_table(&self, name: &TableName) -> Result<()>;
+
+    /// Creates a table or view with its partitions, in one transaction. With `replace` it takes the place of the one with its name, whose partitions
+    /// and attachments go; grants stay. `id` and `version` of the argument are ignored.
+    ///
+    /// As written here it takes several transactions, and refuses to replace a table that has other partition keys: implementations that can do
+    /// better do.
+    ///
+    /// # Errors
+    /// As [`Metastore::create_table`] and [`Metastore::change_partitions`]. Then nothing has changed.
+    async fn install_table(&self, table: Table, partitions: Vec<Partition>, replace: bool) -> Result<Table> {
+        install::in_steps(self, table, partitions, replace).await
+    }
 
     /// The typed index of a table's partitions, as of at least the version of the argument. Cheap to call again: it is cached by
     /// `(id, version)`.

@@ -141,6 +141,12 @@ impl Engine {
         run::browse(&self.0, session)
     }
 
+    /// The catalog as the session's user may see and change it. Grants are read once: it is good for one call.
+    #[must_use]
+    pub fn catalog(&self, session: &Session) -> Arc<dyn Metastore> {
+        run::catalog(&self.0, session)
+    }
+
     #[must_use]
     pub fn options(&self) -> &EngineOptions {
         &self.0.options

@@ -1,6 +1,7 @@
 //! The configuration: defaults < a TOML file < environment `GLAUX__SECTION__KEY` < flags. Unknown keys are errors that name the key
 //! and where it stands. Which flags there are is `cli`'s business; what the settings do is the engine's.
 
+mod catalog;
 mod origin;
 mod server;
 mod sizes;
@@ -23,6 +24,7 @@ use glaux_engine::{
     session::{parse_bytes, parse_duration, parse_time_zone},
     storage::StorageOptions,
 };
+pub(crate) use catalog::CatalogOptions;
 use origin::{Setting, Variable};
 use serde::{Deserialize, Serialize};
 pub(crate) use server::ServerOptions;
@@ -56,6 +58,12 @@ pub(crate) struct Overrides {
     pub(crate) max_scan: Option<String>,
     pub(crate) timeout: Option<String>,
     pub(crate) time_zone: Option<String>,
+    /// `--catalog` or `GLAUX_CATALOG`.
+    pub(crate) catalog: Option<String>,
+    /// `--catalog-ca`.
+    pub(crate) catalog_ca: Option<PathBuf>,
+    /// `--catalog-token` or `GLAUX_CATALOG_TOKEN`.
+    pub(crate) catalog_token: Option<String>,
 }
 
 /// The sections of the file, each with a default for every key.
@@ -68,6 +76,8 @@ pub(crate) struct Config {
     storage: StorageOptions,
     /// What a scanned byte costs.
     tariff: Tariff,
+    /// The catalog service to use in place of the data directory's catalog.
+    catalog: CatalogOptions,
     /// What a session begins with.
     session: SessionSection,
     /// Where `glaux serve` listens, and how it ends.
@@ -126,6 +136,7 @@ pub(crate) struct Loaded {
     pub(crate) telemetry: TelemetryOptions,
     pub(crate) auth: AuthOptions,
     pub(crate) tls: TlsOptions,
+    pub(crate) catalog: CatalogOptions,
     /// The file that was read, if any.
     pub(crate) file: Option<PathBuf>,
     figment: Figment,
@@ -158,10 +169,10 @@ pub(crate) fn load(overrides: &Overrides, variables: &[(String, String)]) -> Res
 
     let config: Config = figment.extract().map_err(|error| extract_error(&error))?;
     refuse_copies(&figment)?;
-    let Config { engine, storage, tariff, session, server, flight, log, telemetry, auth, tls } = config;
+    let Config { engine, storage, tariff, catalog, session, server, flight, log, telemetry, auth, tls } = config;
     let session = session_options(&session, overrides, variables)?;
     let engine = EngineOptions { tariff, storage, ..engine };
-    Ok(Loaded { engine, session, server, flight, log, telemetry, auth, tls, file: exists.then_some(file), figment })
+    Ok(Loaded { engine, session, server, flight, log, telemetry, auth, tls, catalog, file: exists.then_some(file), figment })
 }
 
 impl Loaded {
@@ -220,6 +231,9 @@ fn merge_flags(mut figment: Figment, overrides: &Overrides) -> Figment {
     if let Some(limit) = overrides.memory_limit {
         figment = figment.merge(origin::Flag { key: "engine.memory_limit".to_owned(), value: limit.into() });
     }
+    figment = set(figment, "catalog.url", overrides.catalog.clone());
+    figment = set(figment, "catalog.ca_certificate", overrides.catalog_ca.as_ref().map(|file| file.to_string_lossy().into_owned()));
+    figment = set(figment, "catalog.token", overrides.catalog_token.clone());
     figment = set(figment, "session.database", overrides.database.clone());
     figment = set(figment, "session.workgroup", overrides.workgroup.clone());
     figment = set(figment, "session.max_scan", overrides.max_scan.clone());

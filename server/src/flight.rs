@@ -19,7 +19,7 @@ mod session;
 mod session_options;
 mod statements;
 mod stats;
-mod status;
+pub(crate) mod status;
 mod ticket;
 mod trailers;
 

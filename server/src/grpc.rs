@@ -1,8 +1,11 @@
 //! The services that every gRPC server of ours has beside its own: health, and reflection, by which tools find out what it speaks.
 
+mod catalog;
 mod descriptor;
 mod flight;
 
+pub(crate) use catalog::service as catalog_service;
+use glaux_catalog::service as catalog_rpc;
 use glaux_engine::{Error, Result};
 use prost::Message;
 use tonic::service::Routes;
@@ -13,7 +16,7 @@ use tonic_reflection::server::Builder;
 pub(crate) const FLIGHT: &str = "arrow.flight.protocol.FlightService";
 
 async fn set(health: &HealthReporter, status: ServingStatus) {
-    for service in ["", FLIGHT] {
+    for service in ["", FLIGHT, catalog_rpc::NAME] {
         health.set_service_status(service, status).await;
     }
 }
@@ -33,6 +36,7 @@ pub(crate) async fn add_services(routes: Routes, draining: impl Future<Output = 
     let configured = || {
         Builder::configure()
             .register_encoded_file_descriptor_set(&described)
+            .register_encoded_file_descriptor_set(catalog_rpc::FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
     let failed = |error| Error::internal("the services cannot be described").with_source(error);

@@ -9,7 +9,8 @@ use std::{
 
 use arrow_flight::flight_service_server::FlightServiceServer;
 use futures::{StreamExt, stream};
-use glaux_engine::{Engine, Error, ErrorKind, Result};
+use glaux_catalog::{Metastore, metastore::RemoteMetastore};
+use glaux_engine::{Engine, Error, ErrorKind, Result, runtime::Parts};
 use tonic::{service::Routes, transport::Server};
 
 use crate::{
@@ -45,13 +46,18 @@ pub(crate) async fn run(loaded: Loaded) -> Result<()> {
 }
 
 async fn serve(loaded: Loaded, metrics: &Arc<Metrics>, telemetry: &Telemetry) -> Result<()> {
-    let Loaded { engine, session, auth, tls, server, flight: options, .. } = loaded;
+    let Loaded { engine, session, auth, tls, server, flight: options, catalog, .. } = loaded;
     let addresses = [server.flight_addr, server.http_addr];
     // The HTTP port tells nothing that needs an identity.
     refuse_open_listener(server.flight_addr, &auth, &tls, server.allow_anonymous_network)?;
     let data_dir = engine.data_dir.clone();
     let observer = QueryFigures::new(metrics, telemetry.tracer());
-    let engine = Engine::open(engine).await?;
+    let remote = catalog.connect().await?;
+    if let Some(remote) = remote.as_deref().filter(|_| !auth.is_open()) {
+        refuse_partial_grants(remote).await?;
+    }
+    let parts = Parts { metastore: remote.map(|remote| remote as Arc<dyn Metastore>), ..Parts::default() };
+    let engine = Engine::open_with(engine, parts).await?;
     engine.queries().observe(observer)?;
     let authenticator = Arc::new(Authenticator::new(auth, &data_dir, Arc::clone(engine.clock()))?);
     let tls = Tls::open(&tls)?.map(Arc::new);
@@ -62,6 +68,13 @@ async fn serve(loaded: Loaded, metrics: &Arc<Metrics>, telemetry: &Telemetry) ->
     announce(flight_port.local_addr(), http_port.local_addr(), tls.is_some());
 
     let (shutdown, drain) = Shutdown::new();
+    let catalog = grpc::catalog_service(
+        engine.clone(),
+        Arc::clone(&authenticator),
+        session.clone(),
+        drain.clone(),
+        options.max_message_bytes,
+    );
     let flight = Arc::new(Flight::new(engine.clone(), authenticator, session, &options, drain.clone()));
     let counted = Arc::clone(&flight);
     metrics.ask(move || counted.counts());
@@ -89,7 +102,7 @@ async fn serve(loaded: Loaded, metrics: &Arc<Metrics>, telemetry: &Telemetry) ->
         .max_concurrent_streams(options.max_streams)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .add_routes(grpc::add_services(Routes::new(service), drain.clone().draining()).await?);
+        .add_routes(grpc::add_services(Routes::new(service).add_service(catalog), drain.clone().draining()).await?);
     // At once no connection is taken any more, and no call (the services see to that). Those that there are get HTTP/2's GOAWAY only when the last
     // call has ended: h2 ends a connection, with all that runs on it, when the first frames of a call cross a GOAWAY on their way.
     let incoming = flight_port.incoming().take_until(drain.clone().draining()).chain(stream::pending());
@@ -105,6 +118,17 @@ async fn serve(loaded: Loaded, metrics: &Arc<Metrics>, telemetry: &Telemetry) ->
     sweeper.abort();
     http.abort();
     served
+}
+
+/// A server that judges its users needs all grants, and a catalog service tells users only of their own.
+async fn refuse_partial_grants(catalog: &RemoteMetastore) -> Result<()> {
+    let known = catalog.hello().await?;
+    if known.administrator {
+        return Ok(());
+    }
+    let message = format!("\"{}\" is no administrator of catalog service \"{}\"", known.user, catalog.address());
+    Err(Error::new(ErrorKind::Denied, message)
+        .with_hint("A server that asks its callers who they are must see all grants: give it an administrator's credentials"))
 }
 
 /// Serves until the last connection has gone, or the time to shut down is over.

@@ -130,7 +130,8 @@ fn a_script_stops_at_its_first_failure_with_that_failures_code() {
     assert!(err(&output).contains("absent") && err(&output).contains("line \"2\""), "{}", err(&output));
     failed(&run(glaux(dir.path()).args(["sql", "-e", "SELEC 1"])), 3, "SYNTAX");
     failed(&run(glaux(dir.path()).args(["sql", "absent.sql"])), 5, "NOT_FOUND");
-    failed(&run(glaux(dir.path()).args(["--catalog", "grpc://localhost:1", "sql", "-e", "SELECT 1"])), 4, "UNSUPPORTED");
+    failed(&run(glaux(dir.path()).args(["--catalog", "grpc://127.0.0.1:1", "sql", "-e", "SELECT 1"])), 11, "UNAVAILABLE");
+    failed(&run(glaux(dir.path()).args(["--catalog", "elsewhere", "sql", "-e", "SELECT 1"])), 2, "INVALID");
     assert_eq!(run(glaux(dir.path()).args(["sql", "--format", "xml"])).status.code(), Some(2));
 }
 

@@ -3,6 +3,7 @@
 mod attachments;
 mod databases;
 mod grants;
+mod install;
 mod partitions;
 mod tables;
 
@@ -24,6 +25,7 @@ pub async fn run(fresh: impl Fn() -> Arc<dyn Metastore>) {
     tables::run(&fresh).await;
     partitions::run(&fresh).await;
     grants::run(&fresh).await;
+    install::run(&fresh).await;
     attachments::run(&fresh).await;
 }
 

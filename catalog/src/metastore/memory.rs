@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::{
-    Metastore, PartitionChange, PartitionChangeSummary,
+    Metastore, PartitionChange, PartitionChangeSummary, TableVersion,
     change::{self, PartitionRows},
     rules,
 };
@@ -233,6 +233,19 @@ impl Metastore for MemoryMetastore {
         Ok(entry.table.clone())
     }
 
+    async fn table_by_id(&self, id: i64) -> Result<Table> {
+        self.read().tables.get(&id).map(|entry| entry.table.clone()).ok_or_else(|| rules::no_table_with_id(id))
+    }
+
+    async fn table_versions(&self) -> Result<Vec<TableVersion>> {
+        let state = self.read();
+        let versions = state.names.iter().filter_map(|(name, id)| {
+            let version = state.tables.get(id)?.table.version;
+            Some(TableVersion { name: name.clone(), id: *id, version })
+        });
+        Ok(versions.collect())
+    }
+
     async fn create_table(&self, table: Table) -> Result<Table> {
         let mut table = rules::checked_table(table)?;
         let mut state = self.write();
@@ -279,6 +292,25 @@ impl Metastore for MemoryMetastore {
         state.tables.remove(&id);
         state.grants.retain(|(object, _), _| *object != GrantObject::Table(name.clone()));
         Ok(())
+    }
+
+    async fn install_table(&self, table: Table, partitions: Vec<Partition>, replace: bool) -> Result<Table> {
+        let mut table = rules::checked_table(table)?;
+        let mut state = self.write();
+        state.database(&table.name.database)?;
+        let existing = state.names.get(&table.name).copied();
+        match existing.and_then(|id| state.tables.get(&id)) {
+            Some(_) if !replace => return Err(rules::table_exists(&table.name.database, &table.name.table)),
+            Some(entry) => (table.id, table.version) = (entry.table.id, entry.table.version + 1),
+            None => (table.id, table.version) = (state.last_id + 1, rules::FIRST_VERSION),
+        }
+        let mut rows = BTreeMap::new();
+        change::apply(&table, &table, PartitionChange { add: partitions, ..PartitionChange::default() }, &mut rows)?;
+        state.last_id = state.last_id.max(table.id);
+        state.names.insert(table.name.clone(), table.id);
+        let entry = Entry { table: table.clone(), partitions: rows, attachments: BTreeMap::new(), index: None };
+        state.tables.insert(table.id, entry);
+        Ok(table)
     }
 
     async fn partition_index(&self, table: &Table) -> Result<Arc<PartitionIndex>> {

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 
 use crate::{
     error::{Error, Result},
-    ident::{self, DEFAULT_DATABASE},
+    ident::{self, DEFAULT_DATABASE, TableName},
     model::{Column, Database, Grant, GrantObject, Grantee, Partition, Table},
     partition::{HIVE_DEFAULT_PARTITION, check_count, check_value, hive_name},
 };
@@ -202,8 +202,17 @@ pub(super) fn changed_meanwhile(table: &Table) -> Error {
 
 /// A table that is looked up by its id is gone.
 pub(super) fn dropped_meanwhile(table: &Table) -> Error {
-    Error::not_found(format!("table \"{}\" was dropped meanwhile", table.name))
-        .with_hint(format!("SHOW TABLES IN {} lists what there is", table.name.database))
+    dropped(&table.name)
+}
+
+/// A table that had this name is gone.
+pub(crate) fn dropped(name: &TableName) -> Error {
+    Error::not_found(format!("table \"{name}\" was dropped meanwhile"))
+        .with_hint(format!("SHOW TABLES IN {} lists what there is", name.database))
+}
+
+pub(super) fn no_table_with_id(id: i64) -> Error {
+    Error::not_found(format!("there is no table with the id {id}")).with_hint("It was dropped; SHOW TABLES lists what there is")
 }
 
 pub(super) fn moved_meanwhile(table: &Table) -> Error {

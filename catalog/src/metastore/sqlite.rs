@@ -7,6 +7,7 @@ mod attachments;
 mod connection;
 mod fault;
 mod grants;
+mod install;
 mod maintenance;
 mod partitions;
 mod schema;
@@ -23,7 +24,7 @@ use bytes::Bytes;
 use connection::{Connections, blocking};
 use moka::future::Cache;
 
-use super::{Metastore, PartitionChange, PartitionChangeSummary, rules};
+use super::{Metastore, PartitionChange, PartitionChangeSummary, TableVersion, rules};
 use crate::{
     error::{Error, Result},
     ident::{DEFAULT_DATABASE, TableName, fold},
@@ -141,6 +142,15 @@ impl Metastore for SqliteMetastore {
         self.connections.read(move |connection| tables::table(connection, &name)).await
     }
 
+    async fn table_by_id(&self, id: i64) -> Result<Table> {
+        let found = self.connections.read(move |connection| tables::table_by_id(connection, id)).await?;
+        found.ok_or_else(|| rules::no_table_with_id(id))
+    }
+
+    async fn table_versions(&self) -> Result<Vec<TableVersion>> {
+        self.connections.read(tables::versions).await
+    }
+
     async fn create_table(&self, table: Table) -> Result<Table> {
         let table = rules::checked_table(table)?;
         self.connections.write(move |connection| tables::create_table(connection, table)).await
@@ -154,6 +164,11 @@ impl Metastore for SqliteMetastore {
     async fn drop_table(&self, name: &TableName) -> Result<()> {
         let name = TableName::new(&name.database, &name.table);
         self.connections.write(move |connection| tables::drop_table(connection, &name)).await
+    }
+
+    async fn install_table(&self, table: Table, partitions: Vec<Partition>, replace: bool) -> Result<Table> {
+        let table = rules::checked_table(table)?;
+        self.connections.write(move |connection| install::install(connection, table, partitions, replace)).await
     }
 
     async fn partition_index(&self, table: &Table) -> Result<Arc<PartitionIndex>> {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use glaux_catalog::Metastore;
+
 use super::{
     describe::Description,
     estimate::Estimate,
@@ -79,6 +81,11 @@ pub(crate) async fn describe(shared: &Arc<Shared>, session: &Session, text: &str
     let context = statement::plan_context(shared, &Meter::new(options.max_scan), &options);
     let (state, logical) = context.logical(query, &options.database).await?;
     Description::of_query(&state, logical, query.parameters, options.result_types)
+}
+
+/// The catalog as a session's user has it.
+pub(crate) fn catalog(shared: &Arc<Shared>, session: &Session) -> Arc<dyn Metastore> {
+    statement::caller(shared, &session.options()).guard(&shared.metastore)
 }
 
 /// Looks around for a session.

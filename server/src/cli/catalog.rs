@@ -65,6 +65,12 @@ pub(super) fn open_existing(catalog: &Path) -> Result<SqliteMetastore> {
     SqliteMetastore::open(catalog)
 }
 
+    if let Some(url) = loaded.catalog.url.as_ref().filter(|url| !url.is_empty()) {
+        let message = format!("the catalog is that of the service \"{url}\", not the data directory's");
+        return Err(Error::unsupported(message)
+            .with_hint("Run this where the service has its data directory, without --catalog and without GLAUX_CATALOG")
+            .into());
+    }
 async fn backup(catalog: &Path, file: &Path) -> Result<(), Stop> {
     let metastore = open_existing(catalog)?;
     if file.exists() {

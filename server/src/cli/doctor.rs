@@ -5,6 +5,7 @@ mod stores;
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use clap::Args;
@@ -12,7 +13,10 @@ use glaux_catalog::Metastore;
 use glaux_engine::{Error, ErrorKind, Result};
 
 use super::{Stop, catalog, options::CommonOptions, say};
-use crate::{config::Loaded, diagnostic, exit_code, figures};
+use crate::{
+    config::{CatalogOptions, Loaded},
+    diagnostic, exit_code, figures,
+};
 
 /// Less free space than this is worth a warning.
 const LOW_DISK_BYTES: u64 = 1_000_000_000;
@@ -68,9 +72,12 @@ async fn examine(options: &CommonOptions) -> Result<(), Stop> {
             configuration(&mut findings, &loaded)?;
             let there = data_directory(&mut findings, &loaded.engine.data_dir)?;
             disk(&mut findings, &loaded.engine.data_dir)?;
-            let metastore = if there { check_catalog(&mut findings, &loaded.engine.data_dir).await? } else { None };
-            let metastore = metastore.as_ref().map(|metastore| metastore as &dyn Metastore);
-            stores::examine(&mut findings, &loaded.engine.storage, metastore).await?;
+            let metastore = match &loaded.catalog.url {
+                Some(url) if !url.is_empty() => ask_service(&mut findings, url, &loaded.catalog).await?,
+                _ if there => check_catalog(&mut findings, &loaded.engine.data_dir).await?,
+                _ => None,
+            };
+            stores::examine(&mut findings, &loaded.engine.storage, metastore.as_deref()).await?;
         }
         Err(error) => findings.fail("configuration", &error)?,
     }
@@ -148,7 +155,35 @@ fn free_bytes(_: &Path) -> Option<u64> {
     None
 }
 
-async fn check_catalog(findings: &mut Findings, dir: &Path) -> Result<Option<glaux_catalog::metastore::SqliteMetastore>> {
+/// Whether the catalog service answers, and what it holds.
+async fn ask_service(findings: &mut Findings, url: &str, options: &CatalogOptions) -> Result<Option<Arc<dyn Metastore>>> {
+    let asked = async {
+        let Some(service) = options.connect().await? else { return Ok(None) };
+        let known = service.hello().await?;
+        let (databases, tables) = (service.databases().await?.len(), service.table_versions().await?.len());
+        Ok::<_, Error>(Some((service, known, databases, tables)))
+    };
+    match asked.await {
+        Ok(Some((service, known, databases, tables))) => {
+            let databases = figures::count(databases as u64, "database");
+            let tables = figures::count(tables as u64, "table");
+            let role = if known.administrator { ", an administrator" } else { "" };
+            let text = format!(
+                "catalog service {url} (glaux {}) lets in \"{}\"{role}: {databases}, {tables}",
+                known.version, known.user
+            );
+            findings.ok(&text)?;
+            Ok(Some(service))
+        }
+        Ok(None) => Ok(None),
+        Err(error) => {
+            findings.fail("catalog service", &error)?;
+            Ok(None)
+        }
+    }
+}
+
+async fn check_catalog(findings: &mut Findings, dir: &Path) -> Result<Option<Arc<dyn Metastore>>> {
     let file = dir.join(catalog::FILE_NAME);
     if !file.exists() {
         findings.warn(&format!("there is no catalog at {}", file.display()), "The first statement creates it")?;
@@ -178,5 +213,5 @@ async fn check_catalog(findings: &mut Findings, dir: &Path) -> Result<Option<gla
         }
         Err(error) => findings.fail("catalog", &error)?,
     }
-    Ok(Some(metastore))
+    Ok(Some(Arc::new(metastore)))
 }

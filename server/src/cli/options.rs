@@ -1,9 +1,10 @@
 //! The options that every command takes, and how they become an open engine and a session.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use clap::Args;
-use glaux_engine::{Engine, Error, Result, Session, session};
+use glaux_catalog::Metastore;
+use glaux_engine::{Engine, Error, Result, Session, runtime::Parts, session};
 
 use crate::config::{self, Loaded, Overrides};
 
@@ -14,9 +15,17 @@ pub(crate) struct CommonOptions {
     #[arg(long, global = true, env = "GLAUX_DATA_DIR", value_name = "DIR")]
     data_dir: Option<PathBuf>,
 
-    /// Catalog service to use instead of the data directory's own catalog
-    #[arg(long, global = true, value_name = "URL")]
+    /// Catalog service to use instead of the data directory's own catalog, such as grpc://host:32010, or grpcs:// for TLS
+    #[arg(long, global = true, env = "GLAUX_CATALOG", value_name = "URL")]
     catalog: Option<String>,
+
+    /// PEM file of the authorities that sign the catalog service's certificate [default: the system's]
+    #[arg(long, global = true, value_name = "FILE")]
+    catalog_ca: Option<PathBuf>,
+
+    /// Token for a catalog service that asks who calls; better given by the variable, which nobody else sees
+    #[arg(long, global = true, env = "GLAUX_CATALOG_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    catalog_token: Option<String>,
 
     /// Database that unqualified table names belong to [default: default]
     #[arg(long, global = true, value_name = "NAME")]
@@ -64,35 +73,35 @@ impl CommonOptions {
             max_scan: self.max_scan.clone(),
             timeout: self.timeout.clone(),
             time_zone: self.time_zone.clone(),
+            catalog: self.catalog.clone(),
+            catalog_ca: self.catalog_ca.clone(),
+            catalog_token: self.catalog_token.clone(),
         }
     }
 
-    /// The same options on another data directory.
+    /// The same options on another data directory and its own catalog.
     pub(crate) fn with_data_dir(&self, dir: PathBuf) -> Self {
-        Self { data_dir: Some(dir), ..self.clone() }
+        Self { data_dir: Some(dir), catalog: Some(String::new()), ..self.clone() }
     }
 
     /// The effective configuration.
     ///
     /// # Errors
-    /// As [`config::load`]; `Unsupported` for a remote catalog.
+    /// As [`config::load`].
     pub(crate) fn load(&self) -> Result<Loaded> {
-        if let Some(url) = &self.catalog {
-            let message = format!("the catalog \"{url}\" is not in the data directory, and remote catalogs are not offered yet");
-            return Err(Error::unsupported(message).with_hint("Leave --catalog out to use the catalog in --data-dir"));
-        }
         let variables: Vec<_> =
             std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
         config::load(&self.overrides(), &variables)
     }
 
-    /// Opens the engine and a session.
+    /// Opens the engine, on the catalog service if one is named, and a session.
     ///
     /// # Errors
-    /// As [`CommonOptions::load`] and [`Engine::open`].
+    /// As [`CommonOptions::load`], [`Engine::open`], and connecting to the catalog service.
     pub(crate) async fn open(&self) -> Result<(Engine, Session)> {
         let loaded = self.load()?;
-        let engine = Engine::open(loaded.engine).await?;
+        let metastore = loaded.catalog.connect().await?.map(|remote| remote as Arc<dyn Metastore>);
+        let engine = Engine::open_with(loaded.engine, Parts { metastore, ..Parts::default() }).await?;
         Ok((engine, Session::new(loaded.session)))
     }
 }

@@ -36,7 +36,12 @@ pub(super) struct Flag {
 
 impl Provider for Flag {
     fn metadata(&self) -> Metadata {
-        let name = self.key.rsplit('.').next().unwrap_or(&self.key).replace('_', "-");
+        let name = match self.key.as_str() {
+            "catalog.url" => "catalog".to_owned(),
+            "catalog.ca_certificate" => "catalog-ca".to_owned(),
+            "catalog.token" => "catalog-token".to_owned(),
+            key => key.rsplit('.').next().unwrap_or(key).replace('_', "-"),
+        };
         Metadata::named(format!("flag --{name}"))
     }
 
@@ -100,7 +105,7 @@ pub(super) fn settings(figment: &Figment) -> Result<Vec<Setting>> {
 pub(super) fn all(figment: &Figment) -> Result<Vec<Setting>> {
     let default = super::default_name();
     let mut settings = Vec::new();
-    for section in ["auth", "engine", "flight", "log", "server", "session", "storage", "tariff", "telemetry", "tls"] {
+    for section in ["auth", "catalog", "engine", "flight", "log", "server", "session", "storage", "tariff", "telemetry", "tls"] {
         let Ok(Value::Dict(_, dict)) = figment.find_value(section) else { continue };
         let mut leaves = Vec::new();
         flatten(section, &dict, &mut leaves);

@@ -1,10 +1,11 @@
-//! Errors as gRPC statuses: the one map from kinds to codes, and the only place that builds a `Status`.
+//! Errors as Flight's statuses, with codes by the catalog's map from kinds: the only place that builds a `Status` here.
 //!
 //! A status travels in headers, which clients limit to 8 KiB: its text is cut before that.
 
 use std::{error::Error as _, fmt::Write as _};
 
-use glaux_engine::{Error, ErrorKind, query::Failure};
+use glaux_catalog::service::{KIND_HEADER as KIND, code};
+use glaux_engine::{Error, query::Failure};
 use tonic::{Code, Status, metadata::MetadataMap};
 
 use super::stats;
@@ -12,9 +13,6 @@ use crate::auth::is_unauthenticated;
 
 /// Bytes of text that a status has at most.
 const MAX_TEXT: usize = 2_000;
-
-/// The metadata key with the error's kind, which tells more than the code.
-const KIND: &str = "x-glaux-error-kind";
 
 /// The status of an error.
 pub(crate) fn of(error: &Error) -> Status {
@@ -44,22 +42,6 @@ fn kind(error: &Error) -> MetadataMap {
         metadata.insert(KIND, kind);
     }
     metadata
-}
-
-const fn code(kind: ErrorKind) -> Code {
-    match kind {
-        ErrorKind::Syntax | ErrorKind::Invalid => Code::InvalidArgument,
-        ErrorKind::Unsupported => Code::Unimplemented,
-        ErrorKind::NotFound => Code::NotFound,
-        ErrorKind::AlreadyExists => Code::AlreadyExists,
-        ErrorKind::Conflict => Code::Aborted,
-        ErrorKind::Denied => Code::PermissionDenied,
-        ErrorKind::LimitExceeded => Code::ResourceExhausted,
-        ErrorKind::Throttled | ErrorKind::Unavailable => Code::Unavailable,
-        ErrorKind::CorruptData => Code::DataLoss,
-        ErrorKind::Cancelled => Code::Cancelled,
-        ErrorKind::Internal => Code::Internal,
-    }
 }
 
 /// Message, causes and hint, on one line.

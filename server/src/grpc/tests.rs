@@ -50,7 +50,7 @@ async fn tools_find_the_services_and_their_descriptions() {
         panic!("no list");
     };
     let names: Vec<_> = listed.service.iter().map(|service| service.name.as_str()).collect();
-    for name in [FLIGHT, "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection"] {
+    for name in [FLIGHT, catalog_rpc::NAME, "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection"] {
         assert!(names.contains(&name), "{name}: {names:?}");
     }
     let flight = file_of(&channel, FLIGHT).await;
@@ -58,6 +58,8 @@ async fn tools_find_the_services_and_their_descriptions() {
     for symbol in ["arrow.flight.protocol.FlightService.DoGet", "arrow.flight.protocol.FlightDescriptor.DescriptorType"] {
         assert_eq!(file_of(&channel, symbol).await, flight);
     }
+    let catalog = file_of(&channel, catalog_rpc::NAME).await;
+    assert_eq!(catalog.package.as_deref(), Some("glaux.catalog.v1"));
     // Tools fetch what a file stands on by its name.
     let asked = MessageRequest::FileByFilename(flight.dependency[0].clone());
     assert!(matches!(ask(&channel, asked).await, MessageResponse::FileDescriptorResponse(_)));
@@ -68,7 +70,7 @@ async fn probes_are_told_that_a_draining_server_serves_nothing() {
     let (channel, drain) = serve().await;
     let mut client = HealthClient::new(channel);
     let request = |service: &str| HealthCheckRequest { service: service.to_owned() };
-    for service in ["", FLIGHT] {
+    for service in ["", FLIGHT, catalog_rpc::NAME] {
         let status = client.check(request(service)).await.unwrap().into_inner().status();
         assert_eq!(status as i32, ServingStatus::Serving as i32, "{service}");
     }

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tower::{Layer, Service};
 
 /// The label of a path: the names of Flight's methods alone, others with their service.
-const METHODS: [(&str, &str); 15] = [
+const METHODS: [(&str, &str); 38] = [
     ("/arrow.flight.protocol.FlightService/Handshake", "Handshake"),
     ("/arrow.flight.protocol.FlightService/ListFlights", "ListFlights"),
     ("/arrow.flight.protocol.FlightService/GetFlightInfo", "GetFlightInfo"),
@@ -32,6 +32,29 @@ const METHODS: [(&str, &str); 15] = [
     ("/grpc.health.v1.Health/List", "Health/List"),
     ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", "Reflection"),
     ("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", "Reflection"),
+    ("/glaux.catalog.v1.CatalogService/Hello", "Catalog/Hello"),
+    ("/glaux.catalog.v1.CatalogService/ListDatabases", "Catalog/ListDatabases"),
+    ("/glaux.catalog.v1.CatalogService/GetDatabase", "Catalog/GetDatabase"),
+    ("/glaux.catalog.v1.CatalogService/CreateDatabase", "Catalog/CreateDatabase"),
+    ("/glaux.catalog.v1.CatalogService/ReplaceDatabase", "Catalog/ReplaceDatabase"),
+    ("/glaux.catalog.v1.CatalogService/DropDatabase", "Catalog/DropDatabase"),
+    ("/glaux.catalog.v1.CatalogService/ListTableNames", "Catalog/ListTableNames"),
+    ("/glaux.catalog.v1.CatalogService/ListTables", "Catalog/ListTables"),
+    ("/glaux.catalog.v1.CatalogService/ListTableVersions", "Catalog/ListTableVersions"),
+    ("/glaux.catalog.v1.CatalogService/GetTable", "Catalog/GetTable"),
+    ("/glaux.catalog.v1.CatalogService/CreateTable", "Catalog/CreateTable"),
+    ("/glaux.catalog.v1.CatalogService/ReplaceTable", "Catalog/ReplaceTable"),
+    ("/glaux.catalog.v1.CatalogService/InstallTable", "Catalog/InstallTable"),
+    ("/glaux.catalog.v1.CatalogService/DropTable", "Catalog/DropTable"),
+    ("/glaux.catalog.v1.CatalogService/GetPartitions", "Catalog/GetPartitions"),
+    ("/glaux.catalog.v1.CatalogService/FindPartitions", "Catalog/FindPartitions"),
+    ("/glaux.catalog.v1.CatalogService/ChangePartitions", "Catalog/ChangePartitions"),
+    ("/glaux.catalog.v1.CatalogService/GetAttachments", "Catalog/GetAttachments"),
+    ("/glaux.catalog.v1.CatalogService/SetAttachments", "Catalog/SetAttachments"),
+    ("/glaux.catalog.v1.CatalogService/ListGrants", "Catalog/ListGrants"),
+    ("/glaux.catalog.v1.CatalogService/SetGrant", "Catalog/SetGrant"),
+    ("/glaux.catalog.v1.CatalogService/RemoveGrant", "Catalog/RemoveGrant"),
+    ("/glaux.catalog.v1.CatalogService/Watch", "Catalog/Watch"),
 ];
 
 fn method_of(path: &str) -> &'static str {

@@ -26,6 +26,7 @@ pub(crate) async fn in_time(test: impl Future<Output = Result<(), Failed>>) -> R
 }
 
 mod bill;
+mod catalog;
 mod faults;
 mod flight;
 mod house;
@@ -40,6 +41,7 @@ fn main() {
     let arguments = Arguments::from_args();
     let mut trials = house::trials();
     trials.extend(bill::trials());
+    trials.extend(catalog::trials());
     trials.extend(faults::trials());
     trials.extend(flight::trials());
     trials.extend(ingest::trials());

@@ -7,6 +7,7 @@ use crate::{
     error::ErrorKind,
     hive_type::HiveType,
     ident::TableName,
+    metastore::TableVersion,
     model::{Column, Table},
 };
 
@@ -16,6 +17,7 @@ pub(super) async fn run(fresh: &impl Fn() -> Arc<dyn Metastore>) {
     contradictions_are_refused(&*fresh()).await;
     replacing_is_optimistic(&*fresh()).await;
     renaming(&*fresh()).await;
+    ids_and_versions(&*fresh()).await;
     keys_stay(&*fresh()).await;
     concurrent_changes_lose_nothing(fresh()).await;
 }
@@ -104,6 +106,25 @@ async fn renaming(store: &dyn Metastore) {
     assert_eq!(store.table_names("default").await.expect("names"), ["taken"]);
     assert_eq!(store.table(&TableName::new("other", "new")).await.expect("table"), renamed);
     assert_eq!(store.partition_index(&renamed).await.expect("index").len(), 1);
+}
+
+async fn ids_and_versions(store: &dyn Metastore) {
+    store.create_database(database("a")).await.expect("create");
+    let t = store.create_table(table("default", "t", &[("n", HiveType::Int)])).await.expect("create");
+    let v = store.create_table(view("a", "v")).await.expect("create");
+    let version = |table: &Table| TableVersion { name: table.name.clone(), id: table.id, version: table.version };
+    assert_eq!(store.table_versions().await.expect("versions"), [version(&v), version(&t)]);
+    store.change_partitions(&t, add(&[&["1"]])).await.expect("add");
+    let mut moved = store.table(&t.name).await.expect("table");
+    moved.name = TableName::new("a", "moved");
+    let moved = store.replace_table(moved).await.expect("rename");
+    assert_eq!(store.table_by_id(t.id).await.expect("table"), moved);
+    assert_eq!(store.table_versions().await.expect("versions"), [version(&moved), version(&v)]);
+    assert_eq!(store.partition_index(&t).await.expect("index").len(), 1, "found by its id");
+    store.drop_table(&moved.name).await.expect("drop");
+    refused(store.table_by_id(t.id).await, ErrorKind::NotFound, &format!("id {}", t.id));
+    refused(store.partitions(&moved, &[]).await, ErrorKind::NotFound, "\"a.moved\" was dropped");
+    assert_eq!(store.table_versions().await.expect("versions"), [version(&v)]);
 }
 
 async fn keys_stay(store: &dyn Metastore) {

@@ -7,7 +7,7 @@ use super::{fault::Fault, partitions};
 use crate::{
     error::Error,
     ident::TableName,
-    metastore::rules,
+    metastore::{TableVersion, rules},
     model::{Database, Table},
 };
 
@@ -129,6 +129,14 @@ pub(super) fn table_by_id(connection: &Connection, id: i64) -> Result<Option<Tab
     rows.next()?.map(read_table).transpose()
 }
 
+pub(super) fn versions(connection: &Connection) -> Result<Vec<TableVersion>, Fault> {
+    let mut statement = connection.prepare_cached("SELECT database, name, id, version FROM tables ORDER BY database, name")?;
+    let versions = statement.query_map([], |row| {
+        Ok(TableVersion { name: TableName { database: row.get(0)?, table: row.get(1)? }, id: row.get(2)?, version: row.get(3)? })
+    })?;
+    Ok(versions.collect::<Result<_, _>>()?)
+}
+
 fn check_free(connection: &Connection, name: &TableName) -> Result<(), Fault> {
     check_database(connection, &name.database)?;
     let mut statement = connection.prepare_cached("SELECT 1 FROM tables WHERE database = ?1 AND name = ?2")?;
@@ -174,6 +182,12 @@ pub(super) fn drop_table(connection: &Connection, name: &TableName) -> Result<()
     let id = table_id(connection, name)?;
     connection.execute("DELETE FROM tables WHERE id = ?1", [id])?;
     Ok(())
+}
+
+/// The id and version of a table, if it exists, without reading its definition.
+pub(super) fn find_id(connection: &Connection, name: &TableName) -> Result<Option<(i64, i64)>, Fault> {
+    let sql = "SELECT id, version FROM tables WHERE database = ?1 AND name = ?2";
+    Ok(connection.query_row(sql, [&name.database, &name.table], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
 }
 
 /// The id of a table, without reading its definition.

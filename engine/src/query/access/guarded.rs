@@ -7,7 +7,7 @@ use bytes::Bytes;
 use glaux_catalog::{
     Metastore, TableName,
     ident::fold,
-    metastore::{PartitionChange, PartitionChangeSummary},
+    metastore::{PartitionChange, PartitionChangeSummary, TableVersion},
     model::{Access, Attachment, Database, Grant, GrantObject, Grantee, Partition, PartitionValues, Table},
     partition::PartitionIndex,
 };
@@ -123,16 +123,43 @@ impl Metastore for Guarded {
         self.without_hidden(self.catalog.table(name).await, &name.database, Some(&name.table)).await
     }
 
+    /// What is hidden has no id.
+    async fn table_by_id(&self, id: i64) -> Result<Table> {
+        let table = self.catalog.table_by_id(id).await?;
+        match self.rights().await?.on_table(&table.name) {
+            Access::None => Err(Error::not_found(format!("there is no table with the id {id}"))
+                .with_hint("It was dropped; SHOW TABLES lists what there is")),
+            _ => Ok(table),
+        }
+    }
+
+    async fn table_versions(&self) -> Result<Vec<TableVersion>> {
+        let rights = self.rights().await?;
+        let mut versions = self.catalog.table_versions().await?;
+        versions.retain(|table| rights.on_table(&table.name) > Access::None);
+        Ok(versions)
+    }
+
     async fn create_table(&self, table: Table) -> Result<Table> {
         self.require_table(&table.name, Access::Write).await?;
         let database = table.name.database.clone();
         self.without_hidden(self.catalog.create_table(table).await, &database, None).await
     }
 
+    /// Takes write access to what it is called now and to what it is to be called.
     async fn replace_table(&self, table: Table) -> Result<Table> {
         self.require_table(&table.name, Access::Write).await?;
+        if let Ok(now) = self.catalog.table_by_id(table.id).await {
+            self.require_table(&now.name, Access::Write).await?;
+        }
         let database = table.name.database.clone();
         self.without_hidden(self.catalog.replace_table(table).await, &database, None).await
+    }
+
+    async fn install_table(&self, table: Table, partitions: Vec<Partition>, replace: bool) -> Result<Table> {
+        self.require_table(&table.name, Access::Write).await?;
+        let database = table.name.database.clone();
+        self.without_hidden(self.catalog.install_table(table, partitions, replace).await, &database, None).await
     }
 
     async fn drop_table(&self, name: &TableName) -> Result<()> {

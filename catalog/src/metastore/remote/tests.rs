@@ -1,0 +1,323 @@
+//! Over a connection on loopback: the suite of every metastore, and what becomes of calls when the service is not there, goes
+//! away or says nothing.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use futures::StreamExt;
+use tempfile::TempDir;
+use tokio::{
+    io::AsyncReadExt,
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+};
+use tonic::{
+    Extensions, Status,
+    metadata::MetadataMap,
+    transport::{Server, server::TcpIncoming},
+};
+
+use super::*;
+use crate::{
+    hive_type::HiveType,
+    metastore::{MemoryMetastore, SqliteMetastore, conformance},
+    model::{Column, Properties, SerDe, StorageDescriptor, TableType},
+    service::{Admitted, CatalogServiceServer, Gate, OpenGate, Service},
+};
+
+/// A service on a port of its own, until the handle is aborted.
+fn serve(gate: Arc<dyn Gate>, listener: std::net::TcpListener) -> JoinHandle<()> {
+    listener.set_nonblocking(true).unwrap();
+    let incoming = TcpIncoming::from(TcpListener::from_std(listener).unwrap());
+    let service = CatalogServiceServer::new(Service::new(gate)).max_decoding_message_size(64 << 20);
+    tokio::spawn(async move {
+        Server::builder().add_service(service).serve_with_incoming(incoming).await.unwrap();
+    })
+}
+
+fn listener() -> (std::net::TcpListener, SocketAddr) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
+}
+
+fn client(address: SocketAddr) -> RemoteMetastore {
+    RemoteMetastore::new(&RemoteOptions::new(format!("grpc://{address}"))).unwrap()
+}
+
+/// A client of a service over this metastore.
+fn over(store: Arc<dyn Metastore>) -> RemoteMetastore {
+    let (listener, address) = listener();
+    serve(Arc::new(OpenGate(store)), listener);
+    client(address)
+}
+
+fn table(name: &str) -> Table {
+    let time = chrono::DateTime::UNIX_EPOCH;
+    Table {
+        name: TableName::new("default", name),
+        id: 0,
+        version: 0,
+        table_type: TableType::ExternalTable,
+        storage: StorageDescriptor {
+            columns: vec![Column::new("n", HiveType::Int)],
+            location: "s3://bucket/t".to_owned(),
+            input_format: String::new(),
+            output_format: String::new(),
+            serde: SerDe::default(),
+            bucket_columns: Vec::new(),
+            bucket_count: None,
+        },
+        partition_keys: vec![Column::new("p", HiveType::Int)],
+        comment: None,
+        properties: Properties::new(),
+        view_text: None,
+        view_database: None,
+        created_at: time,
+        updated_at: time,
+    }
+}
+
+fn partitions(range: std::ops::Range<usize>) -> Vec<Partition> {
+    range.map(|n| Partition::new(vec![Some(n.to_string())], chrono::DateTime::UNIX_EPOCH)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn conforms_over_memory() {
+    conformance::run(|| Arc::new(over(Arc::new(MemoryMetastore::new())))).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn conforms_over_sqlite() {
+    let folder = TempDir::new().unwrap();
+    let count = AtomicUsize::new(0);
+    let fresh = || {
+        let file = folder.path().join(format!("{}.sqlite", count.fetch_add(1, Ordering::Relaxed)));
+        let remote: Arc<dyn Metastore> = Arc::new(over(Arc::new(SqliteMetastore::open(file).unwrap())));
+        remote
+    };
+    conformance::run(fresh).await;
+}
+
+#[tokio::test]
+async fn conforms_over_a_service_over_a_service() {
+    conformance::run(|| Arc::new(over(Arc::new(over(Arc::new(MemoryMetastore::new())))))).await;
+}
+
+#[tokio::test]
+async fn changes_and_indexes_of_many_messages_arrive_whole() {
+    const COUNT: usize = 100_000;
+    let store = Arc::new(MemoryMetastore::new());
+    let remote = over(Arc::clone(&store) as Arc<dyn Metastore>);
+    let t = remote.create_table(table("t")).await.unwrap();
+    let change = PartitionChange { add: partitions(0..COUNT), ..PartitionChange::default() };
+    assert_eq!(remote.change_partitions(&t, change).await.unwrap().added, COUNT);
+    let t = remote.table(&t.name).await.unwrap();
+    let (here, there) = (remote.partition_index(&t).await.unwrap(), store.partition_index(&t).await.unwrap());
+    assert_eq!((here.len(), here.values()), (COUNT, there.values()));
+    let asked: Vec<_> = (0..20_000).map(|n| vec![Some((n * 7).to_string())]).collect();
+    assert_eq!(remote.partitions(&t, &asked).await.unwrap().len(), 14_286);
+    let blob = Bytes::from(vec![7; 5 << 20]);
+    remote.set_attachments(&t, vec![("large".to_owned(), Some(blob.clone()))]).await.unwrap();
+    assert_eq!(remote.attachments(&t, "l").await.unwrap()[0].bytes, blob);
+}
+
+#[tokio::test]
+async fn one_client_sees_at_once_what_another_has_changed() {
+    let (listener, address) = listener();
+    serve(Arc::new(OpenGate(Arc::new(MemoryMetastore::new()))), listener);
+    let (one, other) = (client(address), client(address));
+    let t = one.create_table(table("t")).await.unwrap();
+    assert_eq!(other.table(&t.name).await.unwrap(), t);
+    assert!(other.partition_index(&t).await.unwrap().is_empty());
+    one.change_partitions(&t, PartitionChange { add: partitions(0..3), ..PartitionChange::default() }).await.unwrap();
+    let seen = other.table(&t.name).await.unwrap();
+    assert_eq!(other.partition_index(&seen).await.unwrap().len(), 3);
+    // An index is of the version that was asked for, or of a later one.
+    assert_eq!(client(address).partition_index(&t).await.unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn those_who_watch_hear_of_what_there_is_and_of_every_change() {
+    let store = Arc::new(MemoryMetastore::new());
+    let remote = over(Arc::clone(&store) as Arc<dyn Metastore>);
+    let t = remote.create_table(table("t")).await.unwrap();
+    let mut heard = remote.watch().await.unwrap();
+    let mut next = async || heard.next().await.unwrap().unwrap();
+    let version = |table: &Table| Some(TableVersion { name: table.name.clone(), id: table.id, version: table.version });
+    let told = |kind, table: Option<TableVersion>| CatalogChange { kind, database: "default".to_owned(), table };
+    assert_eq!(next().await, (vec![told(ChangeKind::Present, None), told(ChangeKind::Present, version(&t))], true));
+    remote.change_partitions(&t, PartitionChange { add: partitions(0..1), ..PartitionChange::default() }).await.unwrap();
+    let changed = remote.table(&t.name).await.unwrap();
+    assert_eq!(next().await.0, [told(ChangeKind::Changed, version(&changed))]);
+    // Made without the service, and found by looking.
+    let made = store.create_table(table("u")).await.unwrap();
+    assert_eq!(next().await.0, [told(ChangeKind::Created, version(&made))]);
+    remote.drop_table(&t.name).await.unwrap();
+    assert_eq!(next().await.0, [told(ChangeKind::Dropped, version(&changed))]);
+}
+
+/// Accepts connections and ends each once something has come; counts them.
+fn hang_up(listener: std::net::TcpListener) -> Arc<AtomicUsize> {
+    listener.set_nonblocking(true).unwrap();
+    let listener = TcpListener::from_std(listener).unwrap();
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&count);
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            counted.fetch_add(1, Ordering::SeqCst);
+            _ = socket.read(&mut [0; 1024]).await;
+        }
+    });
+    count
+}
+
+#[tokio::test]
+async fn a_service_that_is_not_there_is_named() {
+    let (listener, address) = listener();
+    drop(listener);
+    let remote = client(address);
+    let changed = remote.create_table(table("t")).await.unwrap_err();
+    for error in [remote.databases().await.unwrap_err(), changed] {
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+        assert_eq!(error.message(), format!("catalog service \"grpc://{address}\" cannot be reached"));
+        assert!(error.hint().unwrap().contains("Nothing was changed"), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_reads_is_tried_again_and_what_changes_is_not() {
+    let (listener, address) = listener();
+    let connections = hang_up(listener);
+    let remote = client(address);
+    let error = remote.table_names("default").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(error.message().contains(&format!("\"grpc://{address}\" was lost")), "{error:?}");
+    let tried = connections.swap(0, Ordering::SeqCst);
+    assert!(tried >= 3, "{tried}");
+    let error = remote.drop_table(&TableName::new("default", "t")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(error.message().contains("it is not known whether the change was made"), "{error:?}");
+    assert!(error.hint().is_some());
+}
+
+#[tokio::test]
+async fn a_service_that_says_nothing_is_given_up() {
+    let (listener, address) = listener();
+    listener.set_nonblocking(true).unwrap();
+    let silent = TcpListener::from_std(listener).unwrap();
+    tokio::spawn(async move {
+        let mut sockets: Vec<TcpStream> = Vec::new();
+        while let Ok((socket, _)) = silent.accept().await {
+            sockets.push(socket);
+        }
+    });
+    let options = RemoteOptions { timeout: Duration::from_millis(50), ..RemoteOptions::new(format!("grpc://{address}")) };
+    let remote = RemoteMetastore::new(&options).unwrap();
+    let error = remote.databases().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(error.message().ends_with("did not answer within 50ms"), "{error:?}");
+    let error = remote.drop_database("x", false).await.unwrap_err();
+    assert!(error.message().contains("within 50ms; it is not known"), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_service_that_comes_back_is_used_again() {
+    let (listener, address) = listener();
+    let store: Arc<dyn Metastore> = Arc::new(MemoryMetastore::new());
+    let first = serve(Arc::new(OpenGate(Arc::clone(&store))), listener);
+    let remote = client(address);
+    remote.create_table(table("t")).await.unwrap();
+    first.abort();
+    first.await.unwrap_err();
+    let again = TcpListener::bind(address).await.unwrap().into_std().unwrap();
+    serve(Arc::new(OpenGate(store)), again);
+    assert_eq!(remote.table_names("default").await.unwrap(), ["t"]);
+}
+
+/// Lets nobody in.
+#[derive(Debug)]
+struct Shut;
+
+#[async_trait]
+impl Gate for Shut {
+    async fn admit(&self, headers: &MetadataMap, _: &Extensions) -> Result<Admitted, Status> {
+        let shown = headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or("nothing");
+        Err(Status::unauthenticated(format!("{shown} is not enough")))
+    }
+
+    async fn closing(&self) {}
+}
+
+#[tokio::test]
+async fn credentials_are_shown_and_a_refusal_says_what_to_do() {
+    let (listener, address) = listener();
+    serve(Arc::new(Shut), listener);
+    for (credentials, shown) in [
+        (Credentials::None, "nothing"),
+        (Credentials::Token("abc".to_owned()), "Bearer abc"),
+        (Credentials::Password { user: "ada".to_owned(), password: "pw".to_owned() }, "Basic YWRhOnB3"),
+    ] {
+        let options = RemoteOptions { credentials, ..RemoteOptions::new(format!("grpc://{address}")) };
+        let error = RemoteMetastore::connect(&options).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Denied);
+        assert!(error.message().ends_with(&format!("{shown} is not enough")), "{error:?}");
+        assert!(error.hint().unwrap().contains("GLAUX_CATALOG_TOKEN"));
+    }
+}
+
+#[tokio::test]
+async fn another_protocol_is_refused() {
+    let (listener, address) = listener();
+    serve(Arc::new(OpenGate(Arc::new(MemoryMetastore::new()))), listener);
+    let remote = client(address);
+    assert!(remote.hello().await.unwrap().administrator);
+    let mut request = remote.line.request(proto::ListDatabasesRequest {}, Duration::from_secs(10));
+    request.metadata_mut().insert(wire::PROTOCOL_HEADER, 99.into());
+    let status = remote.line.client().list_databases(request).await.unwrap_err();
+    let error = wire::failure::error(&status).unwrap();
+    assert_eq!((error.kind(), status.code()), (ErrorKind::Unsupported, tonic::Code::Unimplemented));
+    assert!(error.message().contains("protocol 99") && error.hint().is_some(), "{error:?}");
+}
+
+#[tokio::test]
+async fn pages_and_filters_are_for_every_client() {
+    let remote = over(Arc::new(MemoryMetastore::new()));
+    let t = remote.create_table(table("t")).await.unwrap();
+    remote.change_partitions(&t, PartitionChange { add: partitions(0..25), ..PartitionChange::default() }).await.unwrap();
+    let ask = async |filters: Vec<proto::KeyFilter>, max_partitions: u64, after: String| {
+        let table = Some(message::table_ref(&t));
+        let asked = proto::GetPartitionsRequest { table, filters, max_partitions, after };
+        let mut messages = remote.line.client().get_partitions(asked).await?.into_inner();
+        let (mut counts, mut next) = (Vec::new(), String::new());
+        while let Some(message) = messages.message().await? {
+            counts.push((message.version, message.count));
+            next = message.next;
+        }
+        Ok::<_, Status>((counts[0], next))
+    };
+    let version = remote.table(&t.name).await.unwrap().version;
+    let (mut after, mut counts) = (String::new(), Vec::new());
+    loop {
+        let (counted, next) = ask(Vec::new(), 10, after).await.unwrap();
+        counts.push(counted);
+        after = next;
+        if after.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(counts, [(version, 10), (version, 10), (version, 5)]);
+    let filter = |key: &str, raw: &[&str]| {
+        let any_of = raw.iter().map(|text| proto::PartitionValue { text: Some((*text).to_owned()) });
+        vec![proto::KeyFilter { key: key.to_owned(), any_of: any_of.collect() }]
+    };
+    assert_eq!(ask(filter("p", &["7", "07", "24", "25"]), 0, String::new()).await.unwrap(), ((version, 2), String::new()));
+    let refused = wire::failure::error(&ask(filter("q", &["7"]), 0, String::new()).await.unwrap_err()).unwrap();
+    assert_eq!(refused.kind(), ErrorKind::NotFound);
+}

@@ -1,0 +1,159 @@
+//! A catalog service that asks who calls: each sees and changes what the grants say, whatever their own engine believes.
+
+use std::{io::Write, path::Path, process::Stdio};
+
+use glaux_catalog::{
+    Metastore, TableName,
+    metastore::{PartitionChange, RemoteMetastore},
+    model::{Access, Grant, GrantObject, Grantee},
+};
+use glaux_engine::ErrorKind;
+use glaux_tests::server::Server;
+use libtest_mimic::{Failed, Trial};
+
+use super::{Shared, as_user, glaux, options};
+
+const PASSWORD: &str = "a long password";
+
+pub(super) fn trials() -> Vec<Trial> {
+    crate::trials_in_time![
+        "catalog";
+        strangers_are_not_let_in,
+        readers_read_and_change_nothing,
+        what_is_hidden_cannot_be_had_by_its_id,
+        a_server_that_judges_its_users_must_see_all_grants,
+    ]
+}
+
+/// A server with the administrator `root` and the users `ada` and `bea`.
+fn server() -> Server {
+    let server = Server::start(None, "[auth]\nidentity = \"users\"\n");
+    add(&server.data_dir(), "root", true);
+    add(&server.data_dir(), "ada", false);
+    add(&server.data_dir(), "bea", false);
+    // A server looks for changed users a second later at the soonest.
+    server.restart()
+}
+
+fn add(data: &Path, user: &str, administrator: bool) {
+    let mut command = glaux(data);
+    command.args(["user", "add", user, "--password-stdin"]).stdin(Stdio::piped());
+    if administrator {
+        command.arg("--admin");
+    }
+    let mut child = command.spawn().expect("glaux can be started");
+    writeln!(child.stdin.take().expect("a pipe"), "{PASSWORD}").expect("it reads");
+    assert!(child.wait().expect("it ends").success());
+}
+
+async fn strangers_are_not_let_in() -> Result<(), Failed> {
+    let server = server();
+    for remote in [options(&server), as_user(&server, "ada", "a wrong password"), as_user(&server, "eve", PASSWORD)] {
+        let error = RemoteMetastore::connect(&remote).await.expect_err("a stranger");
+        assert_eq!(error.kind(), ErrorKind::Denied, "{error:?}");
+        assert!(error.hint().is_some_and(|hint| hint.contains("GLAUX_CATALOG_TOKEN")), "{error:?}");
+    }
+    let root = RemoteMetastore::connect(&as_user(&server, "root", PASSWORD)).await?.hello().await?;
+    assert_eq!((root.user.as_str(), root.administrator), ("root", true));
+    let ada = RemoteMetastore::connect(&as_user(&server, "ada", PASSWORD)).await?.hello().await?;
+    assert_eq!((ada.user.as_str(), ada.administrator), ("ada", false));
+    Ok(())
+}
+
+async fn readers_read_and_change_nothing() -> Result<(), Failed> {
+    let server = server();
+    let root = Shared::on(&as_user(&server, "root", PASSWORD)).await?;
+    let ada = Shared::on(&as_user(&server, "ada", PASSWORD)).await?;
+    let make = |name: &str| {
+        format!("CREATE EXTERNAL TABLE {name} (n INT) PARTITIONED BY (p INT) STORED AS PARQUET LOCATION '/lake/{name}/'")
+    };
+    root.run(&make("t")).await?;
+    root.run("ALTER TABLE t ADD PARTITION (p = 1)").await?;
+    assert_eq!(ada.run("SHOW PARTITIONS t").await?, ["p=1"]);
+    for sql in [
+        "ALTER TABLE t ADD PARTITION (p = 2)",
+        "ALTER TABLE t DROP PARTITION (p = 1)",
+        "ALTER TABLE t SET TBLPROPERTIES ('k' = 'v')",
+        "ALTER TABLE t ADD COLUMNS (m INT)",
+        "DROP TABLE t",
+        "CREATE DATABASE d",
+        "CREATE VIEW v AS SELECT 1 AS a",
+        "GRANT INSERT ON CATALOG TO USER ada",
+        &make("u"),
+    ] {
+        // The engine holds itself for an administrator; the service knows better.
+        let error = ada.run(sql).await.expect_err(sql);
+        assert_eq!(error.kind(), ErrorKind::Denied, "{sql}: {error:?}");
+        assert!(error.hint().is_some(), "{sql}: {error:?}");
+    }
+    assert_eq!(root.run("SHOW TABLES").await?, ["t"]);
+    assert_eq!(root.run("SHOW PARTITIONS t").await?, ["p=1"]);
+    root.run("GRANT INSERT ON TABLE t TO USER ada").await?;
+    ada.run("ALTER TABLE t ADD PARTITION (p = 2)").await?;
+    assert_eq!(root.run("SHOW PARTITIONS t").await?, ["p=1", "p=2"]);
+    assert_eq!(ada.run("CREATE DATABASE d").await.expect_err("not that").kind(), ErrorKind::Denied);
+    Ok(())
+}
+
+async fn what_is_hidden_cannot_be_had_by_its_id() -> Result<(), Failed> {
+    let server = server();
+    let root = RemoteMetastore::connect(&as_user(&server, "root", PASSWORD)).await?;
+    let engine = Shared::on(&as_user(&server, "root", PASSWORD)).await?;
+    for name in ["secret", "open"] {
+        engine
+            .run(&format!(
+                "CREATE EXTERNAL TABLE {name} (n INT) PARTITIONED BY (p INT) STORED AS PARQUET LOCATION '/lake/{name}/'"
+            ))
+            .await?;
+        engine.run(&format!("ALTER TABLE {name} ADD PARTITION (p = 1)")).await?;
+    }
+    let hide = Grant {
+        object: GrantObject::Table(TableName::new("default", "secret")),
+        grantee: Grantee::User("ada".to_owned()),
+        access: Access::None,
+    };
+    root.set_grant(hide).await?;
+    engine.run("GRANT INSERT ON TABLE open TO USER ada").await?;
+    let ada = RemoteMetastore::connect(&as_user(&server, "ada", PASSWORD)).await?;
+    assert_eq!(ada.table_names("default").await?, ["open"]);
+    assert_eq!(ada.table_versions().await?.len(), 1);
+    assert_eq!(ada.grants().await?.len(), 1, "her own, of what she sees");
+    let secret = root.table(&TableName::new("default", "secret")).await?;
+    // With the name of a table that she may change, and the id of the one that she may not see.
+    let mut forged = secret.clone();
+    forged.name = TableName::new("default", "open");
+    assert_eq!(ada.table_by_id(secret.id).await.expect_err("hidden").kind(), ErrorKind::NotFound);
+    assert_eq!(ada.partition_index(&forged).await.expect_err("hidden").kind(), ErrorKind::NotFound);
+    assert_eq!(ada.partitions(&forged, &[vec![Some("1".to_owned())]]).await.expect_err("hidden").kind(), ErrorKind::NotFound);
+    let change = PartitionChange { skip_existing: true, ..PartitionChange::default() };
+    assert_eq!(ada.change_partitions(&forged, change).await.expect_err("hidden").kind(), ErrorKind::NotFound);
+    // Nor renamed to where she may write.
+    forged.name = TableName::new("default", "mine");
+    ada.replace_table(forged).await.expect_err("hidden");
+    assert_eq!(root.table(&secret.name).await?, secret);
+    Ok(())
+}
+
+async fn a_server_that_judges_its_users_must_see_all_grants() -> Result<(), Failed> {
+    let owner = server();
+    let data = tempfile::tempdir()?;
+    let config = |user: &str| {
+        let file = data.path().join("config.toml");
+        let text = format!(
+            "[auth]\nidentity = \"users\"\n[catalog]\nurl = \"grpc://{}\"\nuser = \"{user}\"\npassword = \"{PASSWORD}\"\n",
+            owner.flight()
+        );
+        std::fs::write(&file, text).map(|()| file)
+    };
+    let file = config("ada")?;
+    let addresses = ["--flight-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0"];
+    let output = glaux(data.path()).arg("--config").arg(&file).arg("serve").args(addresses).output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(8) && said.contains("no administrator") && !said.contains(PASSWORD), "{said}");
+    let file = config("root")?;
+    let shown = glaux(data.path()).arg("--config").arg(&file).args(["config", "show"]).output()?;
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    assert!(shown.contains("catalog.url = \"grpc://") && shown.contains("catalog.password = \"***\""), "{shown}");
+    assert!(!shown.contains(PASSWORD));
+    Ok(())
+}
