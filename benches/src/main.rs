@@ -4,6 +4,7 @@
 //! `cargo run --release --bin lake_bench -- prune [PARTITIONS]`, or `scan` beside DataFusion and other engines (see `scan`), or `flight`, which has
 //! figures of its own (see `flight`).
 
+mod catalog;
 mod figures;
 mod flight;
 mod partitions;
@@ -49,13 +50,15 @@ async fn run(mut arguments: Vec<String>) -> i32 {
         _ => None,
     };
     match (bench.as_str(), partitions) {
+        ("catalog", _) => return catalog::run(&arguments).await,
         ("flight", _) => return flight::run(arguments).await,
         ("partitions", _) => return partitions::run(&arguments).await,
         ("scan", _) => return scan::run(&arguments).await,
         ("prune", Some(partitions)) => prune(partitions).await,
         _ => {
             eprintln!(
-                "usage: lake_bench prune [PARTITIONS]\n       lake_bench {}\n       lake_bench {}\n       lake_bench {}",
+                "usage: lake_bench prune [PARTITIONS]\n       lake_bench {}\n       lake_bench {}\n       lake_bench {}\n       lake_bench {}",
+                catalog::USAGE,
                 partitions::USAGE,
                 scan::USAGE,
                 flight::USAGE
