@@ -10,6 +10,7 @@ mod serve;
 mod shell;
 mod sql;
 mod user;
+mod watch;
 
 use std::process::ExitCode;
 

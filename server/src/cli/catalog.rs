@@ -6,7 +6,12 @@ use clap::{Args, Subcommand};
 use glaux_catalog::metastore::SqliteMetastore;
 use glaux_engine::{Error, Result};
 
-use super::{Stop, options::CommonOptions, say};
+use super::{
+    Stop,
+    options::CommonOptions,
+    say,
+    watch::{self, WatchArgs},
+};
 use crate::{diagnostic, figures};
 
 /// The catalog's file in the data directory.
@@ -40,10 +45,21 @@ enum CatalogCommand {
     },
     /// Check that the catalog is whole
     Check,
+    /// Tell of every change of a catalog service as it happens, a line each
+    Watch(WatchArgs),
 }
 
 pub(crate) fn run(options: &CommonOptions, args: &CatalogArgs) -> Result<(), Stop> {
+    if let CatalogCommand::Watch(args) = &args.command {
+        return watch::run(options, args);
+    }
     let loaded = options.load()?;
+    if let Some(url) = loaded.catalog.url.as_ref().filter(|url| !url.is_empty()) {
+        let message = format!("the catalog is that of the service \"{url}\", not the data directory's");
+        return Err(Error::unsupported(message)
+            .with_hint("Run this where the service has its data directory, without --catalog and without GLAUX_CATALOG")
+            .into());
+    }
     let catalog = loaded.engine.data_dir.join(FILE_NAME);
     let runtime = super::runtime()?;
     runtime.block_on(async {
@@ -51,6 +67,8 @@ pub(crate) fn run(options: &CommonOptions, args: &CatalogArgs) -> Result<(), Sto
             CatalogCommand::Backup { file } => backup(&catalog, file).await,
             CatalogCommand::Restore { file } => restore(&catalog, file).await,
             CatalogCommand::Check => check(&catalog).await,
+            // Carried out above.
+            CatalogCommand::Watch(_) => Ok(()),
         }
     })
 }
@@ -65,12 +83,6 @@ pub(super) fn open_existing(catalog: &Path) -> Result<SqliteMetastore> {
     SqliteMetastore::open(catalog)
 }
 
-    if let Some(url) = loaded.catalog.url.as_ref().filter(|url| !url.is_empty()) {
-        let message = format!("the catalog is that of the service \"{url}\", not the data directory's");
-        return Err(Error::unsupported(message)
-            .with_hint("Run this where the service has its data directory, without --catalog and without GLAUX_CATALOG")
-            .into());
-    }
 async fn backup(catalog: &Path, file: &Path) -> Result<(), Stop> {
     let metastore = open_existing(catalog)?;
     if file.exists() {

@@ -1,0 +1,61 @@
+//! `glaux catalog watch`: a line for everything that a catalog service holds, if wanted, and for each change of it, until Ctrl-C.
+
+use clap::Args;
+use futures::StreamExt;
+use glaux_catalog::metastore::{CatalogChange, ChangeKind};
+use glaux_engine::{Error, Result};
+
+use super::{Stop, options::CommonOptions, say};
+
+#[derive(Debug, Args)]
+pub(super) struct WatchArgs {
+    /// Begin with what there is
+    #[arg(long)]
+    present: bool,
+}
+
+pub(super) fn run(options: &CommonOptions, args: &WatchArgs) -> Result<(), Stop> {
+    let loaded = options.load()?;
+    super::runtime()?.block_on(async {
+        let Some(service) = loaded.catalog.connect().await? else {
+            return Err(Error::unsupported("the catalog in a data directory tells nobody of its changes")
+                .with_hint("Name a catalog service with --catalog grpc://host:port; `glaux serve` is one")
+                .into());
+        };
+        let mut heard = service.watch().await?;
+        while let Some(changes) = heard.next().await {
+            for change in changes?.0.iter().filter(|change| args.present || change.kind != ChangeKind::Present) {
+                say(&line(change))?;
+            }
+        }
+        Ok(())
+    })
+}
+
+fn line(change: &CatalogChange) -> String {
+    let what = match change.kind {
+        ChangeKind::Present => "present",
+        ChangeKind::Created => "created",
+        ChangeKind::Changed => "changed",
+        ChangeKind::Dropped => "dropped",
+    };
+    match &change.table {
+        None => format!("{what}  database {}", change.database),
+        Some(table) => format!("{what}  table {}  version {}", table.name, table.version),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use glaux_catalog::{TableName, metastore::TableVersion};
+
+    use super::*;
+
+    #[test]
+    fn a_change_is_a_line() {
+        let mut change = CatalogChange { kind: ChangeKind::Dropped, database: "sales".to_owned(), table: None };
+        assert_eq!(line(&change), "dropped  database sales");
+        change.table = Some(TableVersion { name: TableName::new("sales", "orders"), id: 1, version: 7 });
+        assert_eq!(line(&change), "dropped  table sales.orders  version 7");
+    }
+}
