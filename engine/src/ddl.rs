@@ -31,6 +31,7 @@ use glaux_catalog::{
     model::Table,
 };
 pub use location::normalise as normalise_location;
+pub(crate) use show::{create_table as create_table_statement, create_view as create_view_statement};
 pub(crate) use partitions::rows as partition_rows;
 
 use crate::{

@@ -13,6 +13,7 @@ pub mod config;
 pub mod ddl;
 pub mod error;
 pub mod plan;
+pub mod probe;
 pub mod query;
 pub mod runtime;
 pub mod scan;

@@ -4,6 +4,7 @@ mod catalog;
 mod config;
 mod demo;
 mod doctor;
+mod exchange;
 mod execute;
 mod options;
 mod serve;

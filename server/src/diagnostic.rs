@@ -32,6 +32,11 @@ pub(crate) fn print(error: &Error) {
     let _ = io::stderr().lock().write_all(render(error).as_bytes());
 }
 
+/// Prints a warning on standard error.
+pub(crate) fn warn(message: &str) {
+    let _ = writeln!(io::stderr().lock(), "warning: {message}");
+}
+
 /// An error of reading or writing a local file, by what the user can do about it.
 pub(crate) fn io_error(what: &str, path: &std::path::Path, error: io::Error) -> Error {
     use glaux_engine::ErrorKind;

@@ -81,7 +81,7 @@ fn properties(table: &Table, key: Option<&str>) -> Vec<Row> {
 }
 
 /// The statement that makes the table again. Classes are written out, so that nothing depends on what a format's name stands for.
-pub(super) fn create_table(table: &Table) -> Statement {
+pub(crate) fn create_table(table: &Table) -> Statement {
     let storage = &table.storage;
     let mut properties: Properties = table.properties.clone();
     properties.remove("EXTERNAL");
@@ -106,7 +106,11 @@ pub(super) fn create_table(table: &Table) -> Statement {
     }))
 }
 
-fn create_view(table: &Table) -> Result<Statement> {
+/// The statement that makes the view again.
+///
+/// # Errors
+/// `Invalid` for a table.
+pub(crate) fn create_view(table: &Table) -> Result<Statement> {
     let Some(query_text) = table.view_text.clone() else {
         return Err(Error::invalid(format!("\"{}\" is a table", table.name)).with_hint("Write SHOW CREATE TABLE"));
     };

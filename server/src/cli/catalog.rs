@@ -1,4 +1,5 @@
-//! `glaux catalog`: backing the data directory's catalog up, restoring it, and checking it.
+//! `glaux catalog`: backing the data directory's catalog up, restoring it, and checking it. Definitions go in and out of any catalog
+//! (`exchange`).
 
 use std::path::{Path, PathBuf};
 
@@ -8,6 +9,7 @@ use glaux_engine::{Error, Result};
 
 use super::{
     Stop,
+    exchange::{self, ExportArgs, ImportArgs},
     options::CommonOptions,
     say,
     watch::{self, WatchArgs},
@@ -17,13 +19,15 @@ use crate::{diagnostic, figures};
 /// The catalog's file in the data directory.
 pub(super) const FILE_NAME: &str = "catalog.sqlite";
 
-/// Back up, restore or check the catalog of the data directory
+/// Back up, restore or check the catalog of the data directory; import and export definitions
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   glaux catalog backup catalog-2024-06-01.sqlite   a consistent copy, also while others use the catalog
   glaux catalog check                              is every row of the catalog what it should be?
   glaux catalog restore catalog-2024-06-01.sqlite  put a copy back; stop everything else that uses the data directory first
+  glaux catalog export sales -o sales.json         definitions and partitions as AWS Glue's JSON
+  glaux catalog import tables.json partitions.json take over what `aws glue get-tables` and `get-partitions` print
 
 The catalog holds definitions only: databases, tables, partitions. Data files are neither copied nor touched.")]
 pub(crate) struct CatalogArgs {
@@ -45,13 +49,20 @@ enum CatalogCommand {
     },
     /// Check that the catalog is whole
     Check,
+    /// Write databases, tables, partitions and views as Glue's JSON or as DDL
+    Export(ExportArgs),
+    /// Take over databases, tables, partitions and views from Glue's JSON
+    Import(ImportArgs),
     /// Tell of every change of a catalog service as it happens, a line each
     Watch(WatchArgs),
 }
 
 pub(crate) fn run(options: &CommonOptions, args: &CatalogArgs) -> Result<(), Stop> {
-    if let CatalogCommand::Watch(args) = &args.command {
-        return watch::run(options, args);
+    match &args.command {
+        CatalogCommand::Export(args) => return exchange::export(options, args),
+        CatalogCommand::Import(args) => return exchange::import(options, args),
+        CatalogCommand::Watch(args) => return watch::run(options, args),
+        _ => {}
     }
     let loaded = options.load()?;
     if let Some(url) = loaded.catalog.url.as_ref().filter(|url| !url.is_empty()) {
@@ -68,7 +79,7 @@ pub(crate) fn run(options: &CommonOptions, args: &CatalogArgs) -> Result<(), Sto
             CatalogCommand::Restore { file } => restore(&catalog, file).await,
             CatalogCommand::Check => check(&catalog).await,
             // Carried out above.
-            CatalogCommand::Watch(_) => Ok(()),
+            CatalogCommand::Export(_) | CatalogCommand::Import(_) | CatalogCommand::Watch(_) => Ok(()),
         }
     })
 }

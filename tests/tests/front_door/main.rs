@@ -27,6 +27,7 @@ pub(crate) async fn in_time(test: impl Future<Output = Result<(), Failed>>) -> R
 
 mod bill;
 mod catalog;
+mod exchange;
 mod faults;
 mod flight;
 mod house;
@@ -42,6 +43,7 @@ fn main() {
     let mut trials = house::trials();
     trials.extend(bill::trials());
     trials.extend(catalog::trials());
+    trials.extend(exchange::trials());
     trials.extend(faults::trials());
     trials.extend(flight::trials());
     trials.extend(ingest::trials());

@@ -1,0 +1,150 @@
+//! `glaux catalog export` and `glaux catalog import`: definitions out of a catalog and into one.
+
+use std::{
+    fs::File,
+    io::{self, BufReader, BufWriter, Write},
+    path::{Path, PathBuf},
+};
+
+use clap::{Args, ValueEnum};
+use glaux_catalog::glue::Documents;
+use glaux_engine::{
+    Error, ErrorKind, Result,
+    probe::exchange::{self, Imported, Outcome, Selection},
+};
+
+use super::{Stop, options::CommonOptions, say};
+use crate::{diagnostic, figures, output};
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// Databases (`sales`) and tables (`sales.orders`) to export; everything if none is named
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
+
+    /// What to write
+    #[arg(long, value_enum, default_value = "glue", value_name = "FORMAT")]
+    format: ExportFormat,
+
+    /// File to write instead of standard output; it must not exist yet
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ExportFormat {
+    /// AWS Glue's JSON, a document a line: all that the catalog holds
+    Glue,
+    /// A script of CREATE and ALTER statements for `glaux sql`
+    Ddl,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// Files of what `aws glue get-databases`, `get-tables` and `get-partitions` print; `-` is standard input
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+
+    /// What becomes of tables that exist: they stay, are replaced, or nothing is imported
+    #[arg(long, value_enum, default_value = "fail", value_name = "WHAT")]
+    if_exists: IfExists,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum IfExists {
+    Skip,
+    Replace,
+    Fail,
+}
+
+pub(super) fn export(options: &CommonOptions, args: &ExportArgs) -> Result<(), Stop> {
+    let selection = Selection::parse(&args.names)?;
+    let runtime = super::runtime()?;
+    runtime.block_on(async {
+        let (engine, _) = options.open().await?;
+        let mut out: Box<dyn Write + Send> = match &args.output {
+            Some(file) => Box::new(BufWriter::new(create(file)?)),
+            None => Box::new(io::stdout()),
+        };
+        let metastore = engine.metastore().as_ref();
+        let written = match args.format {
+            ExportFormat::Glue => exchange::export_glue(metastore, &selection, out.as_mut()).await,
+            ExportFormat::Ddl => exchange::export_ddl(metastore, &selection, out.as_mut()).await,
+        };
+        if let (Err(error), Some(file)) = (&written, &args.output)
+            && !output::is_broken_pipe(error)
+        {
+            // Half an export is none.
+            drop(out);
+            let _ = std::fs::remove_file(file);
+        }
+        Ok(written?)
+    })
+}
+
+fn create(file: &Path) -> Result<File> {
+    match File::create_new(file) {
+        Ok(created) => Ok(created),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            Err(Error::already_exists(format!("the file \"{}\" exists already", file.display())).with_hint("Choose another name"))
+        }
+        Err(error) => Err(diagnostic::io_error("write the export", file, error)),
+    }
+}
+
+pub(super) fn import(options: &CommonOptions, args: &ImportArgs) -> Result<(), Stop> {
+    let mut documents = Documents::default();
+    for file in &args.files {
+        let read = if file.as_os_str() == "-" {
+            documents.read(io::stdin().lock())
+        } else {
+            let opened = File::open(file).map_err(|error| diagnostic::io_error("read the documents", file, error))?;
+            documents.read(BufReader::new(opened))
+        };
+        read.map_err(|error| error.with_context("file", file.display().to_string()))?;
+    }
+    if documents.cut_off > 0 {
+        let what = figures::count(documents.cut_off as u64, "document");
+        diagnostic::warn(&format!("{what} end with a NextToken: there is more in Glue than was given"));
+    }
+    let if_exists = match args.if_exists {
+        IfExists::Skip => exchange::IfExists::Skip,
+        IfExists::Replace => exchange::IfExists::Replace,
+        IfExists::Fail => exchange::IfExists::Fail,
+    };
+    let runtime = super::runtime()?;
+    let imported = runtime.block_on(async {
+        let (engine, _) = options.open().await?;
+        let now = engine.clock().now();
+        exchange::import_glue(engine.metastore().as_ref(), documents, if_exists, now).await
+    })?;
+    let mut refused = 0_u64;
+    for one in &imported {
+        tell(one)?;
+        refused += u64::from(matches!(&one.outcome, Outcome::LeftOut(_)) && !one.is_view);
+    }
+    if refused == 0 {
+        return Ok(());
+    }
+    let message = format!("{} could not be imported", figures::count(refused, "object"));
+    Err(Error::new(ErrorKind::Unsupported, message)
+        .with_hint("They are named above with the reason; all else was imported")
+        .into())
+}
+
+fn tell(imported: &Imported) -> Result<()> {
+    let Imported { object, outcome, partitions, .. } = imported;
+    let with = match partitions {
+        0 => String::new(),
+        count => format!(" ({})", figures::count(*count as u64, "partition")),
+    };
+    match outcome {
+        Outcome::Created => say(&format!("imported {object}{with}")),
+        Outcome::Replaced => say(&format!("replaced {object}{with}")),
+        Outcome::Skipped => say(&format!("skipped {object}: it exists already")),
+        Outcome::LeftOut(reason) => {
+            say(&format!("left out {object}: {reason}"))?;
+            reason.hint().map_or(Ok(()), |hint| say(&format!("  hint: {hint}")))
+        }
+    }
+}
