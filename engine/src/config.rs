@@ -47,7 +47,7 @@ impl Default for EngineOptions {
             spill_limit: 100 << 30,
             parallelism: None,
             max_concurrent_queries: 16,
-            listing_concurrency: 64,
+            listing_concurrency: 128,
             footer_cache_bytes: 128 << 20,
             footer_disk_bytes: 1 << 30,
             fetch: FetchOptions::default(),

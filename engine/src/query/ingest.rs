@@ -10,7 +10,7 @@ use futures::stream::BoxStream;
 use super::{
     guard::{CancelReason, Canceller, Executing, QueryGuard, Received},
     manager::Failure,
-    statement,
+    refresh, statement,
 };
 use crate::{
     error::{Error, Result},
@@ -99,5 +99,8 @@ async fn write(
     guard.run(ingest.write(batches)).await?;
     guard.run(ingest.publish(&context.metastore)).await?;
     // From here on it is done or fails; being stopped comes too late.
-    ingest.commit(&statement::definition_context(shared, session, context)).await
+    ingest.commit(&statement::definition_context(shared, session, context)).await?;
+    let (table, partitions) = ingest.written_to();
+    refresh::after_ingest(&table, &partitions, context).await;
+    Ok(())
 }

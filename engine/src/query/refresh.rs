@@ -1,15 +1,15 @@
 //! `REFRESH TABLE`, and the refresh that follows a repair of a table whose files are recorded.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use arrow::array::{RecordBatch, StringArray};
-use glaux_catalog::{model::Table, partition::PartitionIndex};
+use glaux_catalog::{TableName, model::Table, partition::PartitionIndex};
 
 use crate::{
     ddl,
     error::{Error, Result},
     plan::PlanContext,
-    scan::{ListingPolicy, Refreshed, refresh},
+    scan::{Listing, ListingPolicy, Refreshed, refresh},
     session::Session,
     sql::{PartitionSpec, Statement, TableRef},
 };
@@ -67,6 +67,28 @@ pub(super) async fn after_repair(name: &TableRef, tail: bool, session: &Session,
         refresh(listing, &table, &index, unknown.as_deref()).await?;
     }
     Ok(())
+}
+
+/// After an ingest, queries see the new files whatever the table's policy is. The rows are in: what goes wrong here is no failure of theirs.
+pub(super) async fn after_ingest(name: &TableName, partitions: &BTreeSet<String>, context: &PlanContext) {
+    let refreshed: Result<()> = async {
+        let table = context.metastore.table(name).await?;
+        let listing = &context.scan.listing;
+        listing.kept.forget(table.id);
+        if ListingPolicy::of(&table, None)? != ListingPolicy::Snapshot {
+            return Ok(());
+        }
+        let index = index(&table, context).await?;
+        let mut rows: Vec<u32> = partitions.iter().filter_map(|name| u32::try_from(index.find(name)?).ok()).collect();
+        rows.sort_unstable();
+        let rows = table.is_partitioned().then_some(rows.as_slice());
+        let snapshot = Listing { policy: Some(ListingPolicy::Snapshot), ..listing.clone() };
+        refresh(&snapshot, &table, &index, rows).await.map(drop)
+    }
+    .await;
+    if let Err(error) = refreshed {
+        tracing::warn!(table = %name, ?error, "the snapshot of a table's files lacks what was taken in; REFRESH TABLE adds it");
+    }
 }
 
 async fn find(name: &TableRef, session: &Session, context: &PlanContext) -> Result<Table> {

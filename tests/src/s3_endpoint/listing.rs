@@ -2,6 +2,7 @@
 
 use std::ops::Bound;
 
+use chrono::SecondsFormat;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{
@@ -55,7 +56,7 @@ pub(super) fn list(space: &Space, operation: &Operation) -> String {
         for found in &found {
             xml = match found {
                 Found::Object(key, object) => xml.element("Contents", |xml| {
-                    let modified = object.modified().format("%Y-%m-%dT%H:%M:%S.000Z");
+                    let modified = object.modified().to_rfc3339_opts(SecondsFormat::Millis, true);
                     xml.text("Key", encode(key))
                         .text("LastModified", modified)
                         .text("ETag", object.e_tag())

@@ -1,6 +1,6 @@
 //! The little XML that S3 speaks: writing escaped text, and finding an element's text.
 
-use std::fmt::Write as _;
+use std::{borrow::Cow, fmt::Write as _};
 
 /// Builds a document element by element.
 #[derive(Debug)]
@@ -12,9 +12,9 @@ impl Xml {
     }
 
     pub(super) fn text(mut self, name: &str, text: impl std::fmt::Display) -> Self {
-        let text = escape(&text.to_string());
+        let text = text.to_string();
         // Writing to a string does not fail.
-        _ = write!(self.0, "<{name}>{text}</{name}>");
+        _ = write!(self.0, "<{name}>{}</{name}>", escape(&text));
         self
     }
 
@@ -30,7 +30,14 @@ impl Xml {
     }
 }
 
-fn escape(text: &str) -> String {
+fn escape(text: &str) -> Cow<'_, str> {
+    if !text.contains(['&', '<', '>', '"']) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(escaped(text))
+}
+
+fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 

@@ -27,6 +27,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         small_files_take_one_put_each_after_the_last_row,
         large_files_go_in_parts_and_appear_at_the_end,
         what_comes_back_is_what_went_in,
+        rows_are_seen_whenever_files_are_listed,
         a_put_that_fails_for_good_leaves_nothing,
         files_that_were_visible_already_are_taken_back,
         an_answer_that_is_lost_leaves_nothing,
@@ -174,6 +175,23 @@ async fn what_comes_back_is_what_went_in() -> Result<(), Failed> {
     let history = instance.run("SELECT state, billed_bytes, rows FROM system.queries WHERE statement LIKE 'INGEST%'").await;
     assert_eq!(history.lines(), ["SUCCEEDED|0|100", "SUCCEEDED|0|100"]);
     assert_eq!(again.report.bill.billed_bytes, 0);
+    Ok(())
+}
+
+async fn rows_are_seen_whenever_files_are_listed() -> Result<(), Failed> {
+    let instance = instance().await;
+    partitioned(&instance).await?;
+    let count = async || instance.run("SELECT count(*) AS c FROM t").await.lines();
+    instance.run("SET SESSION listing = 'ttl=1h'").await;
+    assert_eq!(count().await, ["100"]);
+    partitioned(&instance).await?;
+    assert_eq!(count().await, ["200"]);
+    instance.run("RESET SESSION listing").await;
+    instance.run("ALTER TABLE t SET TBLPROPERTIES ('listing' = 'snapshot')").await;
+    instance.run("REFRESH TABLE t").await;
+    partitioned(&instance).await?;
+    let outcome = instance.run("SELECT count(*) AS c FROM t").await;
+    assert_eq!((outcome.lines(), outcome.report.usage.requests.list), (vec!["300".to_owned()], 0));
     Ok(())
 }
 

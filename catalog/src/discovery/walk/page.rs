@@ -69,8 +69,11 @@ const FOLDER_MARK: &str = "_$folder$";
 fn relative<'a>(place: &Place, object: &'a ObjectMeta) -> (&'a str, bool) {
     let path = object.location.as_ref();
     let path = path.strip_prefix(place.root.as_str()).unwrap_or_default();
-    let is_marker =
-        object.size == 0 && path.matches('/').count() + 1 == place.keys.len() && !path.ends_with(FOLDER_MARK) && !path.is_empty();
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let is_marker = object.size == 0
+        && name.contains('=')
+        && !name.ends_with(FOLDER_MARK)
+        && path.matches('/').count() + 1 == place.keys.len();
     (path, is_marker)
 }
 

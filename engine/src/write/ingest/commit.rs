@@ -1,11 +1,15 @@
 //! The rows of one ingest on their way: written where nobody sees them, and then made visible and known to the catalog, or taken back.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use arrow::array::RecordBatch;
 use futures::{Stream, TryStreamExt};
 use glaux_catalog::{
-    Metastore,
+    Metastore, TableName,
     metastore::PartitionChange,
     model::{Partition, PartitionValues, Table},
     partition::hive_name,
@@ -101,6 +105,12 @@ impl Ingest {
             self.writer.written().iter().map(|file| (hive_name(&self.target.keys, &file.values), file.values.clone()));
         let partitions: BTreeMap<String, PartitionValues> = partitions.filter(|(name, _)| !name.is_empty()).collect();
         self.target.commit(&partitions, context).await
+    }
+
+    /// The table's name, and the Hive names of the partitions that have new files; none of a table without partition keys.
+    pub(crate) fn written_to(&self) -> (TableName, BTreeSet<String>) {
+        let names = self.writer.written().iter().map(|file| hive_name(&self.target.keys, &file.values));
+        (self.target.name.clone(), names.filter(|name| !name.is_empty()).collect())
     }
 
     /// What was written: rows, files, bytes.
