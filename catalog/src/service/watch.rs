@@ -83,13 +83,13 @@ impl Watcher {
                 Some(last) => (now.told(Kind::Created, last), false),
             };
             self.last = Some(now);
-            self.waiting = grouped(changes, first);
+            self.waiting = grouped(&changes, first);
         }
     }
 }
 
 /// Changes in messages; the first ones of a watch are complete with the last of them, of which there is one in any case.
-fn grouped(changes: Vec<CatalogChange>, first: bool) -> VecDeque<WatchResponse> {
+fn grouped(changes: &[CatalogChange], first: bool) -> VecDeque<WatchResponse> {
     let message = |changes: &[CatalogChange]| WatchResponse { changes: changes.to_vec(), complete: !first };
     let mut messages: VecDeque<_> = changes.chunks(GROUP).map(message).collect();
     if first {

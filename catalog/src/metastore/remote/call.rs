@@ -205,7 +205,8 @@ impl Line {
         let error = match purpose {
             // What a server that awaits TLS answers to anything else.
             Purpose::Read if cause.as_ref().is_some_and(|said| said.contains("frame with invalid size")) => {
-                Error::new(ErrorKind::Unavailable, message).with_hint("Nothing was changed. Does it speak TLS? Then write grpcs://")
+                Error::new(ErrorKind::Unavailable, message)
+                    .with_hint("Nothing was changed. Does it speak TLS? Then write grpcs://")
             }
             Purpose::Read => Error::new(ErrorKind::Unavailable, message)
                 .with_hint("Nothing was changed; try again. catalog.timeout says how long an answer may take"),

@@ -155,7 +155,9 @@ where
     P: Clone + Send + 'static,
     M: Send + 'static,
 {
-    stream::iter(parts.to_vec().into_iter().map(message))
+    // Of its own: what is sent outlives the call that sends it.
+    let own: Vec<P> = parts.to_vec();
+    stream::iter(own.into_iter().map(message))
 }
 
 /// How much longer a change of so many partitions may take.
