@@ -17,6 +17,7 @@ mod repair;
 mod rows;
 mod session;
 mod show;
+mod stats;
 #[cfg(test)]
 mod tests;
 
@@ -31,8 +32,8 @@ use glaux_catalog::{
     model::Table,
 };
 pub use location::normalise as normalise_location;
-pub(crate) use show::{create_table as create_table_statement, create_view as create_view_statement};
 pub(crate) use partitions::rows as partition_rows;
+pub(crate) use show::{create_table as create_table_statement, create_view as create_view_statement};
 
 use crate::{
     clock::Clock,
@@ -92,7 +93,9 @@ pub async fn execute(statement: &Statement, context: &StatementContext<'_>) -> R
         | Statement::ResetSession { .. }
         | Statement::ShowSession
         | Statement::SetTimeZone { .. } => session::execute(statement, context).await?,
-        Statement::Query(_)
+        Statement::Analyze(_)
+        | Statement::Crawl(_)
+        | Statement::Query(_)
         | Statement::Explain(_)
         | Statement::ShowQueries
         | Statement::KillQuery { .. }

@@ -1,5 +1,23 @@
-//! What lies in a lake, and what a catalog holds, found out and carried over: definitions in and out (`exchange`).
+//! What lies in a lake, and what a catalog holds, found out and carried over: tables found below a URL (`crawl`), figures of tables (`analyze`), definitions in and out (`exchange`).
 //!
 //! Nothing here plans or runs a query.
 
+pub(crate) mod analyze;
+pub(crate) mod crawl;
 pub mod exchange;
+
+use std::sync::Arc;
+
+use glaux_catalog::Metastore;
+
+use crate::{clock::Clock, scan::ScanContext};
+
+/// Where a probe runs: what it reads counts for its query.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ProbeContext<'a> {
+    pub metastore: &'a Arc<dyn Metastore>,
+    pub scan: &'a ScanContext,
+    /// The session's.
+    pub database: &'a str,
+    pub clock: &'a dyn Clock,
+}

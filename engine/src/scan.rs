@@ -4,6 +4,7 @@
 //! Data flows one way: `provider` prunes the partition index, lists the survivors, and hands DataFusion a plan node; the last rule of planning
 //! swaps it for that of `leaf`, which decodes and counts for the bill; everything it reads comes through `fetch`.
 
+mod analyzed;
 mod evolve;
 mod fetch;
 mod hidden;
@@ -11,10 +12,12 @@ mod kept;
 mod leaf;
 mod listing;
 mod metadata;
+mod peek;
 mod provider;
 mod prune;
 mod statistics;
 
+pub(crate) use analyzed::{Analyzed, Figures, OF_PARTITION, OF_TABLE};
 pub use fetch::{FetchOptions, Fetcher, QueryFetch};
 pub use kept::{KeptFooter, KeptFooters, KeptKey};
 pub(crate) use leaf::{LakeScan, UseLakeScan};

@@ -3,6 +3,8 @@
 //!
 //! Nothing here does IO, resolves names against a catalog or knows the planner.
 
+mod analyze;
+mod call;
 mod cursor;
 mod dialect;
 mod grant;
@@ -20,9 +22,9 @@ pub use dialect::AthenaDialect;
 pub use route::{Grammar, grammar};
 pub use split::{ScriptStatement, split};
 pub use statement::{
-    AlterTable, ClusteredBy, ColumnPosition, CreateDatabase, CreateTable, CreateView, Delimited, Describe, DescribeDetail,
-    Explain, ExplainWhat, Grant, GrantOn, PartitionSpec, Query, Revoke, RowFormat, Show, Statement, StatementKind, StoredAs,
-    TableRef,
+    AlterTable, Analyze, AnalyzePartitions, ClusteredBy, ColumnPosition, Crawl, CrawlDeletions, CrawlPolicy, CreateDatabase,
+    CreateTable, CreateView, Delimited, Describe, DescribeDetail, Explain, ExplainWhat, Grant, GrantOn, PartitionSpec, Query,
+    Revoke, RowFormat, Show, Statement, StatementKind, StoredAs, TableRef,
 };
 
 use crate::error::{Error, ErrorKind, Result};

@@ -2,6 +2,7 @@
 
 mod catalog;
 mod config;
+mod crawl;
 mod demo;
 mod doctor;
 mod exchange;
@@ -48,6 +49,7 @@ enum Command {
     Sql(sql::SqlArgs),
     Serve(serve::ServeArgs),
     Catalog(catalog::CatalogArgs),
+    Crawl(crawl::CrawlArgs),
     Doctor(doctor::DoctorArgs),
     User(user::UserArgs),
     Config(config::ConfigArgs),
@@ -57,7 +59,13 @@ impl Command {
     /// Whether it logs as all commands do; a server's log is set up by its configuration.
     fn logs_as_a_command(&self) -> bool {
         match self {
-            Self::Demo(_) | Self::Sql(_) | Self::Catalog(_) | Self::Doctor(_) | Self::User(_) | Self::Config(_) => true,
+            Self::Demo(_)
+            | Self::Sql(_)
+            | Self::Catalog(_)
+            | Self::Crawl(_)
+            | Self::Doctor(_)
+            | Self::User(_)
+            | Self::Config(_) => true,
             Self::Serve(_) => false,
         }
     }
@@ -89,6 +97,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Sql(args) => sql::run(&options, &args),
         Command::Serve(args) => serve::run(&options, &args),
         Command::Catalog(args) => catalog::run(&options, &args),
+        Command::Crawl(args) => crawl::run(&options, &args),
         Command::Doctor(args) => doctor::run(&options, &args),
         Command::User(args) => user::run(&options, &args),
         Command::Config(args) => config::run(&options, &args),

@@ -10,6 +10,7 @@ use super::{
     StatementContext, columns, find, partitions,
     rows::{Row, row},
     show::written,
+    stats,
 };
 use crate::{
     error::{Error, Result, nearest},
@@ -42,12 +43,35 @@ pub(super) async fn describe(what: &Describe, context: &StatementContext<'_>) ->
         rows.push(blank());
         rows.extend(table.partition_keys.iter().map(column_row));
     }
-    match what.detail {
-        DescribeDetail::Columns => {}
-        DescribeDetail::Extended => rows.extend(extended(&table, partition.as_ref())),
-        DescribeDetail::Formatted => rows.extend(details(&table, partition.as_ref())),
+    if what.detail == DescribeDetail::Columns {
+        return Ok(rows);
     }
+    let (table, partition) = with_figures(table, partition, context).await?;
+    rows.extend(match formatted {
+        true => details(&table, partition.as_ref()),
+        false => extended(&table, partition.as_ref()),
+    });
     Ok(rows)
+}
+
+/// With what `ANALYZE` found among the parameters, where Hive has it.
+async fn with_figures(
+    mut table: Table,
+    mut partition: Option<Partition>,
+    context: &StatementContext<'_>,
+) -> Result<(Table, Option<Partition>)> {
+    let metastore = context.metastore.as_ref();
+    let found = match &mut partition {
+        Some(partition) => {
+            let name = glaux_catalog::partition::hive_name(&table.partition_keys, &partition.values);
+            (stats::of_partition(metastore, &table, &name).await?, &mut partition.properties)
+        }
+        None => (stats::whole(metastore, &table).await?, &mut table.properties),
+    };
+    if let (Some(analyzed), properties) = found {
+        stats::parameters(properties, &analyzed);
+    }
+    Ok((table, partition))
 }
 
 fn blank() -> Row {

@@ -31,6 +31,9 @@ pub(super) fn schema(statement: &Statement) -> SchemaRef {
             Show::TableProperties { .. } => &["prpt_name", "prpt_value"],
             Show::CreateTable { .. } => &["createtab_stmt"],
             Show::CreateView { .. } => &["create view"],
+            Show::Stats { .. } => {
+                &["column_name", "data_size", "distinct_values_count", "nulls_fraction", "row_count", "low_value", "high_value"]
+            }
             Show::Grants { .. } => &["object", "database", "table", "grantee_type", "grantee", "access"],
         },
         Statement::Describe(_) => &["col_name", "data_type", "comment"],

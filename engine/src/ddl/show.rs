@@ -11,6 +11,7 @@ use super::{
     find, find_table, grant, partitions,
     pattern::matches,
     rows::{Row, row},
+    stats,
 };
 use crate::{
     error::{Error, Result},
@@ -40,6 +41,7 @@ pub(super) async fn show(what: &Show, context: &StatementContext<'_>) -> Result<
             }
             lines(&create_table(&table))
         }
+        Show::Stats { table } => stats::show(table, context).await?,
         Show::Grants { on } => grant::show(on.as_ref(), context).await?,
         Show::CreateView { view } => lines(&create_view(&find(view, context).await?)?),
     })

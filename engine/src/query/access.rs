@@ -75,6 +75,8 @@ impl Caller {
             | Statement::DropView { view: name, .. }
             | Statement::Repair { table: name, .. }
             | Statement::Refresh { table: name, .. } => table(name),
+            Statement::Analyze(analyze) => table(&analyze.table),
+            Statement::Crawl(crawl) => GrantObject::Database(fold(crawl.database.as_deref().unwrap_or(database))),
             Statement::Grant(_) | Statement::Revoke(_) => return Err(not_an_administrator()),
             Statement::Show(_)
             | Statement::Describe(_)

@@ -19,6 +19,7 @@ use crate::{
     ddl::{self, StatementContext, ViewPlanner},
     error::{Error, ErrorKind, Result, from_datafusion},
     plan::PlanContext,
+    probe::{ProbeContext, analyze, crawl},
     runtime::Shared,
     scan::{DataFile, Fetcher, Listing, ScanContext},
     session::{Session, SessionOptions},
@@ -74,6 +75,8 @@ pub(super) fn caller(shared: &Shared, session: &SessionOptions) -> Caller {
 pub(super) fn schema(statement: &Statement) -> SchemaRef {
     match statement {
         Statement::ShowQueries => text_columns(RUNNING),
+        Statement::Analyze(_) => analyze::schema(),
+        Statement::Crawl(_) => crawl::schema(),
         other => ddl::schema(other),
     }
 }
@@ -98,6 +101,16 @@ pub(super) async fn answer(
             }
             shared.queries.kill(id, &context.session.user).await?;
             Ok(RecordBatch::new_empty(Arc::new(Schema::empty())))
+        }
+        Statement::Analyze(what) => {
+            let (database, clock) = (session.database(), shared.clock.as_ref());
+            let context = ProbeContext { metastore: &context.metastore, scan: &context.scan, database: &database, clock };
+            analyze::analyze(what, &context).await
+        }
+        Statement::Crawl(what) => {
+            let (database, clock) = (session.database(), shared.clock.as_ref());
+            let context = ProbeContext { metastore: &context.metastore, scan: &context.scan, database: &database, clock };
+            crawl::crawl(what, &context).await
         }
         Statement::Refresh { table, partition } => refresh::table(table, partition.as_ref(), session, context).await,
         Statement::Repair { table, tail, .. } => {

@@ -35,12 +35,14 @@ use glaux_catalog::{
 };
 
 use super::{
+    analyzed::Analyzed,
     evolve::EvolveFactory,
     fetch::QueryFetch,
     hidden,
     listing::{DataFile, Listing},
     metadata::{Footers, Naming, TableFiles},
-    prune, statistics,
+    prune,
+    statistics::{self, Known},
 };
 use crate::{
     accounting::{Meter, ScanMeter},
@@ -107,12 +109,7 @@ impl LakeTable {
             ))
             .with_hint("Only Parquet tables can be queried; the definition is kept"));
         }
-        let by_position = table.storage.serde.properties.get("parquet.column.index.access").is_some_and(|value| value == "true");
-        let naming = if by_position {
-            Naming::ByPosition(table.storage.columns.iter().map(|column| column.name.clone()).collect())
-        } else {
-            Naming::ByName
-        };
+        let naming = Naming::of(&table);
         let mut beside: Vec<FieldRef> = table.partition_keys.iter().map(field).collect();
         if has_hidden {
             beside.extend(hidden::fields());
@@ -222,8 +219,9 @@ impl LakeTable {
         let columns = self.table.storage.columns.iter().map(|column| (column.name.as_str(), &column.hive_type));
         let evolve = EvolveFactory::new(columns);
         let source = ParquetSource::new(self.schema.clone()).with_table_parquet_options(options);
-        let statistics =
-            statistics::of_files(&self.context.footers, &table.files, &files, &self.schema, projection, filters).await;
+        let analyzed = Analyzed::of_table(self.context.listing.metastore.as_ref(), &self.table).await;
+        let known = Known { footers: &self.context.footers, analyzed: analyzed.as_ref() };
+        let statistics = statistics::of_files(known, &table.files, &files, &self.schema, projection, filters).await;
         let groups = self.groups(&table, files, state.config().target_partitions())?;
         let config = FileScanConfigBuilder::new(store_url, Arc::new(source))
             .with_file_groups(groups)

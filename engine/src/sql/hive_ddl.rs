@@ -3,6 +3,7 @@
 //! Clauses may come in any sensible order, each at most once. What Hive has and Athena refuses is refused here too, by name.
 
 mod alter;
+mod analyze;
 mod create;
 mod describe;
 mod repair;
@@ -28,13 +29,14 @@ use crate::error::{Error, ErrorKind, Result};
 /// As [`super::parse`].
 pub(super) fn parse(text: &str) -> Result<Statement> {
     let mut cursor = Cursor::new(text, &HiveLexis, true)?;
-    let verb = cursor.eat_any(&["CREATE", "ALTER", "DROP", "MSCK", "REFRESH", "SHOW", "DESCRIBE", "DESC"]);
+    let verb = cursor.eat_any(&["CREATE", "ALTER", "DROP", "MSCK", "REFRESH", "ANALYZE", "SHOW", "DESCRIBE", "DESC"]);
     let statement = match verb {
         Some("CREATE") => create::create(&mut cursor)?,
         Some("ALTER") => alter::alter(&mut cursor)?,
         Some("DROP") => drop(&mut cursor)?,
         Some("MSCK") => repair::repair(&mut cursor)?,
         Some("REFRESH") => repair::refresh(&mut cursor)?,
+        Some("ANALYZE") => analyze::analyze(&mut cursor)?,
         Some("SHOW") => show::show(&mut cursor)?,
         _ => describe::describe(&mut cursor)?,
     };

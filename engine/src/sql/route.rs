@@ -15,6 +15,7 @@ pub fn grammar(text: &str) -> Grammar {
     let mut words = Scanner::new(text, is_hive_lexis(text)).take_while(|lexeme| lexeme.kind != LexemeKind::Semicolon);
     let hive = match words.next() {
         Some(first) if first.is_any(&["DESCRIBE", "DESC", "SHOW", "MSCK", "REFRESH"]) => true,
+        Some(first) if first.is_any(&["ANALYZE"]) => words.next().is_some_and(|second| second.is_any(&["TABLE"])),
         Some(first) if first.is_any(&["CREATE", "ALTER", "DROP"]) => match words.next() {
             Some(second) if second.is_any(&["DATABASE", "SCHEMA", "EXTERNAL"]) => true,
             Some(second) if second.is_any(&["VIEW"]) => false,
@@ -31,6 +32,7 @@ pub(super) fn is_hive_lexis(text: &str) -> bool {
     let mut words = Scanner::new(text, false);
     match words.next() {
         Some(first) if first.is_any(&["DESCRIBE", "DESC", "SHOW", "MSCK", "REFRESH"]) => true,
+        Some(first) if first.is_any(&["ANALYZE"]) => words.next().is_some_and(|second| second.is_any(&["TABLE"])),
         Some(first) if first.is_any(&["ALTER", "DROP"]) => words.next().is_some_and(|second| !second.is_any(&["VIEW"])),
         Some(first) if first.is_any(&["CREATE"]) => {
             words.next().is_some_and(|second| second.is_any(&["DATABASE", "SCHEMA", "EXTERNAL"]))
@@ -141,6 +143,7 @@ mod tests {
             "show tables",
             "msck repair table t",
             "refresh table `t`",
+            "analyze table t compute statistics",
             "CREATE SCHEMA s",
             "create table t (a int) location 'x' tblproperties ('table_type'='ICEBERG')",
             "create external table t (a string) comment 'select'",
@@ -150,6 +153,7 @@ mod tests {
             assert_eq!(grammar(text), Grammar::Hive, "{text}");
         }
         for text in [
+            "analyze t",
             "select 1",
             "WITH a AS (SELECT 1) SELECT * FROM a",
             "(select 1)",

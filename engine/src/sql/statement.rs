@@ -3,11 +3,15 @@
 //! Names are folded to lower case, strings are unescaped, nothing is resolved and nothing is checked against a catalog. `Display`
 //! writes a statement back so that it parses to the same value.
 
+mod analyze;
+mod crawl;
 mod kind;
 mod print;
 
 use std::fmt;
 
+pub use analyze::{Analyze, AnalyzePartitions};
+pub use crawl::{Crawl, CrawlDeletions, CrawlPolicy};
 use glaux_catalog::{
     discovery::RepairMode,
     model::{Access, Column, Grantee, Properties},
@@ -69,6 +73,9 @@ pub enum Statement {
         /// Only the partitions that have its values.
         partition: Option<PartitionSpec>,
     },
+    Analyze(Analyze),
+    /// `CALL system.crawl(...)`.
+    Crawl(Box<Crawl>),
     /// `GRANT` and `DENY`.
     Grant(Grant),
     Revoke(Revoke),
@@ -245,6 +252,10 @@ pub enum Show {
     },
     CreateView {
         view: TableRef,
+    },
+    /// `SHOW STATS FOR`.
+    Stats {
+        table: TableRef,
     },
     /// Of one object, or all.
     Grants {

@@ -1,6 +1,7 @@
 //! What parses, to what, and what is refused with which words.
 
 mod hive;
+mod probe;
 mod queries;
 
 use super::{Statement, parse};

@@ -7,6 +7,7 @@ use sqlparser::{
 };
 
 use super::{
+    analyze, call,
     cursor::Cursor,
     dialect::AthenaDialect,
     grant,
@@ -29,7 +30,8 @@ pub(super) fn parse(text: &str) -> Result<Statement> {
     if at_query(&cursor) {
         return Ok(Statement::Query(query(&cursor)?));
     }
-    let statement = match cursor.eat_any(&["EXPLAIN", "CREATE", "DROP", "USE", "SET", "RESET", "GRANT", "DENY", "REVOKE", "KILL"])
+    let statement = match cursor
+        .eat_any(&["EXPLAIN", "CREATE", "DROP", "USE", "SET", "RESET", "CALL", "ANALYZE", "GRANT", "DENY", "REVOKE", "KILL"])
     {
         Some("EXPLAIN") => return explain(&mut cursor),
         Some("CREATE") => return create(&mut cursor),
@@ -55,6 +57,8 @@ pub(super) fn parse(text: &str) -> Result<Statement> {
             cursor.expect_words(&["SESSION"])?;
             Statement::ResetSession { name: setting(&mut cursor)? }
         }
+        Some("ANALYZE") => analyze::analyze(&mut cursor)?,
+        Some("CALL") => call::call(&mut cursor)?,
         Some("GRANT") => grant::grant(&mut cursor)?,
         Some("DENY") => grant::deny(&mut cursor)?,
         Some("REVOKE") => grant::revoke(&mut cursor)?,
@@ -225,11 +229,9 @@ fn other(cursor: &Cursor<'_>) -> Error {
         (&["USING"], "a user-defined function (USING EXTERNAL FUNCTION)", "Only the built-in functions are offered"),
         (&["ALTER", "VIEW"], "ALTER VIEW", "Write CREATE OR REPLACE VIEW"),
         (&["ALTER"], "this ALTER", "ALTER TABLE and ALTER DATABASE are offered"),
-        (&["CALL"], "CALL", OTHER),
         (&["START"], "a transaction", OTHER),
         (&["COMMIT"], "a transaction", OTHER),
         (&["ROLLBACK"], "a transaction", OTHER),
-        (&["ANALYZE"], "ANALYZE", OTHER),
         (&["TRUNCATE"], "TRUNCATE", OTHER),
         (&["LOAD"], "LOAD DATA", TABLES),
         (&["EXPORT"], "EXPORT", OTHER),
@@ -256,6 +258,8 @@ fn other(cursor: &Cursor<'_>) -> Error {
         "'USE'",
         "'SET'",
         "'RESET'",
+        "'CALL'",
+        "'ANALYZE'",
         "'GRANT'",
         "'DENY'",
         "'REVOKE'",

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use glaux_catalog::model::Table;
 use parquet::{
     DecodeResult,
     basic::{ConvertedType, Type as PhysicalType},
@@ -33,6 +34,16 @@ pub(in crate::scan) enum Naming {
     ByName,
     /// By position: these are the table's column names.
     ByPosition(Arc<[String]>),
+}
+
+impl Naming {
+    /// As the table's SerDe says.
+    pub(in crate::scan) fn of(table: &Table) -> Self {
+        match table.storage.serde.properties.get("parquet.column.index.access").map(String::as_str) {
+            Some("true") => Self::ByPosition(table.storage.columns.iter().map(|column| column.name.clone()).collect()),
+            _ => Self::ByName,
+        }
+    }
 }
 
 /// How long a footer is, without its tail, told by the last bytes of a file.

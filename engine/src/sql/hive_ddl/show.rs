@@ -22,6 +22,7 @@ pub(super) fn show(cursor: &mut Cursor<'_>) -> Result<Statement> {
         "PARTITIONS",
         "TBLPROPERTIES",
         "CREATE",
+        "STATS",
         "GRANTS",
         "SESSION",
         "QUERIES",
@@ -65,6 +66,16 @@ pub(super) fn show(cursor: &mut Cursor<'_>) -> Result<Statement> {
             Some(_) => Show::CreateView { view: cursor.table()? },
             None => return Err(cursor.unexpected(&["'TABLE'", "'VIEW'"])),
         },
+        Some("STATS") => {
+            cursor.expect_words(&["FOR"])?;
+            if cursor.at_token(&Token::LParen) {
+                return Err(unsupported(
+                    "SHOW STATS FOR a query",
+                    "SHOW STATS FOR takes a table; EXPLAIN shows what is estimated of a query",
+                ));
+            }
+            Show::Stats { table: cursor.table()? }
+        }
         Some("GRANTS") => {
             let on = if cursor.eat_word("ON") { Some(grant::object(cursor)?) } else { None };
             Show::Grants { on }
@@ -72,9 +83,7 @@ pub(super) fn show(cursor: &mut Cursor<'_>) -> Result<Statement> {
         Some("SESSION") => return Ok(Statement::ShowSession),
         Some(_) => return Ok(Statement::ShowQueries),
         None => {
-            for name in
-                ["FUNCTIONS", "STATS", "LOCKS", "GRANT", "ROLES", "COMPACTIONS", "TRANSACTIONS", "CONF", "INDEX", "CURRENT"]
-            {
+            for name in ["FUNCTIONS", "LOCKS", "GRANT", "ROLES", "COMPACTIONS", "TRANSACTIONS", "CONF", "INDEX", "CURRENT"] {
                 if cursor.at_words(&[name]) {
                     return Err(unsupported(
                         &format!("SHOW {name}"),
@@ -93,6 +102,7 @@ pub(super) fn show(cursor: &mut Cursor<'_>) -> Result<Statement> {
                 "'TBLPROPERTIES'",
                 "'CREATE TABLE'",
                 "'CREATE VIEW'",
+                "'STATS FOR'",
                 "'GRANTS'",
                 "'SESSION'",
                 "'QUERIES'",

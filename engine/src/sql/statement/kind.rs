@@ -45,6 +45,8 @@ impl Statement {
             | Self::DropView { .. }
             | Self::Repair { .. }
             | Self::Refresh { .. }
+            | Self::Analyze(_)
+            | Self::Crawl(_)
             | Self::Grant(_)
             | Self::Revoke(_) => StatementKind::Ddl,
             Self::Query(_) | Self::Explain(_) => StatementKind::Dml,
@@ -84,6 +86,8 @@ impl Statement {
             Self::DropView { .. } => "DROP_VIEW",
             Self::Repair { .. } => "MSCK_REPAIR_TABLE",
             Self::Refresh { .. } => "REFRESH_TABLE",
+            Self::Analyze(_) => "ANALYZE",
+            Self::Crawl(_) => "CALL",
             Self::Grant(grant) if grant.access == Access::None => "DENY",
             Self::Grant(_) => "GRANT",
             Self::Revoke(_) => "REVOKE",
@@ -96,6 +100,7 @@ impl Statement {
                 Show::TableProperties { .. } => "SHOW_TBLPROPERTIES",
                 Show::CreateTable { .. } => "SHOW_CREATE_TABLE",
                 Show::CreateView { .. } => "SHOW_CREATE_VIEW",
+                Show::Stats { .. } => "SHOW_STATS",
                 Show::Grants { .. } => "SHOW_GRANTS",
             },
             Self::Describe(_) => "DESCRIBE_TABLE",

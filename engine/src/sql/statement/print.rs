@@ -51,7 +51,7 @@ fn trino_table(table: &TableRef) -> String {
 }
 
 /// A string in single quotes, as standard SQL has it.
-fn trino_string(text: &str) -> String {
+pub(super) fn trino_string(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
@@ -105,6 +105,8 @@ impl Display for Statement {
                 write!(f, "REFRESH TABLE {table}")?;
                 partition.as_ref().map_or(Ok(()), |partition| write!(f, " {partition}"))
             }
+            Self::Analyze(analyze) => write!(f, "{analyze}"),
+            Self::Crawl(crawl) => write!(f, "{crawl}"),
             Self::Grant(grant) => write!(f, "{grant}"),
             Self::Revoke(revoke) => write!(f, "{revoke}"),
             Self::Show(show) => write!(f, "{show}"),
@@ -316,6 +318,7 @@ impl Display for Show {
             }
             Self::CreateTable { table } => write!(f, "SHOW CREATE TABLE {table}"),
             Self::CreateView { view } => write!(f, "SHOW CREATE VIEW {view}"),
+            Self::Stats { table } => write!(f, "SHOW STATS FOR {table}"),
             Self::Grants { on: None } => f.write_str("SHOW GRANTS"),
             Self::Grants { on: Some(on) } => {
                 write!(f, "SHOW GRANTS ON {}", granted(on, hive_name, ToString::to_string))

@@ -1,0 +1,96 @@
+//! What Glue's crawler does: finds the tables below a URL (`tree`, `group`), learns their columns and partition keys (`sample`, `text`, `merge`, `keys`,
+//! `found`), compares them with the catalog, and by policy changes it (`compare`). The answer is what differs, row by row (`difference`).
+//!
+//! The lake is listed once. Of files, footers and first lines are read, which count as metadata. Each table is changed by itself.
+
+mod compare;
+mod difference;
+mod format;
+mod found;
+mod group;
+mod keys;
+mod merge;
+mod partitions;
+mod sample;
+mod text;
+mod tree;
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use glaux_catalog::discovery::OpenLocation;
+
+pub(crate) use self::difference::schema;
+use self::{
+    compare::Comparison,
+    difference::{Change, Difference},
+    group::Grouping,
+    sample::Sampler,
+};
+use super::ProbeContext;
+use crate::{
+    ddl::normalise_location,
+    error::{Error, Result},
+    sql::Crawl,
+};
+
+/// Files that are held of each folder at least, so that folders can be compared.
+const HELD: usize = 2;
+
+/// Carries out a crawl.
+///
+/// # Errors
+/// `Invalid` for a URL that is no folder, `NotFound` for the database and for a URL without files; those of the store and of the catalog. What was
+/// changed before stays changed: each table is changed in one transaction.
+pub(crate) async fn crawl(crawl: &Crawl, context: &ProbeContext<'_>) -> Result<RecordBatch> {
+    let url = normalise_location(&crawl.url)?;
+    let database = crawl.database.clone().unwrap_or_else(|| context.database.to_owned());
+    context.metastore.database(&database).await?;
+    let scan = context.scan;
+    let resolved = scan.stores.resolve(&url)?;
+    let location = OpenLocation { lister: Arc::clone(&resolved.lister), prefix: resolved.path.to_string() };
+    let sample = usize::try_from(crawl.sample.max(1)).unwrap_or(1);
+    let tree = tree::list(&location, scan.listing_concurrency, sample.max(HELD)).await?;
+    if !tree.has_data() {
+        return Err(Error::not_found(format!("there are no data files below \"{url}\""))
+            .with_hint("Files whose names begin with _ or ., and empty ones, do not count"));
+    }
+    let sampler = Sampler {
+        scan,
+        store: resolved.store,
+        store_url: Arc::from(resolved.store_url.as_str()),
+        root: url.clone(),
+        concurrency: scan.listing_concurrency,
+    };
+    let mut grouping = Grouping::default();
+    grouping.find(&tree, String::new(), 0, crawl.table_level, &sampler).await?;
+    let mut differences: Vec<Difference> = grouping
+        .beside
+        .iter()
+        .map(|path| Difference {
+            object: "folder",
+            name: format!("{url}{path}"),
+            change: Change::Ignored,
+            detail: "it has files of its own beside folders of tables".to_owned(),
+            ..Difference::default()
+        })
+        .collect();
+    let mut comparison = Comparison::begin(crawl, &database, &url, context).await?;
+    for candidate in &grouping.tables {
+        let mut notes = Vec::new();
+        let found = found::look(candidate, &url, sample, &sampler, &mut notes).await?;
+        let rows = match &found {
+            Some(found) => comparison.table(found).await?,
+            None => {
+                let location = format!("{url}{}", candidate.path);
+                let detail = "nothing was learned of its columns".to_owned();
+                vec![Difference { object: "table", name: location, change: Change::Ignored, detail, ..Difference::default() }]
+            }
+        };
+        let table = rows.first().map(|row| row.table.clone()).unwrap_or_default();
+        differences.extend(rows);
+        differences.extend(notes.into_iter().map(|note| Difference { table: table.clone(), ..note }));
+    }
+    differences.extend(comparison.missing_tables().await?);
+    difference::batch(&differences)
+}

@@ -1,0 +1,157 @@
+//! What single files tell of their columns: footers of Parquet, first lines of text.
+
+use std::{io::Read, sync::Arc};
+
+use flate2::read::MultiGzDecoder;
+use futures::{StreamExt, TryStreamExt, stream};
+use glaux_catalog::HiveType;
+use object_store::{ObjectMeta, ObjectStore};
+use parquet::arrow::parquet_to_arrow_schema;
+
+use super::{
+    format::{Compression, Delimited, Format, Kind},
+    text::{self, Text},
+};
+use crate::{
+    error::{ErrorKind, Result},
+    scan::{DataFile, ScanContext},
+};
+
+/// How much is read of a text file.
+const HEAD: u64 = 64 << 10;
+
+/// What one file tells.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Sampled {
+    pub url: String,
+    pub format: Option<Format>,
+    pub compression: Option<Compression>,
+    pub text: Option<Delimited>,
+    pub columns: Vec<(String, HiveType)>,
+    /// Columns of types that the catalog has not, with the reason.
+    pub left_out: Vec<(String, String)>,
+    /// Why nothing could be learned of it.
+    pub fault: Option<String>,
+}
+
+/// Reads samples of the files below one URL.
+#[derive(Debug)]
+pub(super) struct Sampler<'a> {
+    pub scan: &'a ScanContext,
+    pub store: Arc<dyn ObjectStore>,
+    pub store_url: Arc<str>,
+    /// The URL, under which lengths of footers are learned.
+    pub root: String,
+    pub concurrency: usize,
+}
+
+impl Sampler<'_> {
+    /// Reads these files, several at once; the answers are in their order.
+    ///
+    /// # Errors
+    /// Those of the store. A file that cannot be understood is an answer.
+    pub(super) async fn read(&self, files: Vec<&ObjectMeta>) -> Result<Vec<Sampled>> {
+        let files: Vec<DataFile> = files.into_iter().map(|meta| self.file(meta)).collect();
+        stream::iter(files).map(|file| self.one(file)).buffered(self.concurrency.max(1)).try_collect().await
+    }
+
+    fn file(&self, meta: &ObjectMeta) -> DataFile {
+        DataFile { store: Arc::clone(&self.store), store_url: Arc::clone(&self.store_url), meta: meta.clone(), partition: 0 }
+    }
+
+    async fn one(&self, file: DataFile) -> Result<Sampled> {
+        let mut sampled = Sampled { url: file.url(), ..Sampled::default() };
+        match self.learn(&file, &mut sampled).await {
+            Err(error) if matches!(error.kind(), ErrorKind::CorruptData | ErrorKind::Unsupported | ErrorKind::Invalid) => {
+                sampled.fault = Some(error.to_string());
+            }
+            Err(error) => return Err(error),
+            Ok(()) => {}
+        }
+        Ok(sampled)
+    }
+
+    async fn learn(&self, file: &DataFile, sampled: &mut Sampled) -> Result<()> {
+        let mut kind = Kind::of_name(file.meta.location.filename().unwrap_or_default());
+        let mut head = None;
+        if kind.format == Format::Unknown {
+            let bytes = self.scan.head(file, HEAD).await?;
+            kind = Kind::of_bytes(&bytes);
+            head = Some(bytes);
+        }
+        sampled.format = Some(kind.format);
+        sampled.compression = Some(kind.compression);
+        match kind.format {
+            Format::Parquet => self.parquet(file, sampled).await,
+            Format::Orc | Format::Avro => {
+                sampled.fault = Some(format!("columns of {} files are not read", kind.format));
+                Ok(())
+            }
+            Format::Json | Format::Csv | Format::Unknown => {
+                let bytes = match head {
+                    Some(bytes) => bytes,
+                    None => self.scan.head(file, HEAD).await?,
+                };
+                let is_whole = bytes.len() as u64 == file.meta.size;
+                let found = lines(&bytes, kind.compression, is_whole);
+                let found = found.as_deref().map_or(Err("it is compressed in a way that is not read, or is no text"), Ok);
+                match found.and_then(|text| {
+                    understand(kind.format, text).ok_or("its lines are neither JSON objects nor values between delimiters")
+                }) {
+                    Ok(Text::Json(columns)) => {
+                        (sampled.format, sampled.columns) = (Some(Format::Json), columns);
+                    }
+                    Ok(Text::Delimited(layout, columns)) => {
+                        (sampled.format, sampled.text, sampled.columns) = (Some(Format::Csv), Some(layout), columns);
+                    }
+                    Err(why) => sampled.fault = Some(why.to_owned()),
+                }
+                Ok(())
+            }
+        }
+    }
+
+    async fn parquet(&self, file: &DataFile, sampled: &mut Sampled) -> Result<()> {
+        let footer = self.scan.footer(&self.root, None, file).await?;
+        let schema = parquet_to_arrow_schema(footer.file_metadata().schema_descr(), None)
+            .map_err(|error| crate::error::Error::unsupported(format!("its schema is not understood: {error}")))?;
+        for field in schema.fields() {
+            // A second column of the same name but for its case.
+            if field.name().starts_with('/') {
+                continue;
+            }
+            match HiveType::from_arrow(field.data_type()) {
+                Ok(hive_type) => sampled.columns.push((field.name().to_lowercase(), hive_type)),
+                Err(error) => sampled.left_out.push((field.name().to_lowercase(), error.to_string())),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn understand(format: Format, text: &str) -> Option<Text> {
+    match format {
+        Format::Csv => text::delimited(text),
+        Format::Json => text::json(text),
+        _ => text::json(text).or_else(|| text::delimited(text)),
+    }
+}
+
+/// The whole lines of a text file's beginning; `None` for what is no text.
+fn lines(bytes: &[u8], compression: Compression, is_whole: bool) -> Option<String> {
+    let (bytes, is_whole) = match compression {
+        Compression::None => (bytes.to_vec(), is_whole),
+        Compression::Gzip => {
+            let mut unpacked = Vec::new();
+            let mut decoder = MultiGzDecoder::new(bytes).take(HEAD * 4);
+            // It ends in the middle where the file was cut off.
+            let read = decoder.read_to_end(&mut unpacked);
+            (unpacked, is_whole && read.is_ok())
+        }
+        Compression::Other => return None,
+    };
+    let end = if is_whole { bytes.len() } else { bytes.iter().rposition(|byte| *byte == b'\n')? + 1 };
+    let text = std::str::from_utf8(&bytes[..end]).ok()?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    (!text.trim().is_empty() && !text.contains('\0')).then(|| text.to_owned())
+}
