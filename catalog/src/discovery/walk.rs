@@ -153,7 +153,7 @@ impl Walk {
             self.pages += 1;
             let mut piece = match listed {
                 Listed::Keys(job, page) => self.take_keys(job, page),
-                Listed::Children(job, page) => self.take_children(job, page),
+                Listed::Children(job, page) => self.take_children(&job, page),
                 Listed::Lost => {
                     self.walk_without_seeking();
                     continue;
@@ -223,11 +223,11 @@ impl Walk {
         }
     }
 
-    fn take_children(&mut self, job: Children, page: ChildrenPage) -> Piece {
+    fn take_children(&mut self, job: &Children, page: ChildrenPage) -> Piece {
         let depth = self.place.keys.len();
         let is_last = job.level + 1 == depth;
         // What comes after a full page is on the critical path of a first walk: it goes first.
-        for next in split::children(&job, &page, self.place.seeks) {
+        for next in split::children(job, &page, self.place.seeks) {
             self.waiting.push_front(Job::Children(next));
         }
         self.notes.add(page.notes);

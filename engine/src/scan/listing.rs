@@ -11,8 +11,9 @@ mod policy;
 mod refresh;
 mod snapshot;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use chrono::{DateTime, Utc};
 use glaux_catalog::{Metastore, model::Table, partition::PartitionIndex};
 use object_store::{ObjectMeta, ObjectStore};
 
@@ -134,7 +135,7 @@ impl Listing {
     ) -> Result<Vec<u32>> {
         let ListingPolicy::Ttl(ttl) = policy else { return Ok(rows.to_vec()) };
         let (now, told) = (self.clock.now(), self.stores.meter().listing());
-        let is_fresh = |kept: &Arc<KeptFiles>| (now - kept.listed_at).to_std().is_ok_and(|age| age < ttl);
+        let is_fresh = |kept: &Arc<KeptFiles>| is_fresh(kept.listed_at, now, ttl);
         let mut rest = Vec::new();
         let mut places = Places::new(self, table);
         for row in rows {
@@ -207,6 +208,11 @@ impl Listing {
     }
 }
 
+/// Whether a listing is still good. One of a time to come is not: the clock was set back.
+fn is_fresh(listed_at: DateTime<Utc>, now: DateTime<Utc>, ttl: Duration) -> bool {
+    (now - listed_at).to_std().is_ok_and(|age| age < ttl)
+}
+
 /// Where the files of a row are: the partition's location, or the table's.
 fn location(table: &Table, index: &PartitionIndex, row: u32) -> String {
     if table.is_partitioned() { index.location(row as usize, &table.root()) } else { table.root() }
@@ -236,5 +242,20 @@ impl<'a> Places<'a> {
         };
         files.extend(metas.iter().map(|meta| opened.file(meta.clone(), row)));
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listing_is_good_for_its_time() {
+        let at = |seconds| DateTime::from_timestamp(seconds, 0).unwrap();
+        let minute = Duration::from_secs(60);
+        assert!(is_fresh(at(100), at(100), minute) && is_fresh(at(100), at(159), minute));
+        assert!(!is_fresh(at(100), at(160), minute));
+        assert!(!is_fresh(at(100), at(99), minute));
+        assert!(!is_fresh(at(100), at(100), Duration::ZERO));
     }
 }

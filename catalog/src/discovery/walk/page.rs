@@ -216,11 +216,13 @@ pub(super) fn children(place: &Place, job: Children, page: ListPage) -> Listed {
             }
         }
     }
+    let path = |object: &ObjectMeta| object.location.as_ref().strip_prefix(&place.root).map(str::to_owned);
+    if let Some(object) = page.objects.iter().filter_map(path).max().filter(|object| *object > last) {
+        last = object;
+    }
+    // The last child may reach beyond the end of what is asked for.
+    let is_past = is_past || job.until.as_ref().is_some_and(|until| *until <= last);
     if page.next_token.is_some() && !is_past {
-        let path = |object: &ObjectMeta| object.location.as_ref().strip_prefix(&place.root).map(str::to_owned);
-        if let Some(object) = page.objects.iter().filter_map(path).max().filter(|object| *object > last) {
-            last = object;
-        }
         // Where nothing was told there is nothing to begin after.
         if !place.seeks || last == run.after && run.children.is_empty() && read.found.is_empty() {
             read.token = page.next_token;

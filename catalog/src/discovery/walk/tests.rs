@@ -77,8 +77,7 @@ impl Lister for Store {
             let slash = rest.find('/').filter(|_| request.delimited)?;
             Some(key[..=request.prefix.len() + slash].to_owned())
         };
-        loop {
-            let Some(key) = keys.by_ref().find(|key| key.starts_with(&request.prefix)) else { break };
+        while let Some(key) = keys.by_ref().find(|key| key.starts_with(&request.prefix)) {
             if page.objects.len() + page.prefixes.len() == self.page_size {
                 match rolled_up(key) {
                     Some(prefix) if page.prefixes.last() == Some(&prefix) => continue,
