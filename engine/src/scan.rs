@@ -1,4 +1,4 @@
-//! The scan of a table: which partitions survive (`prune`), which files they hold (`listing`), what is known of these (`metadata`, on disk `kept`,
+//! The scan of a table: which partitions survive (`prune`; computed ones: `projected`), which files they hold (`listing`), what is known of these (`metadata`, on disk `kept`,
 //! for the planner `statistics`), how their schemas become the table's (`evolve`), how they are read (`leaf`), and how bytes are got (`fetch`).
 //!
 //! Data flows one way: `provider` prunes the partition index, lists the survivors, and hands DataFusion a plan node; the last rule of planning
@@ -13,6 +13,7 @@ mod leaf;
 mod listing;
 mod metadata;
 mod peek;
+mod projected;
 mod provider;
 mod prune;
 mod statistics;

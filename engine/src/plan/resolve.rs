@@ -18,7 +18,7 @@ use glaux_catalog::{
     Metastore, TableName,
     ident::{CATALOG_NAME, fold},
     model::Table,
-    partition::PartitionIndex,
+    partition::{PartitionIndex, Projection},
 };
 use sqlparser::ast;
 
@@ -188,6 +188,8 @@ impl LakeDatabase {
             return self.view(table, has_hidden).await;
         }
         let index = match table.is_partitioned() {
+            // Partitions in the catalog are passed over where they are computed.
+            true if Projection::of(&table)?.is_some() => Arc::new(PartitionIndex::empty(&table.partition_keys)?),
             true => self.context.metastore.partition_index(&table).await?,
             false => Arc::new(PartitionIndex::empty(&[])?),
         };

@@ -25,13 +25,13 @@ use datafusion::{
     },
     error::Result as DataFusionResult,
     execution::object_store::ObjectStoreUrl,
-    logical_expr::{Expr, TableProviderFilterPushDown, TableType},
+    logical_expr::{Expr, TableProviderFilterPushDown, TableType, execution_props::ExecutionProps},
     physical_plan::{ExecutionPlan, empty::EmptyExec},
 };
 use glaux_catalog::{
     HiveType,
     model::{Column, Table, TableFormat},
-    partition::PartitionIndex,
+    partition::{PartitionIndex, Projection},
 };
 
 use super::{
@@ -41,7 +41,7 @@ use super::{
     hidden,
     listing::{DataFile, Listing},
     metadata::{Footers, Naming, TableFiles},
-    prune,
+    projected, prune,
     statistics::{self, Known},
 };
 use crate::{
@@ -90,6 +90,8 @@ const STREAM_BYTES: u64 = 2 << 20;
 pub struct LakeTable {
     table: Arc<Table>,
     index: Arc<PartitionIndex>,
+    /// How its partitions are computed, if they are not those of the index.
+    projection: Option<Projection>,
     context: ScanContext,
     schema: TableSchema,
     naming: Naming,
@@ -110,34 +112,44 @@ impl LakeTable {
             .with_hint("Only Parquet tables can be queried; the definition is kept"));
         }
         let naming = Naming::of(&table);
+        let projection = Projection::of(&table)?;
         let mut beside: Vec<FieldRef> = table.partition_keys.iter().map(field).collect();
         if has_hidden {
             beside.extend(hidden::fields());
         }
         let data = Schema::new(table.storage.columns.iter().map(data_field).collect::<Vec<_>>());
         let schema = TableSchema::builder(Arc::new(data)).with_table_partition_cols(beside).build();
-        Ok(Self { table: Arc::new(table), index, context, schema, naming, has_hidden })
+        Ok(Self { table: Arc::new(table), index, projection, context, schema, naming, has_hidden })
+    }
+
+    /// The partitions that a query may need: all of the catalog, or those of a projection that its filters leave.
+    fn partitions(&self, filters: &[Expr], props: &ExecutionProps) -> Result<Arc<PartitionIndex>> {
+        match &self.projection {
+            Some(projection) => Ok(Arc::new(projected::partitions(projection, filters, props)?)),
+            None => Ok(Arc::clone(&self.index)),
+        }
     }
 
     /// The files to read: of surviving partitions, and not excluded by hidden columns.
-    async fn files(&self, state: &dyn Session, filters: &[Expr]) -> Result<Vec<DataFile>> {
+    async fn files(&self, index: &PartitionIndex, props: &ExecutionProps, filters: &[Expr]) -> Result<Vec<DataFile>> {
         let meter = &self.context.meter;
-        let props = state.execution_props();
         let survivors = if self.table.is_partitioned() {
-            let kept = prune::keep(self.index.values(), filters, props);
-            let survivors = prune::kept_rows(kept.as_ref(), self.index.len());
-            meter.add_partitions(survivors.len() as u64, Some(self.index.len() as u64));
+            let kept = prune::keep(index.values(), filters, props);
+            let survivors = prune::kept_rows(kept.as_ref(), index.len());
+            // How many a projection has in all is not enumerated.
+            let total = self.projection.is_none().then_some(index.len() as u64);
+            meter.add_partitions(survivors.len() as u64, total);
             survivors
         } else {
             Vec::new()
         };
         let started = Instant::now();
-        let listed = self.context.listing.files(&self.table, &self.index, &survivors).await;
+        let listed = self.context.listing.files(&self.table, index, &survivors).await;
         meter.add_listing_time(started.elapsed());
         let mut files = listed?;
         meter.add_files_total(files.len() as u64);
         if self.has_hidden && !filters.is_empty() {
-            let known = self.known_of_files(&files)?;
+            let known = self.known_of_files(index, &files)?;
             if let Some(kept) = prune::keep(&known, filters, props) {
                 let rows = prune::kept_rows(Some(&kept), files.len());
                 files = rows.into_iter().map(|row| files[row as usize].clone()).collect();
@@ -147,9 +159,9 @@ impl LakeTable {
     }
 
     /// One row a file: its partition's values and its hidden columns.
-    fn known_of_files(&self, files: &[DataFile]) -> Result<RecordBatch> {
+    fn known_of_files(&self, index: &PartitionIndex, files: &[DataFile]) -> Result<RecordBatch> {
         let schema = Arc::new(Schema::new(self.schema.table_partition_cols().clone()));
-        let rows: Vec<Vec<ScalarValue>> = files.iter().map(|file| self.partition_values(file)).collect::<Result<_>>()?;
+        let rows: Vec<Vec<ScalarValue>> = files.iter().map(|file| self.partition_values(index, file)).collect::<Result<_>>()?;
         if rows.is_empty() {
             return Ok(RecordBatch::new_empty(schema));
         }
@@ -159,9 +171,9 @@ impl LakeTable {
         RecordBatch::try_new(schema, columns.collect::<Result<_>>()?).map_err(|error| Error::internal(error.to_string()))
     }
 
-    fn partition_values(&self, file: &DataFile) -> Result<Vec<ScalarValue>> {
+    fn partition_values(&self, index: &PartitionIndex, file: &DataFile) -> Result<Vec<ScalarValue>> {
         let row = file.partition as usize;
-        let keys = self.index.values().columns().iter().filter(|_| self.table.is_partitioned());
+        let keys = index.values().columns().iter().filter(|_| self.table.is_partitioned());
         let mut values = keys
             .map(|column| ScalarValue::try_from_array(column, row).map_err(crate::error::from_datafusion))
             .collect::<Result<Vec<_>>>()?;
@@ -172,13 +184,19 @@ impl LakeTable {
     }
 
     /// One group a stream. The streams share the files whatever group they are in: DataFusion takes the number of streams from that of groups.
-    fn groups(&self, table: &Arc<TableScan>, files: Vec<DataFile>, target: usize) -> Result<Vec<FileGroup>> {
+    fn groups(
+        &self,
+        table: &Arc<TableScan>,
+        index: &PartitionIndex,
+        files: Vec<DataFile>,
+        target: usize,
+    ) -> Result<Vec<FileGroup>> {
         let bytes: u64 = files.iter().map(|file| file.meta.size).sum();
         let most = usize::try_from(bytes / STREAM_BYTES).unwrap_or(usize::MAX).max(files.len());
         let streams = target.clamp(1, most.max(1));
         let mut groups = vec![Vec::new(); streams];
         for (position, file) in files.into_iter().enumerate() {
-            let values = self.partition_values(&file)?;
+            let values = self.partition_values(index, &file)?;
             let planned = PartitionedFile::new_from_meta(file.meta.clone()).with_partition_values(values.clone());
             let file = Arc::new(PlannedFile { table: Arc::clone(table), file, values, position });
             groups[position % streams].push(planned.with_extension(file));
@@ -193,7 +211,8 @@ impl LakeTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let files = self.files(state, filters).await?;
+        let index = self.partitions(filters, state.execution_props())?;
+        let files = self.files(&index, state.execution_props(), filters).await?;
         let Some(first) = files.first() else {
             let schema = match projection {
                 Some(columns) => Arc::new(self.schema().project(columns).map_err(|error| Error::internal(error.to_string()))?),
@@ -222,7 +241,7 @@ impl LakeTable {
         let analyzed = Analyzed::of_table(self.context.listing.metastore.as_ref(), &self.table).await;
         let known = Known { footers: &self.context.footers, analyzed: analyzed.as_ref() };
         let statistics = statistics::of_files(known, &table.files, &files, &self.schema, projection, filters).await;
-        let groups = self.groups(&table, files, state.config().target_partitions())?;
+        let groups = self.groups(&table, &index, files, state.config().target_partitions())?;
         let config = FileScanConfigBuilder::new(store_url, Arc::new(source))
             .with_file_groups(groups)
             .with_statistics(statistics)
@@ -259,9 +278,11 @@ impl TableProvider for LakeTable {
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> DataFusionResult<Vec<TableProviderFilterPushDown>> {
-        let props = datafusion::logical_expr::execution_props::ExecutionProps::new();
+        let props = ExecutionProps::new();
         let known = self.index.values();
-        let exact = |filter: &Expr| self.table.is_partitioned() && prune::is_exact(known, filter, &props);
+        // What is computed for a query is filtered again: a condition that fails on some value would not be seen here.
+        let is_catalogued = self.table.is_partitioned() && self.projection.is_none();
+        let exact = |filter: &Expr| is_catalogued && prune::is_exact(known, filter, &props);
         Ok(filters
             .iter()
             .map(|filter| if exact(filter) { TableProviderFilterPushDown::Exact } else { TableProviderFilterPushDown::Inexact })

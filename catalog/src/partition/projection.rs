@@ -1,0 +1,233 @@
+//! Partition projection: a table's partitions computed from its properties, as Athena defines it, without any in the catalog. What a query's filters
+//! exclude of a key is never enumerated.
+
+mod date;
+mod format;
+mod rule;
+
+use chrono::{DateTime, Utc};
+
+use self::rule::Rule;
+use super::{
+    index::{PartitionIndex, PartitionIndexBuilder},
+    path::hive_name,
+};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    model::{Column, Table},
+};
+
+/// The most partitions that one scan may have, as in Athena.
+pub const MOST_PARTITIONS: usize = 1_000_000;
+
+/// The property that a template of locations is in.
+const TEMPLATE: &str = "storage.location.template";
+
+/// What a query's filters say of one key, in the key's texts: a value that fails any of it fails the filters. What is absent says nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeyFilter {
+    /// One of these.
+    pub values: Option<Vec<String>>,
+    /// Not less than this, not greater than that.
+    pub low: Option<String>,
+    pub high: Option<String>,
+}
+
+/// How a table's partitions are computed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Projection {
+    table: String,
+    root: String,
+    keys: Vec<Column>,
+    rules: Vec<Rule>,
+    template: Option<String>,
+}
+
+impl Projection {
+    /// Of a table that has it switched on (`projection.enabled`); `None` for others.
+    ///
+    /// # Errors
+    /// `Invalid` for properties that are missing or say nothing, naming them.
+    pub fn of(table: &Table) -> Result<Option<Self>> {
+        let property = |name: &str| table.properties.get(name).map(String::as_str);
+        if !property("projection.enabled").is_some_and(|value| value.trim().eq_ignore_ascii_case("true")) || !table.is_partitioned() {
+            return Ok(None);
+        }
+        let kind = |key: &Column| property(&format!("projection.{}.type", key.name));
+        let missing: Vec<&str> =
+            table.partition_keys.iter().filter(|key| kind(key).is_none()).map(|key| key.name.as_str()).collect();
+        if !missing.is_empty() {
+            return Err(Error::invalid(format!(
+                "table {} is configured for partition projection, but the following partition columns are missing projection \
+                 configuration: [{}]",
+                table.name,
+                missing.join(", ")
+            ))
+            .with_hint("Set projection.<column>.type and what it needs with ALTER TABLE ... SET TBLPROPERTIES"));
+        }
+        let rules = table.partition_keys.iter().map(|key| {
+            Rule::of(key, &table.properties).map_err(|error| error.with_context("table", table.name.to_string()))
+        });
+        let rules = rules.collect::<Result<Vec<_>>>()?;
+        let template = property(TEMPLATE).map(str::to_owned);
+        if let Some(template) = &template {
+            let lacking = table.partition_keys.iter().find(|key| !template.contains(&format!("${{{}}}", key.name)));
+            if let Some(key) = lacking {
+                return Err(Error::invalid(format!("\"{TEMPLATE}\" of table \"{}\" lacks ${{{}}}", table.name, key.name))
+                    .with_hint("It has to name every partition column"));
+            }
+        }
+        let (keys, root) = (table.partition_keys.clone(), table.root());
+        Ok(Some(Self { table: table.name.to_string(), root, keys, rules, template }))
+    }
+
+    /// The keys, in order.
+    #[must_use]
+    pub fn keys(&self) -> &[Column] {
+        &self.keys
+    }
+
+    /// The values that the key at `at` may have under a filter.
+    ///
+    /// # Errors
+    /// `LimitExceeded` for more than a scan may have; `Invalid` for a key of type `injected` without values.
+    pub fn values(&self, at: usize, filter: &KeyFilter, now: DateTime<Utc>) -> Result<Vec<String>> {
+        let (key, rule) = (&self.keys[at], &self.rules[at]);
+        rule.values(key, filter, now.naive_utc(), MOST_PARTITIONS).map_err(|error| error.with_context("table", self.table.clone()))
+    }
+
+    /// The index of all combinations of these values, a list a key.
+    ///
+    /// # Errors
+    /// `LimitExceeded` for more than a scan may have; `Invalid` for values that are not of their key's type.
+    pub fn index(&self, values: &[Vec<String>]) -> Result<PartitionIndex> {
+        let total = values.iter().try_fold(1_usize, |total, values| total.checked_mul(values.len()));
+        let total = total.filter(|total| *total <= MOST_PARTITIONS).ok_or_else(|| {
+            Error::new(
+                ErrorKind::LimitExceeded,
+                format!("partition projection of table \"{}\" gives more than {MOST_PARTITIONS} partitions", self.table),
+            )
+            .with_hint("Filter by more of its partition keys")
+        })?;
+        let mut partitions = Vec::with_capacity(total);
+        for mut number in 0..total {
+            let mut row: Vec<Option<String>> = vec![None; values.len()];
+            for (value, choices) in row.iter_mut().zip(values).rev() {
+                *value = Some(choices[number % choices.len()].clone());
+                number /= choices.len();
+            }
+            let location = self.template.as_ref().map(|template| self.location(template, &row));
+            partitions.push((hive_name(&self.keys, &row), location));
+        }
+        partitions.sort_unstable();
+        partitions.dedup_by(|one, other| one.0 == other.0);
+        let mut builder = PartitionIndexBuilder::new(&self.keys);
+        for (name, location) in &partitions {
+            builder.push(name, location.as_deref(), None)?;
+        }
+        builder.finish().map_err(|error| error.with_context("table", self.table.clone()))
+    }
+
+    fn location(&self, template: &str, row: &[Option<String>]) -> String {
+        let filled = self.keys.iter().zip(row).fold(template.to_owned(), |filled, (key, value)| {
+            filled.replace(&format!("${{{}}}", key.name), value.as_deref().unwrap_or_default())
+        });
+        // A template may be a path below the table's location.
+        if filled.contains("://") || filled.starts_with('/') { filled } else { format!("{}{filled}", self.root) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        hive_type::HiveType,
+        ident::TableName,
+        model::{SerDe, StorageDescriptor, TableType},
+    };
+
+    fn table(keys: &[(&str, HiveType)], properties: &[(&str, &str)]) -> Table {
+        let now = DateTime::UNIX_EPOCH;
+        Table {
+            name: TableName::new("default", "t"),
+            id: 1,
+            version: 1,
+            table_type: TableType::ExternalTable,
+            storage: StorageDescriptor {
+                columns: Vec::new(),
+                location: "s3://lake/t".to_owned(),
+                input_format: String::new(),
+                output_format: String::new(),
+                serde: SerDe::default(),
+                bucket_columns: Vec::new(),
+                bucket_count: None,
+            },
+            partition_keys: keys.iter().map(|(name, hive_type)| Column::new(*name, hive_type.clone())).collect(),
+            comment: None,
+            properties: properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            view_text: None,
+            view_database: None,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
+    fn now() -> DateTime<Utc> {
+        "2024-03-10T15:20:00Z".parse().unwrap()
+    }
+
+    #[test]
+    fn combines_the_keys_and_fills_the_template() {
+        let table = table(
+            &[("region", HiveType::String), ("year", HiveType::Int)],
+            &[
+                ("projection.enabled", "true"),
+                ("projection.region.type", "enum"),
+                ("projection.region.values", "eu,us"),
+                ("projection.year.type", "integer"),
+                ("projection.year.range", "2022,2024"),
+                ("storage.location.template", "s3://lake/x/${region}/y${year}"),
+            ],
+        );
+        let projection = Projection::of(&table).unwrap().unwrap();
+        let years = KeyFilter { low: Some("2023".to_owned()), ..KeyFilter::default() };
+        let values =
+            [projection.values(0, &KeyFilter::default(), now()).unwrap(), projection.values(1, &years, now()).unwrap()];
+        let index = projection.index(&values).unwrap();
+        let found: Vec<_> = (0..index.len()).map(|row| (index.name(row).to_owned(), index.location(row, "s3://lake/t/"))).collect();
+        let expected = [("eu", 2023), ("eu", 2024), ("us", 2023), ("us", 2024)].map(|(region, year)| {
+            (format!("region={region}/year={year}"), format!("s3://lake/x/{region}/y{year}/"))
+        });
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn names_what_is_missing() {
+        let keys = [("a", HiveType::String), ("b", HiveType::String)];
+        let error = Projection::of(&table(&keys, &[("projection.enabled", "TRUE"), ("projection.a.type", "injected")])).unwrap_err();
+        assert!(error.to_string().contains("missing projection configuration: [b]"), "{error}");
+        let both = [
+            ("projection.enabled", "true"),
+            ("projection.a.type", "injected"),
+            ("projection.b.type", "injected"),
+            ("storage.location.template", "s3://lake/${a}"),
+        ];
+        assert!(Projection::of(&table(&keys, &both)).unwrap_err().to_string().contains("${b}"));
+        assert_eq!(Projection::of(&table(&keys, &[("projection.enabled", "false")])).unwrap(), None);
+    }
+
+    #[test]
+    fn too_many_are_refused() {
+        let keys = [("a", HiveType::Int), ("b", HiveType::Int)];
+        let properties = [
+            ("projection.enabled", "true"),
+            ("projection.a.type", "integer"),
+            ("projection.a.range", "1,2000"),
+            ("projection.b.type", "integer"),
+            ("projection.b.range", "1,1000000"),
+        ];
+        let projection = Projection::of(&table(&keys, &properties)).unwrap().unwrap();
+        let all = |at: usize| projection.values(at, &KeyFilter::default(), now()).unwrap();
+        assert_eq!(projection.index(&[all(0), all(1)]).unwrap_err().kind(), ErrorKind::LimitExceeded);
+    }
+}
