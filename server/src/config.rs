@@ -12,6 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub(crate) use catalog::CatalogOptions;
 use figment::{
     Figment, Provider,
     error::Kind,
@@ -24,7 +25,6 @@ use glaux_engine::{
     session::{parse_bytes, parse_duration, parse_time_zone},
     storage::StorageOptions,
 };
-pub(crate) use catalog::CatalogOptions;
 use origin::{Setting, Variable};
 use serde::{Deserialize, Serialize};
 pub(crate) use server::ServerOptions;
@@ -232,7 +232,8 @@ fn merge_flags(mut figment: Figment, overrides: &Overrides) -> Figment {
         figment = figment.merge(origin::Flag { key: "engine.memory_limit".to_owned(), value: limit.into() });
     }
     figment = set(figment, "catalog.url", overrides.catalog.clone());
-    figment = set(figment, "catalog.ca_certificate", overrides.catalog_ca.as_ref().map(|file| file.to_string_lossy().into_owned()));
+    figment =
+        set(figment, "catalog.ca_certificate", overrides.catalog_ca.as_ref().map(|file| file.to_string_lossy().into_owned()));
     figment = set(figment, "catalog.token", overrides.catalog_token.clone());
     figment = set(figment, "session.database", overrides.database.clone());
     figment = set(figment, "session.workgroup", overrides.workgroup.clone());

@@ -50,7 +50,9 @@ impl Projection {
     /// `Invalid` for properties that are missing or say nothing, naming them.
     pub fn of(table: &Table) -> Result<Option<Self>> {
         let property = |name: &str| table.properties.get(name).map(String::as_str);
-        if !property("projection.enabled").is_some_and(|value| value.trim().eq_ignore_ascii_case("true")) || !table.is_partitioned() {
+        if !property("projection.enabled").is_some_and(|value| value.trim().eq_ignore_ascii_case("true"))
+            || !table.is_partitioned()
+        {
             return Ok(None);
         }
         let kind = |key: &Column| property(&format!("projection.{}.type", key.name));
@@ -65,9 +67,10 @@ impl Projection {
             ))
             .with_hint("Set projection.<column>.type and what it needs with ALTER TABLE ... SET TBLPROPERTIES"));
         }
-        let rules = table.partition_keys.iter().map(|key| {
-            Rule::of(key, &table.properties).map_err(|error| error.with_context("table", table.name.to_string()))
-        });
+        let rules = table
+            .partition_keys
+            .iter()
+            .map(|key| Rule::of(key, &table.properties).map_err(|error| error.with_context("table", table.name.to_string())));
         let rules = rules.collect::<Result<Vec<_>>>()?;
         let template = property(TEMPLATE).map(str::to_owned);
         if let Some(template) = &template {
@@ -93,7 +96,8 @@ impl Projection {
     /// `LimitExceeded` for more than a scan may have; `Invalid` for a key of type `injected` without values.
     pub fn values(&self, at: usize, filter: &KeyFilter, now: DateTime<Utc>) -> Result<Vec<String>> {
         let (key, rule) = (&self.keys[at], &self.rules[at]);
-        rule.values(key, filter, now.naive_utc(), MOST_PARTITIONS).map_err(|error| error.with_context("table", self.table.clone()))
+        rule.values(key, filter, now.naive_utc(), MOST_PARTITIONS)
+            .map_err(|error| error.with_context("table", self.table.clone()))
     }
 
     /// The index of all combinations of these values, a list a key.
@@ -191,20 +195,20 @@ mod tests {
         );
         let projection = Projection::of(&table).unwrap().unwrap();
         let years = KeyFilter { low: Some("2023".to_owned()), ..KeyFilter::default() };
-        let values =
-            [projection.values(0, &KeyFilter::default(), now()).unwrap(), projection.values(1, &years, now()).unwrap()];
+        let values = [projection.values(0, &KeyFilter::default(), now()).unwrap(), projection.values(1, &years, now()).unwrap()];
         let index = projection.index(&values).unwrap();
-        let found: Vec<_> = (0..index.len()).map(|row| (index.name(row).to_owned(), index.location(row, "s3://lake/t/"))).collect();
-        let expected = [("eu", 2023), ("eu", 2024), ("us", 2023), ("us", 2024)].map(|(region, year)| {
-            (format!("region={region}/year={year}"), format!("s3://lake/x/{region}/y{year}/"))
-        });
+        let found: Vec<_> =
+            (0..index.len()).map(|row| (index.name(row).to_owned(), index.location(row, "s3://lake/t/"))).collect();
+        let expected = [("eu", 2023), ("eu", 2024), ("us", 2023), ("us", 2024)]
+            .map(|(region, year)| (format!("region={region}/year={year}"), format!("s3://lake/x/{region}/y{year}/")));
         assert_eq!(found, expected);
     }
 
     #[test]
     fn names_what_is_missing() {
         let keys = [("a", HiveType::String), ("b", HiveType::String)];
-        let error = Projection::of(&table(&keys, &[("projection.enabled", "TRUE"), ("projection.a.type", "injected")])).unwrap_err();
+        let error =
+            Projection::of(&table(&keys, &[("projection.enabled", "TRUE"), ("projection.a.type", "injected")])).unwrap_err();
         assert!(error.to_string().contains("missing projection configuration: [b]"), "{error}");
         let both = [
             ("projection.enabled", "true"),

@@ -192,24 +192,27 @@ impl Line {
     /// The error for the caller of the metastore.
     pub(super) fn error(&self, purpose: Purpose, trouble: Trouble) -> Error {
         let address = &self.address;
-        let (message, cause) = match trouble {
+        let (message, cause, hint) = match trouble {
             Trouble::Answered(error) => return error,
             Trouble::Unreached(said) => {
                 return Error::new(ErrorKind::Unavailable, format!("catalog service \"{address}\" cannot be reached"))
                     .with_hint("Nothing was changed. Does it run there, with TLS (grpcs://) or without (grpc://)?")
                     .with_source(Said(said));
             }
-            Trouble::Lost(said) => (format!("catalog service \"{address}\" was lost in the middle of a call"), Some(said)),
-            Trouble::Late(time) => (format!("catalog service \"{address}\" did not answer within {time:?}"), None),
+            Trouble::Lost(said) => (
+                format!("catalog service \"{address}\" was lost in the middle of a call"),
+                Some(said),
+                // What awaits TLS hangs up on anything else.
+                "Nothing was changed; try again. Does it speak TLS (grpcs://) or not (grpc://)?",
+            ),
+            Trouble::Late(time) => (
+                format!("catalog service \"{address}\" did not answer within {time:?}"),
+                None,
+                "Nothing was changed; try again, or raise catalog.timeout",
+            ),
         };
         let error = match purpose {
-            // What a server that awaits TLS answers to anything else.
-            Purpose::Read if cause.as_ref().is_some_and(|said| said.contains("frame with invalid size")) => {
-                Error::new(ErrorKind::Unavailable, message)
-                    .with_hint("Nothing was changed. Does it speak TLS? Then write grpcs://")
-            }
-            Purpose::Read => Error::new(ErrorKind::Unavailable, message)
-                .with_hint("Nothing was changed; try again. catalog.timeout says how long an answer may take"),
+            Purpose::Read => Error::new(ErrorKind::Unavailable, message).with_hint(hint),
             Purpose::Change => {
                 Error::new(ErrorKind::Unavailable, format!("{message}; it is not known whether the change was made"))
                     .with_hint("Look whether it was made before you make it again")

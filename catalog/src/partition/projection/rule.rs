@@ -19,7 +19,12 @@ use crate::{
 pub(super) enum Rule {
     /// In the order in which they are written.
     Enum(Vec<String>),
-    Integer { low: i64, high: i64, interval: i64, digits: usize },
+    Integer {
+        low: i64,
+        high: i64,
+        interval: i64,
+        digits: usize,
+    },
     Date(DateRange),
     /// Whatever a query asks for.
     Injected,
@@ -51,9 +56,9 @@ impl Rule {
         match needed("type")?.trim().to_ascii_lowercase().as_str() {
             "enum" => Ok(Self::Enum(needed("values")?.split(',').map(str::to_owned).collect())),
             "integer" => {
-                let range = needed("range")?.split_once(',').and_then(|(low, high)| {
-                    Some((low.trim().parse::<i64>().ok()?, high.trim().parse::<i64>().ok()?))
-                });
+                let range = needed("range")?
+                    .split_once(',')
+                    .and_then(|(low, high)| Some((low.trim().parse::<i64>().ok()?, high.trim().parse::<i64>().ok()?)));
                 let (low, high) = range.ok_or_else(|| nonsense("range", "Two whole numbers, such as \"1,12\""))?;
                 let digits = match property("digits") {
                     None => 0,
@@ -71,9 +76,8 @@ impl Rule {
                     nonsense("range", "Two dates in the format, or NOW with a distance, such as \"2020-01-01,NOW+1DAY\"")
                 })?;
                 let unit = match property("interval.unit") {
-                    Some(text) => {
-                        Unit::parse(text).ok_or_else(|| nonsense("interval.unit", "One of YEARS, MONTHS, WEEKS, DAYS, HOURS, ..."))?
-                    }
+                    Some(text) => Unit::parse(text)
+                        .ok_or_else(|| nonsense("interval.unit", "One of YEARS, MONTHS, WEEKS, DAYS, HOURS, ..."))?,
                     None => match format.precision() {
                         unit @ (Unit::Days | Unit::Months) => unit,
                         _ => {
@@ -203,7 +207,8 @@ mod tests {
     #[test]
     fn a_long_range_of_integers_is_not_walked() {
         let key = Column::new("n", HiveType::BigInt);
-        let numbers = rule(&key, &[("type", "integer"), ("range", "-9000000000000000000,9000000000000000000"), ("interval", "7")]);
+        let numbers =
+            rule(&key, &[("type", "integer"), ("range", "-9000000000000000000,9000000000000000000"), ("interval", "7")]);
         let numbers = numbers.unwrap();
         let between = KeyFilter { low: Some("10".to_owned()), high: Some("30".to_owned()), ..KeyFilter::default() };
         let found = numbers.values(&key, &between, now(), 9).unwrap();
@@ -242,7 +247,10 @@ mod tests {
         let hours = [("type", "date"), ("format", "yyyy/MM/dd/HH"), ("range", "2024/03/10/13,NOW")];
         assert!(rule(&key, &hours).unwrap_err().to_string().contains("projection.hour.interval.unit"));
         let hours = rule(&key, &[&hours[..], &[("interval.unit", "HOURS")]].concat()).unwrap();
-        assert_eq!(hours.values(&key, &KeyFilter::default(), now(), 9).unwrap(), ["2024/03/10/13", "2024/03/10/14", "2024/03/10/15"]);
+        assert_eq!(
+            hours.values(&key, &KeyFilter::default(), now(), 9).unwrap(),
+            ["2024/03/10/13", "2024/03/10/14", "2024/03/10/15"]
+        );
     }
 
     #[test]
