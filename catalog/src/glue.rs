@@ -86,7 +86,7 @@ fn telling(rest: Rest) -> Rest {
         }
     }
     let says = |key: &str, value: &Value| match key {
-        "Retention" => *value != Value::from(0),
+        "Retention" => *value != 0,
         "Compressed" | "StoredAsSubDirectories" | "IsRegisteredWithLakeFormation" | "IsMultiDialectView" => {
             *value != Value::Bool(false)
         }

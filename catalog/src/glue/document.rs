@@ -172,9 +172,9 @@ impl Documents {
     /// # Errors
     /// `Invalid` for what is no JSON, or no answer of Glue's, with the place.
     pub fn read(&mut self, reader: impl Read) -> Result<()> {
-        let mut pages = serde_json::Deserializer::from_reader(reader).into_iter::<Page>();
+        let pages = serde_json::Deserializer::from_reader(reader).into_iter::<Page>();
         let mut count = 0;
-        while let Some(page) = pages.next() {
+        for page in pages {
             count += 1;
             let page = page.map_err(|error| {
                 Error::invalid(format!("document {count} is not one of Glue's: {error}")).with_hint(

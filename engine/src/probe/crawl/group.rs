@@ -131,7 +131,7 @@ fn representatives(folder: &Folder) -> Vec<&ObjectMeta> {
     if let Some(kind) = main_kind(folder) {
         folder.held(kind, &mut held);
     }
-    held.into_iter().last().into_iter().collect()
+    held.pop().into_iter().collect()
 }
 
 /// The keys by which a folder is divided, as far as names tell.

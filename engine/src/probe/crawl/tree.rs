@@ -80,13 +80,8 @@ impl Folder {
         let mut folder = self;
         let mut rest = relative;
         while let Some((name, below)) = rest.split_once('/') {
-            if !folder.folders.contains_key(name) {
-                folder.folders.insert(name.to_owned(), Self::default());
-            }
-            match folder.folders.get_mut(name) {
-                Some(next) => (folder, rest) = (next, below),
-                None => return,
-            }
+            folder = folder.folders.entry(name.to_owned()).or_default();
+            rest = below;
         }
         folder.files.entry(Kind::of_name(rest)).or_default().add(file, held);
     }
