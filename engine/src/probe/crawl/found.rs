@@ -152,9 +152,12 @@ fn chosen<'a>(layout: &Layout<'a>, candidate: &Candidate<'a>, kind: Kind, sample
     chosen
 }
 
+/// A format, and how text is laid out.
+type Laid = (Option<Format>, Option<Delimited>);
+
 /// The format and layout of most files.
 fn most(sampled: &[Sampled]) -> Option<(Format, Option<Delimited>)> {
-    let mut counts: Vec<((Option<Format>, Option<Delimited>), usize)> = Vec::new();
+    let mut counts: Vec<(Laid, usize)> = Vec::new();
     for one in sampled {
         match counts.iter_mut().find(|(known, _)| *known == (one.format, one.text)) {
             Some((_, count)) => *count += 1,

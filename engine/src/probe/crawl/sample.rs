@@ -94,7 +94,7 @@ impl Sampler<'_> {
                 };
                 let is_whole = bytes.len() as u64 == file.meta.size;
                 let found = lines(&bytes, kind.compression, is_whole);
-                let found = found.as_deref().map_or(Err("it is compressed in a way that is not read, or is no text"), Ok);
+                let found = found.as_deref().ok_or("it is compressed in a way that is not read, or is no text");
                 match found.and_then(|text| {
                     understand(kind.format, text).ok_or("its lines are neither JSON objects nor values between delimiters")
                 }) {
