@@ -30,13 +30,13 @@ pub(super) fn partitions(projection: &Projection, filters: &[Expr], props: &Exec
         let of_key = projection.values(at, &filter_of(key, filters), now)?;
         values.push(kept(key, of_key, filters, props)?);
     }
-    Ok(projection.index(&values)?)
+    projection.index(&values)
 }
 
 /// Those of a key's values that all filters on it alone let pass.
 fn kept(key: &Column, values: Vec<String>, filters: &[Expr], props: &ExecutionProps) -> Result<Vec<String>> {
     let typed = typed_array(&key.hive_type, values.iter().map(|value| Some(value.as_str())))
-        .map_err(|error| Error::from(error).with_context("key", key.name.clone()))?;
+        .map_err(|error| error.with_context("key", key.name.clone()))?;
     let schema = Arc::new(Schema::new(vec![Field::new(&key.name, typed.data_type().clone(), true)]));
     let known = RecordBatch::try_new(schema, vec![typed]).map_err(|error| Error::internal(error.to_string()))?;
     let Some(mask) = prune::keep(&known, filters, props) else { return Ok(values) };

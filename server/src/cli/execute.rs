@@ -43,7 +43,7 @@ impl Executor {
         let mut progress = Progress::statement(self.progress);
         let parameters = Parameters::default();
         let planned = self.engine.plan(&self.session, statement, &parameters);
-        let submitted = match self.attended(planned, || progress.planning()).await? {
+        let submitted = match Box::pin(self.attended(planned, || progress.planning())).await? {
             Ok(planned) => {
                 let canceller = planned.canceller();
                 self.attended(planned.run(), || progress.update(&canceller.report())).await?

@@ -94,7 +94,7 @@ async fn run_scripts(executor: &mut Executor, scripts: &[String]) -> Result<(), 
         let statements = split(script);
         let many = statements.len() > 1;
         for statement in statements {
-            match executor.run(statement.text).await {
+            match Box::pin(executor.run(statement.text)).await {
                 Ok(()) if executor.interrupt.was_pressed() => return Err(Stop::Code(exit_code::INTERRUPTED)),
                 Ok(()) => {}
                 Err(error) if output::is_broken_pipe(&error) => return Err(Stop::Error(error)),

@@ -1,5 +1,7 @@
 //! Definitions go out of a catalog and come back the same: as statements, as scripts of DDL, and as Glue's JSON.
 
+use std::sync::Arc;
+
 use glaux_catalog::{
     TableName,
     glue::Documents,
@@ -157,7 +159,7 @@ async fn glue_brings_a_catalog_over() -> Result<(), Failed> {
     );
     assert_eq!(all(&to).await, all(&from).await);
     assert_eq!(exported(&to).await?, text);
-    let database = |instance: &Instance| instance.engine.metastore().clone();
+    let database = |instance: &Instance| Arc::clone(instance.engine.metastore());
     assert_eq!(database(&to).database("sales").await?, database(&from).database("sales").await?);
     // The same lake, the same rows, through the view too.
     assert_eq!(to.run("SELECT number FROM ids ORDER BY 1").await.lines(), ["2", "3"]);

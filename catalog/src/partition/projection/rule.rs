@@ -214,7 +214,7 @@ mod tests {
         let found = numbers.values(&key, &between, now(), 9).unwrap();
         assert_eq!(found.len(), 3);
         for value in &found {
-            assert_eq!(numbers.values(&key, &only(&[value]), now(), 9).unwrap(), [value.clone()]);
+            assert_eq!(numbers.values(&key, &only(&[value]), now(), 9).unwrap(), std::slice::from_ref(value));
         }
         assert_eq!(numbers.values(&key, &KeyFilter::default(), now(), 9).unwrap_err().kind(), ErrorKind::LimitExceeded);
         let beyond = KeyFilter { low: Some("9100000000000000000".to_owned()), ..KeyFilter::default() };
