@@ -136,8 +136,9 @@ impl Projection {
         let filled = self.keys.iter().zip(row).fold(template.to_owned(), |filled, (key, value)| {
             filled.replace(&format!("${{{}}}", key.name), value.as_deref().unwrap_or_default())
         });
-        // A template may be a path below the table's location.
-        if filled.contains("://") || filled.starts_with('/') { filled } else { format!("{}{filled}", self.root) }
+        // A template may be a path below the table's location; that is not for a value to decide.
+        let is_whole = template.contains("://") || template.starts_with('/');
+        if is_whole { filled } else { format!("{}{filled}", self.root) }
     }
 }
 
@@ -202,6 +203,26 @@ mod tests {
         let expected = [("eu", 2023), ("eu", 2024), ("us", 2023), ("us", 2024)]
             .map(|(region, year)| (format!("region={region}/year={year}"), format!("s3://lake/x/{region}/y{year}/")));
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_value_does_not_lead_out_of_the_table() {
+        let properties = [
+            ("projection.enabled", "true"),
+            ("projection.tenant.type", "injected"),
+            ("storage.location.template", "${tenant}/data"),
+        ];
+        let projection = Projection::of(&table(&[("tenant", HiveType::String)], &properties)).unwrap().unwrap();
+        let values = |value: &str| {
+            let filter = KeyFilter { values: Some(vec![value.to_owned()]), ..KeyFilter::default() };
+            projection.values(0, &filter, now())
+        };
+        let index = projection.index(&[values("s3://other/x").unwrap()]).unwrap();
+        assert_eq!(index.location(0, "s3://lake/t/"), "s3://lake/t/s3://other/x/data/");
+        for value in ["..", "../other", "a/../../other", "."] {
+            assert_eq!(values(value).unwrap_err().kind(), ErrorKind::Invalid, "{value}");
+        }
+        assert_eq!(values("a..b/c").unwrap(), ["a..b/c"]);
     }
 
     #[test]

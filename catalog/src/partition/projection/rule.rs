@@ -129,8 +129,11 @@ impl Rule {
                 let first = i128::from(*low) + skipped * i128::from(*interval);
                 let count = (i128::from(last) - first).div_euclid(i128::from(*interval)) + 1;
                 if count > most as i128 {
-                    return Err(Error::new(ErrorKind::LimitExceeded, format!("partition projection gives {count} values of key \"{}\"", key.name))
-                        .with_hint("Filter by the partition key, or make its range shorter"));
+                    return Err(Error::new(
+                        ErrorKind::LimitExceeded,
+                        format!("partition projection gives {count} values of key \"{}\"", key.name),
+                    )
+                    .with_hint("Filter by the partition key, or make its range shorter"));
                 }
                 let at = |step: i128| i64::try_from(first + step * i128::from(*interval)).ok();
                 Ok((0..count).map_while(at).map(write).collect())
@@ -151,15 +154,27 @@ impl Rule {
                 let (low, high) = (filter.low.as_ref().and_then(moment), filter.high.as_ref().and_then(moment));
                 range.between(now, low, high, most)
             }
-            Self::Injected => filter.values.clone().ok_or_else(|| {
-                Error::invalid(format!(
-                    "for the injected projected partition column {}, the WHERE clause must contain only static equality conditions, and \
-                     at least one such condition must be present",
-                    key.name
-                ))
-                .with_hint(format!("Add {} = '...' or {} IN (...)", key.name, key.name))
-            }),
+            Self::Injected => injected(key, filter),
         }
+    }
+}
+
+/// What a query asks for. It becomes part of a path, and must not lead elsewhere.
+fn injected(key: &Column, filter: &KeyFilter) -> Result<Vec<String>> {
+    let values = filter.values.clone().ok_or_else(|| {
+        Error::invalid(format!(
+            "for the injected projected partition column {}, the WHERE clause must contain only static equality conditions, and at \
+             least one such condition must be present",
+            key.name
+        ))
+        .with_hint(format!("Add {} = '...' or {} IN (...)", key.name, key.name))
+    })?;
+    match values.iter().find(|value| value.split('/').any(|segment| matches!(segment, "." | ".."))) {
+        Some(value) => {
+            Err(Error::invalid(format!("\"{value}\" cannot be a value of the injected partition column \"{}\"", key.name))
+                .with_hint("A value must have no \".\" or \"..\" between slashes"))
+        }
+        None => Ok(values),
     }
 }
 
