@@ -193,12 +193,15 @@ impl Entry {
         }
     }
 
-    /// Tells the query to stop; the first reason counts.
+    /// Tells the query to stop; the first reason counts. Its requests under way end with it, but for a query that fails by its budget: as with
+    /// every failure, the store counts them, and so do we.
     pub(in crate::query) fn cancel(&self, reason: CancelReason) -> bool {
         if self.lock().end.is_some() {
             return false;
         }
-        self.meter.in_flight().abort();
+        if reason != CancelReason::ScanLimit {
+            self.meter.in_flight().abort();
+        }
         self.cancel.send_if_modified(|current| {
             let first = current.is_none();
             if first {
