@@ -35,9 +35,10 @@ impl InFlight {
         (*self.stop.borrow() == Stop::No).then_some(flight)
     }
 
-    /// Whether there are any.
+    /// Lets no more begin; whether all that did have ended.
     #[must_use]
-    pub fn is_settled(&self) -> bool {
+    pub fn close(&self) -> bool {
+        self.raise(Stop::Settling);
         *self.running.borrow() == 0
     }
 

@@ -192,7 +192,7 @@ impl<Phase> QueryGuard<Phase> {
         if error.is_some_and(|error| error.kind() == ErrorKind::Cancelled) {
             entry.meter.in_flight().abort();
         }
-        if entry.meter.in_flight().is_settled() {
+        if entry.meter.in_flight().close() {
             let noted = self.life.end(error);
             return Box::pin(async move {
                 noted.await;
