@@ -6,6 +6,7 @@
 
 mod change;
 pub mod conformance;
+mod index_cache;
 mod install;
 mod memory;
 mod remote;
@@ -158,6 +159,16 @@ pub trait Metastore: Debug + Send + Sync {
     /// # Errors
     /// `NotFound` if the table was dropped meanwhile; `CorruptData` if a stored value does not fit its key's type.
     async fn partition_index(&self, table: &Table) -> Result<Arc<PartitionIndex>>;
+
+    /// The Hive names of the partitions that changes after a version of the table were about, up to at least the version of the argument; `None` where
+    /// that is not known, or not any more.
+    ///
+    /// # Errors
+    /// `NotFound` if the table was dropped meanwhile.
+    async fn changed_partitions(&self, table: &Table, since: i64) -> Result<Option<Vec<String>>> {
+        let _ = (table, since);
+        Ok(None)
+    }
 
     /// The partitions with exactly these values; those that do not exist are absent from the answer.
     ///

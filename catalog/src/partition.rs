@@ -1,5 +1,5 @@
 //! Hive partitions by name and value: `path` escapes and parses `key=value/` names, `value` types raw strings, `index` holds a table's
-//! partitions as an Arrow batch, `projection` computes them from a table's properties.
+//! partitions as a tree of typed values, `projection` computes them from a table's properties.
 
 mod index;
 mod path;
@@ -7,7 +7,7 @@ mod projection;
 mod text;
 mod value;
 
-pub use index::{PartitionIndex, PartitionIndexBuilder, PartitionOwn};
+pub use index::{Level, LevelMask, PartitionEntry, PartitionIndex, PartitionIndexBuilder, PartitionOwn};
 pub use path::{HIVE_DEFAULT_PARTITION, escape, hive_name, parse_name, parse_segment, unescape};
 pub use projection::{KeyFilter, MOST_PARTITIONS, Projection};
 pub(crate) use value::check_count;

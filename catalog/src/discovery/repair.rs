@@ -153,7 +153,7 @@ pub async fn repair(
             gone.extend(run.gone_elsewhere(stores).await?);
             gone.sort_unstable();
         }
-        let names = gone.iter().take(options.named).map(|row| index.name(*row).to_owned()).collect();
+        let names = gone.iter().take(options.named).map(|row| index.name(*row)).collect();
         repaired.missing_from_storage = Named { names, count: gone.len() };
         if drops {
             run.drop_rows(&index, &gone).await?;
@@ -168,16 +168,10 @@ pub async fn repair(
 
 /// The greatest partition by the order of keys, of those in the usual place. That of NULLs comes after whatever is to come.
 fn greatest(index: &PartitionIndex) -> Option<String> {
-    let is_usual = |row: &usize| index.own_location(*row).is_none() && !index.name(*row).contains(HIVE_DEFAULT_PARTITION);
-    let key = |row: usize| format!("{}/", index.name(row));
-    let mut greatest: Option<String> = None;
-    for row in (0..index.len()).filter(is_usual) {
-        let name = key(row);
-        if greatest.as_ref().is_none_or(|before| *before < name) {
-            greatest = Some(name);
-        }
-    }
-    greatest.map(|name| name.trim_end_matches('/').to_owned())
+    let named = index.names().enumerate();
+    let usual = named.filter(|(row, name)| index.own_location(*row).is_none() && !name.contains(HIVE_DEFAULT_PARTITION));
+    let greatest = usual.map(|(_, name)| name + "/").max()?;
+    Some(greatest.trim_end_matches('/').to_owned())
 }
 
 /// One repair under way.

@@ -14,12 +14,14 @@ use std::{fmt, sync::Arc};
 use async_trait::async_trait;
 use bytes::Bytes;
 use glaux_proto::catalog::v1 as proto;
-use moka::future::Cache;
 pub use options::{Credentials, RemoteOptions};
 pub use watch::{CatalogChange, ChangeKind};
 
 use self::call::{Line, change, read};
-use super::{Metastore, PartitionChange, PartitionChangeSummary, TableVersion};
+use super::{
+    Metastore, PartitionChange, PartitionChangeSummary, TableVersion,
+    index_cache::{IndexCache, Indexed},
+};
 use crate::{
     error::{Error, ErrorKind, Result},
     ident::TableName,
@@ -28,14 +30,10 @@ use crate::{
     wire::{self, definition as message},
 };
 
-/// How many bytes of partition indexes are kept: several tables with a million partitions each.
-const INDEX_CACHE_BYTES: u64 = 512 << 20;
-
 /// A catalog service, seen from a client.
 pub struct RemoteMetastore {
     line: Arc<Line>,
-    /// By table id and version.
-    indexes: Cache<(i64, i64), Arc<PartitionIndex>>,
+    indexes: IndexCache,
 }
 
 /// What a service says of itself and of its caller.
@@ -55,11 +53,7 @@ impl RemoteMetastore {
     /// # Errors
     /// `Invalid` for an address, certificates or credentials that cannot be meant.
     pub fn new(options: &RemoteOptions) -> Result<Self> {
-        let indexes = Cache::builder()
-            .max_capacity(INDEX_CACHE_BYTES)
-            .weigher(|_, index: &Arc<PartitionIndex>| u32::try_from(index.memory_size()).unwrap_or(u32::MAX))
-            .build();
-        Ok(Self { line: Arc::new(Line::new(options)?), indexes })
+        Ok(Self { line: Arc::new(Line::new(options)?), indexes: IndexCache::new() })
     }
 
     /// A client of a service that answers, and speaks what this client speaks.
@@ -175,16 +169,8 @@ impl Metastore for RemoteMetastore {
     }
 
     async fn partition_index(&self, table: &Table) -> Result<Arc<PartitionIndex>> {
-        let load = async {
-            let (version, index) = transfer::index(&self.line, table).await?;
-            let index = Arc::new(index);
-            if version != table.version {
-                self.indexes.insert((table.id, version), Arc::clone(&index)).await;
-            }
-            Ok(index)
-        };
-        // Several who ask at once wait for one who fetches.
-        self.indexes.try_get_with((table.id, table.version), load).await.map_err(|error: Arc<Error>| Error::clone(&error))
+        let load = |older: Option<Indexed>| async move { transfer::index(&self.line, table, older.as_ref()).await };
+        self.indexes.get(table, load).await
     }
 
     async fn partitions(&self, table: &Table, values: &[PartitionValues]) -> Result<Vec<Partition>> {

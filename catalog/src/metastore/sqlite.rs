@@ -4,6 +4,7 @@
 //! disk before it returns. The file must be on a local disk: network file systems do not lock reliably.
 
 mod attachments;
+mod changes;
 mod connection;
 mod fault;
 mod grants;
@@ -22,24 +23,23 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use connection::{Connections, blocking};
-use moka::future::Cache;
 
-use super::{Metastore, PartitionChange, PartitionChangeSummary, TableVersion, rules};
+use super::{
+    Metastore, PartitionChange, PartitionChangeSummary, TableVersion,
+    index_cache::{IndexCache, Indexed},
+    rules,
+};
 use crate::{
-    error::{Error, Result},
+    error::Result,
     ident::{DEFAULT_DATABASE, TableName, fold},
     model::{Attachment, Database, Grant, GrantObject, Grantee, Partition, PartitionValues, Table},
     partition::PartitionIndex,
 };
 
-/// How many bytes of partition indexes are kept: several tables with a million partitions each.
-const INDEX_CACHE_BYTES: u64 = 512 << 20;
-
 /// Databases, tables, partitions and grants in an SQLite file.
 pub struct SqliteMetastore {
     connections: Arc<Connections>,
-    /// By table id and version.
-    indexes: Cache<(i64, i64), Arc<PartitionIndex>>,
+    indexes: IndexCache,
 }
 
 impl SqliteMetastore {
@@ -49,11 +49,7 @@ impl SqliteMetastore {
     /// `CorruptData` for a file that is damaged or something else, `Unsupported` for one of a newer version, `Denied` and `Unavailable`
     /// for one that cannot be opened.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        let indexes = Cache::builder()
-            .max_capacity(INDEX_CACHE_BYTES)
-            .weigher(|_, index: &Arc<PartitionIndex>| u32::try_from(index.memory_size()).unwrap_or(u32::MAX))
-            .build();
-        Ok(Self { connections: Arc::new(Connections::open(path.as_ref())?), indexes })
+        Ok(Self { connections: Arc::new(Connections::open(path.as_ref())?), indexes: IndexCache::new() })
     }
 
     /// The catalog's file.
@@ -172,17 +168,16 @@ impl Metastore for SqliteMetastore {
     }
 
     async fn partition_index(&self, table: &Table) -> Result<Arc<PartitionIndex>> {
-        let load = async {
+        let load = |older: Option<Indexed>| {
             let asked = table.clone();
-            let (version, index) = self.connections.read(move |connection| partitions::index(connection, &asked)).await?;
-            let index = Arc::new(index);
-            if version != table.version {
-                self.indexes.insert((table.id, version), Arc::clone(&index)).await;
-            }
-            Ok(index)
+            self.connections.read(move |connection| partitions::index(connection, &asked, older.as_ref()))
         };
-        // Several who ask at once wait for one who reads.
-        self.indexes.try_get_with((table.id, table.version), load).await.map_err(|error: Arc<Error>| Error::clone(&error))
+        self.indexes.get(table, load).await
+    }
+
+    async fn changed_partitions(&self, table: &Table, since: i64) -> Result<Option<Vec<String>>> {
+        let table = table.clone();
+        self.connections.read(move |connection| partitions::changed(connection, &table, since)).await
     }
 
     async fn partitions(&self, table: &Table, values: &[PartitionValues]) -> Result<Vec<Partition>> {

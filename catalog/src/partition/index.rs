@@ -1,19 +1,34 @@
-//! All partitions of one version of a table: their typed values as one Arrow batch, for pruning, and beside it what is needed of those
-//! that survive.
+//! All partitions of one version of a table, as the tree that their names are: for pruning, and for what is needed of those that survive.
 //!
-//! Columns, not structs: a million partitions take tens of megabytes. It evaluates no predicate; whoever prunes does so on
-//! [`PartitionIndex::values`].
+//! A level a key; each different value of a key is kept once, typed, and nodes refer to it. So a predicate on a key is evaluated once for
+//! each of its values, and what it leaves of a level is all that is looked at in the next. A million partitions by day and hour take some
+//! megabytes. No predicate is evaluated here.
 
-use std::{cmp::Ordering, collections::HashMap, fmt, sync::Arc};
+mod build;
+mod level;
+#[cfg(test)]
+mod tests;
+mod update;
+
+use std::{borrow::Cow, cmp::Ordering, collections::HashSet, fmt, ops::Range, sync::Arc};
 
 use arrow::{
-    array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, StringArray, StringBuilder},
+    array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, StringArray, UInt32Array},
+    compute::take,
     datatypes::{Field, Schema},
 };
 
-use super::{path::parse_name, value::typed_array};
+pub use self::{
+    build::PartitionIndexBuilder,
+    level::{Level, LevelMask},
+    update::PartitionEntry,
+};
+use super::{
+    escape,
+    path::{in_name, parse_value},
+};
 use crate::{
-    error::{Error, ErrorKind, Result},
+    error::{Error, Result},
     model::{Column, SerDe},
 };
 
@@ -29,10 +44,14 @@ pub struct PartitionOwn {
 /// The partitions of a table, sorted by Hive name (as bytes).
 pub struct PartitionIndex {
     keys: Vec<Column>,
-    values: RecordBatch,
-    names: StringArray,
+    /// `key=`, as in names.
+    prefixes: Vec<String>,
+    levels: Vec<Level>,
+    /// The rows with a location of their own, and these.
+    located: Vec<u32>,
     locations: StringArray,
-    own: HashMap<usize, Arc<PartitionOwn>>,
+    /// Where something else is the partitions' own than before, beginning with nothing.
+    own: Vec<(u32, Option<Arc<PartitionOwn>>)>,
 }
 
 impl PartitionIndex {
@@ -47,12 +66,12 @@ impl PartitionIndex {
     /// How many partitions there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.names.len()
+        self.levels.last().map_or(0, Level::len)
     }
 
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.names.is_empty()
+        self.len() == 0
     }
 
     /// The partition keys.
@@ -61,49 +80,192 @@ impl PartitionIndex {
         &self.keys
     }
 
-    /// The typed values, a nullable column for each key under its name, a row for each partition.
+    /// The tree, a level for each key. The nodes of the last one are the rows.
     #[must_use]
-    pub fn values(&self) -> &RecordBatch {
-        &self.values
+    pub fn levels(&self) -> &[Level] {
+        &self.levels
     }
 
-    /// The Hive names, `key=value/key=value`, a row for each partition, ascending.
+    /// The rows that the masks leave, one for each level, ascending.
     #[must_use]
-    pub fn names(&self) -> &StringArray {
-        &self.names
+    pub fn select(&self, masks: &[LevelMask]) -> Vec<u32> {
+        let mut nodes: Option<Vec<u32>> = None;
+        for (at, (level, mask)) in self.levels.iter().zip(masks).enumerate() {
+            if nodes.is_none() && mask.is_open() && at + 1 < self.levels.len() {
+                continue;
+            }
+            let kept = |node: &u32| mask.keeps(level, *node);
+            nodes = Some(match nodes {
+                None => (0..number(level.len())).filter(kept).collect(),
+                Some(parents) => {
+                    let above = &self.levels[at - 1];
+                    parents.into_iter().flat_map(|parent| above.children(parent)).filter(kept).collect()
+                }
+            });
+        }
+        nodes.unwrap_or_default()
     }
 
-    /// The Hive name of a row; empty for a row that does not exist.
+    /// The rows that have, for each of these keys, one of the raw values named; ascending.
     #[must_use]
-    pub fn name(&self, row: usize) -> &str {
-        if row < self.names.len() { self.names.value(row) } else { "" }
+    pub fn rows_with(&self, wanted: impl IntoIterator<Item = (usize, Vec<Option<String>>)>) -> Vec<u32> {
+        let mut masks = vec![LevelMask::default(); self.levels.len()];
+        for (key, values) in wanted {
+            let wanted: HashSet<String> = values.iter().map(|value| in_name(value.as_deref())).collect();
+            let fits = self.levels[key].texts.iter().map(|text| text.is_some_and(|text| wanted.contains(text)));
+            masks[key].values = Some(match masks[key].values.take() {
+                None => fits.collect(),
+                Some(before) => before.into_iter().zip(fits).map(|(before, fits)| before && fits).collect(),
+            });
+        }
+        self.select(&masks)
+    }
+
+    /// Where the values of a key are, among those of its level, for ascending nodes of a level at or below it.
+    #[must_use]
+    pub fn codes(&self, key: usize, level: usize, nodes: &[u32]) -> Vec<u32> {
+        let codes = self.levels[key].codes();
+        let mut nodes = Cow::Borrowed(nodes);
+        for above in self.levels[key..level].iter().rev() {
+            nodes = Cow::Owned(above.parents(&nodes));
+        }
+        nodes.iter().map(|node| codes[*node as usize]).collect()
+    }
+
+    /// The typed values of a key for ascending nodes of a level at or below it.
+    ///
+    /// # Errors
+    /// `Internal` for nodes that do not exist.
+    pub fn values_at(&self, key: usize, level: usize, nodes: &[u32]) -> Result<ArrayRef> {
+        take(self.levels[key].values(), &UInt32Array::from(self.codes(key, level, nodes)), None)
+            .map_err(|error| Error::internal("partition values cannot be taken").with_source(error))
+    }
+
+    /// The typed values of all partitions, a nullable column for each key under its name.
+    ///
+    /// # Errors
+    /// `Internal` if they form no batch.
+    pub fn values(&self) -> Result<RecordBatch> {
+        self.values_of(&(0..number(self.len())).collect::<Vec<_>>())
+    }
+
+    /// The typed values of ascending rows.
+    ///
+    /// # Errors
+    /// `Internal` for rows that do not exist.
+    pub fn values_of(&self, rows: &[u32]) -> Result<RecordBatch> {
+        let columns: Vec<ArrayRef> =
+            (0..self.keys.len()).map(|key| self.values_at(key, self.levels.len() - 1, rows)).collect::<Result<_>>()?;
+        let field = |(key, column): (&Column, &ArrayRef)| Field::new(&key.name, column.data_type().clone(), true);
+        let schema = Schema::new(self.keys.iter().zip(&columns).map(field).collect::<Vec<_>>());
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
+        RecordBatch::try_new_with_options(Arc::new(schema), columns, &options)
+            .map_err(|error| Error::internal("partition values do not form a batch").with_source(error))
+    }
+
+    /// The typed value of a key in a row: an array and the place in it.
+    #[must_use]
+    pub fn value(&self, key: usize, row: usize) -> (&ArrayRef, usize) {
+        let level = &self.levels[key];
+        (level.values(), level.codes()[self.path(row)[key] as usize] as usize)
+    }
+
+    /// The nodes from the top to a row.
+    fn path(&self, row: usize) -> Vec<u32> {
+        let mut path = vec![number(row); self.levels.len()];
+        for level in (0..self.levels.len().saturating_sub(1)).rev() {
+            path[level] = self.levels[level].parent_of(path[level + 1]);
+        }
+        path
+    }
+
+    /// The Hive name, `key=value/key=value`, of a row; empty for a row that does not exist.
+    #[must_use]
+    pub fn name(&self, row: usize) -> String {
+        if row < self.len() { self.name_of(&self.path(row)) } else { String::new() }
+    }
+
+    fn name_of(&self, path: &[u32]) -> String {
+        let mut name = String::new();
+        for ((node, level), prefix) in path.iter().zip(&self.levels).zip(&self.prefixes) {
+            if !name.is_empty() {
+                name.push('/');
+            }
+            name.push_str(prefix);
+            name.push_str(level.text(*node));
+        }
+        name
+    }
+
+    /// The Hive names of all rows, ascending.
+    pub fn names(&self) -> impl Iterator<Item = String> + '_ {
+        let mut path = vec![0; self.levels.len()];
+        (0..number(self.len())).map(move |row| {
+            let mut node = row;
+            for (at, level) in self.levels.iter().enumerate().rev() {
+                if at + 1 < self.levels.len() {
+                    while level.children(path[at]).end <= node {
+                        path[at] += 1;
+                    }
+                    node = path[at];
+                } else {
+                    path[at] = node;
+                }
+            }
+            self.name_of(&path)
+        })
     }
 
     /// The row with this Hive name.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<usize> {
-        let (mut low, mut high) = (0, self.names.len());
-        while low < high {
-            let middle = low + (high - low) / 2;
-            match self.names.value(middle).cmp(name) {
-                Ordering::Less => low = middle + 1,
-                Ordering::Greater => high = middle,
-                Ordering::Equal => return Some(middle),
+        let mut nodes = 0..number(self.levels.first()?.len());
+        let (mut segments, last) = (name.split('/'), self.levels.len() - 1);
+        for (at, (level, prefix)) in self.levels.iter().zip(&self.prefixes).enumerate() {
+            let text = segments.next()?.strip_prefix(prefix.as_str())?;
+            let node = level.find(nodes, text, at < last)?;
+            if at == last {
+                return segments.next().is_none().then_some(node as usize);
             }
+            nodes = level.children(node);
         }
         None
+    }
+
+    /// The first row whose name is greater.
+    #[must_use]
+    pub fn first_after(&self, name: &str) -> usize {
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.name(middle).as_str().cmp(name) {
+                Ordering::Greater => high = middle,
+                _ => low = middle + 1,
+            }
+        }
+        low
     }
 
     /// The raw values of a row, which are its identity.
     #[must_use]
     pub fn raw_values(&self, row: usize) -> Vec<Option<String>> {
-        parse_name(&self.keys, self.name(row)).unwrap_or_default()
+        if row >= self.len() {
+            return Vec::new();
+        }
+        self.path(row).iter().zip(&self.levels).map(|(node, level)| parse_value(level.text(*node))).collect()
     }
 
     /// The partition's own location, where it is not `table root + Hive name`.
     #[must_use]
     pub fn own_location(&self, row: usize) -> Option<&str> {
-        (row < self.locations.len() && self.locations.is_valid(row)).then(|| self.locations.value(row))
+        let at = self.located.binary_search(&u32::try_from(row).ok()?).ok()?;
+        Some(self.locations.value(at))
+    }
+
+    /// The rows with a location of their own, ascending.
+    #[must_use]
+    pub fn located(&self) -> &[u32] {
+        &self.located
     }
 
     /// Where a partition's files are, with one `/` at its end. `table_root` is [`crate::model::Table::root`].
@@ -118,29 +280,35 @@ impl PartitionIndex {
     /// The partition's own columns; `None` means the table's.
     #[must_use]
     pub fn columns(&self, row: usize) -> Option<&[Column]> {
-        self.own.get(&row)?.columns.as_deref()
+        self.own(row)?.columns.as_deref()
     }
 
     /// The partition's own SerDe; `None` means the table's.
     #[must_use]
     pub fn serde(&self, row: usize) -> Option<&SerDe> {
-        self.own.get(&row)?.serde.as_ref()
+        self.own(row)?.serde.as_ref()
+    }
+
+    /// What the partition has of its own.
+    #[must_use]
+    pub fn own(&self, row: usize) -> Option<&Arc<PartitionOwn>> {
+        let before = self.own.partition_point(|(first, _)| *first as usize <= row).checked_sub(1)?;
+        self.own[before].1.as_ref()
     }
 
     /// Bytes held in memory, to weigh caches by. What partitions share is counted once.
     #[must_use]
     pub fn memory_size(&self) -> usize {
-        let mut distinct: Vec<*const PartitionOwn> = self.own.values().map(Arc::as_ptr).collect();
-        distinct.sort_unstable();
-        distinct.dedup();
-        let columns: usize = self.own.values().map(|own| own.columns.as_ref().map_or(0, Vec::len)).max().unwrap_or(0);
-        let own_size = size_of::<PartitionOwn>() + columns * (size_of::<Column>() + 32);
+        let mut distinct: Vec<_> = self.own.iter().filter_map(|(_, own)| own.as_ref()).collect();
+        distinct.sort_unstable_by_key(|own| Arc::as_ptr(own));
+        distinct.dedup_by_key(|own| Arc::as_ptr(own));
+        let columns = |own: &Arc<PartitionOwn>| own.columns.as_ref().map_or(0, Vec::len) * (size_of::<Column>() + 32);
         size_of::<Self>()
-            + self.values.get_array_memory_size()
-            + self.names.get_array_memory_size()
+            + self.levels.iter().map(Level::memory_size).sum::<usize>()
+            + self.located.capacity() * size_of::<u32>()
             + self.locations.get_array_memory_size()
-            + self.own.capacity() * size_of::<(usize, Arc<PartitionOwn>)>()
-            + distinct.len() * own_size
+            + self.own.capacity() * size_of::<(u32, Option<Arc<PartitionOwn>>)>()
+            + distinct.into_iter().map(|own| size_of::<PartitionOwn>() + columns(own)).sum::<usize>()
     }
 }
 
@@ -151,149 +319,17 @@ impl fmt::Debug for PartitionIndex {
     }
 }
 
-/// Builds a [`PartitionIndex`] in one pass over partitions in the order of their names.
-#[derive(Debug)]
-pub struct PartitionIndexBuilder {
-    keys: Vec<Column>,
-    raw: Vec<StringBuilder>,
-    names: StringBuilder,
-    last: String,
-    text_bytes: usize,
-    locations: StringBuilder,
-    own: HashMap<usize, Arc<PartitionOwn>>,
-    len: usize,
+/// `key=` of each key, as in names.
+fn prefixes(keys: &[Column]) -> Vec<String> {
+    keys.iter().map(|key| format!("{}=", escape(&key.name))).collect()
 }
 
-impl PartitionIndexBuilder {
-    #[must_use]
-    pub fn new(keys: &[Column]) -> Self {
-        Self {
-            keys: keys.to_vec(),
-            raw: keys.iter().map(|_| StringBuilder::new()).collect(),
-            names: StringBuilder::new(),
-            last: String::new(),
-            text_bytes: 0,
-            locations: StringBuilder::new(),
-            own: HashMap::new(),
-            len: 0,
-        }
-    }
-
-    /// Adds a partition by its Hive name, which must be greater than the one before.
-    ///
-    /// # Errors
-    /// `CorruptData` for a name with other keys; `LimitExceeded` for more text than an Arrow array holds (2 GiB); `Internal` for a name
-    /// out of order.
-    pub fn push(&mut self, name: &str, location: Option<&str>, own: Option<Arc<PartitionOwn>>) -> Result<()> {
-        if self.len > 0 && name <= self.last.as_str() {
-            return Err(Error::internal(format!("partition \"{name}\" comes after \"{}\"", self.last)));
-        }
-        self.text_bytes += name.len().max(location.map_or(0, str::len));
-        if self.text_bytes > i32::MAX as usize {
-            let message = format!("the partitions' names are longer than 2 GiB in all, at the {}th partition", self.len);
-            return Err(Error::new(ErrorKind::LimitExceeded, message).with_hint("Use partition projection, or fewer partitions"));
-        }
-        for (builder, value) in self.raw.iter_mut().zip(parse_name(&self.keys, name)?) {
-            builder.append_option(value);
-        }
-        self.names.append_value(name);
-        self.last.clear();
-        self.last.push_str(name);
-        self.locations.append_option(location);
-        if let Some(own) = own {
-            self.own.insert(self.len, own);
-        }
-        self.len += 1;
-        Ok(())
-    }
-
-    /// Types the values.
-    ///
-    /// # Errors
-    /// `Invalid` for a value that is not of its key's type, naming the value, the key and the type.
-    pub fn finish(mut self) -> Result<PartitionIndex> {
-        let mut fields = Vec::with_capacity(self.keys.len());
-        let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.keys.len());
-        for (key, raw) in self.keys.iter().zip(&mut self.raw) {
-            let raw = raw.finish();
-            let typed = typed_array(&key.hive_type, raw.iter()).map_err(|error| error.with_context("key", &key.name))?;
-            fields.push(Field::new(&key.name, typed.data_type().clone(), true));
-            columns.push(typed);
-        }
-        let options = RecordBatchOptions::new().with_row_count(Some(self.len));
-        let values = RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)
-            .map_err(|error| Error::internal("partition values do not form a batch").with_source(error))?;
-        self.own.shrink_to_fit();
-        Ok(PartitionIndex {
-            keys: self.keys,
-            values,
-            names: self.names.finish(),
-            locations: self.locations.finish(),
-            own: self.own,
-        })
-    }
+/// The number of a row or node: builders see to it that there are no more than four billion.
+fn number(of: usize) -> u32 {
+    u32::try_from(of).unwrap_or(u32::MAX)
 }
 
-#[cfg(test)]
-mod tests {
-    use arrow::{array::AsArray, datatypes::Int32Type};
-
-    use super::*;
-    use crate::hive_type::HiveType;
-
-    fn keys() -> Vec<Column> {
-        vec![Column::new("year", HiveType::Int), Column::new("region", HiveType::String)]
-    }
-
-    #[test]
-    fn holds_partitions_as_columns() {
-        let own = PartitionOwn { columns: Some(vec![Column::new("a", HiveType::Int)]), serde: None };
-        let mut builder = PartitionIndexBuilder::new(&keys());
-        builder.push("year=01/region=a%2Fb", None, None).unwrap();
-        builder.push("year=1/region=__HIVE_DEFAULT_PARTITION__", Some("s3://other/place"), Some(Arc::new(own))).unwrap();
-        let index = builder.finish().unwrap();
-        assert_eq!(index.len(), 2);
-        let years = index.values().column(0).as_primitive::<Int32Type>();
-        assert_eq!((years.value(0), years.value(1)), (1, 1));
-        assert!(index.values().column(1).is_null(1));
-        assert_eq!(index.raw_values(0), [Some("01".to_owned()), Some("a/b".to_owned())]);
-        assert_eq!(index.location(0, "s3://b/t/"), "s3://b/t/year=01/region=a%2Fb/");
-        assert_eq!(index.location(1, "s3://b/t/"), "s3://other/place/");
-        assert_eq!(index.columns(0), None);
-        assert_eq!(index.columns(1).unwrap()[0].name, "a");
-        assert_eq!(index.find("year=1/region=__HIVE_DEFAULT_PARTITION__"), Some(1));
-        assert_eq!(index.find("year=2/region=x"), None);
-        assert_eq!(index.name(7), "");
-    }
-
-    #[test]
-    fn refuses_disorder_and_foreign_values() {
-        let mut builder = PartitionIndexBuilder::new(&keys());
-        builder.push("year=2/region=a", None, None).unwrap();
-        assert_eq!(builder.push("year=1/region=a", None, None).unwrap_err().kind(), ErrorKind::Internal);
-        assert_eq!(builder.push("month=3/region=a", None, None).unwrap_err().kind(), ErrorKind::Internal);
-        assert_eq!(builder.push("year=3", None, None).unwrap_err().kind(), ErrorKind::CorruptData);
-        builder.push("year=x/region=a", None, None).unwrap();
-        let error = builder.finish().unwrap_err();
-        assert_eq!(error.to_string(), "partition value \"x\" is not of type \"int\", key \"year\"");
-    }
-
-    #[test]
-    fn without_keys_it_is_empty() {
-        let index = PartitionIndex::empty(&[]).unwrap();
-        assert!(index.is_empty());
-        assert_eq!(index.values().num_columns(), 0);
-    }
-
-    #[test]
-    fn a_hundred_thousand_partitions_stay_small() {
-        let own = Arc::new(PartitionOwn { columns: Some(vec![Column::new("a", HiveType::Int)]), serde: None });
-        let mut builder = PartitionIndexBuilder::new(&keys());
-        for n in 100_000..200_000 {
-            builder.push(&format!("year={n}/region=eu"), None, Some(Arc::clone(&own))).unwrap();
-        }
-        let index = builder.finish().unwrap();
-        assert_eq!(index.find("year=150000/region=eu"), Some(50_000));
-        assert!(index.memory_size() < 100_000 * 120, "{} bytes", index.memory_size());
-    }
+/// Nodes, or rows, as places in a vector.
+fn places(nodes: &Range<u32>) -> Range<usize> {
+    nodes.start as usize..nodes.end as usize
 }

@@ -77,12 +77,17 @@ pub fn hive_name(keys: &[Column], values: &[Option<String>]) -> String {
         }
         escape_into(&mut name, &key.name);
         name.push('=');
-        match value.as_deref() {
-            None | Some("") => name.push_str(HIVE_DEFAULT_PARTITION),
-            Some(value) => escape_into(&mut name, value),
-        }
+        name.push_str(&in_name(value.as_deref()));
     }
     name
+}
+
+/// A value as a name has it.
+pub(super) fn in_name(value: Option<&str>) -> String {
+    match value {
+        None | Some("") => HIVE_DEFAULT_PARTITION.to_owned(),
+        Some(value) => escape(value),
+    }
 }
 
 /// One `key=value` segment of a path, unescaped; `None` if it is not of that form, which asks for both to be there.
@@ -95,7 +100,8 @@ pub fn parse_segment(segment: &str) -> Option<(String, Option<String>)> {
     Some((unescape(key), parse_value(value)))
 }
 
-fn parse_value(escaped: &str) -> Option<String> {
+/// A value as a name has it, unescaped; `None` for NULL.
+pub(super) fn parse_value(escaped: &str) -> Option<String> {
     (escaped != HIVE_DEFAULT_PARTITION).then(|| unescape(escaped))
 }
 
@@ -118,7 +124,7 @@ pub fn parse_name(keys: &[Column], name: &str) -> Result<Vec<Option<String>>> {
     }
 }
 
-fn foreign_name(keys: &[Column], name: &str) -> Error {
+pub(super) fn foreign_name(keys: &[Column], name: &str) -> Error {
     let keys: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();
     Error::corrupt(format!("partition name \"{name}\" does not have the keys \"{}\"", keys.join("\", \"")))
 }

@@ -198,8 +198,7 @@ mod tests {
         let years = KeyFilter { low: Some("2023".to_owned()), ..KeyFilter::default() };
         let values = [projection.values(0, &KeyFilter::default(), now()).unwrap(), projection.values(1, &years, now()).unwrap()];
         let index = projection.index(&values).unwrap();
-        let found: Vec<_> =
-            (0..index.len()).map(|row| (index.name(row).to_owned(), index.location(row, "s3://lake/t/"))).collect();
+        let found: Vec<_> = (0..index.len()).map(|row| (index.name(row), index.location(row, "s3://lake/t/"))).collect();
         let expected = [("eu", 2023), ("eu", 2024), ("us", 2023), ("us", 2024)]
             .map(|(region, year)| (format!("region={region}/year={year}"), format!("s3://lake/x/{region}/y{year}/")));
         assert_eq!(found, expected);

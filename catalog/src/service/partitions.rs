@@ -24,8 +24,13 @@ use crate::{
 const MAX_CHANGES: usize = 4_000_000;
 
 pub(super) async fn get(call: &Call, asked: proto::GetPartitionsRequest) -> Result<Messages<proto::GetPartitionsResponse>> {
-    let proto::GetPartitionsRequest { table, filters, max_partitions, after } = asked;
+    let proto::GetPartitionsRequest { table, filters, max_partitions, after, since } = asked;
     let table = call.present(&present(table, "table")?).await?;
+    if since > 0
+        && let Some(difference) = difference(call, &table, since).await?
+    {
+        return Ok(difference);
+    }
     let index = call.store.partition_index(&table).await?;
     let filters = filters.into_iter().map(|filter| (filter.key, filter.any_of.into_iter().map(|value| value.text).collect()));
     let selection = Selection {
@@ -33,18 +38,45 @@ pub(super) async fn get(call: &Call, asked: proto::GetPartitionsRequest) -> Resu
         limit: usize::try_from(max_partitions).ok().filter(|limit| *limit > 0),
         after: Some(after).filter(|after| !after.is_empty()),
     };
-    let mut pieces = Pieces::new(&index, &selection)?;
-    let (mut version, mut count) = (table.version, pieces.count() as u64);
+    let first = proto::GetPartitionsResponse { version: table.version, ..Default::default() };
+    Ok(messages(first, Pieces::new(&index, &selection)?))
+}
+
+/// The bytes of names that go into one message.
+const GONE_BYTES: usize = 1 << 20;
+
+/// What changes after a version were about, as it is now; `None` if that is not known, or not less than everything.
+async fn difference(call: &Call, table: &Table, since: i64) -> Result<Option<Messages<proto::GetPartitionsResponse>>> {
+    // First what has changed, and then what there is: nothing is missed in between, whose change the next question is told of.
+    let Some(changed) = call.store.changed_partitions(table, since).await? else { return Ok(None) };
+    let index = call.store.partition_index(table).await?;
+    let (mut rows, mut gone) = (Vec::new(), Vec::new());
+    for name in changed {
+        match index.find(&name).and_then(|row| u32::try_from(row).ok()) {
+            Some(row) => rows.push(row),
+            None => gone.push(name),
+        }
+    }
+    if gone.iter().map(String::len).sum::<usize>() > GONE_BYTES {
+        return Ok(None);
+    }
+    rows.sort_unstable();
+    let first = proto::GetPartitionsResponse { version: table.version, is_difference: true, gone, ..Default::default() };
+    Ok(Some(messages(first, Pieces::of_rows(&index, &rows, None)?)))
+}
+
+/// The first message with the first piece, and the others with one each.
+fn messages(first: proto::GetPartitionsResponse, mut pieces: Pieces) -> Messages<proto::GetPartitionsResponse> {
+    let mut message = proto::GetPartitionsResponse { count: pieces.count() as u64, ..first };
     let messages = std::iter::from_fn(move || {
         let (arrow_ipc, last) = match pieces.next_piece()? {
             Ok(piece) => piece,
             Err(error) => return Some(Err(status(&error))),
         };
         let next = if last { pieces.next.take().unwrap_or_default() } else { String::new() };
-        let (version, count) = (std::mem::take(&mut version), std::mem::take(&mut count));
-        Some(Ok(proto::GetPartitionsResponse { version, count, arrow_ipc, next }))
+        Some(Ok(proto::GetPartitionsResponse { arrow_ipc, next, ..std::mem::take(&mut message) }))
     });
-    Ok(stream::iter(messages).boxed())
+    stream::iter(messages).boxed()
 }
 
 pub(super) async fn find(call: &Call, asked: proto::FindPartitionsRequest) -> Result<Messages<proto::FindPartitionsResponse>> {

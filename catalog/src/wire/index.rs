@@ -7,8 +7,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use arrow::{
-    array::{Array, ArrayRef, AsArray, DictionaryArray, Int32Array, RecordBatch, StringArray, UInt32Array},
-    compute::take,
+    array::{Array, ArrayRef, AsArray, DictionaryArray, Int32Array, RecordBatch, StringArray},
     datatypes::{Field, Int32Type, Schema},
 };
 use bytes::Bytes;
@@ -17,7 +16,7 @@ use super::ipc::{Decoder, Encoder};
 use crate::{
     error::{Error, Result},
     model::Column,
-    partition::{HIVE_DEFAULT_PARTITION, PartitionIndex, PartitionIndexBuilder, PartitionOwn, escape},
+    partition::{PartitionIndex, PartitionIndexBuilder, PartitionOwn},
 };
 
 /// The bytes of a piece, about.
@@ -38,59 +37,27 @@ pub(crate) struct Selection {
 }
 
 impl Selection {
-    fn is_everything(&self) -> bool {
-        self.filters.is_empty() && self.limit.is_none() && self.after.is_none()
-    }
-
     /// The rows that are selected, and the name of the last one if there are more.
     ///
     /// # Errors
     /// `NotFound` for a key that the table does not have.
     fn rows(&self, index: &PartitionIndex) -> Result<(Vec<u32>, Option<String>)> {
-        // By position, the segments of a name that a partition may have there.
-        let mut wanted: Vec<(usize, Vec<String>)> = Vec::with_capacity(self.filters.len());
+        let mut wanted: Vec<(usize, Vec<Option<String>>)> = Vec::with_capacity(self.filters.len());
         for (key, values) in &self.filters {
             let name = crate::ident::fold(key);
             let position = index.keys().iter().position(|known| known.name == name).ok_or_else(|| no_key(key, index.keys()))?;
-            let segment = |value: &Option<String>| match value.as_deref() {
-                None | Some("") => format!("{}={HIVE_DEFAULT_PARTITION}", escape(&name)),
-                Some(value) => format!("{}={}", escape(&name), escape(value)),
-            };
-            wanted.push((position, values.iter().map(segment).collect()));
+            wanted.push((position, values.clone()));
         }
-        let fits = |name: &str| {
-            wanted.iter().all(|(position, any)| {
-                name.split('/').nth(*position).is_some_and(|segment| any.iter().any(|wanted| wanted == segment))
-            })
-        };
-        let begin = self.after.as_deref().map_or(0, |after| first_after(index, after));
-        let (mut rows, mut last) = (Vec::new(), None);
-        for row in begin..index.len() {
-            if !fits(index.name(row)) {
-                continue;
-            }
-            if self.limit.is_some_and(|limit| rows.len() >= limit) {
-                last = rows.last().map(|row: &u32| index.name(*row as usize).to_owned());
-                break;
-            }
-            rows.push(u32::try_from(row).map_err(|_| Error::internal("an index has more than 4 billion rows"))?);
+        let begin = self.after.as_deref().map_or(0, |after| index.first_after(after));
+        let mut rows = index.rows_with(wanted);
+        rows.retain(|row| *row as usize >= begin);
+        let mut last = None;
+        if let Some(limit) = self.limit.filter(|limit| *limit < rows.len()) {
+            rows.truncate(limit);
+            last = rows.last().map(|row| index.name(*row as usize));
         }
         Ok((rows, last))
     }
-}
-
-/// The first row whose name is greater.
-fn first_after(index: &PartitionIndex, name: &str) -> usize {
-    let (mut low, mut high) = (0, index.len());
-    while low < high {
-        let middle = low + (high - low) / 2;
-        if index.name(middle) <= name {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    low
 }
 
 fn no_key(key: &str, keys: &[Column]) -> Error {
@@ -116,15 +83,14 @@ impl Pieces {
     /// # Errors
     /// `NotFound` for a filter of a key that does not exist.
     pub(crate) fn new(index: &PartitionIndex, selection: &Selection) -> Result<Self> {
-        let mut batch = columns(index)?;
-        let mut next = None;
-        if !selection.is_everything() {
-            let (rows, last) = selection.rows(index)?;
-            let rows = UInt32Array::from(rows);
-            let taken = batch.columns().iter().map(|column| take(column, &rows, None)).collect::<Result<Vec<_>, _>>();
-            batch = RecordBatch::try_new(batch.schema(), taken.map_err(unmade)?).map_err(unmade)?;
-            next = last;
-        }
+        let (rows, next) = selection.rows(index)?;
+        Self::of_rows(index, &rows, next)
+    }
+
+    /// # Errors
+    /// `Internal` for rows that do not exist.
+    pub(crate) fn of_rows(index: &PartitionIndex, rows: &[u32], next: Option<String>) -> Result<Self> {
+        let batch = columns(index, rows)?;
         let bytes = batch.columns().iter().map(|column| column.get_array_memory_size()).sum::<usize>().max(1);
         let rows = (PIECE_BYTES * batch.num_rows() / bytes).clamp(1, PIECE_ROWS);
         let encoder = Some(Encoder::new(&batch.schema())?);
@@ -148,13 +114,21 @@ impl Pieces {
     }
 }
 
-/// The index as one batch.
-fn columns(index: &PartitionIndex) -> Result<RecordBatch> {
-    let mut columns: Vec<(String, ArrayRef)> = vec![("$name".to_owned(), Arc::new(index.names().clone()))];
-    let locations: StringArray = (0..index.len()).map(|row| index.own_location(row)).collect();
-    columns.push(("$location".to_owned(), Arc::new(locations)));
-    columns.push(("$own".to_owned(), Arc::new(own(index)?)));
-    for (field, array) in index.values().schema().fields().iter().zip(index.values().columns()) {
+/// Ascending rows of an index as one batch.
+fn columns(index: &PartitionIndex, rows: &[u32]) -> Result<RecordBatch> {
+    let names: StringArray = match rows.len() == index.len() {
+        true => index.names().map(Some).collect(),
+        false => rows.iter().map(|row| Some(index.name(*row as usize))).collect(),
+    };
+    let locations: StringArray = match index.located().is_empty() {
+        true => StringArray::new_null(rows.len()),
+        false => rows.iter().map(|row| index.own_location(*row as usize)).collect(),
+    };
+    let own: ArrayRef = Arc::new(own(index, rows)?);
+    let beside: [(&str, ArrayRef); 3] = [("$name", Arc::new(names)), ("$location", Arc::new(locations)), ("$own", own)];
+    let mut columns: Vec<(String, ArrayRef)> = beside.into_iter().map(|(name, array)| (name.to_owned(), array)).collect();
+    let values = index.values_of(rows)?;
+    for (field, array) in values.schema().fields().iter().zip(values.columns()) {
         columns.push((field.name().clone(), Arc::clone(array)));
     }
     let fields: Vec<Field> = columns.iter().map(|(name, array)| Field::new(name, array.data_type().clone(), true)).collect();
@@ -163,33 +137,29 @@ fn columns(index: &PartitionIndex) -> Result<RecordBatch> {
 }
 
 /// What is each partition's own, each different thing once.
-fn own(index: &PartitionIndex) -> Result<DictionaryArray<Int32Type>> {
+fn own(index: &PartitionIndex, rows: &[u32]) -> Result<DictionaryArray<Int32Type>> {
     let mut texts: Vec<String> = Vec::new();
     let mut by_text: HashMap<String, i32> = HashMap::new();
     // Neighbours share what they have: it is looked at once, by its address.
-    let mut by_address: HashMap<(usize, usize), i32> = HashMap::new();
-    let mut keys = Vec::with_capacity(index.len());
-    for row in 0..index.len() {
-        let (columns, serde) = (index.columns(row), index.serde(row));
-        if columns.is_none() && serde.is_none() {
+    let mut by_address: HashMap<*const PartitionOwn, i32> = HashMap::new();
+    let mut keys = Vec::with_capacity(rows.len());
+    for row in rows {
+        let Some(own) = index.own(*row as usize) else {
             keys.push(None);
             continue;
-        }
-        let address =
-            (columns.map_or(0, |columns| columns.as_ptr() as usize), serde.map_or(0, |serde| std::ptr::from_ref(serde) as usize));
-        if let Some(key) = by_address.get(&address) {
+        };
+        if let Some(key) = by_address.get(&Arc::as_ptr(own)) {
             keys.push(Some(*key));
             continue;
         }
-        let own = PartitionOwn { columns: columns.map(<[_]>::to_vec), serde: serde.cloned() };
-        let text =
-            serde_json::to_string(&own).map_err(|error| Error::internal("a definition does not encode").with_source(error))?;
+        let text = serde_json::to_string(own.as_ref())
+            .map_err(|error| Error::internal("a definition does not encode").with_source(error))?;
         let next = i32::try_from(texts.len()).map_err(|_| Error::internal("there are too many definitions of partitions"))?;
         let key = *by_text.entry(text.clone()).or_insert(next);
         if key == next {
             texts.push(text);
         }
-        by_address.insert(address, key);
+        by_address.insert(Arc::as_ptr(own), key);
         keys.push(Some(key));
     }
     DictionaryArray::try_new(Int32Array::from(keys), Arc::new(StringArray::from(texts))).map_err(unmade)
@@ -310,7 +280,7 @@ mod tests {
         let index = index();
         let (read, next) = sent(&index, &Selection::default());
         assert_eq!((read.len(), next), (62, None));
-        assert_eq!(read.values(), index.values());
+        assert_eq!(read.values().unwrap(), index.values().unwrap());
         for row in 0..index.len() {
             assert_eq!((read.name(row), read.own_location(row)), (index.name(row), index.own_location(row)));
             assert_eq!((read.columns(row), read.serde(row)), (index.columns(row), index.serde(row)));
@@ -327,7 +297,7 @@ mod tests {
         let (mut after, mut seen, mut pages) = (None, Vec::new(), 0);
         loop {
             let (page, next) = sent(&index, &Selection { limit: Some(10), after: after.take(), ..Selection::default() });
-            seen.extend((0..page.len()).map(|row| page.name(row).to_owned()));
+            seen.extend((0..page.len()).map(|row| page.name(row)));
             pages += 1;
             match next {
                 Some(next) => after = Some(next),
@@ -347,7 +317,7 @@ mod tests {
             ("region".to_owned(), values(&[Some("a/b")])),
         ];
         let (found, next) = sent(&index, &Selection { filters, ..Selection::default() });
-        let names: Vec<_> = (0..found.len()).map(|row| found.name(row).to_owned()).collect();
+        let names: Vec<_> = (0..found.len()).map(|row| found.name(row)).collect();
         assert_eq!((names, next), (vec!["dt=2024-01-05/region=a%2Fb".to_owned(), "dt=2024-01-31/region=a%2Fb".to_owned()], None));
         let (nulls, _) =
             sent(&index, &Selection { filters: vec![("region".to_owned(), values(&[None]))], ..Selection::default() });

@@ -67,11 +67,8 @@ fn value(table: &Table, key: &Column, spec: &PartitionSpec) -> Result<Option<Opt
 /// As [`some_values`].
 pub(crate) fn rows(table: &Table, index: &PartitionIndex, spec: &PartitionSpec) -> Result<Vec<usize>> {
     let wanted = some_values(table, spec)?;
-    let fits = |row: &usize| {
-        let values = index.raw_values(*row);
-        values.iter().zip(&wanted).all(|(value, wanted)| wanted.as_ref().is_none_or(|wanted| wanted == value))
-    };
-    Ok((0..index.len()).filter(fits).collect())
+    let wanted = wanted.into_iter().enumerate().filter_map(|(key, value)| Some((key, vec![value?])));
+    Ok(index.rows_with(wanted).into_iter().map(|row| row as usize).collect())
 }
 
 /// One partition, with its values.

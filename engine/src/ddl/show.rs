@@ -64,7 +64,7 @@ async fn show_partitions(table: &Table, spec: Option<&PartitionSpec>, context: &
         Some(spec) => partitions::rows(table, &index, spec)?,
         None => (0..index.len()).collect(),
     };
-    Ok(rows.into_iter().map(|at| row([index.name(at)])).collect())
+    Ok(rows.into_iter().map(|at| row([index.name(at).as_str()])).collect())
 }
 
 fn properties(table: &Table, key: Option<&str>) -> Vec<Row> {

@@ -2,7 +2,6 @@
 
 use std::cmp::Ordering;
 
-use arrow::array::Array;
 use datafusion::common::ScalarValue;
 use glaux_catalog::{
     Metastore,
@@ -97,16 +96,18 @@ fn double(value: f64) -> String {
 
 /// The figures of a partition key over the partitions that were analysed.
 fn of_key(index: &PartitionIndex, at: usize, analysed: &[(usize, u64)]) -> Figures {
-    let column = index.values().column(at);
-    let value = |row: usize| ScalarValue::try_from_array(column, row).ok().filter(|value| !value.is_null());
+    let value = |row: usize| {
+        let (values, place) = index.value(at, row);
+        ScalarValue::try_from_array(values, place).ok().filter(|value| !value.is_null())
+    };
     let mut range: Option<(ScalarValue, ScalarValue)> = None;
     let mut different = std::collections::HashSet::new();
     let mut nulls = 0;
     for (row, rows) in analysed {
-        if column.is_null(*row) {
+        let Some(value) = value(*row) else {
             nulls += rows;
-        }
-        let Some(value) = value(*row) else { continue };
+            continue;
+        };
         range = Some(match range.take() {
             None => (value.clone(), value.clone()),
             Some((min, max)) => (

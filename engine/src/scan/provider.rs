@@ -4,7 +4,8 @@
 //! Planning reads no data file and no footer: the table's schema is the catalog's, and statistics are told as far as they are known.
 
 use std::{
-    sync::{Arc, OnceLock, atomic::AtomicBool},
+    collections::HashMap,
+    sync::{Arc, Mutex, OnceLock, PoisonError, atomic::AtomicBool},
     time::Instant,
 };
 
@@ -97,6 +98,8 @@ pub struct LakeTable {
     naming: Naming,
     /// Whether `"$path"` and its like are among the columns.
     has_hidden: bool,
+    /// Of filters that the planner has asked about, whether pruning partitions is all that they ask for.
+    exact: Mutex<HashMap<Expr, bool>>,
 }
 
 impl LakeTable {
@@ -119,7 +122,7 @@ impl LakeTable {
         }
         let data = Schema::new(table.storage.columns.iter().map(data_field).collect::<Vec<_>>());
         let schema = TableSchema::builder(Arc::new(data)).with_table_partition_cols(beside).build();
-        Ok(Self { table: Arc::new(table), index, projection, context, schema, naming, has_hidden })
+        Ok(Self { table: Arc::new(table), index, projection, context, schema, naming, has_hidden, exact: Mutex::default() })
     }
 
     /// The partitions that a query may need: all of the catalog, or those of a projection that its filters leave.
@@ -134,8 +137,7 @@ impl LakeTable {
     async fn files(&self, index: &PartitionIndex, props: &ExecutionProps, filters: &[Expr]) -> Result<Vec<DataFile>> {
         let meter = &self.context.meter;
         let survivors = if self.table.is_partitioned() {
-            let kept = prune::keep(index.values(), filters, props);
-            let survivors = prune::kept_rows(kept.as_ref(), index.len());
+            let survivors = prune::partitions::surviving(index, filters, props);
             // How many a projection has in all is not enumerated.
             let total = self.projection.is_none().then_some(index.len() as u64);
             meter.add_partitions(survivors.len() as u64, total);
@@ -173,10 +175,12 @@ impl LakeTable {
 
     fn partition_values(&self, index: &PartitionIndex, file: &DataFile) -> Result<Vec<ScalarValue>> {
         let row = file.partition as usize;
-        let keys = index.values().columns().iter().filter(|_| self.table.is_partitioned());
-        let mut values = keys
-            .map(|column| ScalarValue::try_from_array(column, row).map_err(crate::error::from_datafusion))
-            .collect::<Result<Vec<_>>>()?;
+        let keys = 0..if self.table.is_partitioned() { index.keys().len() } else { 0 };
+        let value = |key: usize| {
+            let (values, at) = index.value(key, row);
+            ScalarValue::try_from_array(values, at).map_err(crate::error::from_datafusion)
+        };
+        let mut values = keys.map(value).collect::<Result<Vec<_>>>()?;
         if self.has_hidden {
             values.extend(hidden::values(file));
         }
@@ -279,14 +283,23 @@ impl TableProvider for LakeTable {
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> DataFusionResult<Vec<TableProviderFilterPushDown>> {
         let props = ExecutionProps::new();
-        let known = self.index.values();
         // What is computed for a query is filtered again: a condition that fails on some value would not be seen here.
         let is_catalogued = self.table.is_partitioned() && self.projection.is_none();
-        let exact = |filter: &Expr| is_catalogued && prune::is_exact(known, filter, &props);
-        Ok(filters
-            .iter()
-            .map(|filter| if exact(filter) { TableProviderFilterPushDown::Exact } else { TableProviderFilterPushDown::Inexact })
-            .collect())
+        let mut known = self.exact.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pushed = Vec::with_capacity(filters.len());
+        for filter in filters {
+            let is_exact = is_catalogued
+                && match known.get(*filter) {
+                    Some(is_exact) => *is_exact,
+                    None => {
+                        let is_exact = prune::partitions::is_exact(&self.index, filter, &props);
+                        known.insert((*filter).clone(), is_exact);
+                        is_exact
+                    }
+                };
+            pushed.push(if is_exact { TableProviderFilterPushDown::Exact } else { TableProviderFilterPushDown::Inexact });
+        }
+        Ok(pushed)
     }
 
     async fn scan(

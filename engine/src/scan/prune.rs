@@ -3,6 +3,8 @@
 //! A filter may speak of columns that are not known yet (data columns). What it implies for the known ones is used; the filter itself
 //! stays in the plan. Pruning is inclusive: whatever cannot be decided, or fails to evaluate, keeps its rows.
 
+pub(super) mod partitions;
+
 use arrow::{
     array::{Array, BooleanArray, RecordBatch},
     compute::kernels::boolean::and_kleene,
@@ -32,13 +34,6 @@ pub(super) fn keep(known: &RecordBatch, filters: &[Expr], props: &ExecutionProps
         });
     }
     kept
-}
-
-/// Whether a filter speaks of known columns only and evaluates over `known`: then what [`keep`] keeps needs no further filter.
-pub(super) fn is_exact(known: &RecordBatch, filter: &Expr, props: &ExecutionProps) -> bool {
-    let schema = known.schema();
-    let only_known = filter.column_refs().iter().all(|column| schema.column_with_name(&column.name).is_some());
-    only_known && !filter.is_volatile() && !has_subquery(filter) && evaluate(&unqualified(filter), known, props).is_some()
 }
 
 /// The rows that a mask keeps: those that are true, not null.

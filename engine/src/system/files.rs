@@ -78,7 +78,7 @@ impl Files {
         let index = self.0.metastore.partition_index(&table).await?;
         let files = self.0.files.files(&table, &index, &rows_of(&index, &narrowing)).await?;
         let of_table = |name: &str| texts(std::iter::repeat_n(Some(name), files.len()));
-        let partition = |file: &TableFile| table.is_partitioned().then(|| index.name(file.partition).to_owned());
+        let partition = |file: &TableFile| table.is_partitioned().then(|| index.name(file.partition));
         let columns = vec![
             of_table(&table.name.database),
             of_table(&table.name.table),

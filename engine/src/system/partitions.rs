@@ -119,7 +119,7 @@ impl RowSource for PartitionsOf {
     fn rows(self: Arc<Self>, _wanted: Wanted) -> BoxStream<'static, Result<RecordBatch>> {
         let rows = async move {
             let index = self.metastore.partition_index(&self.table).await?;
-            let values = batch(&self.schema, index.values().columns().to_vec())?;
+            let values = batch(&self.schema, index.values()?.columns().to_vec())?;
             let starts = (0..values.num_rows()).step_by(BATCH_ROWS);
             let slices = starts.map(move |start| Ok(values.slice(start, BATCH_ROWS.min(values.num_rows() - start))));
             Ok(stream::iter(slices))

@@ -34,7 +34,8 @@ pub(super) struct Comparison<'a> {
 
 impl<'a> Comparison<'a> {
     pub(super) fn new(table: &'a Table, index: &'a PartitionIndex, now: DateTime<Utc>) -> Self {
-        let own = (0..index.len()).filter_map(|row| Some((index.own_location(row)?.trim_end_matches('/').to_owned(), row)));
+        let located = index.located().iter().map(|row| *row as usize);
+        let own = located.filter_map(|row| Some((index.own_location(row)?.trim_end_matches('/').to_owned(), row)));
         Self {
             table,
             index,
@@ -123,7 +124,8 @@ impl<'a> Comparison<'a> {
     /// The rows with locations of their own that the walk did not come by.
     pub(super) fn unseen_elsewhere(&self) -> Vec<(usize, String)> {
         let location = |row: usize| Some((row, self.index.own_location(row)?.to_owned()));
-        (0..self.index.len()).filter(|row| !self.seen[*row]).filter_map(location).collect()
+        let located = self.index.located().iter().map(|row| *row as usize);
+        located.filter(|row| !self.seen[*row]).filter_map(location).collect()
     }
 
     /// By path.

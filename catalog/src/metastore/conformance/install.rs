@@ -47,7 +47,7 @@ pub(super) async fn run(fresh: &impl Fn() -> Arc<dyn Metastore>) {
     assert!(second.version > first.version);
     assert_eq!(store.table(&first.name).await.expect("exists").comment.as_deref(), Some("another"));
     let index = store.partition_index(&second).await.expect("an index");
-    assert_eq!((index.len(), index.name(0)), (1, "dt=3"));
+    assert_eq!((index.len(), index.name(0)), (1, "dt=3".to_owned()));
     assert_eq!(store.grants().await.expect("grants"), [grant]);
     assert_eq!(store.attachments(&second, "").await.expect("attachments"), []);
 

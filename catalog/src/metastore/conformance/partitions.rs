@@ -71,7 +71,8 @@ async fn identity_is_the_raw_strings(store: &dyn Metastore) {
     assert_eq!(names(store, &t).await, ["n=01/s=a", "n=1/s=A", "n=1/s=a", "n=__HIVE_DEFAULT_PARTITION__/s=a"]);
     let t = store.table(&t.name).await.expect("table");
     let index = store.partition_index(&t).await.expect("index");
-    let typed: Vec<Option<i32>> = index.values().column(0).as_primitive::<Int32Type>().iter().collect();
+    let values = index.values().expect("values");
+    let typed: Vec<Option<i32>> = values.column(0).as_primitive::<Int32Type>().iter().collect();
     assert_eq!(typed, [Some(1), Some(1), Some(1), None]);
     store.change_partitions(&t, drop_change(&["1", "a"], false)).await.expect("drop");
     assert_eq!(names(store, &t).await, ["n=01/s=a", "n=1/s=A", "n=__HIVE_DEFAULT_PARTITION__/s=a"]);

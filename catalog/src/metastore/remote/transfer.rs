@@ -1,5 +1,7 @@
 //! What goes over the line in many messages: definitions, indexes and partitions coming, changes and attachments going.
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use bytes::Bytes;
 use futures::{Stream, stream};
 use glaux_proto::catalog::v1::{self as proto, change_partitions_request as changing, install_table_request as installing};
@@ -7,9 +9,9 @@ use glaux_proto::catalog::v1::{self as proto, change_partitions_request as chang
 use super::call::{Line, Purpose, Trouble};
 use crate::{
     error::Result,
-    metastore::{PartitionChange, PartitionChangeSummary},
+    metastore::{PartitionChange, PartitionChangeSummary, index_cache::Indexed},
     model::{Attachment, Partition, PartitionValues, Table},
-    partition::PartitionIndex,
+    partition::{PartitionEntry, PartitionIndex},
     service::{Gathered, end_of},
     wire::{attachment, definition as message, index::Assembly, partition as arrow},
 };
@@ -32,24 +34,39 @@ pub(super) async fn tables(line: &Line, database: &str) -> Result<Vec<Table>> {
     line.carried(Purpose::Read, attempt).await
 }
 
-/// The index, and the version that it is of at least.
-pub(super) async fn index(line: &Line, table: &Table) -> Result<(i64, PartitionIndex)> {
+/// The index of a table, from what has changed since an older one if the service knows.
+pub(super) async fn index(line: &Line, table: &Table, older: Option<&Indexed>) -> Result<Indexed> {
     let attempt = || async {
-        let asked = proto::GetPartitionsRequest { table: Some(message::table_ref(table)), ..Default::default() };
+        let since = older.map_or(0, |older| older.version);
+        let asked = proto::GetPartitionsRequest { table: Some(message::table_ref(table)), since, ..Default::default() };
         let mut messages = line.answer(line.timeout(), line.client().get_partitions(line.endless_request(asked))).await?;
         let mut assembly = Assembly::new(&table.partition_keys);
-        let (mut version, mut count) = (table.version, 0);
+        let (mut version, mut count, mut difference) = (table.version, 0, None);
         while let Some(piece) = line.next(&mut messages).await? {
             (version, count) = (version.max(piece.version), count + piece.count);
+            if piece.is_difference {
+                difference = Some(piece.gone);
+            }
             assembly.add(piece.arrow_ipc)?;
         }
         let index = assembly.finish()?;
         if index.len() as u64 != count {
             return Err(Trouble::Lost(format!("{} of {count} partitions came", index.len())));
         }
-        Ok((version, index))
+        let index = match (difference, older) {
+            (Some(gone), Some(older)) => Arc::new(older.index.updated(&changes(&index, gone))?),
+            _ => Arc::new(index),
+        };
+        Ok(Indexed { version, index })
     };
     line.carried(Purpose::Read, attempt).await
+}
+
+/// What has changed: these partitions are as they are here, and those are gone.
+fn changes(now: &PartitionIndex, gone: Vec<String>) -> BTreeMap<String, Option<PartitionEntry>> {
+    let entry = |row| PartitionEntry { location: now.own_location(row).map(str::to_owned), own: now.own(row).cloned() };
+    let there = now.names().enumerate().map(|(row, name)| (name, Some(entry(row))));
+    there.chain(gone.into_iter().map(|name| (name, None))).collect()
 }
 
 pub(super) async fn partitions(line: &Line, table: &Table, values: &[PartitionValues]) -> Result<Vec<Partition>> {

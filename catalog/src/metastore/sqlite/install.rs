@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::{fault::Fault, partitions, tables};
+use super::{changes, fault::Fault, partitions, tables};
 use crate::{
     metastore::{PartitionChange, rules},
     model::{Partition, Table},
@@ -26,6 +26,7 @@ pub(super) fn install(
                 "UPDATE tables SET version = ?2, definition = ?3 WHERE id = ?1",
                 params![id, table.version, tables::encode(&table)?],
             )?;
+            changes::begin(connection, id, table.version)?;
             table
         }
     };

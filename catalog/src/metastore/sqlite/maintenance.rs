@@ -215,6 +215,8 @@ fn raise_versions(copy: &Path, versions: &Versions) -> Result<(), Fault> {
     let mut connection = Connection::open(copy)?;
     let transaction = connection.transaction()?;
     transaction.execute("UPDATE tables SET version = max(version, ?1) + 1", [versions.highest])?;
+    // Its versions are others of the same numbers.
+    transaction.execute("DELETE FROM partition_changes", [])?;
     let known: i64 =
         transaction.query_row("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'tables'", [], |row| row.get(0))?;
     transaction.execute("DELETE FROM sqlite_sequence WHERE name = 'tables'", [])?;

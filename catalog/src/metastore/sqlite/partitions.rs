@@ -1,11 +1,16 @@
 //! Partitions as rows, keyed by table and Hive name; their index is built from them in one pass.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{
+    changes,
     fault::Fault,
     tables::{self, decode, encode},
 };
@@ -14,16 +19,34 @@ use crate::{
     metastore::{
         PartitionChange, PartitionChangeSummary,
         change::{self, PartitionRows},
+        index_cache::Indexed,
         rules,
     },
     model::{Partition, PartitionValues, Properties, Table},
-    partition::{PartitionIndex, PartitionIndexBuilder, PartitionOwn, check_value, parse_name},
+    partition::{PartitionEntry, PartitionIndex, PartitionIndexBuilder, PartitionOwn, check_value, parse_name},
 };
 
 /// The partitions of one table within a transaction.
 struct Rows<'a> {
     connection: &'a Connection,
     table: &'a Table,
+    /// The names of those that have changed; `None` when they are too many to be noted.
+    changed: Option<Vec<String>>,
+}
+
+impl<'a> Rows<'a> {
+    fn new(connection: &'a Connection, table: &'a Table) -> Self {
+        Self { connection, table, changed: Some(Vec::new()) }
+    }
+
+    /// Notes the name of one that has changed.
+    fn note(&mut self, name: &str, has_changed: bool) -> bool {
+        if has_changed && let Some(changed) = &mut self.changed {
+            changed.push(name.to_owned());
+            self.changed.take_if(|changed| changed.len() > changes::MOST_OF_ONE);
+        }
+        has_changed
+    }
 }
 
 /// A partition's columns beside its key, as they are stored.
@@ -77,8 +100,9 @@ impl PartitionRows for Rows<'_> {
             "INSERT INTO partitions (table_id, name, location, own, properties, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
              ON CONFLICT DO NOTHING",
         )?;
-        Ok(statement.execute(params![self.table.id, name, stored.location, stored.own, stored.properties, stored.created_at])?
-            == 1)
+        let stored = params![self.table.id, name, stored.location, stored.own, stored.properties, stored.created_at];
+        let is_there = statement.execute(stored)? == 1;
+        Ok(self.note(name, is_there))
     }
 
     fn replace(&mut self, name: &str, partition: Partition) -> Result<bool, Fault> {
@@ -86,13 +110,15 @@ impl PartitionRows for Rows<'_> {
         let mut statement = self.connection.prepare_cached(
             "UPDATE partitions SET location = ?3, own = ?4, properties = ?5, created_at = ?6 WHERE table_id = ?1 AND name = ?2",
         )?;
-        Ok(statement.execute(params![self.table.id, name, stored.location, stored.own, stored.properties, stored.created_at])?
-            == 1)
+        let stored = params![self.table.id, name, stored.location, stored.own, stored.properties, stored.created_at];
+        let is_there = statement.execute(stored)? == 1;
+        Ok(self.note(name, is_there))
     }
 
     fn remove(&mut self, name: &str) -> Result<bool, Fault> {
         let mut statement = self.connection.prepare_cached("DELETE FROM partitions WHERE table_id = ?1 AND name = ?2")?;
-        Ok(statement.execute(params![self.table.id, name])? == 1)
+        let was_there = statement.execute(params![self.table.id, name])? == 1;
+        Ok(self.note(name, was_there))
     }
 }
 
@@ -103,7 +129,7 @@ fn current(connection: &Connection, table: &Table) -> Result<Table, Fault> {
 
 pub(super) fn partitions(connection: &Connection, table: &Table, values: &[PartitionValues]) -> Result<Vec<Partition>, Fault> {
     let table = current(connection, table)?;
-    let mut rows = Rows { connection, table: &table };
+    let mut rows = Rows::new(connection, &table);
     let mut found = Vec::with_capacity(values.len());
     for values in values {
         found.extend(rows.get(&rules::partition_name(&table, values)?)?);
@@ -114,47 +140,109 @@ pub(super) fn partitions(connection: &Connection, table: &Table, values: &[Parti
 pub(super) fn change(connection: &Connection, table: &Table, change: PartitionChange) -> Result<PartitionChangeSummary, Fault> {
     let seen = table;
     let table = current(connection, seen)?;
-    let summary = change::apply(&table, seen, change, &mut Rows { connection, table: &table })?;
+    let mut rows = Rows::new(connection, &table);
+    let summary = change::apply(&table, seen, change, &mut rows)?;
     if summary != PartitionChangeSummary::default() {
         tables::raise_version(connection, table.id)?;
+        changes::note(connection, table.id, table.version, rows.changed.as_deref())?;
     }
     Ok(summary)
 }
 
-/// The index and the version that it is of.
-pub(super) fn index(connection: &Connection, table: &Table) -> Result<(i64, PartitionIndex), Fault> {
+/// The index of a table as it is now, from an older one if what has changed since is known.
+pub(super) fn index(connection: &Connection, table: &Table, older: Option<&Indexed>) -> Result<Indexed, Fault> {
     let table = current(connection, table)?;
+    let changed = match older {
+        Some(older) => changed_since(connection, &table, older.version)?.map(|names| (older, names)),
+        None => None,
+    };
+    let index = match changed {
+        Some((older, names)) if names.is_empty() => Arc::clone(&older.index),
+        Some((older, names)) => {
+            let entries = entries(connection, &table, names)?;
+            Arc::new(older.index.updated(&entries).map_err(|error| misread(&table, error))?)
+        }
+        None => Arc::new(whole_index(connection, &table)?),
+    };
+    Ok(Indexed { version: table.version, index })
+}
+
+/// The names of the partitions that have changed since a version.
+pub(super) fn changed(connection: &Connection, table: &Table, since: i64) -> Result<Option<Vec<String>>, Fault> {
+    changed_since(connection, &current(connection, table)?, since)
+}
+
+fn changed_since(connection: &Connection, table: &Table, since: i64) -> Result<Option<Vec<String>>, Fault> {
+    match since.cmp(&table.version) {
+        Ordering::Less => changes::since(connection, table.id, since),
+        Ordering::Equal => Ok(Some(Vec::new())),
+        // Of a version that never was here.
+        Ordering::Greater => Ok(None),
+    }
+}
+
+fn whole_index(connection: &Connection, table: &Table) -> Result<PartitionIndex, Fault> {
     let mut builder = PartitionIndexBuilder::new(&table.partition_keys);
-    // Partitions mostly have the same columns and SerDe as their neighbours: one copy for all.
-    let mut shared: HashMap<String, Arc<PartitionOwn>> = HashMap::new();
+    let mut shared = Shared::default();
     let mut statement =
-        connection.prepare_cached("SELECT name, location, own FROM partitions WHERE table_id = ?1 ORDER BY name")?;
+        connection.prepare_cached("SELECT location, own, name FROM partitions WHERE table_id = ?1 ORDER BY name")?;
     let mut rows = statement.query([table.id])?;
     while let Some(row) = rows.next()? {
-        let name = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
-        let location = row.get_ref(1)?.as_str_or_null().map_err(rusqlite::Error::from)?;
-        let own = match row.get_ref(2)?.as_str_or_null().map_err(rusqlite::Error::from)? {
-            None => None,
-            Some(text) => match shared.get(text) {
-                Some(own) => Some(Arc::clone(own)),
-                None => {
-                    let own: Arc<PartitionOwn> = Arc::new(decode("partition", name, text)?);
-                    shared.insert(text.to_owned(), Arc::clone(&own));
-                    Some(own)
-                }
-            },
-        };
-        builder.push(name, location, own).map_err(|error| error.with_context("table", table.name.to_string()))?;
+        let name = row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?;
+        let location = row.get_ref(0)?.as_str_or_null().map_err(rusqlite::Error::from)?;
+        builder.push(name, location, shared.own(name, row)?).map_err(|error| misread(table, error))?;
     }
-    let index = builder.finish().map_err(|error| {
-        let error = error.with_context("table", table.name.to_string());
-        if error.kind() == ErrorKind::Invalid {
-            Error::corrupt(error.to_string()).with_hint("Drop the partition, or restore a backup of the catalog")
-        } else {
-            error
+    Ok(builder.finish().map_err(|error| misread(table, error))?)
+}
+
+/// What there is now of partitions, by name.
+fn entries(
+    connection: &Connection,
+    table: &Table,
+    names: Vec<String>,
+) -> Result<BTreeMap<String, Option<PartitionEntry>>, Fault> {
+    let mut shared = Shared::default();
+    let sql = "SELECT location, own FROM partitions WHERE table_id = ?1 AND name = ?2";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut entries = BTreeMap::new();
+    for name in names {
+        let mut rows = statement.query(params![table.id, name])?;
+        let entry = match rows.next()? {
+            Some(row) => Some(PartitionEntry { location: row.get(0)?, own: shared.own(&name, row)? }),
+            None => None,
+        };
+        drop(rows);
+        entries.insert(name, entry);
+    }
+    Ok(entries)
+}
+
+/// What partitions have of their own: mostly the same as their neighbours, of which one copy is for all.
+#[derive(Default)]
+struct Shared(HashMap<String, Arc<PartitionOwn>>);
+
+impl Shared {
+    /// From the second column of a row.
+    fn own(&mut self, name: &str, row: &Row<'_>) -> Result<Option<Arc<PartitionOwn>>, Fault> {
+        let Some(text) = row.get_ref(1)?.as_str_or_null().map_err(rusqlite::Error::from)? else { return Ok(None) };
+        if let Some(own) = self.0.get(text) {
+            return Ok(Some(Arc::clone(own)));
         }
-    })?;
-    Ok((table.version, index))
+        let own: Arc<PartitionOwn> = Arc::new(decode("partition", name, text)?);
+        self.0.insert(text.to_owned(), Arc::clone(&own));
+        Ok(Some(own))
+    }
+}
+
+/// A stored value that does not fit its key is damage here.
+fn misread(table: &Table, error: Error) -> Error {
+    let error = error.with_context("table", table.name.to_string());
+    match error.kind() {
+        ErrorKind::Invalid => {
+            Error::corrupt(error.to_string()).with_hint("Drop the partition, or restore a backup of the catalog")
+        }
+        _ => error,
+    }
 }
 
 /// Keeps partitions in the usual place where they are when the table's root moves.

@@ -65,6 +65,15 @@ const MIGRATIONS: &[&str] = &[
         PRIMARY KEY (table_id, name)
     ) STRICT;
 ",
+    "
+    -- Which partitions the latest changes of a table were about: see `changes`.
+    CREATE TABLE partition_changes (
+        table_id INTEGER NOT NULL REFERENCES tables (id) ON DELETE CASCADE,
+        version INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        PRIMARY KEY (table_id, version, name)
+    ) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// What a database file is.

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{fault::Fault, partitions};
+use super::{changes, fault::Fault, partitions};
 use crate::{
     error::Error,
     ident::TableName,
@@ -166,10 +166,11 @@ pub(super) fn replace_table(connection: &Connection, mut table: Table) -> Result
     if old.name != table.name {
         check_free(connection, &table.name)?;
     }
+    table.version += 1;
     if old.root() != table.root() {
         partitions::pin_locations(connection, table.id, &old.root(), &table.root())?;
+        changes::begin(connection, table.id, table.version)?;
     }
-    table.version += 1;
     connection.execute(
         "UPDATE tables SET database = ?2, name = ?3, version = ?4, definition = ?5 WHERE id = ?1",
         params![table.id, table.name.database, table.name.table, table.version, encode(&table)?],

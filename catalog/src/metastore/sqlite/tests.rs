@@ -166,7 +166,10 @@ async fn an_older_catalog_opens_and_takes_grants() {
     let store = SqliteMetastore::open(&path).unwrap();
     let created = store.create_table(table("t")).await.unwrap();
     drop(store);
-    Connection::open(&path).unwrap().execute_batch("DROP TABLE attachments; DROP TABLE grants; PRAGMA user_version = 1").unwrap();
+    Connection::open(&path)
+        .unwrap()
+        .execute_batch("DROP TABLE partition_changes; DROP TABLE attachments; DROP TABLE grants; PRAGMA user_version = 1")
+        .unwrap();
 
     let store = SqliteMetastore::open(&path).unwrap();
     assert_eq!(store.table(&created.name).await.unwrap(), created);
@@ -314,4 +317,82 @@ async fn many_partitions_are_added_and_indexed_in_one_pass() {
     assert_eq!(index.len(), 20_000);
     assert_eq!(index.find("n=19999").map(|row| index.raw_values(row)), Some(vec![Some("19999".to_owned())]));
     assert!(Arc::ptr_eq(&index, &store.partition_index(&t).await.unwrap()));
+}
+
+/// A table whose index was read once.
+async fn indexed(folder: &tempfile::TempDir, count: usize) -> (SqliteMetastore, Table) {
+    let store = SqliteMetastore::open(folder.path().join("catalog.db")).unwrap();
+    let t = store.create_table(table("t")).await.unwrap();
+    store.change_partitions(&t, add(1..=count)).await.unwrap();
+    let t = store.table(&t.name).await.unwrap();
+    assert_eq!(store.partition_index(&t).await.unwrap().len(), count);
+    (store, t)
+}
+
+#[tokio::test]
+async fn an_index_is_brought_up_to_date_from_the_changes_of_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, t) = indexed(&folder, 3).await;
+    // Read anew it would show this, which no change has told of.
+    let by_hand = Connection::open(folder.path().join("catalog.db")).unwrap();
+    by_hand.execute_batch("UPDATE partitions SET location = 's3://unseen/' WHERE name = 'n=1'").unwrap();
+    let other = SqliteMetastore::open(folder.path().join("catalog.db")).unwrap();
+    let drop = vec![DropPartition { values: vec![Some("2".to_owned())], if_exists: false }];
+    other.change_partitions(&t, PartitionChange { drop, ..add([4]) }).await.unwrap();
+    let rename = vec![(vec![Some("3".to_owned())], vec![Some("5".to_owned())])];
+    other.change_partitions(&t, PartitionChange { rename, ..PartitionChange::default() }).await.unwrap();
+    let t = store.table(&t.name).await.unwrap();
+    let index = store.partition_index(&t).await.unwrap();
+    assert_eq!(index.names().collect::<Vec<_>>(), ["n=1", "n=4", "n=5"]);
+    assert_eq!((index.own_location(0), index.own_location(2)), (None, Some("s3://b/t/n=3/")));
+    let anew = SqliteMetastore::open(folder.path().join("catalog.db")).unwrap();
+    assert_eq!(anew.partition_index(&t).await.unwrap().own_location(0), Some("s3://unseen/"));
+}
+
+#[tokio::test]
+async fn what_too_many_changes_leave_is_read_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, t) = indexed(&folder, 3).await;
+    let since = t.version;
+    assert_eq!(store.changed_partitions(&t, since).await.unwrap(), Some(Vec::new()));
+    store.change_partitions(&t, add([10])).await.unwrap();
+    assert_eq!(store.changed_partitions(&t, since).await.unwrap(), Some(vec!["n=10".to_owned()]));
+    assert_eq!(store.changed_partitions(&t, since + 7).await.unwrap(), None, "a version that never was");
+    store.change_partitions(&t, add(100..6000)).await.unwrap();
+    assert_eq!(store.changed_partitions(&t, since).await.unwrap(), None);
+    let t = store.table(&t.name).await.unwrap();
+    assert_eq!(store.partition_index(&t).await.unwrap().len(), 5904);
+    for n in 10_000..10_006 {
+        store.change_partitions(&t, add(n * 4000..n * 4000 + 3500)).await.unwrap();
+    }
+    let now = store.table(&t.name).await.unwrap();
+    assert_eq!(store.changed_partitions(&t, t.version).await.unwrap(), None, "they are not kept for ever");
+    assert_eq!(store.partition_index(&now).await.unwrap().len(), 26_904);
+    let mut moved = now.clone();
+    "s3://new/t".clone_into(&mut moved.storage.location);
+    let moved = store.replace_table(moved).await.unwrap();
+    assert_eq!(store.changed_partitions(&moved, now.version).await.unwrap(), None);
+    assert_eq!(store.partition_index(&moved).await.unwrap().own_location(0), Some("s3://b/t/n=1/"));
+    let installed = store.install_table(table("t"), add([1]).add, true).await.unwrap();
+    assert_eq!(store.changed_partitions(&installed, moved.version).await.unwrap(), None);
+    assert_eq!(store.partition_index(&installed).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_restored_catalog_knows_of_no_changes() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, backup) = (folder.path().join("catalog.db"), folder.path().join("backup.db"));
+    let (store, t) = indexed(&folder, 3).await;
+    store.change_partitions(&t, add([4])).await.unwrap();
+    store.backup(&backup).await.unwrap();
+    store.change_partitions(&t, add([5])).await.unwrap();
+    let then = store.table(&t.name).await.unwrap();
+    drop(store);
+    SqliteMetastore::restore(&backup, &path).await.unwrap();
+    let store = SqliteMetastore::open(&path).unwrap();
+    let t = store.table(&t.name).await.unwrap();
+    assert_eq!(store.changed_partitions(&t, then.version).await.unwrap(), None);
+    store.change_partitions(&t, add([6])).await.unwrap();
+    assert_eq!(store.changed_partitions(&t, then.version).await.unwrap(), None);
+    assert_eq!(store.changed_partitions(&t, t.version).await.unwrap(), Some(vec!["n=6".to_owned()]));
 }

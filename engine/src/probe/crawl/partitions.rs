@@ -38,10 +38,10 @@ pub(super) fn compare(found: &[Found], table: &Table, index: &PartitionIndex, no
         }
     }
     let below_root = |row: usize| match index.own_location(row) {
-        Some(own) => own.strip_prefix(&root).map(|path| path.trim_end_matches('/')),
+        Some(own) => own.strip_prefix(&root).map(|path| path.trim_end_matches('/').to_owned()),
         None => Some(index.name(row)),
     };
-    let held: HashSet<&str> = (0..index.len()).filter_map(below_root).collect();
+    let held: HashSet<String> = (0..index.len()).filter_map(below_root).collect();
     for (name, folder) in &by_name {
         if index.find(name).is_none() && !held.contains(folder.path.as_str()) {
             let mut partition = Partition::new(folder.values.clone(), now);
@@ -50,8 +50,8 @@ pub(super) fn compare(found: &[Found], table: &Table, index: &PartitionIndex, no
         }
     }
     let paths: HashSet<&str> = found.iter().map(|folder| folder.path.as_str()).collect();
-    let is_gone = |row: &usize| below_root(*row).is_some_and(|path| !paths.contains(path));
-    repair.gone = (0..index.len()).filter(is_gone).map(|row| index.name(row).to_owned()).collect();
+    let is_gone = |row: &usize| below_root(*row).is_some_and(|path| !paths.contains(path.as_str()));
+    repair.gone = (0..index.len()).filter(is_gone).map(|row| index.name(row)).collect();
     repair
 }
 

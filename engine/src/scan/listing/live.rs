@@ -146,7 +146,7 @@ impl Live<'_> {
         let root = self.table.root();
         let keys = self.table.partition_keys.len();
         let opened = Opened::new(self.stores, &root)?;
-        let directories: HashMap<&str, u32> = rows.iter().map(|row| (self.index.name(*row as usize), *row)).collect();
+        let directories: HashMap<String, u32> = rows.iter().map(|row| (self.index.name(*row as usize), *row)).collect();
         // Names and keys do not always come in the same order: `a=1-` is greater than `a=1`, and before it as a directory.
         let mut ordered: Vec<(String, u32)> = directories.iter().map(|(name, row)| (format!("{name}/"), *row)).collect();
         ordered.sort_unstable();
@@ -208,7 +208,7 @@ impl Live<'_> {
 
     /// The data files of the partitions at `rows` by listing the table's root; `None` if that takes more pages than it saves.
     async fn root(&self, root: &str, rows: &[u32]) -> Result<Option<Vec<DataFile>>> {
-        let partitions: HashMap<&str, u32> = rows.iter().map(|row| (self.index.name(*row as usize), *row)).collect();
+        let partitions: HashMap<String, u32> = rows.iter().map(|row| (self.index.name(*row as usize), *row)).collect();
         let keys = self.table.partition_keys.len();
         let opened = Opened::new(self.stores, root)?;
         let mut files = Vec::new();

@@ -107,21 +107,21 @@ impl<'a> Snapshot<'a> {
     }
 
     /// Calls `each` with every one of these partitions, ascending, and what was recorded of it.
-    pub(super) async fn look_up<'p>(
+    pub(super) async fn look_up(
         &self,
-        partitions: impl Iterator<Item = (u32, &'p str)> + Send,
+        partitions: impl Iterator<Item = (u32, String)> + Send,
         mut each: impl FnMut(u32, Option<&Recorded>) + Send,
     ) -> Result<()> {
         let mut open: Option<(usize, Arc<Chunk>)> = None;
         for (row, partition) in partitions {
-            let Some(at) = self.position(partition) else {
+            let Some(at) = self.position(&partition) else {
                 each(row, None);
                 continue;
             };
             if open.as_ref().is_none_or(|(opened, _)| *opened != at) {
                 open = Some((at, self.chunk(at).await?));
             }
-            each(row, open.as_ref().and_then(|(_, chunk)| chunk.find(partition)));
+            each(row, open.as_ref().and_then(|(_, chunk)| chunk.find(&partition)));
         }
         Ok(())
     }

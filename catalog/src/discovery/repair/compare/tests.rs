@@ -50,7 +50,7 @@ fn run(directories: &[(&str, bool)], partitions: &[(&str, Option<&str>)]) -> Out
     }
     comparison.settle();
     let added = comparison.next_batch(usize::MAX).into_iter().map(|new| (new.values[0].clone(), new.location)).collect();
-    let gone = comparison.gone().into_iter().map(|row| index.name(row).to_owned()).collect();
+    let gone = comparison.gone().into_iter().map(|row| index.name(row)).collect();
     (added, gone, comparison.into_ignored().into_iter().map(|ignored| ignored.path).collect())
 }
 
