@@ -1,5 +1,7 @@
 //! Pruning never loses a row: random predicates over a partitioned table and over the same rows in one file agree.
 
+mod sets;
+
 use std::fmt::Write;
 
 use glaux_tests::{instance::Instance, lake::Lake};
@@ -10,7 +12,11 @@ use proptest::{
 };
 
 pub(crate) fn trials() -> Vec<Trial> {
-    vec![Trial::test("pruning/never_loses_a_row", never_loses_a_row)]
+    vec![
+        Trial::test("pruning/never_loses_a_row", never_loses_a_row),
+        Trial::test("pruning/leaves_what_brute_force_leaves", sets::of_the_catalog),
+        Trial::test("pruning/leaves_what_brute_force_leaves_of_projections", sets::of_projections),
+    ]
 }
 
 /// The partitions: `y INT, s STRING, d DATE`, some NULL, two of them with equal typed values.
