@@ -31,6 +31,8 @@ const LAST_DAY: usize = 20_000;
 const MALFORMED: usize = 1000;
 /// How often a query runs after the first.
 const ROUNDS: usize = 3;
+/// How often it is planned.
+const PLANS: u32 = 20;
 
 pub(crate) async fn run(arguments: &[String]) -> i32 {
     let counts: std::result::Result<Vec<usize>, _> = arguments.iter().map(|count| count.parse()).collect();
@@ -87,7 +89,10 @@ async fn of_table(partitions: usize) -> Result<bool> {
     let mut figures =
         Figures::new(&format!("{partitions} partitions of one file; LIST {LIST_LATENCY:?} a page, GET {GET_LATENCY:?}"));
     discovery(&instance, endpoint, &mut figures, partitions, first + days, &file.clone().into()).await?;
+    let instance = opening(instance, &mut figures, partitions).await?;
+    planning(&instance, &mut figures, partitions).await?;
     listing(&instance, &mut figures, partitions).await?;
+    let Lake::S3(endpoint) = &instance.lake else { return Ok(false) };
     if partitions >= 1_000_000 {
         malformed(&instance, endpoint, &mut figures, partitions).await?;
     }
@@ -139,10 +144,79 @@ fn added_by(outcome: &Outcome) -> usize {
     outcome.lines().iter().filter(|line| line.starts_with("Repair: Added")).count()
 }
 
-async fn listing(instance: &Instance, figures: &mut Figures, partitions: usize) -> Result<()> {
+/// A range on one key and equality on the other, which are not a prefix of the keys.
+fn query() -> Result<String> {
     let (from, to) = (day(LAST_DAY - 9)?, day(LAST_DAY)?);
+    Ok(format!("SELECT sum(n) AS total FROM t WHERE dt BETWEEN DATE '{from}' AND DATE '{to}' AND h = 3"))
+}
+
+/// The catalog file, and what it takes to open it and plan a first query.
+async fn opening(instance: Instance, figures: &mut Figures, partitions: usize) -> Result<Instance> {
+    let started = Instant::now();
+    let instance = instance.restart_with(|_| {}).await;
+    let opened = started.elapsed();
+    let mut size = 0;
+    for entry in std::fs::read_dir(instance.data_dir())? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with("catalog") {
+            size += entry.metadata()?.len();
+        }
+    }
+    figures.bytes("catalog file", size, (partitions as u64 * 150 * 1_000_000).div_ceil(1_000_000));
+    let (time, _) = timed(&instance, &format!("EXPLAIN {}", query()?)).await;
+    figures.time("cold: opening the catalog and planning a first query", opened + time, Duration::from_secs(1));
+    let id = instance.engine.metastore().table(&glaux_catalog::TableName::new("default", "t")).await?;
+    let index = instance.engine.metastore().partition_index(&id).await?;
+    figures.line("partition index in memory", mebibytes(index.memory_size() as u64));
+    Ok(instance)
+}
+
+/// CPU time of a plan when the index is known, and when one partition was added meanwhile.
+async fn planning(instance: &Instance, figures: &mut Figures, partitions: usize) -> Result<()> {
+    let process = Process::own();
+    let goal = Duration::from_millis(if partitions > 100_000 { 40 } else { 10 });
+    instance.run("REFRESH TABLE t").await;
+    instance.run("SET SESSION listing = 'snapshot'").await;
+    let others = [
+        ("a function of one key", "dt = DATE '2024-10-01' AND h % 12 = 3"),
+        ("both keys", "EXTRACT(DAY FROM dt) = h AND dt >= DATE '2024-09-01'"),
+    ];
+    let of_both = query()?;
+    let queries = std::iter::once(("a range and equality", of_both.as_str()));
+    for (name, filter) in queries.chain(others) {
+        let sql = match filter.starts_with("SELECT") {
+            true => format!("EXPLAIN {filter}"),
+            false => format!("EXPLAIN SELECT sum(n) AS total FROM t WHERE {filter}"),
+        };
+        instance.run(&sql).await;
+        let before = process.fine_cpu()?;
+        let mut times = Vec::new();
+        for _ in 0..PLANS {
+            times.push(timed(instance, &sql).await.0);
+        }
+        times.sort_unstable();
+        let cpu = process.fine_cpu()?.saturating_sub(before) / PLANS;
+        figures.time(&format!("plan by {name}: CPU time"), cpu, goal);
+        figures.line(&format!("plan by {name}: time"), millis(times[times.len() / 2]));
+    }
+    let sql = format!("EXPLAIN {of_both}");
+    let before = process.fine_cpu()?;
+    for n in 0..PLANS {
+        instance.run(&format!("ALTER TABLE t ADD PARTITION (dt = '1960-01-{:02}', h = 1) LOCATION '{{lake}}/one/'", n + 1)).await;
+        instance.run(&sql).await;
+    }
+    let cpu = process.fine_cpu()?.saturating_sub(before) / PLANS;
+    figures.line("a partition is added, and a plan after it: CPU time", millis(cpu));
+    for n in 0..PLANS {
+        instance.run(&format!("ALTER TABLE t DROP PARTITION (dt = '1960-01-{:02}', h = 1)", n + 1)).await;
+    }
+    instance.run("RESET SESSION listing").await;
+    Ok(())
+}
+
+async fn listing(instance: &Instance, figures: &mut Figures, partitions: usize) -> Result<()> {
     let days = (0..10.min(partitions / 24)).count();
-    let query = format!("SELECT sum(n) AS total FROM t WHERE dt BETWEEN DATE '{from}' AND DATE '{to}' AND h = 3");
+    let query = query()?;
     instance.run("ALTER TABLE t SET TBLPROPERTIES ('listing' = 'snapshot')").await;
     let (time, refresh) = timed(instance, "REFRESH TABLE t").await;
     figures.line("REFRESH TABLE: time", millis(time));

@@ -1,11 +1,12 @@
 //! The catalog over gRPC: `glaux.catalog.v1.CatalogService` over any metastore. It translates and decides nothing: who a caller
 //! is, and which metastore they have (one that shows and takes what they may), the [`Gate`] says for each call.
 //!
-//! `partitions` streams indexes and takes changes in, `watch` tells of changes.
+//! `partitions` streams indexes and takes changes in, `repair` has them found in storage, `watch` tells of changes.
 
 mod attachments;
 mod open;
 mod partitions;
+mod repair;
 mod watch;
 
 use std::{fmt::Debug, sync::Arc};
@@ -17,6 +18,7 @@ use glaux_proto::catalog::v1::{self as proto, catalog_service_server::CatalogSer
 pub use glaux_proto::{FILE_DESCRIPTOR_SET, catalog::v1::catalog_service_server::CatalogServiceServer};
 pub use open::OpenGate;
 pub(crate) use partitions::end_of;
+pub use repair::{RepairStep, Repairer};
 use tokio::sync::watch as signal;
 use tonic::{Extensions, Request, Response, Status, Streaming, metadata::MetadataMap};
 
@@ -46,6 +48,8 @@ pub struct Admitted {
     pub user: String,
     /// Whether they see everything, and may do everything.
     pub administrator: bool,
+    /// What repairs tables for them, if the service reaches storage.
+    pub repairer: Option<Arc<dyn Repairer>>,
 }
 
 /// Who may come in, and when it closes.
@@ -143,6 +147,7 @@ impl Call {
 #[async_trait]
 impl CatalogService for Service {
     type ListTablesStream = Messages<proto::ListTablesResponse>;
+    type RepairTableStream = Messages<proto::RepairTableResponse>;
     type GetPartitionsStream = Messages<proto::GetPartitionsResponse>;
     type FindPartitionsStream = Messages<proto::FindPartitionsResponse>;
     type GetAttachmentsStream = Messages<proto::GetAttachmentsResponse>;
@@ -274,6 +279,14 @@ impl CatalogService for Service {
         let (call, parts) = self.admit(request).await?;
         let (table, change) = partitions::gather(&call, parts).await?;
         self.changed(call.store.change_partitions(&table, change).await.map(partitions::summary))
+    }
+
+    async fn repair_table(&self, request: Request<proto::RepairTableRequest>) -> Reply<Self::RepairTableStream> {
+        let (call, asked) = self.admit(request).await?;
+        let steps = repair::repair(call.admitted, asked).await.map_err(|error| status(&error))?;
+        // Each step may have changed something.
+        let changes = Arc::clone(&self.changes);
+        Ok(Response::new(steps.inspect(move |_| changes.send_modify(|count| *count += 1)).boxed()))
     }
 
     async fn get_attachments(&self, request: Request<proto::GetAttachmentsRequest>) -> Reply<Self::GetAttachmentsStream> {

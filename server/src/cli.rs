@@ -8,6 +8,7 @@ mod doctor;
 mod exchange;
 mod execute;
 mod options;
+mod repair;
 mod serve;
 mod shell;
 mod sql;

@@ -3,6 +3,7 @@
 mod catalog;
 mod descriptor;
 mod flight;
+mod repair;
 
 pub(crate) use catalog::service as catalog_service;
 use glaux_catalog::service as catalog_rpc;

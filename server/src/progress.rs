@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use glaux_catalog::service::RepairStep;
 use glaux_engine::query::{QueryReport, RepairFigures};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -58,6 +59,15 @@ impl Progress {
         }
     }
 
+    /// Shows how far a repair elsewhere is.
+    pub(crate) fn repairing(&self, step: &RepairStep) {
+        if let Some(bar) = &self.bar {
+            let figures = RepairFigures { found: step.found, added: step.added, dropped: step.dropped };
+            bar.set_message(format!("{}  {}", repaired(step.pages, figures), figures::duration(bar.elapsed())));
+            bar.tick();
+        }
+    }
+
     /// Shows that a statement is being planned.
     pub(crate) fn planning(&self) {
         if let Some(bar) = &self.bar {
@@ -89,15 +99,8 @@ impl Drop for Progress {
 
 fn line(report: &QueryReport, elapsed: Duration) -> String {
     let usage = &report.usage;
-    if let Some(RepairFigures { found, added, dropped }) = report.repair {
-        let mut text =
-            format!("{} listed  {} found", figures::count(usage.requests.list, "page"), figures::count(found, "partition"));
-        for (figure, what) in [(added, "added"), (dropped, "dropped")] {
-            if figure > 0 {
-                text.push_str(&format!("  {} {what}", figures::grouped(figure)));
-            }
-        }
-        return format!("{text}  {}", figures::duration(elapsed));
+    if let Some(figures) = report.repair {
+        return format!("{}  {}", repaired(usage.requests.list, figures), figures::duration(elapsed));
     }
     let mut text = format!("scanned {}", figures::bytes(usage.data_scanned_bytes));
     if let Some(total) = usage.files.total.filter(|total| *total > 0) {
@@ -107,6 +110,18 @@ fn line(report: &QueryReport, elapsed: Duration) -> String {
         text.push_str(&format!("  {}", figures::count(usage.rows, "row")));
     }
     format!("{text}  {}", figures::duration(elapsed))
+}
+
+/// How far a repair is.
+fn repaired(pages: u64, figures: RepairFigures) -> String {
+    let RepairFigures { found, added, dropped } = figures;
+    let mut text = format!("{} listed  {} found", figures::count(pages, "page"), figures::count(found, "partition"));
+    for (figure, what) in [(added, "added"), (dropped, "dropped")] {
+        if figure > 0 {
+            text.push_str(&format!("  {} {what}", figures::grouped(figure)));
+        }
+    }
+    text
 }
 
 #[cfg(test)]

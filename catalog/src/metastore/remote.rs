@@ -6,6 +6,7 @@
 
 mod call;
 mod options;
+mod repair;
 mod transfer;
 mod watch;
 

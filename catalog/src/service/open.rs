@@ -15,7 +15,8 @@ pub struct OpenGate(pub Arc<dyn Metastore>);
 #[async_trait]
 impl Gate for OpenGate {
     async fn admit(&self, _headers: &MetadataMap, _extensions: &Extensions) -> Result<Admitted, Status> {
-        Ok(Admitted { metastore: Arc::clone(&self.0), user: "anonymous".to_owned(), administrator: true })
+        let metastore = Arc::clone(&self.0);
+        Ok(Admitted { metastore, user: "anonymous".to_owned(), administrator: true, repairer: None })
     }
 
     async fn closing(&self) {

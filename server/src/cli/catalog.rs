@@ -11,6 +11,7 @@ use super::{
     Stop,
     exchange::{self, ExportArgs, ImportArgs},
     options::CommonOptions,
+    repair::{self, RepairArgs},
     say,
     watch::{self, WatchArgs},
 };
@@ -28,6 +29,7 @@ Examples:
   glaux catalog restore catalog-2024-06-01.sqlite  put a copy back; stop everything else that uses the data directory first
   glaux catalog export sales -o sales.json         definitions and partitions as AWS Glue's JSON
   glaux catalog import tables.json partitions.json take over what `aws glue get-tables` and `get-partitions` print
+  glaux --catalog grpc://lake:32010 catalog repair sales.orders   the service finds the partitions, with its own access to storage
 
 The catalog holds definitions only: databases, tables, partitions. Data files are neither copied nor touched.")]
 pub(crate) struct CatalogArgs {
@@ -53,6 +55,8 @@ enum CatalogCommand {
     Export(ExportArgs),
     /// Take over databases, tables, partitions and views from Glue's JSON
     Import(ImportArgs),
+    /// Have a catalog service find a table's partitions in storage
+    Repair(RepairArgs),
     /// Tell of every change of a catalog service as it happens, a line each
     Watch(WatchArgs),
 }
@@ -61,6 +65,7 @@ pub(crate) fn run(options: &CommonOptions, args: &CatalogArgs) -> Result<(), Sto
     match &args.command {
         CatalogCommand::Export(args) => return exchange::export(options, args),
         CatalogCommand::Import(args) => return exchange::import(options, args),
+        CatalogCommand::Repair(args) => return repair::run(options, args),
         CatalogCommand::Watch(args) => return watch::run(options, args),
         _ => {}
     }
@@ -79,7 +84,9 @@ pub(crate) fn run(options: &CommonOptions, args: &CatalogArgs) -> Result<(), Sto
             CatalogCommand::Restore { file } => restore(&catalog, file).await,
             CatalogCommand::Check => check(&catalog).await,
             // Carried out above.
-            CatalogCommand::Export(_) | CatalogCommand::Import(_) | CatalogCommand::Watch(_) => Ok(()),
+            CatalogCommand::Export(_) | CatalogCommand::Import(_) | CatalogCommand::Repair(_) | CatalogCommand::Watch(_) => {
+                Ok(())
+            }
         }
     })
 }

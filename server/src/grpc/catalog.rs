@@ -8,6 +8,7 @@ use glaux_catalog::service::{Admitted, CatalogServiceServer, Gate, Service, stat
 use glaux_engine::{Engine, Error, ErrorKind, Role, Session, SessionOptions};
 use tonic::{Extensions, Status, metadata::MetadataMap};
 
+use super::repair::SessionRepairer;
 use crate::{
     auth::{Authenticator, is_unauthenticated},
     flight::status,
@@ -55,7 +56,8 @@ impl Gate for CatalogGate {
         let session =
             Session::new(SessionOptions { user: identity.user.clone(), groups: identity.groups, role, ..self.defaults.clone() });
         let metastore = self.engine.catalog(&session);
-        Ok(Admitted { metastore, user: identity.user, administrator: identity.administrator })
+        let repairer = Arc::new(SessionRepairer { engine: self.engine.clone(), session });
+        Ok(Admitted { metastore, user: identity.user, administrator: identity.administrator, repairer: Some(repairer) })
     }
 
     async fn closing(&self) {

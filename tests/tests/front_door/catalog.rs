@@ -3,6 +3,7 @@
 //! who may not change something does not.
 
 mod access;
+mod repair;
 mod together;
 
 use std::{path::Path, process::Command, sync::Arc};
@@ -16,7 +17,7 @@ use libtest_mimic::Trial;
 use tempfile::TempDir;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    [together::trials(), access::trials()].into_iter().flatten().collect()
+    [together::trials(), access::trials(), repair::trials()].into_iter().flatten().collect()
 }
 
 /// An engine with a data directory of its own, and the catalog of a service.

@@ -396,3 +396,27 @@ async fn a_restored_catalog_knows_of_no_changes() {
     assert_eq!(store.changed_partitions(&t, then.version).await.unwrap(), None);
     assert_eq!(store.changed_partitions(&t, t.version).await.unwrap(), Some(vec!["n=6".to_owned()]));
 }
+
+#[tokio::test]
+async fn a_full_disk_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, t) = indexed(&folder, 3).await;
+    let room = async |pages: i64| {
+        let limit = move |connection: &Connection| {
+            let used: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
+            Ok(connection.query_row(&format!("PRAGMA max_page_count = {}", used + pages), [], |row| row.get::<_, i64>(0))?)
+        };
+        store.connections.write(limit).await.unwrap();
+    };
+    room(5).await;
+    let error = store.change_partitions(&t, add(100..6000)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(error.message().contains("no room is left on the disk") && error.hint().is_some(), "{error:?}");
+    let now = store.table(&t.name).await.unwrap();
+    assert_eq!((now.version, store.partition_index(&now).await.unwrap().len()), (t.version, 3));
+    assert_eq!(store.changed_partitions(&now, t.version).await.unwrap(), Some(Vec::new()));
+    assert_eq!(store.check().await.unwrap(), Vec::<String>::new());
+    room(10_000).await;
+    assert_eq!(store.change_partitions(&t, add(100..6000)).await.unwrap().added, 5900);
+    assert_eq!(count(&store, "t").await, 5903);
+}

@@ -1,0 +1,60 @@
+//! `glaux catalog repair`: has a catalog service repair a table with its own access to storage, and shows how far it is.
+
+use clap::Args;
+use futures::StreamExt;
+use glaux_catalog::{TableName, discovery::RepairMode};
+use glaux_engine::{Error, ErrorKind, Result};
+
+use super::{Stop, options::CommonOptions, say};
+use crate::progress::Progress;
+
+#[derive(Debug, Args)]
+pub(super) struct RepairArgs {
+    /// The table, as TABLE or DATABASE.TABLE
+    table: String,
+    /// Drop partitions whose directories are gone, and add none
+    #[arg(long, conflicts_with_all = ["sync", "tail"])]
+    drop: bool,
+    /// Add what is new and drop what is gone
+    #[arg(long, conflicts_with = "tail")]
+    sync: bool,
+    /// Look only for what comes after the greatest partition
+    #[arg(long)]
+    tail: bool,
+}
+
+pub(super) fn run(options: &CommonOptions, args: &RepairArgs) -> Result<(), Stop> {
+    let loaded = options.load()?;
+    let table = match args.table.split_once('.') {
+        Some((database, table)) => TableName::new(database, table),
+        None => TableName::new(&loaded.session.database, &args.table),
+    };
+    let mode = match (args.drop, args.sync) {
+        (true, _) => RepairMode::Drop,
+        (_, true) => RepairMode::Sync,
+        _ => RepairMode::Add,
+    };
+    super::runtime()?.block_on(async {
+        let Some(service) = loaded.catalog.connect().await? else {
+            let error = Error::unsupported("the catalog in a data directory is repaired by statements");
+            return Err(error.with_hint(format!("Run: glaux sql -e 'MSCK REPAIR TABLE {}'", args.table)).into());
+        };
+        let mut steps = service.repair(&table, mode, args.tail).await?;
+        let mut progress = Progress::statement(true);
+        let mut told = None;
+        while let Some(step) = steps.next().await {
+            let step = step?;
+            progress.repairing(&step);
+            told = step.told;
+        }
+        progress.clear();
+        let told = told.ok_or_else(|| {
+            Error::new(ErrorKind::Unavailable, "the catalog service ended before the repair did")
+                .with_hint("Repair again: it goes on where it was")
+        })?;
+        for line in told {
+            say(&line)?;
+        }
+        Ok(())
+    })
+}
