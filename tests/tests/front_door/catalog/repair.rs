@@ -101,7 +101,7 @@ async fn a_repair_tells_how_far_it_is() -> Result<(), Failed> {
         }
     }
     let last = seen.last().ok_or("nothing is told")?;
-    assert!(last.told.is_none() && last.found < 2500 && last.pages >= 1, "{last:?}");
+    assert!(last.told.is_none() && last.pages >= 1, "{last:?}");
     gate.release();
     seen.extend(steps.try_collect::<Vec<_>>().await?);
     let last = seen.last().ok_or("nothing is told")?;
