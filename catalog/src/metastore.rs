@@ -165,10 +165,7 @@ pub trait Metastore: Debug + Send + Sync {
     ///
     /// # Errors
     /// `NotFound` if the table was dropped meanwhile.
-    async fn changed_partitions(&self, table: &Table, since: i64) -> Result<Option<Vec<String>>> {
-        let _ = (table, since);
-        Ok(None)
-    }
+    async fn changed_partitions(&self, table: &Table, since: i64) -> Result<Option<Vec<String>>>;
 
     /// The partitions with exactly these values; those that do not exist are absent from the answer.
     ///

@@ -284,9 +284,15 @@ impl CatalogService for Service {
     async fn repair_table(&self, request: Request<proto::RepairTableRequest>) -> Reply<Self::RepairTableStream> {
         let (call, asked) = self.admit(request).await?;
         let steps = repair::repair(call.admitted, asked).await.map_err(|error| status(&error))?;
-        // Each step may have changed something.
         let changes = Arc::clone(&self.changes);
-        Ok(Response::new(steps.inspect(move |_| changes.send_modify(|count| *count += 1)).boxed()))
+        let mut made = 0;
+        let told = steps.inspect(move |step| {
+            let now = step.as_ref().map_or(u64::MAX, |step| step.added + step.dropped);
+            if std::mem::replace(&mut made, now) != now {
+                changes.send_modify(|count| *count += 1);
+            }
+        });
+        Ok(Response::new(told.boxed()))
     }
 
     async fn get_attachments(&self, request: Request<proto::GetAttachmentsRequest>) -> Reply<Self::GetAttachmentsStream> {

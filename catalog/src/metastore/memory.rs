@@ -327,6 +327,11 @@ impl Metastore for MemoryMetastore {
         Ok(index)
     }
 
+    /// Not noted: an index is built from memory.
+    async fn changed_partitions(&self, table: &Table, _since: i64) -> Result<Option<Vec<String>>> {
+        self.read().entry(table).map(|_| None)
+    }
+
     async fn partitions(&self, table: &Table, values: &[Vec<Option<String>>]) -> Result<Vec<Partition>> {
         let state = self.read();
         let entry = state.entry(table)?;

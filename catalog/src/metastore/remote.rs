@@ -174,6 +174,11 @@ impl Metastore for RemoteMetastore {
         self.indexes.get(table, load).await
     }
 
+    /// Not asked: it comes with what has changed, by which the index is brought up to date.
+    async fn changed_partitions(&self, _table: &Table, _since: i64) -> Result<Option<Vec<String>>> {
+        Ok(None)
+    }
+
     async fn partitions(&self, table: &Table, values: &[PartitionValues]) -> Result<Vec<Partition>> {
         transfer::partitions(&self.line, table, values).await
     }

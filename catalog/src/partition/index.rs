@@ -199,19 +199,23 @@ impl PartitionIndex {
 
     /// The Hive names of all rows, ascending.
     pub fn names(&self) -> impl Iterator<Item = String> + '_ {
+        (0..self.len()).step_by(NAMES).flat_map(|first| {
+            let rows: Vec<u32> = (number(first)..number(self.len().min(first + NAMES))).collect();
+            self.names_of(&rows)
+        })
+    }
+
+    /// The Hive names of ascending rows.
+    pub fn names_of<'a>(&'a self, rows: &[u32]) -> impl Iterator<Item = String> + use<'a> {
+        let mut nodes = vec![rows.to_vec()];
+        for above in self.levels.iter().rev().skip(1) {
+            let parents = nodes.last().map(|nodes| above.parents(nodes));
+            nodes.extend(parents);
+        }
+        nodes.reverse();
         let mut path = vec![0; self.levels.len()];
-        (0..number(self.len())).map(move |row| {
-            let mut node = row;
-            for (at, level) in self.levels.iter().enumerate().rev() {
-                if at + 1 < self.levels.len() {
-                    while level.children(path[at]).end <= node {
-                        path[at] += 1;
-                    }
-                    node = path[at];
-                } else {
-                    path[at] = node;
-                }
-            }
+        (0..rows.len()).map(move |at| {
+            path.iter_mut().zip(&nodes).for_each(|(node, nodes)| *node = nodes[at]);
             self.name_of(&path)
         })
     }
@@ -296,6 +300,11 @@ impl PartitionIndex {
         self.own[before].1.as_ref()
     }
 
+    /// What partitions have of their own, some of it several times.
+    pub fn owns(&self) -> impl Iterator<Item = &Arc<PartitionOwn>> {
+        self.own.iter().filter_map(|(_, own)| own.as_ref())
+    }
+
     /// Bytes held in memory, to weigh caches by. What partitions share is counted once.
     #[must_use]
     pub fn memory_size(&self) -> usize {
@@ -318,6 +327,9 @@ impl fmt::Debug for PartitionIndex {
         f.debug_struct("PartitionIndex").field("keys", &keys).field("len", &self.len()).finish_non_exhaustive()
     }
 }
+
+/// Names that are worked out together.
+const NAMES: usize = 8192;
 
 /// `key=` of each key, as in names.
 fn prefixes(keys: &[Column]) -> Vec<String> {

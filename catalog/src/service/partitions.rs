@@ -47,9 +47,9 @@ const GONE_BYTES: usize = 1 << 20;
 
 /// What changes after a version were about, as it is now; `None` if that is not known, or not less than everything.
 async fn difference(call: &Call, table: &Table, since: i64) -> Result<Option<Messages<proto::GetPartitionsResponse>>> {
-    // First what has changed, and then what there is: nothing is missed in between, whose change the next question is told of.
-    let Some(changed) = call.store.changed_partitions(table, since).await? else { return Ok(None) };
+    // First what there is, and then what has changed: all of it is of one version, and what has changed in between the next question is told of.
     let index = call.store.partition_index(table).await?;
+    let Some(changed) = call.store.changed_partitions(table, since).await? else { return Ok(None) };
     let (mut rows, mut gone) = (Vec::new(), Vec::new());
     for name in changed {
         match index.find(&name).and_then(|row| u32::try_from(row).ok()) {
@@ -62,7 +62,7 @@ async fn difference(call: &Call, table: &Table, since: i64) -> Result<Option<Mes
     }
     rows.sort_unstable();
     let first = proto::GetPartitionsResponse { version: table.version, is_difference: true, gone, ..Default::default() };
-    Ok(Some(messages(first, Pieces::of_rows(&index, &rows, None)?)))
+    Ok(Some(messages(first, Pieces::of_rows(&index, rows, None)?)))
 }
 
 /// The first message with the first piece, and the others with one each.

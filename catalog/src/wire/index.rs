@@ -19,11 +19,8 @@ use crate::{
     partition::{PartitionIndex, PartitionIndexBuilder, PartitionOwn},
 };
 
-/// The bytes of a piece, about.
-const PIECE_BYTES: usize = 1 << 20;
-
-/// The most partitions in a piece.
-const PIECE_ROWS: usize = 65_536;
+/// The most partitions in a piece, of mostly less than a mebibyte.
+const PIECE_ROWS: usize = 16_384;
 
 /// Which partitions are asked for.
 #[derive(Debug, Clone, Default)]
@@ -69,12 +66,14 @@ fn no_key(key: &str, keys: &[Column]) -> Error {
     }
 }
 
-/// Partitions on their way out.
+/// Partitions on their way out: each piece is made when it is taken.
 pub(crate) struct Pieces {
-    batch: RecordBatch,
+    index: Arc<PartitionIndex>,
+    /// Ascending.
+    rows: Vec<u32>,
+    owns: Owns,
     /// The name after which the next page begins.
     pub(crate) next: Option<String>,
-    rows: usize,
     sent: usize,
     encoder: Option<Encoder>,
 }
@@ -82,49 +81,44 @@ pub(crate) struct Pieces {
 impl Pieces {
     /// # Errors
     /// `NotFound` for a filter of a key that does not exist.
-    pub(crate) fn new(index: &PartitionIndex, selection: &Selection) -> Result<Self> {
+    pub(crate) fn new(index: &Arc<PartitionIndex>, selection: &Selection) -> Result<Self> {
         let (rows, next) = selection.rows(index)?;
-        Self::of_rows(index, &rows, next)
+        Self::of_rows(index, rows, next)
     }
 
     /// # Errors
-    /// `Internal` for rows that do not exist.
-    pub(crate) fn of_rows(index: &PartitionIndex, rows: &[u32], next: Option<String>) -> Result<Self> {
-        let batch = columns(index, rows)?;
-        let bytes = batch.columns().iter().map(|column| column.get_array_memory_size()).sum::<usize>().max(1);
-        let rows = (PIECE_BYTES * batch.num_rows() / bytes).clamp(1, PIECE_ROWS);
-        let encoder = Some(Encoder::new(&batch.schema())?);
-        Ok(Self { batch, next, rows, sent: 0, encoder })
+    /// `Internal` if what is the partitions' own does not encode.
+    pub(crate) fn of_rows(index: &Arc<PartitionIndex>, rows: Vec<u32>, next: Option<String>) -> Result<Self> {
+        let owns = Owns::of(index)?;
+        let schema = columns(index, &owns, &[])?.schema();
+        Ok(Self { index: Arc::clone(index), rows, owns, next, sent: 0, encoder: Some(Encoder::new(&schema)?) })
     }
 
     /// How many partitions there are.
     pub(crate) fn count(&self) -> usize {
-        self.batch.num_rows()
+        self.rows.len()
     }
 
     /// The next piece, and whether it is the last; nothing after that.
     pub(crate) fn next_piece(&mut self) -> Option<Result<(Bytes, bool)>> {
-        let left = self.batch.num_rows() - self.sent;
-        if left == 0 {
+        let rows = &self.rows[self.sent..self.rows.len().min(self.sent + PIECE_ROWS)];
+        if rows.is_empty() {
             return Some(self.encoder.take()?.end().map(|piece| (piece, true)));
         }
-        let slice = self.batch.slice(self.sent, left.min(self.rows));
-        self.sent += slice.num_rows();
-        Some(self.encoder.as_mut()?.piece(&slice).map(|piece| (piece, false)))
+        self.sent += rows.len();
+        let encoder = self.encoder.as_mut()?;
+        Some(columns(&self.index, &self.owns, rows).and_then(|batch| encoder.piece(&batch)).map(|piece| (piece, false)))
     }
 }
 
 /// Ascending rows of an index as one batch.
-fn columns(index: &PartitionIndex, rows: &[u32]) -> Result<RecordBatch> {
-    let names: StringArray = match rows.len() == index.len() {
-        true => index.names().map(Some).collect(),
-        false => rows.iter().map(|row| Some(index.name(*row as usize))).collect(),
-    };
+fn columns(index: &PartitionIndex, owns: &Owns, rows: &[u32]) -> Result<RecordBatch> {
+    let names: StringArray = index.names_of(rows).map(Some).collect();
     let locations: StringArray = match index.located().is_empty() {
         true => StringArray::new_null(rows.len()),
         false => rows.iter().map(|row| index.own_location(*row as usize)).collect(),
     };
-    let own: ArrayRef = Arc::new(own(index, rows)?);
+    let own: ArrayRef = Arc::new(owns.column(index, rows)?);
     let beside: [(&str, ArrayRef); 3] = [("$name", Arc::new(names)), ("$location", Arc::new(locations)), ("$own", own)];
     let mut columns: Vec<(String, ArrayRef)> = beside.into_iter().map(|(name, array)| (name.to_owned(), array)).collect();
     let values = index.values_of(rows)?;
@@ -136,33 +130,43 @@ fn columns(index: &PartitionIndex, rows: &[u32]) -> Result<RecordBatch> {
     RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).map_err(unmade)
 }
 
-/// What is each partition's own, each different thing once.
-fn own(index: &PartitionIndex, rows: &[u32]) -> Result<DictionaryArray<Int32Type>> {
-    let mut texts: Vec<String> = Vec::new();
-    let mut by_text: HashMap<String, i32> = HashMap::new();
-    // Neighbours share what they have: it is looked at once, by its address.
-    let mut by_address: HashMap<*const PartitionOwn, i32> = HashMap::new();
-    let mut keys = Vec::with_capacity(rows.len());
-    for row in rows {
-        let Some(own) = index.own(*row as usize) else {
-            keys.push(None);
-            continue;
-        };
-        if let Some(key) = by_address.get(&Arc::as_ptr(own)) {
-            keys.push(Some(*key));
-            continue;
+/// What is partitions' own, each different thing once, for all pieces.
+struct Owns {
+    texts: ArrayRef,
+    by_address: HashMap<usize, i32>,
+}
+
+impl Owns {
+    fn of(index: &PartitionIndex) -> Result<Self> {
+        let mut texts: Vec<String> = Vec::new();
+        let mut by_text: HashMap<String, i32> = HashMap::new();
+        let mut by_address = HashMap::new();
+        for own in index.owns() {
+            if by_address.contains_key(&address(own)) {
+                continue;
+            }
+            let text = serde_json::to_string(own.as_ref())
+                .map_err(|error| Error::internal("a definition does not encode").with_source(error))?;
+            let next = i32::try_from(texts.len()).map_err(|_| Error::internal("there are too many definitions of partitions"))?;
+            let key = *by_text.entry(text.clone()).or_insert(next);
+            if key == next {
+                texts.push(text);
+            }
+            by_address.insert(address(own), key);
         }
-        let text = serde_json::to_string(own.as_ref())
-            .map_err(|error| Error::internal("a definition does not encode").with_source(error))?;
-        let next = i32::try_from(texts.len()).map_err(|_| Error::internal("there are too many definitions of partitions"))?;
-        let key = *by_text.entry(text.clone()).or_insert(next);
-        if key == next {
-            texts.push(text);
-        }
-        by_address.insert(Arc::as_ptr(own), key);
-        keys.push(Some(key));
+        Ok(Self { texts: Arc::new(StringArray::from(texts)), by_address })
     }
-    DictionaryArray::try_new(Int32Array::from(keys), Arc::new(StringArray::from(texts))).map_err(unmade)
+
+    fn column(&self, index: &PartitionIndex, rows: &[u32]) -> Result<DictionaryArray<Int32Type>> {
+        let key = |row: &u32| self.by_address.get(&address(index.own(*row as usize)?)).copied();
+        let keys: Int32Array = rows.iter().map(key).collect();
+        DictionaryArray::try_new(keys, Arc::clone(&self.texts)).map_err(unmade)
+    }
+}
+
+/// Neighbours share what they have: it is told by where it is.
+fn address(own: &Arc<PartitionOwn>) -> usize {
+    Arc::as_ptr(own) as usize
 }
 
 fn unmade(error: arrow::error::ArrowError) -> Error {
@@ -244,7 +248,7 @@ mod tests {
     }
 
     /// Days of January, in two regions each.
-    fn index() -> PartitionIndex {
+    fn index() -> Arc<PartitionIndex> {
         let own = Arc::new(PartitionOwn { columns: Some(vec![Column::new("a", HiveType::Int)]), serde: None });
         let serde = Arc::new(PartitionOwn { columns: None, serde: Some(SerDe::default()) });
         let mut builder = PartitionIndexBuilder::new(&keys());
@@ -259,10 +263,10 @@ mod tests {
                 builder.push(&format!("dt=2024-01-{day:02}/region={region}"), location, own.clone()).unwrap();
             }
         }
-        builder.finish().unwrap()
+        Arc::new(builder.finish().unwrap())
     }
 
-    fn sent(index: &PartitionIndex, selection: &Selection) -> (PartitionIndex, Option<String>) {
+    fn sent(index: &Arc<PartitionIndex>, selection: &Selection) -> (PartitionIndex, Option<String>) {
         let mut pieces = Pieces::new(index, selection).unwrap();
         let mut assembly = Assembly::new(index.keys());
         let mut ended = false;
@@ -285,9 +289,9 @@ mod tests {
             assert_eq!((read.name(row), read.own_location(row)), (index.name(row), index.own_location(row)));
             assert_eq!((read.columns(row), read.serde(row)), (index.columns(row), index.serde(row)));
         }
-        let (empty, _) = sent(&PartitionIndex::empty(&keys()).unwrap(), &Selection::default());
+        let (empty, _) = sent(&Arc::new(PartitionIndex::empty(&keys()).unwrap()), &Selection::default());
         assert!(empty.is_empty());
-        let (flat, _) = sent(&PartitionIndex::empty(&[]).unwrap(), &Selection::default());
+        let (flat, _) = sent(&Arc::new(PartitionIndex::empty(&[]).unwrap()), &Selection::default());
         assert!(flat.is_empty());
     }
 

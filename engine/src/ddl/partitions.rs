@@ -67,6 +67,10 @@ fn value(table: &Table, key: &Column, spec: &PartitionSpec) -> Result<Option<Opt
 /// As [`some_values`].
 pub(crate) fn rows(table: &Table, index: &PartitionIndex, spec: &PartitionSpec) -> Result<Vec<usize>> {
     let wanted = some_values(table, spec)?;
+    if wanted.iter().flatten().flatten().any(String::is_empty) {
+        // No partition has it, while names have the same for it as for NULL.
+        return Ok(Vec::new());
+    }
     let wanted = wanted.into_iter().enumerate().filter_map(|(key, value)| Some((key, vec![value?])));
     Ok(index.rows_with(wanted).into_iter().map(|row| row as usize).collect())
 }

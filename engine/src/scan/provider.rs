@@ -163,7 +163,8 @@ impl LakeTable {
     /// One row a file: its partition's values and its hidden columns.
     fn known_of_files(&self, index: &PartitionIndex, files: &[DataFile]) -> Result<RecordBatch> {
         let schema = Arc::new(Schema::new(self.schema.table_partition_cols().clone()));
-        let rows: Vec<Vec<ScalarValue>> = files.iter().map(|file| self.partition_values(index, file)).collect::<Result<_>>()?;
+        let mut values = self.values(index);
+        let rows: Vec<Vec<ScalarValue>> = files.iter().map(&mut values).collect::<Result<_>>()?;
         if rows.is_empty() {
             return Ok(RecordBatch::new_empty(schema));
         }
@@ -173,18 +174,27 @@ impl LakeTable {
         RecordBatch::try_new(schema, columns.collect::<Result<_>>()?).map_err(|error| Error::internal(error.to_string()))
     }
 
-    fn partition_values(&self, index: &PartitionIndex, file: &DataFile) -> Result<Vec<ScalarValue>> {
-        let row = file.partition as usize;
-        let keys = 0..if self.table.is_partitioned() { index.keys().len() } else { 0 };
-        let value = |key: usize| {
-            let (values, at) = index.value(key, row);
-            ScalarValue::try_from_array(values, at).map_err(crate::error::from_datafusion)
-        };
-        let mut values = keys.map(value).collect::<Result<Vec<_>>>()?;
-        if self.has_hidden {
-            values.extend(hidden::values(file));
+    /// What gives a file's values: of its partition, which are looked up once for neighbours, and of its hidden columns.
+    fn values<'a>(&'a self, index: &'a PartitionIndex) -> impl FnMut(&DataFile) -> Result<Vec<ScalarValue>> + 'a {
+        let keys = if self.table.is_partitioned() { index.keys().len() } else { 0 };
+        let mut last: Option<(u32, Vec<ScalarValue>)> = None;
+        move |file| {
+            let mut values = match &last {
+                Some((partition, values)) if *partition == file.partition => values.clone(),
+                _ => {
+                    let value = |key: usize| {
+                        let (values, at) = index.value(key, file.partition as usize);
+                        ScalarValue::try_from_array(values, at).map_err(crate::error::from_datafusion)
+                    };
+                    let values: Vec<ScalarValue> = (0..keys).map(value).collect::<Result<_>>()?;
+                    last.insert((file.partition, values)).1.clone()
+                }
+            };
+            if self.has_hidden {
+                values.extend(hidden::values(file));
+            }
+            Ok(values)
         }
-        Ok(values)
     }
 
     /// One group a stream. The streams share the files whatever group they are in: DataFusion takes the number of streams from that of groups.
@@ -199,8 +209,9 @@ impl LakeTable {
         let most = usize::try_from(bytes / STREAM_BYTES).unwrap_or(usize::MAX).max(files.len());
         let streams = target.clamp(1, most.max(1));
         let mut groups = vec![Vec::new(); streams];
+        let mut values_of = self.values(index);
         for (position, file) in files.into_iter().enumerate() {
-            let values = self.partition_values(index, &file)?;
+            let values = values_of(&file)?;
             let planned = PartitionedFile::new_from_meta(file.meta.clone()).with_partition_values(values.clone());
             let file = Arc::new(PlannedFile { table: Arc::clone(table), file, values, position });
             groups[position % streams].push(planned.with_extension(file));

@@ -21,6 +21,9 @@ pub(super) struct RepairArgs {
     /// Look only for what comes after the greatest partition
     #[arg(long)]
     tail: bool,
+    /// Do not draw a line of progress on a terminal
+    #[arg(long)]
+    no_progress: bool,
 }
 
 pub(super) fn run(options: &CommonOptions, args: &RepairArgs) -> Result<(), Stop> {
@@ -40,7 +43,7 @@ pub(super) fn run(options: &CommonOptions, args: &RepairArgs) -> Result<(), Stop
             return Err(error.with_hint(format!("Run: glaux sql -e 'MSCK REPAIR TABLE {}'", args.table)).into());
         };
         let mut steps = service.repair(&table, mode, args.tail).await?;
-        let mut progress = Progress::statement(true);
+        let mut progress = Progress::statement(!args.no_progress);
         let mut told = None;
         while let Some(step) = steps.next().await {
             let step = step?;

@@ -2,7 +2,7 @@
 
 use arrow::array::{AsArray, RecordBatch};
 use async_trait::async_trait;
-use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream, stream::BoxStream};
+use futures::{StreamExt, TryStreamExt, stream, stream::BoxStream};
 use glaux_catalog::{
     TableName,
     discovery::RepairMode,
@@ -12,7 +12,10 @@ use glaux_engine::{
     Engine, Error, Result, Session,
     query::{Canceller, Parameters},
 };
-use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio::{
+    task::JoinSet,
+    time::{Interval, MissedTickBehavior, interval},
+};
 
 use crate::progress::INTERVAL;
 
@@ -25,8 +28,8 @@ pub(super) struct SessionRepairer {
 
 /// A repair that goes on.
 struct Repair {
-    /// Ends with what the statement tells; dropping it cancels the query.
-    running: BoxFuture<'static, Result<Vec<RecordBatch>>>,
+    /// One task, which goes on whether the caller listens or not, and ends with what the statement tells. Dropping it cancels the query.
+    running: JoinSet<Result<Vec<RecordBatch>>>,
     query: Canceller,
     ticks: Interval,
 }
@@ -44,7 +47,8 @@ impl Repairer for SessionRepairer {
         let sql = format!("MSCK REPAIR TABLE {}.{}{what}", quoted(&table.database), quoted(&table.table));
         let planned = self.engine.plan(&self.session, &sql, &Parameters::default()).await.map_err(|failure| failure.error)?;
         let query = planned.canceller();
-        let running = async move { planned.run().await.map_err(|failure| failure.error)?.try_collect().await }.boxed();
+        let mut running = JoinSet::new();
+        running.spawn(async move { planned.run().await.map_err(|failure| failure.error)?.try_collect().await });
         let mut ticks = interval(INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         Ok(stream::try_unfold(Some(Repair { running, query, ticks }), steps).boxed())
@@ -56,8 +60,10 @@ async fn steps(repair: Option<Repair>) -> Result<Option<(RepairStep, Option<Repa
     let Some(mut repair) = repair else { return Ok(None) };
     tokio::select! {
         biased;
-        batches = &mut repair.running => {
-            let told = Some(lines(&batches?)?);
+        ended = repair.running.join_next() => {
+            let gone = || Error::internal("a repair ended without an answer");
+            let batches = ended.ok_or_else(gone)?.map_err(|error| gone().with_source(error))??;
+            let told = Some(lines(&batches)?);
             Ok(Some((RepairStep { told, ..step(&repair) }, None)))
         }
         _ = repair.ticks.tick() => Ok(Some((step(&repair), Some(repair)))),

@@ -36,16 +36,32 @@ pub(super) async fn tables(line: &Line, database: &str) -> Result<Vec<Table>> {
 
 /// The index of a table, from what has changed since an older one if the service knows.
 pub(super) async fn index(line: &Line, table: &Table, older: Option<&Indexed>) -> Result<Indexed> {
+    if let Some(older) = older {
+        let (version, index, gone) = fetch(line, table, older.version).await?;
+        let updated = match gone {
+            None => Some(index),
+            // One that does not come about is fetched whole.
+            Some(gone) => older.index.updated(&changes(&index, gone)).ok(),
+        };
+        if let Some(index) = updated {
+            return Ok(Indexed { version, index: Arc::new(index) });
+        }
+    }
+    let (version, index, _) = fetch(line, table, 0).await?;
+    Ok(Indexed { version, index: Arc::new(index) })
+}
+
+/// A version, and its partitions; or those that were added or changed since another version, and the names of those that are gone.
+async fn fetch(line: &Line, table: &Table, since: i64) -> Result<(i64, PartitionIndex, Option<Vec<String>>)> {
     let attempt = || async {
-        let since = older.map_or(0, |older| older.version);
         let asked = proto::GetPartitionsRequest { table: Some(message::table_ref(table)), since, ..Default::default() };
         let mut messages = line.answer(line.timeout(), line.client().get_partitions(line.endless_request(asked))).await?;
         let mut assembly = Assembly::new(&table.partition_keys);
-        let (mut version, mut count, mut difference) = (table.version, 0, None);
+        let (mut version, mut count, mut gone) = (table.version, 0, None);
         while let Some(piece) = line.next(&mut messages).await? {
             (version, count) = (version.max(piece.version), count + piece.count);
             if piece.is_difference {
-                difference = Some(piece.gone);
+                gone = Some(piece.gone);
             }
             assembly.add(piece.arrow_ipc)?;
         }
@@ -53,11 +69,7 @@ pub(super) async fn index(line: &Line, table: &Table, older: Option<&Indexed>) -
         if index.len() as u64 != count {
             return Err(Trouble::Lost(format!("{} of {count} partitions came", index.len())));
         }
-        let index = match (difference, older) {
-            (Some(gone), Some(older)) => Arc::new(older.index.updated(&changes(&index, gone))?),
-            _ => Arc::new(index),
-        };
-        Ok(Indexed { version, index })
+        Ok((version, index, gone))
     };
     line.carried(Purpose::Read, attempt).await
 }

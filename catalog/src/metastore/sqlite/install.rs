@@ -26,7 +26,7 @@ pub(super) fn install(
                 "UPDATE tables SET version = ?2, definition = ?3 WHERE id = ?1",
                 params![id, table.version, tables::encode(&table)?],
             )?;
-            changes::begin(connection, id, table.version)?;
+            changes::forget(connection, id)?;
             table
         }
     };

@@ -214,8 +214,9 @@ fn check_copy(copy: &Path, from: &Path) -> Result<(), Fault> {
 fn raise_versions(copy: &Path, versions: &Versions) -> Result<(), Fault> {
     let mut connection = Connection::open(copy)?;
     let transaction = connection.transaction()?;
-    transaction.execute("UPDATE tables SET version = max(version, ?1) + 1", [versions.highest])?;
-    // Its versions are others of the same numbers.
+    // The clock stands for versions of a catalog that is lost: no table changes more than once a second for long.
+    let unknown = chrono::Utc::now().timestamp();
+    transaction.execute("UPDATE tables SET version = max(version, ?1, ?2) + 1", [versions.highest, unknown])?;
     transaction.execute("DELETE FROM partition_changes", [])?;
     let known: i64 =
         transaction.query_row("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'tables'", [], |row| row.get(0))?;

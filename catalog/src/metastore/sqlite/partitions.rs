@@ -144,7 +144,7 @@ pub(super) fn change(connection: &Connection, table: &Table, change: PartitionCh
     let summary = change::apply(&table, seen, change, &mut rows)?;
     if summary != PartitionChangeSummary::default() {
         tables::raise_version(connection, table.id)?;
-        changes::note(connection, table.id, table.version, rows.changed.as_deref())?;
+        changes::note(connection, table.id, table.version + 1, rows.changed.as_deref())?;
     }
     Ok(summary)
 }
@@ -160,7 +160,11 @@ pub(super) fn index(connection: &Connection, table: &Table, older: Option<&Index
         Some((older, names)) if names.is_empty() => Arc::clone(&older.index),
         Some((older, names)) => {
             let entries = entries(connection, &table, names)?;
-            Arc::new(older.index.updated(&entries).map_err(|error| misread(&table, error))?)
+            match older.index.updated(&entries) {
+                Ok(index) => Arc::new(index),
+                // What is wrong, if anything is, reading all of it says.
+                Err(_) => Arc::new(whole_index(connection, &table)?),
+            }
         }
         None => Arc::new(whole_index(connection, &table)?),
     };
@@ -174,7 +178,7 @@ pub(super) fn changed(connection: &Connection, table: &Table, since: i64) -> Res
 
 fn changed_since(connection: &Connection, table: &Table, since: i64) -> Result<Option<Vec<String>>, Fault> {
     match since.cmp(&table.version) {
-        Ordering::Less => changes::since(connection, table.id, since),
+        Ordering::Less => changes::between(connection, table.id, since, table.version),
         Ordering::Equal => Ok(Some(Vec::new())),
         // Of a version that never was here.
         Ordering::Greater => Ok(None),

@@ -169,7 +169,9 @@ pub(super) fn replace_table(connection: &Connection, mut table: Table) -> Result
     table.version += 1;
     if old.root() != table.root() {
         partitions::pin_locations(connection, table.id, &old.root(), &table.root())?;
-        changes::begin(connection, table.id, table.version)?;
+        changes::forget(connection, table.id)?;
+    } else {
+        changes::note_none(connection, table.id, table.version)?;
     }
     connection.execute(
         "UPDATE tables SET database = ?2, name = ?3, version = ?4, definition = ?5 WHERE id = ?1",

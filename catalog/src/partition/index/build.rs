@@ -164,7 +164,7 @@ impl PartitionIndexBuilder {
     fn set_own(&mut self, row: u32, own: Option<Arc<PartitionOwn>>) {
         let is_same = match (self.own.last().and_then(|(_, own)| own.as_ref()), &own) {
             (None, None) => true,
-            (Some(before), Some(own)) => Arc::ptr_eq(before, own),
+            (Some(before), Some(own)) => Arc::ptr_eq(before, own) || before == own,
             _ => false,
         };
         if !is_same {

@@ -172,6 +172,11 @@ impl Metastore for Guarded {
         self.catalog.partition_index(table).await
     }
 
+    async fn changed_partitions(&self, table: &Table, since: i64) -> Result<Option<Vec<String>>> {
+        self.require_table(&table.name, Access::Read).await?;
+        self.catalog.changed_partitions(table, since).await
+    }
+
     async fn partitions(&self, table: &Table, values: &[PartitionValues]) -> Result<Vec<Partition>> {
         self.require_table(&table.name, Access::Read).await?;
         self.catalog.partitions(table, values).await

@@ -7,7 +7,10 @@ use arrow::{
     array::{Array, ArrayRef, BooleanArray, RecordBatch},
     datatypes::{Field, Schema},
 };
-use datafusion::logical_expr::{Expr, execution_props::ExecutionProps, utils::split_conjunction};
+use datafusion::{
+    common::ScalarValue,
+    logical_expr::{Expr, execution_props::ExecutionProps, utils::split_conjunction},
+};
 use glaux_catalog::partition::{LevelMask, PartitionIndex};
 
 use super::{evaluate, has_subquery, implied, unqualified};
@@ -27,8 +30,7 @@ pub(in crate::scan) fn surviving(index: &PartitionIndex, filters: &[Expr], props
         let keys = keys_of(index, &condition);
         match keys.last() {
             Some(level) if keys.len() > 1 && *level + 1 < masks.len() => {
-                let nodes: Vec<u32> = all(index.levels()[*level].len());
-                if let Some(kept) = on_nodes(index, &keys, *level, &nodes, &condition, props) {
+                if let Some(kept) = on_all(index, &keys, *level, &condition, props) {
                     narrow(&mut masks[*level].nodes, &kept);
                 }
             }
@@ -42,6 +44,9 @@ pub(in crate::scan) fn surviving(index: &PartitionIndex, filters: &[Expr], props
         if let Some(kept) = on_nodes(index, &keys, level, &rows, &condition, props) {
             let mut kept = trues(&kept);
             rows.retain(|_| kept.next().unwrap_or(true));
+        } else if let Some(kept) = on_all(index, &keys, level, &condition, props) {
+            // Whether a condition fails may depend on what it is evaluated with: all rows are what `is_exact` has seen.
+            rows.retain(|row| kept.is_valid(*row as usize) && kept.value(*row as usize));
         }
     }
     rows
@@ -53,13 +58,15 @@ pub(in crate::scan) fn is_exact(index: &PartitionIndex, filter: &Expr, props: &E
     if filter.is_volatile() || has_subquery(filter) || !filter.column_refs().iter().all(|column| is_key(&column.name)) {
         return false;
     }
-    let (condition, keys) = (unqualified(filter), keys_of(index, filter));
-    let evaluated = match keys[..] {
-        [] => on_values(index, 0, &condition, props),
-        [key] => on_values(index, key, &condition, props),
-        [.., level] => on_nodes(index, &keys, level, &all(index.levels()[level].len()), &condition, props),
-    };
-    evaluated.is_some()
+    // Each conjunct as `surviving` evaluates it.
+    split_conjunction(filter).into_iter().all(|conjunct| {
+        let (condition, keys) = (unqualified(conjunct), keys_of(index, conjunct));
+        match keys[..] {
+            [] => matches!(condition, Expr::Literal(ScalarValue::Boolean(_), _)),
+            [key] => on_values(index, key, &condition, props).is_some(),
+            [.., level] => on_all(index, &keys, level, &condition, props).is_some(),
+        }
+    })
 }
 
 /// The keys that a condition speaks of, ascending.
@@ -86,14 +93,21 @@ fn on_nodes(
     evaluate(condition, &batch(index, keys, columns.ok()?)?, props)
 }
 
+fn on_all(
+    index: &PartitionIndex,
+    keys: &[usize],
+    level: usize,
+    condition: &Expr,
+    props: &ExecutionProps,
+) -> Option<BooleanArray> {
+    let nodes: Vec<u32> = (0..u32::try_from(index.levels()[level].len()).ok()?).collect();
+    on_nodes(index, keys, level, &nodes, condition, props)
+}
+
 fn batch(index: &PartitionIndex, keys: &[usize], columns: Vec<ArrayRef>) -> Option<RecordBatch> {
     let fields = keys.iter().zip(&columns);
     let fields = fields.map(|(key, column)| Field::new(&index.keys()[*key].name, column.data_type().clone(), true));
     RecordBatch::try_new(Arc::new(Schema::new(fields.collect::<Vec<_>>())), columns).ok()
-}
-
-fn all(count: usize) -> Vec<u32> {
-    (0..u32::try_from(count).unwrap_or(u32::MAX)).collect()
 }
 
 /// What is true, not null.
