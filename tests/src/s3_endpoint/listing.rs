@@ -1,6 +1,6 @@
 //! `ListObjectsV2` and its predecessor: prefixes that need not end at a delimiter, roll-ups, pages.
 
-use std::ops::Bound;
+use std::{borrow::Cow, ops::Bound};
 
 use chrono::SecondsFormat;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -28,6 +28,10 @@ impl Found<'_> {
     }
 }
 
+fn encoded(text: &str, is_encoded: bool) -> Cow<'_, str> {
+    if is_encoded { utf8_percent_encode(text, UNRESERVED).into() } else { Cow::Borrowed(text) }
+}
+
 /// The document that answers a listing.
 pub(super) fn list(space: &Space, operation: &Operation) -> String {
     let is_v2 = operation.parameter("list-type") == Some("2");
@@ -42,28 +46,28 @@ pub(super) fn list(space: &Space, operation: &Operation) -> String {
     let last = found.last().map(|last| last.name().to_owned()).filter(|_| is_truncated);
 
     let is_encoded = operation.parameter("encoding-type") == Some("url");
-    let encode = |text: &str| if is_encoded { utf8_percent_encode(text, UNRESERVED).to_string() } else { text.to_owned() };
     let document = Xml::new().element("ListBucketResult", |mut xml| {
-        xml = xml.text("Name", &operation.bucket).text("Prefix", encode(prefix)).text("MaxKeys", max_keys);
-        xml = xml.text("KeyCount", found.len()).text("IsTruncated", is_truncated);
+        xml =
+            xml.text("Name", &operation.bucket).text("Prefix", encoded(prefix, is_encoded)).text("MaxKeys", max_keys.to_string());
+        xml = xml.text("KeyCount", found.len().to_string()).text("IsTruncated", is_truncated.to_string());
         if let Some(delimiter) = delimiter {
-            xml = xml.text("Delimiter", encode(delimiter));
+            xml = xml.text("Delimiter", encoded(delimiter, is_encoded));
         }
         if let Some(last) = last {
             let name = if is_v2 { "NextContinuationToken" } else { "NextMarker" };
-            xml = xml.text(name, if is_v2 { format!("after:{last}") } else { encode(&last) });
+            xml = xml.text(name, if is_v2 { Cow::Owned(format!("after:{last}")) } else { encoded(&last, is_encoded) });
         }
         for found in &found {
             xml = match found {
                 Found::Object(key, object) => xml.element("Contents", |xml| {
                     let modified = object.modified().to_rfc3339_opts(SecondsFormat::Millis, true);
-                    xml.text("Key", encode(key))
+                    xml.text("Key", encoded(key, is_encoded))
                         .text("LastModified", modified)
                         .text("ETag", object.e_tag())
-                        .text("Size", object.content.size())
+                        .text("Size", object.content.size().to_string())
                         .text("StorageClass", "STANDARD")
                 }),
-                Found::Prefix(prefix) => xml.element("CommonPrefixes", |xml| xml.text("Prefix", encode(prefix))),
+                Found::Prefix(prefix) => xml.element("CommonPrefixes", |xml| xml.text("Prefix", encoded(prefix, is_encoded))),
             };
         }
         xml

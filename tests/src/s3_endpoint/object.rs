@@ -57,7 +57,7 @@ pub(super) fn answer(space: &mut Space, operation: &Operation) -> Answer {
 pub(super) fn error(operation: &Operation, code_status: u16, code: &str) -> Answer {
     let resource = format!("/{}/{}", operation.bucket, operation.key);
     let xml = Xml::new().element("Error", |xml| {
-        xml.text("Code", code).text("Message", format!("the answer is {code}")).text("Resource", resource).text("RequestId", 1)
+        xml.text("Code", code).text("Message", format!("the answer is {code}")).text("Resource", resource).text("RequestId", "1")
     });
     match operation.method {
         Method::HEAD => status(StatusCode::from_u16(code_status).unwrap_or_default()),
