@@ -214,9 +214,8 @@ fn check_copy(copy: &Path, from: &Path) -> Result<(), Fault> {
 fn raise_versions(copy: &Path, versions: &Versions) -> Result<(), Fault> {
     let mut connection = Connection::open(copy)?;
     let transaction = connection.transaction()?;
-    // The clock stands for versions of a catalog that is lost: no table changes more than once a second for long.
-    let unknown = chrono::Utc::now().timestamp();
-    transaction.execute("UPDATE tables SET version = max(version, ?1, ?2) + 1", [versions.highest, unknown])?;
+    // The seconds since 1970 stand for versions of a catalog that is lost: no table changes more than once a second for long.
+    transaction.execute("UPDATE tables SET version = max(version, ?1, unixepoch()) + 1", [versions.highest])?;
     transaction.execute("DELETE FROM partition_changes", [])?;
     let known: i64 =
         transaction.query_row("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'tables'", [], |row| row.get(0))?;
