@@ -13,8 +13,10 @@ mod write;
 
 use std::collections::BTreeMap;
 
-pub use document::{Documents, GlueColumn, GlueDatabase, GluePartition, GlueSerde, GlueStorage, GlueTable, GlueTime};
-pub use read::{SharedStorage, database, partition, table};
+pub use document::{
+    Documents, GlueColumn, GlueDatabase, GluePartition, GlueSerde, GlueStorage, GlueTable, GlueTime, SharedStorage,
+};
+pub use read::{database, partition, table};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 pub use write::{database as write_database, partition as write_partition, table as write_table};

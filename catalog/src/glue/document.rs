@@ -3,7 +3,12 @@
 //!
 //! Each object keeps the fields that are not named here.
 
-use std::{collections::HashMap, fmt, io::Read, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+    io::Read,
+    sync::{Arc, OnceLock},
+};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{
@@ -12,10 +17,10 @@ use serde::{
 };
 use serde_json::{Map, Value};
 
-use super::read::SharedStorage;
+use super::Rest;
 use crate::{
     error::{Error, Result},
-    model::Properties,
+    model::{Column, Properties},
 };
 
 /// A time as Glue gives it: text, or seconds since 1970.
@@ -152,6 +157,29 @@ pub struct GluePartition {
     pub parameters: Option<Properties>,
     #[serde(flatten)]
     pub rest: Map<String, Value>,
+}
+
+/// What the descriptors of many partitions have in common: all but the location and the parameters.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct SharedStorage {
+    pub(super) storage: GlueStorage,
+    #[serde(skip)]
+    pub(super) columns: OnceLock<Columns>,
+}
+
+/// Columns, and what is kept of them.
+pub(super) type Columns = (Vec<Column>, BTreeMap<String, Rest>);
+
+impl SharedStorage {
+    /// Takes it out of a descriptor.
+    pub(super) fn take(storage: &mut GlueStorage) -> Self {
+        let own = GlueStorage { location: storage.location.take(), ..GlueStorage::default() };
+        let mut shared = std::mem::replace(storage, own);
+        if let Some(parameters) = shared.rest.remove("Parameters") {
+            storage.rest.insert("Parameters".to_owned(), parameters);
+        }
+        Self { storage: shared, columns: OnceLock::new() }
+    }
 }
 
 /// All that was read of one or several files.

@@ -1,15 +1,14 @@
 //! Glue's objects as the catalog's definitions. What makes a definition another thing than the catalog would take it for is refused, by name;
 //! what the catalog has no place for is kept with it.
 
-use std::{collections::BTreeMap, sync::OnceLock};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
 use serde_json::Value;
 
 use super::{
     Kept, Rest,
-    document::{GlueColumn, GlueDatabase, GluePartition, GlueSerde, GlueStorage, GlueTable, GlueTime},
+    document::{Columns, GlueColumn, GlueDatabase, GluePartition, GlueSerde, GlueTable, GlueTime, SharedStorage},
     telling, view,
 };
 use crate::{
@@ -19,35 +18,13 @@ use crate::{
     partition::HIVE_DEFAULT_PARTITION,
 };
 
-/// What the descriptors of many partitions have in common: all but the location and the parameters.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct SharedStorage {
-    storage: GlueStorage,
-    #[serde(skip)]
-    columns: OnceLock<Columns>,
-}
-
-/// Columns, and what is kept of them.
-type Columns = (Vec<Column>, BTreeMap<String, Rest>);
-
-impl SharedStorage {
-    /// Takes it out of a descriptor.
-    pub(super) fn take(storage: &mut GlueStorage) -> Self {
-        let own = GlueStorage { location: storage.location.take(), ..GlueStorage::default() };
-        let mut shared = std::mem::replace(storage, own);
-        if let Some(parameters) = shared.rest.remove("Parameters") {
-            storage.rest.insert("Parameters".to_owned(), parameters);
-        }
-        Self { storage: shared, columns: OnceLock::new() }
+/// The columns that partitions share, read once.
+fn columns_of(shared: &SharedStorage) -> Result<&Columns> {
+    if let Some(columns) = shared.columns.get() {
+        return Ok(columns);
     }
-
-    fn columns(&self) -> Result<&Columns> {
-        if let Some(columns) = self.columns.get() {
-            return Ok(columns);
-        }
-        let read = columns(self.storage.columns.as_deref().unwrap_or_default())?;
-        Ok(self.columns.get_or_init(|| read))
-    }
+    let read = columns(shared.storage.columns.as_deref().unwrap_or_default())?;
+    Ok(shared.columns.get_or_init(|| read))
 }
 
 /// A database. `now` is its time if Glue gives none.
@@ -157,7 +134,7 @@ pub fn partition(table: &Table, glue: &GluePartition, shared: &SharedStorage, no
         kept.storage_descriptor = telling(storage.rest.clone());
         kept.storage_descriptor.extend(telling(shared.storage.rest.clone()));
         if shared.storage.columns.is_some() {
-            let (columns, rest) = shared.columns()?;
+            let (columns, rest) = columns_of(shared)?;
             partition.columns = (*columns != table.storage.columns).then(|| columns.clone());
             kept.columns = if *rest == of_table.columns { BTreeMap::new() } else { rest.clone() };
         }

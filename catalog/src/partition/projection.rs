@@ -4,6 +4,7 @@
 mod date;
 mod format;
 mod rule;
+mod unit;
 
 use chrono::{DateTime, Utc};
 
@@ -44,15 +45,20 @@ pub struct Projection {
 }
 
 impl Projection {
+    /// Whether a table's partitions are computed (`projection.enabled`), so that those in the catalog do not count.
+    #[must_use]
+    pub fn is_enabled(table: &Table) -> bool {
+        let enabled = table.properties.get("projection.enabled");
+        table.is_partitioned() && enabled.is_some_and(|value| value.trim().eq_ignore_ascii_case("true"))
+    }
+
     /// Of a table that has it switched on (`projection.enabled`); `None` for others.
     ///
     /// # Errors
     /// `Invalid` for properties that are missing or say nothing, naming them.
     pub fn of(table: &Table) -> Result<Option<Self>> {
         let property = |name: &str| table.properties.get(name).map(String::as_str);
-        if !property("projection.enabled").is_some_and(|value| value.trim().eq_ignore_ascii_case("true"))
-            || !table.is_partitioned()
-        {
+        if !Self::is_enabled(table) {
             return Ok(None);
         }
         let kind = |key: &Column| property(&format!("projection.{}.type", key.name));

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use glaux_catalog::{
     model::{Column, Table, TableFormat},
-    partition::{HIVE_DEFAULT_PARTITION, PartitionIndex},
+    partition::{HIVE_DEFAULT_PARTITION, PartitionIndex, Projection},
 };
 
 use super::ProbeContext;
@@ -95,7 +95,7 @@ fn check(table: &Table) -> Result<()> {
         return Err(Error::unsupported(format!("table \"{}\" has no footers to be analyzed: it is not Parquet", table.name))
             .with_hint("Only Parquet tables can be analyzed and queried"));
     }
-    if table.properties.get("projection.enabled").is_some_and(|enabled| enabled.eq_ignore_ascii_case("true")) {
+    if Projection::is_enabled(table) {
         return Err(Error::unsupported(format!(
             "the partitions of table \"{}\" are computed, and cannot be analyzed",
             table.name

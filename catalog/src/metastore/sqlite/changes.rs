@@ -52,3 +52,12 @@ pub(super) fn between(connection: &Connection, table_id: i64, from: i64, to: i64
     let names = statement.query_map(params![table_id, from], |row| row.get(0))?.collect::<Result<_, _>>()?;
     Ok(Some(names))
 }
+
+/// Keeps partitions in the usual place where they are when the table's root moves. What was noted is no use then.
+pub(super) fn pin_locations(connection: &Connection, table_id: i64, old_root: &str, new_root: &str) -> Result<(), Fault> {
+    let unpinned = "UPDATE partitions SET location = NULL WHERE table_id = ?1 AND rtrim(location, '/') = ?2 || name";
+    let pinned = "UPDATE partitions SET location = ?2 || name || '/' WHERE table_id = ?1 AND location IS NULL";
+    connection.execute(pinned, params![table_id, old_root])?;
+    connection.execute(unpinned, params![table_id, new_root])?;
+    forget(connection, table_id)
+}

@@ -249,15 +249,6 @@ fn misread(table: &Table, error: Error) -> Error {
     }
 }
 
-/// Keeps partitions in the usual place where they are when the table's root moves.
-pub(super) fn pin_locations(connection: &Connection, table_id: i64, old_root: &str, new_root: &str) -> Result<(), Fault> {
-    let unpinned = "UPDATE partitions SET location = NULL WHERE table_id = ?1 AND rtrim(location, '/') = ?2 || name";
-    let pinned = "UPDATE partitions SET location = ?2 || name || '/' WHERE table_id = ?1 AND location IS NULL";
-    connection.execute(pinned, params![table_id, old_root])?;
-    connection.execute(unpinned, params![table_id, new_root])?;
-    Ok(())
-}
-
 /// Reads every partition of a table whole and hands each fault to `report`.
 pub(super) fn check(connection: &Connection, table: &Table, report: &mut impl FnMut(String)) -> Result<(), Fault> {
     let mut statement = connection

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{changes, fault::Fault, partitions};
+use super::{changes, fault::Fault};
 use crate::{
     error::Error,
     ident::TableName,
@@ -168,8 +168,7 @@ pub(super) fn replace_table(connection: &Connection, mut table: Table) -> Result
     }
     table.version += 1;
     if old.root() != table.root() {
-        partitions::pin_locations(connection, table.id, &old.root(), &table.root())?;
-        changes::forget(connection, table.id)?;
+        changes::pin_locations(connection, table.id, &old.root(), &table.root())?;
     } else {
         changes::note_none(connection, table.id, table.version)?;
     }

@@ -2,7 +2,7 @@
 
 use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
 
-use super::date::Unit;
+use super::unit::Unit;
 use crate::error::{Error, Result};
 
 /// A field of a date, by its letter.

@@ -6,8 +6,9 @@ use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 
 use super::{
     KeyFilter,
-    date::{Bound, DateRange, Unit},
+    date::{Bound, DateRange},
     format::DatePattern,
+    unit::Unit,
 };
 use crate::{
     error::{Error, ErrorKind, Result},

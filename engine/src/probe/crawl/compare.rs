@@ -6,7 +6,7 @@ use glaux_catalog::{
     TableName,
     metastore::{DropPartition, PartitionChange},
     model::{Column, StorageDescriptor, Table, TableFormat, TableType},
-    partition::{PartitionIndex, check_value, hive_name, parse_name},
+    partition::{PartitionIndex, Projection, check_value, hive_name, parse_name},
 };
 use twox_hash::XxHash64;
 
@@ -246,6 +246,10 @@ impl<'a> Comparison<'a> {
 
     /// Adds the partitions that the catalog lacks, and by the policy drops those that are gone.
     async fn partitions(&self, table: &Table, found: &FoundTable) -> Result<Vec<Difference>> {
+        if Projection::is_enabled(table) {
+            // They are computed: none is missing, and none that is added would be read.
+            return Ok(Vec::new());
+        }
         let name = &table.name.table;
         let row = |change| Difference { table: name.clone(), object: "partitions", change, ..Difference::default() };
         let fits = |partition: &&Found| {
