@@ -13,7 +13,7 @@ pub struct SerDe {
     pub properties: Properties,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct StorageDescriptor {
     /// The data columns, without the partition keys.
     pub columns: Vec<Column>,

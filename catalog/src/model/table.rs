@@ -37,6 +37,25 @@ pub struct Table {
 }
 
 impl Table {
+    /// An external table as it is before a metastore has taken it.
+    #[must_use]
+    pub fn external(name: TableName, storage: StorageDescriptor, partition_keys: Vec<Column>, created_at: DateTime<Utc>) -> Self {
+        Self {
+            name,
+            id: 0,
+            version: 0,
+            table_type: TableType::ExternalTable,
+            storage,
+            partition_keys,
+            comment: None,
+            properties: Properties::new(),
+            view_text: None,
+            view_database: None,
+            created_at,
+            updated_at: created_at,
+        }
+    }
+
     #[must_use]
     pub fn is_view(&self) -> bool {
         self.table_type == TableType::VirtualView

@@ -151,35 +151,15 @@ impl Projection {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        hive_type::HiveType,
-        ident::TableName,
-        model::{SerDe, StorageDescriptor, TableType},
-    };
+    use crate::{hive_type::HiveType, ident::TableName, model::StorageDescriptor};
 
     fn table(keys: &[(&str, HiveType)], properties: &[(&str, &str)]) -> Table {
         let now = DateTime::UNIX_EPOCH;
-        Table {
-            name: TableName::new("default", "t"),
-            id: 1,
-            version: 1,
-            table_type: TableType::ExternalTable,
-            storage: StorageDescriptor {
-                columns: Vec::new(),
-                location: "s3://lake/t".to_owned(),
-                input_format: String::new(),
-                output_format: String::new(),
-                serde: SerDe::default(),
-                bucket_columns: Vec::new(),
-                bucket_count: None,
-            },
-            partition_keys: keys.iter().map(|(name, hive_type)| Column::new(*name, hive_type.clone())).collect(),
-            comment: None,
-            properties: properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
-            view_text: None,
-            view_database: None,
-            created_at: now,
-            updated_at: now,
+        {
+            let storage = StorageDescriptor { location: "s3://lake/t".to_owned(), ..StorageDescriptor::default() };
+            let keys = keys.iter().map(|(name, hive_type)| Column::new(*name, hive_type.clone())).collect();
+            let properties = properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            Table { properties, ..Table::external(TableName::new("default", "t"), storage, keys, now) }
         }
     }
 

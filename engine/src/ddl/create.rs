@@ -71,27 +71,19 @@ pub(super) async fn table(create: &CreateTable, context: &StatementContext<'_>) 
     let mut properties = create.properties.clone();
     properties.insert("EXTERNAL".to_owned(), "TRUE".to_owned());
     touch(&mut properties, now);
+    let storage = StorageDescriptor {
+        columns: create.columns.clone(),
+        location: location::normalise(location)?,
+        input_format: classes.input_format,
+        output_format: classes.output_format,
+        serde: classes.serde,
+        bucket_columns: create.clustered_by.as_ref().map(|clustered| clustered.columns.clone()).unwrap_or_default(),
+        bucket_count: create.clustered_by.as_ref().map(|clustered| clustered.buckets),
+    };
     let table = Table {
-        name,
-        id: 0,
-        version: 0,
-        table_type: TableType::ExternalTable,
-        storage: StorageDescriptor {
-            columns: create.columns.clone(),
-            location: location::normalise(location)?,
-            input_format: classes.input_format,
-            output_format: classes.output_format,
-            serde: classes.serde,
-            bucket_columns: create.clustered_by.as_ref().map(|clustered| clustered.columns.clone()).unwrap_or_default(),
-            bucket_count: create.clustered_by.as_ref().map(|clustered| clustered.buckets),
-        },
-        partition_keys: create.partitioned_by.clone(),
         comment: create.comment.clone().or_else(|| create.properties.get("comment").cloned()),
         properties,
-        view_text: None,
-        view_database: None,
-        created_at: now,
-        updated_at: now,
+        ..Table::external(name, storage, create.partitioned_by.clone(), now)
     };
     unless_exists(context.metastore.create_table(table).await, create.if_not_exists)
 }

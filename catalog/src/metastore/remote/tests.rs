@@ -27,7 +27,7 @@ use super::*;
 use crate::{
     hive_type::HiveType,
     metastore::{MemoryMetastore, SqliteMetastore, conformance},
-    model::{Column, Properties, SerDe, StorageDescriptor, TableType},
+    model::{Column, StorageDescriptor},
     service::{Admitted, CatalogServiceServer, Gate, OpenGate, Service},
 };
 
@@ -59,29 +59,12 @@ fn over(store: Arc<dyn Metastore>) -> RemoteMetastore {
 }
 
 fn table(name: &str) -> Table {
-    let time = chrono::DateTime::UNIX_EPOCH;
-    Table {
-        name: TableName::new("default", name),
-        id: 0,
-        version: 0,
-        table_type: TableType::ExternalTable,
-        storage: StorageDescriptor {
-            columns: vec![Column::new("n", HiveType::Int)],
-            location: "s3://bucket/t".to_owned(),
-            input_format: String::new(),
-            output_format: String::new(),
-            serde: SerDe::default(),
-            bucket_columns: Vec::new(),
-            bucket_count: None,
-        },
-        partition_keys: vec![Column::new("p", HiveType::Int)],
-        comment: None,
-        properties: Properties::new(),
-        view_text: None,
-        view_database: None,
-        created_at: time,
-        updated_at: time,
-    }
+    let storage = StorageDescriptor {
+        columns: vec![Column::new("n", HiveType::Int)],
+        location: "s3://bucket/t".to_owned(),
+        ..StorageDescriptor::default()
+    };
+    Table::external(TableName::new("default", name), storage, vec![Column::new("p", HiveType::Int)], chrono::DateTime::UNIX_EPOCH)
 }
 
 fn partitions(range: std::ops::Range<usize>) -> Vec<Partition> {

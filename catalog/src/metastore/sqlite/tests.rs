@@ -10,32 +10,16 @@ use crate::{
     error::ErrorKind,
     hive_type::HiveType,
     metastore::{DropPartition, conformance},
-    model::{Access, Column, Properties, SerDe, StorageDescriptor, TableType},
+    model::{Access, Column, StorageDescriptor},
 };
 
 fn table(name: &str) -> Table {
-    Table {
-        name: TableName::new("default", name),
-        id: 0,
-        version: 0,
-        table_type: TableType::ExternalTable,
-        storage: StorageDescriptor {
-            columns: vec![Column::new("a", HiveType::Int)],
-            location: "s3://b/t/".to_owned(),
-            input_format: String::new(),
-            output_format: String::new(),
-            serde: SerDe::default(),
-            bucket_columns: Vec::new(),
-            bucket_count: None,
-        },
-        partition_keys: vec![Column::new("n", HiveType::Int)],
-        comment: None,
-        properties: Properties::new(),
-        view_text: None,
-        view_database: None,
-        created_at: DateTime::UNIX_EPOCH,
-        updated_at: DateTime::UNIX_EPOCH,
-    }
+    let storage = StorageDescriptor {
+        columns: vec![Column::new("a", HiveType::Int)],
+        location: "s3://b/t/".to_owned(),
+        ..StorageDescriptor::default()
+    };
+    Table::external(TableName::new("default", name), storage, vec![Column::new("n", HiveType::Int)], DateTime::UNIX_EPOCH)
 }
 
 fn add(numbers: impl IntoIterator<Item = usize>) -> PartitionChange {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use glaux_catalog::{
     TableName,
     metastore::{DropPartition, PartitionChange},
-    model::{Column, StorageDescriptor, Table, TableFormat, TableType},
+    model::{Column, StorageDescriptor, Table, TableFormat},
     partition::{PartitionIndex, Projection, check_value, hive_name, parse_name},
 };
 use twox_hash::XxHash64;
@@ -92,28 +92,16 @@ impl<'a> Comparison<'a> {
             rows.extend(clashes.iter().map(|clash| conflict(&name, &seen.name, None, clash)));
             columns.push(Column::new(&seen.name, hive_type));
         }
-        let table = Table {
-            name: TableName::new(self.database, &name),
-            id: 0,
-            version: 0,
-            table_type: TableType::ExternalTable,
-            storage: StorageDescriptor {
-                columns,
-                location: found.location.clone(),
-                input_format: classes.input_format.to_owned(),
-                output_format: classes.output_format.to_owned(),
-                serde: classes.serde,
-                bucket_columns: Vec::new(),
-                bucket_count: None,
-            },
-            partition_keys: found.keys.clone(),
-            comment: None,
-            properties,
-            view_text: None,
-            view_database: None,
-            created_at: now,
-            updated_at: now,
+        let storage = StorageDescriptor {
+            columns,
+            location: found.location.clone(),
+            input_format: classes.input_format.to_owned(),
+            output_format: classes.output_format.to_owned(),
+            serde: classes.serde,
+            ..StorageDescriptor::default()
         };
+        let name_of_table = TableName::new(self.database, &name);
+        let table = Table { properties, ..Table::external(name_of_table, storage, found.keys.clone(), now) };
         let repair = compare(&found.partitions, &table, &PartitionIndex::empty(&table.partition_keys)?, now);
         let keys: Vec<String> = table.partition_keys.iter().map(|key| format!("{} {}", key.name, key.hive_type)).collect();
         let mut detail =

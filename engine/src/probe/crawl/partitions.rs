@@ -59,35 +59,19 @@ pub(super) fn compare(found: &[Found], table: &Table, index: &PartitionIndex, no
 mod tests {
     use glaux_catalog::{
         HiveType, TableName,
-        model::{Column, Properties, SerDe, StorageDescriptor, TableType},
+        model::{Column, StorageDescriptor},
         partition::PartitionIndexBuilder,
     };
 
     use super::*;
 
     fn table() -> Table {
-        Table {
-            name: TableName::new("default", "t"),
-            id: 1,
-            version: 1,
-            table_type: TableType::ExternalTable,
-            storage: StorageDescriptor {
-                columns: vec![Column::new("a", HiveType::Int)],
-                location: "s3://b/t".to_owned(),
-                input_format: String::new(),
-                output_format: String::new(),
-                serde: SerDe::default(),
-                bucket_columns: Vec::new(),
-                bucket_count: None,
-            },
-            partition_keys: vec![Column::new("k", HiveType::String)],
-            comment: None,
-            properties: Properties::new(),
-            view_text: None,
-            view_database: None,
-            created_at: DateTime::UNIX_EPOCH,
-            updated_at: DateTime::UNIX_EPOCH,
-        }
+        let storage = StorageDescriptor {
+            columns: vec![Column::new("a", HiveType::Int)],
+            location: "s3://b/t".to_owned(),
+            ..StorageDescriptor::default()
+        };
+        Table::external(TableName::new("default", "t"), storage, vec![Column::new("k", HiveType::String)], DateTime::UNIX_EPOCH)
     }
 
     #[test]
