@@ -3,6 +3,7 @@
 //! Prefixes are raw, and mean what they mean to S3: they need not end at a `/`, and a prefix without keys is an empty page.
 
 mod disk;
+mod early;
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use object_store::{
 };
 
 pub(super) use disk::Disk;
+pub(super) use early::EarlyPage;
 
 use super::{
     failure::{self, Place},
@@ -139,10 +141,13 @@ impl StoreLister {
             page_token: request.token,
             ..PaginatedListOptions::default()
         };
+        let early = EarlyPage::default();
         options.extensions.insert(MeterTag::new(Arc::clone(&self.meter)));
+        options.extensions.insert(early.clone());
         let prefix = Some(request.prefix.as_str()).filter(|prefix| !prefix.is_empty());
         let page = store.list_paginated(prefix, options).await;
         let page = page.map_err(|error| failure::error(&error, &self.place.at(&request.prefix)))?;
+        let page = early.take().unwrap_or(page);
         let mut objects = page.result.objects;
         // `object_store` loses the slash of `t/`, the empty object by which consoles mark a directory, and would tell of a file `t`.
         objects.retain(|object| object.location.as_ref().starts_with(&request.prefix));

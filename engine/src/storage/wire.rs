@@ -15,7 +15,7 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{Method, Uri};
+use http::{Method, Uri, header::CONTENT_LENGTH};
 use http_body::{Body, Frame, SizeHint};
 use object_store::{
     ClientConfigKey, ClientOptions,
@@ -25,7 +25,10 @@ use object_store::{
     },
 };
 
-use super::metered::{MeterTag, current_tag};
+use super::{
+    list::EarlyPage,
+    metered::{MeterTag, current_tag},
+};
 use crate::accounting::{Meter, RequestKind};
 
 /// Attempts of one operation that may fail to connect before it is given up.
@@ -101,6 +104,7 @@ impl HttpService for WireService {
             Some(tag) => Some(tag.clone()),
             None => current_tag().filter(|_| self.plain || is_for_data(&request)),
         };
+        let early = request.extensions().get::<EarlyPage>().cloned();
         let for_metadata = tag.is_none() && is_metadata_request(request.uri());
         if let Some(tag) = &tag {
             tag.meter().add_request(kind);
@@ -116,6 +120,11 @@ impl HttpService for WireService {
             }
             Err(error) => return Err(error),
         };
+        if let Some(early) = early.filter(|_| response.status().is_success()) {
+            let (mut head, body) = response.into_parts();
+            head.headers.remove(CONTENT_LENGTH);
+            return Ok(HttpResponse::from_parts(head, early.read(body.bytes().await?).into()));
+        }
         Ok(match tag {
             Some(tag) if kind == RequestKind::Get && response.status().is_success() => {
                 response.map(|body| HttpResponseBody::new(CountedBody { body, meter: Arc::clone(tag.meter()) }))

@@ -1,7 +1,5 @@
 //! The little XML that S3 speaks: writing escaped text, and finding an element's text.
 
-use std::borrow::Cow;
-
 /// Builds a document element by element.
 #[derive(Debug)]
 pub(super) struct Xml(String);
@@ -14,7 +12,7 @@ impl Xml {
     /// An element with a text. Listings have thousands, which benches would see: nothing is formatted, and nothing allocated.
     pub(super) fn text(mut self, name: &str, text: impl AsRef<str>) -> Self {
         self.tag(["<", name, ">"]);
-        self.0.push_str(&escape(text.as_ref()));
+        self.escaped(text.as_ref());
         self.tag(["</", name, ">"]);
         self
     }
@@ -30,20 +28,23 @@ impl Xml {
         parts.iter().for_each(|part| self.0.push_str(part));
     }
 
+    fn escaped(&mut self, mut text: &str) {
+        while let Some(at) = text.find(['&', '<', '>', '"']) {
+            self.0.push_str(&text[..at]);
+            self.0.push_str(match text.as_bytes()[at] {
+                b'&' => "&amp;",
+                b'<' => "&lt;",
+                b'>' => "&gt;",
+                _ => "&quot;",
+            });
+            text = &text[at + 1..];
+        }
+        self.0.push_str(text);
+    }
+
     pub(super) fn finish(self) -> String {
         self.0
     }
-}
-
-fn escape(text: &str) -> Cow<'_, str> {
-    if !text.bytes().any(|byte| matches!(byte, b'&' | b'<' | b'>' | b'"')) {
-        return Cow::Borrowed(text);
-    }
-    Cow::Owned(escaped(text))
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 fn unescape(text: &str) -> String {
