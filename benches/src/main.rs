@@ -5,6 +5,7 @@
 //! figures of its own (see `flight`).
 
 mod catalog;
+mod contestant;
 mod figures;
 mod flight;
 mod partitions;
@@ -50,6 +51,8 @@ async fn run(mut arguments: Vec<String>) -> i32 {
         _ => None,
     };
     match (bench.as_str(), partitions) {
+        // What other benches start to be measured.
+        ("contestant", _) => return finish(contestant::role::play(&arguments).await.map(|()| true)),
         ("catalog", _) => return catalog::run(&arguments).await,
         ("flight", _) => return flight::run(arguments).await,
         ("partitions", _) => return partitions::run(&arguments).await,

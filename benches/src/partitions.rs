@@ -1,7 +1,13 @@
 //! `lake_bench partitions [N...]`: finding, repairing and listing tables of N partitions of one file each, `dt=YYYY-MM-DD/h=HH`, on a store that takes 100 ms a
-//! page of a listing and 30 ms a GET. Everything runs in this process, the store too, and shares its cores.
+//! page of a listing and 30 ms a GET. Everything runs in this process, the store too, and shares its cores; then DataFusion and, with
+//! `--peers PYTHON`, DuckDB, Polars and chDB are asked the same (see `beside`).
 
-use std::time::{Duration, Instant};
+mod beside;
+
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use arrow::temporal_conversions::date32_to_datetime;
 use glaux_engine::accounting::{RequestKind, Usage};
@@ -17,7 +23,7 @@ use crate::{
     process::Process,
 };
 
-pub(crate) const USAGE: &str = "partitions [PARTITIONS...]   (100000 and 1000000 by default)";
+pub(crate) const USAGE: &str = "partitions [PARTITIONS...] [--peers PYTHON]   (100000 and 1000000 by default)";
 
 /// Keys of a page.
 const PAGE: usize = 1000;
@@ -35,7 +41,14 @@ const ROUNDS: usize = 3;
 const PLANS: u32 = 20;
 
 pub(crate) async fn run(arguments: &[String]) -> i32 {
-    let counts: std::result::Result<Vec<usize>, _> = arguments.iter().map(|count| count.parse()).collect();
+    let (mut counts, mut python, mut arguments) = (Vec::new(), None, arguments.iter());
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--peers" => python = arguments.next().map(PathBuf::from),
+            count => counts.push(count),
+        }
+    }
+    let counts: std::result::Result<Vec<usize>, _> = counts.iter().map(|count| count.parse()).collect();
     let counts = match counts {
         Ok(counts) if counts.is_empty() => vec![100_000, 1_000_000],
         Ok(counts) => counts,
@@ -46,7 +59,7 @@ pub(crate) async fn run(arguments: &[String]) -> i32 {
     };
     let mut met = true;
     for count in counts {
-        match of_table(count).await {
+        match of_table(count, python.clone()).await {
             Ok(of_this) => met &= of_this,
             Err(error) => return crate::finish(Err(error)),
         }
@@ -72,7 +85,7 @@ async fn timed(instance: &Instance, sql: &str) -> (Duration, Outcome) {
     (started.elapsed(), outcome)
 }
 
-async fn of_table(partitions: usize) -> Result<bool> {
+async fn of_table(partitions: usize, python: Option<PathBuf>) -> Result<bool> {
     let instance = Instance::start(Lake::on_s3().await).await;
     let Lake::S3(endpoint) = &instance.lake else { return Ok(false) };
     instance.write("one/a.parquet", "SELECT value AS n FROM generate_series(1, 1000)").await;
@@ -93,6 +106,9 @@ async fn of_table(partitions: usize) -> Result<bool> {
     planning(&instance, &mut figures, partitions).await?;
     listing(&instance, &mut figures, partitions).await?;
     let Lake::S3(endpoint) = &instance.lake else { return Ok(false) };
+    if partitions <= beside::MOST {
+        beside::compare(endpoint, partitions, &query()?, python)?;
+    }
     if partitions >= 1_000_000 {
         malformed(&instance, endpoint, &mut figures, partitions).await?;
     }
@@ -124,11 +140,14 @@ async fn discovery(
     figures.bytes("discovery from nothing: memory, with the store's keys", process.peak()?, MEMORY_GOAL);
 
     endpoint.put_many(BUCKET, keys(next_day, 24)?, file.clone());
+    let cpu = process.cpu()?;
     let (time, again) = timed(instance, "MSCK REPAIR TABLE t").await;
+    let spent = process.cpu()?.saturating_sub(cpu);
     let added = added_by(&again);
     figures.goal("repair with one new day: partitions added", added, 24, added == 24);
     let goal = Duration::from_millis(500 * (partitions as u64).div_ceil(100_000).max(1));
     figures.time("repair with one new day, by remembered ranges: time", time, goal);
+    figures.line("repair with one new day: CPU time, with the store's", millis(spent));
     figures.line("repair with one new day: pages", again.report.usage.requests.list);
 
     endpoint.put_many(BUCKET, keys(next_day + 1, 24)?, file.clone());

@@ -5,7 +5,6 @@
 //! compared. Each figure that has a goal stands beside it.
 
 mod compared;
-mod contestant;
 mod first;
 mod footers;
 mod lake;
@@ -18,10 +17,9 @@ mod tpch;
 
 use std::{path::PathBuf, time::Duration};
 
-use contestant::{Who, role};
 use measure::Ground;
 
-use crate::{Result, finish};
+use crate::{Result, contestant::Who, finish};
 
 /// How Glaux's data cache is switched on, unless the command line says it otherwise.
 const CACHE: [(&str, &str); 2] = [("data_cache.memory_bytes", "1073741824"), ("data_cache.disk_bytes", "4294967296")];
@@ -71,14 +69,9 @@ struct Options {
 
 /// Runs the benches that are named; 0 if all goals were met, 1 if not, 2 for arguments that say nothing.
 pub(crate) async fn run(arguments: &[String]) -> i32 {
-    match arguments.first().map(String::as_str) {
-        // What this bench starts to be measured.
-        Some("contestant") => return finish(role::play(&arguments[1..]).await.map(|()| true)),
-        Some("--help" | "-h" | "help") => {
-            println!("lake_bench {USAGE}\n{HELP}");
-            return 0;
-        }
-        _ => {}
+    if matches!(arguments.first().map(String::as_str), Some("--help" | "-h" | "help")) {
+        println!("lake_bench {USAGE}\n{HELP}");
+        return 0;
     }
     let Some((names, options)) = parse(arguments) else {
         eprintln!("usage: lake_bench {USAGE}\n{HELP}");

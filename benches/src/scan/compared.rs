@@ -1,11 +1,13 @@
 //! Contestants side by side: a table a query, whether their answers are the same, and what the goals are judged by.
 
 use super::{
-    contestant::Who,
     measure::{Measured, megabytes},
-    query::{Answer, Query, Table},
+    query::{Answer, Query},
 };
-use crate::Result;
+use crate::{
+    Result,
+    contestant::{Table, Who},
+};
 
 /// What the contestants took for one query.
 #[derive(Debug)]

@@ -3,11 +3,14 @@
 
 use super::{
     compared::{header, line},
-    contestant::{Contestant, Who},
     measure::Ground,
-    query::{BIG, LI, Table},
+    query::{BIG, LI},
 };
-use crate::{Result, figures::Figures};
+use crate::{
+    Result,
+    contestant::{Contestant, Table, Who},
+    figures::Figures,
+};
 
 const COUNT: &str = "SELECT count(*) AS n FROM {t}";
 

@@ -8,12 +8,14 @@ use tempfile::TempDir;
 
 use super::{
     Options,
-    contestant::{Contestant, Reported, Setting, Taken, Who},
     footers::Footers,
     lake::Lake,
-    query::{BIG, LI, SMALL, Table},
+    query::{BIG, LI, SMALL},
 };
-use crate::Result;
+use crate::{
+    Result,
+    contestant::{Contestant, Reported, Setting, Table, Taken, Who},
+};
 
 /// Glaux's settings that keep data cold.
 const COLD: [(&str, &str); 2] = [("data_cache.memory_bytes", "0"), ("data_cache.disk_bytes", "0")];

@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use super::{
     compared::{Compared, geometric_mean},
-    contestant::{Contestant, Setting, Who},
     measure::{Ground, Measured, megabytes},
-    query::{self, BIG, LI, Query, Table, queries},
+    query::{self, BIG, LI, Query, queries},
 };
-use crate::{Result, figures::Figures};
+use crate::{
+    Result,
+    contestant::{Contestant, Setting, Table, Who},
+    figures::Figures,
+};
 
 /// Goals: seconds, ratios of time, ratios of bytes, bytes.
 const GEOMETRIC_MEAN: f64 = 0.15;

@@ -1,19 +1,7 @@
 //! The tables and queries of the scan's benches, and what each query needs at least. SQL holds `{t}` where the table's name goes, since not
 //! every contestant knows tables by name.
 
-use crate::Result;
-
-/// A table as a contestant defines it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Table {
-    pub(super) name: &'static str,
-    /// Columns in the files, with their types in Hive's words.
-    pub(super) columns: &'static [(&'static str, &'static str)],
-    /// Partition keys, all of them INT.
-    pub(super) keys: &'static [&'static str],
-    /// Which files, for those who do not find them by themselves.
-    pub(super) glob: &'static str,
-}
+use crate::{Result, contestant::Table};
 
 const LINEITEM: &[(&str, &str)] = &[
     ("l_orderkey", "BIGINT"),
@@ -35,7 +23,8 @@ const LINEITEM: &[(&str, &str)] = &[
 ];
 
 /// Lineitem by the month it was shipped in: 84 files.
-pub(super) const LI: Table = Table { name: "li", columns: LINEITEM, keys: &["ship_year", "ship_month"], glob: "*/*/*.parquet" };
+pub(super) const LI: Table =
+    Table { name: "li", columns: LINEITEM, keys: &[("ship_year", "INT"), ("ship_month", "INT")], glob: "*/*/*.parquet" };
 
 /// Lineitem as one file.
 pub(super) const BIG: Table = Table { name: "big", columns: LINEITEM, keys: &[], glob: "*.parquet" };

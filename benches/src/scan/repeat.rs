@@ -4,11 +4,14 @@
 use std::time::Duration;
 
 use super::{
-    contestant::{Contestant, Setting, Who},
     measure::{Ground, Measured},
-    query::{BIG, LI, Table, queries},
+    query::{BIG, LI, queries},
 };
-use crate::{Result, figures::Figures};
+use crate::{
+    Result,
+    contestant::{Contestant, Setting, Table, Who},
+    figures::Figures,
+};
 
 /// The goal: time with the data cache over that of local files.
 const OF_LOCAL: f64 = 1.3;

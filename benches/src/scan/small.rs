@@ -3,12 +3,12 @@
 
 use super::{
     compared::{header, line},
-    contestant::{Contestant, Who},
     measure::{Ground, Measured},
     query::{SMALL, Sameness},
 };
 use crate::{
     Result,
+    contestant::{Contestant, Who},
     figures::Figures,
     scan::{queries::NO_SLOWER, query::Answer},
 };

@@ -6,12 +6,15 @@ mod tables;
 use std::time::Duration;
 
 use super::{
-    contestant::{Contestant, Taken, Who},
     measure::Ground,
     queries::NO_SLOWER,
     query::{Answer, Sameness},
 };
-use crate::{Result, figures::Figures};
+use crate::{
+    Result,
+    contestant::{Contestant, Taken, Who},
+    figures::Figures,
+};
 
 pub(super) fn run(ground: &Ground) -> Result<bool> {
     let folder = tables::find_or_make(&ground.options.dir, ground.options.scale)?;

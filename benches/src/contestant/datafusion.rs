@@ -59,9 +59,16 @@ impl DataFusion {
     /// Registers a folder of Parquet files, whose schema it finds out.
     pub(super) async fn open(&self, message: &Value) -> Result<Outcome> {
         let text = |name: &str| message[name].as_str().unwrap_or_default();
-        let keys = message["keys"].as_array().into_iter().flatten().filter_map(Value::as_str);
-        let options =
-            ParquetReadOptions::default().table_partition_cols(keys.map(|key| (key.to_owned(), DataType::Int32)).collect());
+        let mut keys = Vec::new();
+        for key in message["keys"].as_array().into_iter().flatten() {
+            let kind = match key[1].as_str() {
+                Some("INT") => DataType::Int32,
+                Some("DATE") => DataType::Date32,
+                other => return Err(format!("no key of type {other:?} is measured").into()),
+            };
+            keys.push((key[0].as_str().unwrap_or_default().to_owned(), kind));
+        }
+        let options = ParquetReadOptions::default().table_partition_cols(keys);
         self.0.register_parquet(text("table"), text("url"), options).await?;
         Ok((Vec::new(), None))
     }

@@ -24,7 +24,7 @@ pub(super) type Outcome = (Vec<RecordBatch>, Option<Reported>);
 ///
 /// # Errors
 /// If it cannot be asked or answer.
-pub(in crate::scan) async fn play(arguments: &[String]) -> Result<()> {
+pub(crate) async fn play(arguments: &[String]) -> Result<()> {
     let who = arguments.first().and_then(|name| Who::by_name(name)).ok_or("there is no such contestant")?;
     let mut engine = None;
     for line in std::io::stdin().lock().lines() {

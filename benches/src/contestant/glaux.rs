@@ -27,12 +27,14 @@ impl Glaux {
         if message["is_known"].as_bool() == Some(true) {
             return Ok((Vec::new(), None));
         }
-        let pairs = message["columns"].as_array().into_iter().flatten().filter_map(Value::as_array);
-        let columns = pairs.map(|pair| pair.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "));
-        let mut sql = format!("CREATE EXTERNAL TABLE {table} ({})", columns.collect::<Vec<_>>().join(", "));
-        if let Some(keys) = keys {
-            let keys = keys.iter().filter_map(Value::as_str).map(|key| format!("{key} INT"));
-            sql += &format!(" PARTITIONED BY ({})", keys.collect::<Vec<_>>().join(", "));
+        let defined = |name: &str| -> String {
+            let pairs = message[name].as_array().into_iter().flatten().filter_map(Value::as_array);
+            let columns = pairs.map(|pair| pair.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "));
+            columns.collect::<Vec<_>>().join(", ")
+        };
+        let mut sql = format!("CREATE EXTERNAL TABLE {table} ({})", defined("columns"));
+        if keys.is_some() {
+            sql += &format!(" PARTITIONED BY ({})", defined("keys"));
         }
         sql += &format!(" STORED AS PARQUET LOCATION '{}'", text("url"));
         self.run(&sql).await?;

@@ -1,4 +1,4 @@
-"""DuckDB, Polars and chDB for `lake_bench scan`, which starts this script with one of their names and speaks with it in lines of JSON.
+"""DuckDB, Polars and chDB for `lake_bench scan` and `partitions`, which start this script with one of their names and speak with it in lines of JSON.
 
 Data caches are off and footers may be kept, so that a query that ran before reads its data and, where the engine can, nothing else. Times
 are of the query alone, CPU of this process. It needs nothing but the engine's own package; DuckDB also duckdb-extension-httpfs.

@@ -5,7 +5,7 @@
 
 mod datafusion;
 mod glaux;
-pub(super) mod role;
+pub(crate) mod role;
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -17,18 +17,29 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::query::Table;
 use crate::{Result, process::Ended};
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(900);
 
 /// Streams, threads: what each may use.
-pub(super) const CORES: usize = 2;
+pub(crate) const CORES: usize = 2;
+
+/// A table as a contestant defines it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Table {
+    pub(crate) name: &'static str,
+    /// Columns in the files, with their types in Hive's words.
+    pub(crate) columns: &'static [(&'static str, &'static str)],
+    /// Partition keys, with theirs.
+    pub(crate) keys: &'static [(&'static str, &'static str)],
+    /// Which files, for those who do not find them by themselves.
+    pub(crate) glob: &'static str,
+}
 
 /// Who can be measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Who {
+pub(crate) enum Who {
     Glaux,
     /// DataFusion's ListingTable with default settings, and with what its settings allow: 32 streams, caches that hold everything,
     /// filters pushed down or not.
@@ -41,10 +52,10 @@ pub(super) enum Who {
 }
 
 impl Who {
-    pub(super) const OURS: [Self; 4] = [Self::Glaux, Self::DataFusion, Self::Tuned, Self::TunedPushdown];
-    pub(super) const PEERS: [Self; 3] = [Self::DuckDb, Self::Polars, Self::ChDb];
+    pub(crate) const OURS: [Self; 4] = [Self::Glaux, Self::DataFusion, Self::Tuned, Self::TunedPushdown];
+    pub(crate) const PEERS: [Self; 3] = [Self::DuckDb, Self::Polars, Self::ChDb];
 
-    pub(super) const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Glaux => "glaux",
             Self::DataFusion => "datafusion",
@@ -56,32 +67,32 @@ impl Who {
         }
     }
 
-    pub(super) fn by_name(name: &str) -> Option<Self> {
+    pub(crate) fn by_name(name: &str) -> Option<Self> {
         Self::OURS.into_iter().chain(Self::PEERS).find(|who| who.name() == name)
     }
 
-    pub(super) fn is_peer(self) -> bool {
+    pub(crate) fn is_peer(self) -> bool {
         Self::PEERS.contains(&self)
     }
 }
 
 /// How contestants are started.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Setting {
+pub(crate) struct Setting {
     /// The endpoint's URL; absent for local files.
-    pub(super) endpoint: Option<String>,
+    pub(crate) endpoint: Option<String>,
     /// Python that has the peers' packages.
-    pub(super) python: Option<PathBuf>,
+    pub(crate) python: Option<PathBuf>,
     /// Glaux's settings that are not the default: names, with dots between their parts, and values in JSON.
-    pub(super) options: Vec<(String, String)>,
+    pub(crate) options: Vec<(String, String)>,
 }
 
 /// A contestant that runs.
 #[derive(Debug)]
-pub(super) struct Contestant {
-    pub(super) who: Who,
+pub(crate) struct Contestant {
+    pub(crate) who: Who,
     /// What it calls itself.
-    pub(super) version: String,
+    pub(crate) version: String,
     // Closed before the child is waited for.
     asks: ChildStdin,
     answers: mpsc::Receiver<String>,
@@ -90,21 +101,21 @@ pub(super) struct Contestant {
 
 /// What a query took in the contestant's process.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Taken {
-    pub(super) wall: Duration,
-    pub(super) cpu: Duration,
+pub(crate) struct Taken {
+    pub(crate) wall: Duration,
+    pub(crate) cpu: Duration,
     /// The most bytes of memory that were resident meanwhile.
-    pub(super) peak: u64,
-    pub(super) rows: Vec<Vec<String>>,
+    pub(crate) peak: u64,
+    pub(crate) rows: Vec<Vec<String>>,
     /// What Glaux says of itself.
-    pub(super) reported: Option<Reported>,
+    pub(crate) reported: Option<Reported>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Reported {
-    pub(super) requests: u64,
-    pub(super) fetched_bytes: u64,
-    pub(super) billed_bytes: u64,
+pub(crate) struct Reported {
+    pub(crate) requests: u64,
+    pub(crate) fetched_bytes: u64,
+    pub(crate) billed_bytes: u64,
 }
 
 impl Contestant {
@@ -112,16 +123,16 @@ impl Contestant {
     ///
     /// # Errors
     /// Of a process that does not start or does not answer.
-    pub(super) fn start(who: Who, setting: &Setting, data_dir: &Path) -> Result<Option<Self>> {
+    pub(crate) fn start(who: Who, setting: &Setting, data_dir: &Path) -> Result<Option<Self>> {
         let mut command = match (&setting.python, who.is_peer()) {
             (_, false) => {
                 let mut command = Command::new(std::env::current_exe()?);
-                command.args(["scan", "contestant"]);
+                command.arg("contestant");
                 command
             }
             (Some(python), true) => {
                 let mut command = Command::new(python);
-                command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/scan.py"));
+                command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/peers.py"));
                 command
             }
             (None, true) => return Ok(None),
@@ -160,14 +171,14 @@ impl Contestant {
     ///
     /// # Errors
     /// The contestant's.
-    pub(super) fn open(&mut self, table: &Table, url: &str, is_known: bool) -> Result<Taken> {
-        let columns: Vec<[&str; 2]> = table.columns.iter().map(|(name, kind)| [*name, *kind]).collect();
+    pub(crate) fn open(&mut self, table: &Table, url: &str, is_known: bool) -> Result<Taken> {
+        let pairs = |pairs: &[(&'static str, &'static str)]| pairs.iter().map(|(name, kind)| [*name, *kind]).collect::<Vec<_>>();
         let answer = self.ask(&json!({
             "op": "open",
             "table": table.name,
             "url": url,
-            "columns": columns,
-            "keys": table.keys,
+            "columns": pairs(table.columns),
+            "keys": pairs(table.keys),
             "glob": table.glob,
             "is_known": is_known,
         }))?;
@@ -178,7 +189,7 @@ impl Contestant {
     ///
     /// # Errors
     /// The contestant's.
-    pub(super) fn define(&mut self, table: &str, url: &str, columns: &[[String; 2]]) -> Result<Taken> {
+    pub(crate) fn define(&mut self, table: &str, url: &str, columns: &[[String; 2]]) -> Result<Taken> {
         taken(
             &self
                 .ask(&json!({ "op": "open", "table": table, "url": url, "columns": columns, "keys": [], "glob": "*.parquet" }))?,
@@ -189,7 +200,7 @@ impl Contestant {
     ///
     /// # Errors
     /// The contestant's.
-    pub(super) fn run(&mut self, table: &str, sql: &str) -> Result<Taken> {
+    pub(crate) fn run(&mut self, table: &str, sql: &str) -> Result<Taken> {
         taken(&self.ask(&json!({ "op": "run", "table": table, "sql": sql }))?)
     }
 
