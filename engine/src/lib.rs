@@ -12,6 +12,7 @@ pub mod clock;
 pub mod config;
 pub mod ddl;
 pub mod error;
+mod functions;
 pub mod plan;
 pub mod probe;
 pub mod query;

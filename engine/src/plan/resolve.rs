@@ -69,8 +69,11 @@ impl PlanContext {
             .with_runtime_env(runtime)
             .with_catalog_list(Arc::new(catalogs))
             .build();
+        let settings = Arc::clone(state.config().options());
         let props = state.execution_props_mut();
         props.query_execution_start_time = Some(self.clock.now());
+        // What functions see when they run, such as the session's time zone.
+        props.config_options = Some(settings);
         Ok(state)
     }
 

@@ -1,11 +1,12 @@
 //! Rules of ours that run before DataFusion coerces types: where its semantics are not Trino's, or where what it derives from an
 //! expression would lose rows. `floats` aligns decimals with floats, `nan` compares floats as numbers, `timestamps` compares with finer
-//! constants exactly, `lossy` hides casts that lose something behind a function (`cast`).
+//! constants exactly, `overflow` makes arithmetic of integers fail rather than wrap around, `lossy` hides casts that lose something behind a function (`cast`).
 
 mod cast;
 mod floats;
 mod lossy;
 mod nan;
+mod overflow;
 mod timestamps;
 
 use std::sync::Arc;
@@ -26,10 +27,11 @@ pub(super) fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     let mut rules = Analyzer::new().rules;
     // GROUPING is resolved by comparing expressions as they are written, before any are changed.
     let at = rules.iter().position(|rule| rule.name() == "type_coercion").unwrap_or(0);
-    let ours: [ExprRule; 4] = [
+    let ours: [ExprRule; 5] = [
         ExprRule { name: "glaux_floats", rewrite: floats::rewrite, pair: Some(floats::rewrite_pair) },
         ExprRule { name: "glaux_nan", rewrite: nan::rewrite, pair: Some(nan::rewrite_pair) },
         ExprRule { name: "glaux_timestamps", rewrite: timestamps::rewrite, pair: None },
+        ExprRule { name: "glaux_overflow", rewrite: overflow::rewrite, pair: None },
         ExprRule { name: "glaux_lossy_casts", rewrite: lossy::rewrite, pair: None },
     ];
     rules.splice(at..at, ours.map(|rule| Arc::new(rule) as Arc<dyn AnalyzerRule + Send + Sync>));

@@ -17,6 +17,7 @@ use super::rules::analyzer_rules;
 use crate::{
     config::EngineOptions,
     error::{Error, Result, from_datafusion},
+    functions,
     scan::UseLakeScan,
 };
 
@@ -53,13 +54,15 @@ pub fn base_state(options: &EngineOptions) -> Result<SessionState> {
     settings.optimizer.enable_aggregate_dynamic_filter_pushdown = false;
     // A table's definition says what its strings are; a file's annotation does not decide.
     settings.execution.parquet.binary_as_string = false;
-    Ok(SessionStateBuilder::new()
+    let mut state = SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(base_runtime(options)?)
         .with_default_features()
         .with_analyzer_rules(analyzer_rules())
         .with_physical_optimizer_rule(Arc::new(UseLakeScan))
-        .build())
+        .build();
+    functions::register(&mut state).map_err(from_datafusion)?;
+    Ok(state)
 }
 
 /// Memory and disk that all queries of an engine share.

@@ -1,6 +1,7 @@
 //! What is changed in a query of the Trino half between the text and the planner: tokens before parsing (`tokens`, `types`), the tree
-//! after it (`forms`, `numbers`, `joins`, `like`, `hidden`, `labels`, `duplicates`). Each pass is small, and leaves alone what it does not know.
+//! after it (`forms`, `numbers`, `calls`, `joins`, `like`, `hidden`, `labels`, `duplicates`). Each pass is small, and leaves alone what it does not know.
 
+mod calls;
 mod duplicates;
 mod forms;
 mod hidden;
@@ -30,6 +31,7 @@ pub(super) type Originals = HashMap<Location, String>;
 pub(super) fn apply(query: &mut Query, originals: &Originals) -> Result<()> {
     forms::apply(query)?;
     numbers::apply(query);
+    calls::apply(query);
     timestamps::apply(query);
     joins::check(query)?;
     like::apply(query)?;

@@ -1,4 +1,4 @@
-//! Casts that lose something, as functions: Trino's rounding, and nothing for DataFusion to see through.
+//! Casts that lose something or write otherwise than Arrow, as functions: Trino's rounding and texts, and nothing for DataFusion to see through.
 
 use std::sync::Arc;
 
@@ -15,6 +15,8 @@ use datafusion::{
         expr::ScalarFunction,
     },
 };
+
+use crate::functions::to_varchar;
 
 /// `CAST(x AS target)`, or `TRY_CAST`, which gives NULL where the other fails.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -39,6 +41,9 @@ impl CastFunction {
     }
 
     fn array(&self, array: &ArrayRef) -> Result<ArrayRef> {
+        if self.target == DataType::Utf8 {
+            return to_varchar(array);
+        }
         let options = CastOptions { safe: true, ..CastOptions::default() };
         let rounded = rounded(array, &self.target, &options)?;
         let cast = cast_with_options(&rounded, &self.target, &options)?;
@@ -112,6 +117,7 @@ fn rounded(array: &ArrayRef, target: &DataType, options: &CastOptions<'_>) -> Re
 /// A type's name in Trino.
 fn type_name(data_type: &DataType) -> String {
     match data_type {
+        DataType::Utf8 => "varchar".to_owned(),
         DataType::Boolean => "boolean".to_owned(),
         DataType::Int8 => "tinyint".to_owned(),
         DataType::Int16 => "smallint".to_owned(),

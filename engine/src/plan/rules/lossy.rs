@@ -8,6 +8,7 @@ use datafusion::{
 };
 
 use super::cast::CastFunction;
+use crate::functions::is_written_otherwise;
 
 pub(super) fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let (inner, to, is_try) = match &expr {
@@ -17,7 +18,8 @@ pub(super) fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>
     };
     // An expression without a type is DataFusion's to refuse.
     let Ok(from) = inner.get_type(schema) else { return Ok(Transformed::no(expr)) };
-    if !(is_lossy(&from, to) || is_try && may_fail(&from, to)) {
+    let is_text = *to == DataType::Utf8 && is_written_otherwise(&from);
+    if !(is_text || is_lossy(&from, to) || is_try && may_fail(&from, to)) {
         return Ok(Transformed::no(expr));
     }
     let call = CastFunction::call(inner.as_ref().clone(), to, is_try);

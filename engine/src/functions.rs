@@ -1,0 +1,42 @@
+//! Functions as Trino has them, where DataFusion's of the same name answer otherwise or there is none. Each family is a file.
+//!
+//! What is no function call in SQL, such as `+`, becomes one of these in `plan/rules` or `sql/rewrite`.
+
+mod arithmetic;
+mod strict;
+mod sum;
+mod text;
+mod time_zone;
+mod to_varchar;
+
+use std::sync::Arc;
+
+use datafusion::{common::Result, execution::FunctionRegistry, logical_expr::ScalarUDF};
+
+pub(crate) use arithmetic::Arithmetic;
+pub(crate) use time_zone::{AT_TIMEZONE, WITH_TIMEZONE};
+pub(crate) use to_varchar::{TO_VARCHAR, TRY_TO_VARCHAR, is_written_otherwise, to_varchar};
+
+/// Puts Trino's functions in the place of DataFusion's.
+///
+/// # Errors
+/// If the registry takes no functions.
+pub(crate) fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
+    registry.register_udaf(Arc::new(sum::function()))?;
+    for name in strict::NAMES {
+        let function = registry.udf(name)?;
+        registry.register_udf(Arc::new(strict::function(function)))?;
+    }
+    let functions: [ScalarUDF; 6] = [
+        text::substr(),
+        text::split_part(),
+        time_zone::with_timezone(),
+        time_zone::at_timezone(),
+        to_varchar::bounded(TO_VARCHAR),
+        to_varchar::bounded(TRY_TO_VARCHAR),
+    ];
+    for function in functions {
+        registry.register_udf(Arc::new(function))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,185 @@
+//! Timestamps and time zones: `with_timezone`, which takes a local time for the time of a zone, and `at_timezone`, which `x AT TIME ZONE zone` is,
+//! the same instant as another zone's clocks show it.
+//!
+//! A column's timestamps share one zone, as Arrow has it: zones are constants.
+
+use std::{str::FromStr, sync::Arc};
+
+use arrow::{
+    array::{Array, ArrayRef, AsArray, Int64Array, make_array, timezone::Tz},
+    datatypes::{DataType, Field, FieldRef, Int64Type, TimeUnit},
+};
+use chrono::{DateTime, LocalResult, NaiveDateTime, Offset, TimeDelta, TimeZone};
+use datafusion::{
+    common::{Result, ScalarValue, exec_err, internal_err, plan_err},
+    logical_expr::{ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility},
+};
+
+pub(crate) const WITH_TIMEZONE: &str = "with_timezone";
+pub(crate) const AT_TIMEZONE: &str = "at_timezone";
+
+/// The longest that clocks have been put forward by at once: Samoa left out a day.
+const LONGEST_GAP_HOURS: i64 = 25;
+
+pub(super) fn with_timezone() -> ScalarUDF {
+    udf(WITH_TIMEZONE)
+}
+
+pub(super) fn at_timezone() -> ScalarUDF {
+    udf(AT_TIMEZONE)
+}
+
+fn udf(name: &'static str) -> ScalarUDF {
+    ScalarUDF::new_from_impl(Zoned { name, signature: Signature::user_defined(Volatility::Stable) })
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Zoned {
+    name: &'static str,
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Zoned {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
+        let takes_zoned = self.name == AT_TIMEZONE;
+        match types {
+            [DataType::Timestamp(_, zone), text] if text.is_string() && (takes_zoned || zone.is_none()) => {
+                Ok(vec![types[0].clone(), DataType::Utf8])
+            }
+            [DataType::Null, text] if text.is_string() => {
+                Ok(vec![DataType::Timestamp(TimeUnit::Millisecond, None), DataType::Utf8])
+            }
+            _ => {
+                let takes = if takes_zoned { "a timestamp" } else { "a timestamp without a time zone" };
+                plan_err!("function '{}' takes {takes} and the name of a time zone", self.name)
+            }
+        }
+    }
+
+    fn return_type(&self, _types: &[DataType]) -> Result<DataType> {
+        internal_err!("the type of '{}' depends on its arguments", self.name)
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        let DataType::Timestamp(unit, _) = args.arg_fields[0].data_type() else {
+            return internal_err!("the first argument of '{}' is no timestamp", self.name);
+        };
+        let Some(Some(ScalarValue::Utf8(Some(zone)))) = args.scalar_arguments.get(1) else {
+            return plan_err!("the time zone of '{}' must be a constant text, such as 'UTC'", self.name);
+        };
+        self::zone(zone)?;
+        let data_type = DataType::Timestamp(*unit, Some(zone.as_str().into()));
+        Ok(Arc::new(Field::new(self.name, data_type, args.arg_fields[0].is_nullable())))
+    }
+
+    fn is_strict(&self) -> bool {
+        true
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let target = args.return_field.data_type();
+        let DataType::Timestamp(unit, Some(zone)) = target else {
+            return internal_err!("'{}' gives a timestamp with time zone", self.name);
+        };
+        // A local time is that of the session's zone, unless its own is told.
+        let own =
+            if self.name == WITH_TIMEZONE { Some(zone.as_ref()) } else { args.config_options.execution.time_zone.as_deref() };
+        let convert = |array: &ArrayRef| -> Result<ArrayRef> {
+            match array.data_type() {
+                DataType::Timestamp(_, None) => instants(array, *unit, self::zone(own.unwrap_or("UTC"))?, target),
+                _ => retyped(array, target),
+            }
+        };
+        Ok(match &args.args[0] {
+            ColumnarValue::Array(array) => ColumnarValue::Array(convert(array)?),
+            ColumnarValue::Scalar(value) => ColumnarValue::Scalar(ScalarValue::try_from_array(&convert(&value.to_array()?)?, 0)?),
+        })
+    }
+}
+
+pub(super) fn zone(name: &str) -> Result<Tz> {
+    match Tz::from_str(name) {
+        Ok(zone) => Ok(zone),
+        Err(_) => plan_err!("time zone '{name}' is not known; write one such as 'UTC', 'Europe/Berlin' or '+02:00'"),
+    }
+}
+
+/// The same numbers as another type of 64 bits.
+pub(super) fn retyped(array: &ArrayRef, data_type: &DataType) -> Result<ArrayRef> {
+    Ok(make_array(array.to_data().into_builder().data_type(data_type.clone()).build()?))
+}
+
+fn a_second(unit: TimeUnit) -> i64 {
+    match unit {
+        TimeUnit::Second => 1,
+        TimeUnit::Millisecond => 1_000,
+        TimeUnit::Microsecond => 1_000_000,
+        TimeUnit::Nanosecond => 1_000_000_000,
+    }
+}
+
+/// Whole seconds, and what is left of one in the unit.
+pub(super) fn instant_parts(number: i64, unit: TimeUnit) -> (i64, i64) {
+    (number.div_euclid(a_second(unit)), number.rem_euclid(a_second(unit)))
+}
+
+/// The instants at which a zone's clocks show these times.
+fn instants(array: &ArrayRef, unit: TimeUnit, zone: Tz, target: &DataType) -> Result<ArrayRef> {
+    let a_second = a_second(unit);
+    let numbers = retyped(array, &DataType::Int64)?;
+    let instant = |local: i64| {
+        let shown = DateTime::from_timestamp(instant_parts(local, unit).0, 0)?.naive_utc();
+        local.checked_sub(offset_seconds(zone, shown)?.checked_mul(a_second)?)
+    };
+    let instants: Result<Int64Array> = numbers
+        .as_primitive::<Int64Type>()
+        .iter()
+        .map(|local| match local.map(instant) {
+            Some(None) => exec_err!("a timestamp is beyond the years that time zones are known of"),
+            Some(instant) => Ok(instant),
+            None => Ok(None),
+        })
+        .collect();
+    let instants: ArrayRef = Arc::new(instants?);
+    retyped(&instants, target)
+}
+
+/// By how much a zone's clocks are ahead when they show a time. Of two times that show the same it is the earlier; a time that is left out is read
+/// as if clocks had not been put forward yet.
+fn offset_seconds(zone: Tz, shown: NaiveDateTime) -> Option<i64> {
+    let of = |shown: &NaiveDateTime| match zone.offset_from_local_datetime(shown) {
+        LocalResult::Single(offset) | LocalResult::Ambiguous(offset, _) => Some(i64::from(offset.fix().local_minus_utc())),
+        LocalResult::None => None,
+    };
+    (0..=LONGEST_GAP_HOURS).find_map(|hours| of(&shown.checked_sub_signed(TimeDelta::hours(hours))?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clocks_that_are_put_forward_and_back_are_read() {
+        let berlin = zone("Europe/Berlin").unwrap();
+        for (shown, ahead) in [
+            ("2024-01-01 00:00:00", 1),
+            ("2024-07-01 00:00:00", 2),
+            // Left out.
+            ("2024-03-31 02:30:00", 1),
+            // There twice.
+            ("2024-10-27 02:30:00", 2),
+        ] {
+            let shown = NaiveDateTime::parse_from_str(shown, "%Y-%m-%d %H:%M:%S").unwrap();
+            assert_eq!(offset_seconds(berlin, shown), Some(ahead * 3600), "{shown}");
+        }
+        assert!(zone("Europe/Nowhere").is_err());
+    }
+}

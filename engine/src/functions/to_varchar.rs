@@ -1,0 +1,137 @@
+//! Values as text: `CAST(x AS varchar)` where Trino writes a value otherwise than Arrow, and `CAST(x AS varchar(n))`, which cuts texts to n
+//! characters and fails for anything else that is longer.
+
+use std::{fmt::Write, sync::Arc};
+
+use arrow::{
+    array::{Array, ArrayRef, AsArray, StringArray, StringBuilder, timezone::Tz},
+    compute::cast,
+    datatypes::{DataType, Int64Type, TimeUnit},
+};
+use chrono::{DateTime, NaiveDateTime, TimeZone};
+use datafusion::{
+    common::{Result, ScalarValue, exec_err, internal_err, plan_err},
+    logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility},
+};
+
+use super::time_zone::{instant_parts, retyped, zone};
+
+/// `CAST(x AS varchar(n))`, and `TRY_CAST`.
+pub(crate) const TO_VARCHAR: &str = "cast_as_varchar";
+pub(crate) const TRY_TO_VARCHAR: &str = "try_cast_as_varchar";
+
+/// Whether Trino writes values of a type otherwise than Arrow.
+pub(crate) fn is_written_otherwise(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Timestamp(..))
+}
+
+/// Values as Trino writes them.
+///
+/// # Errors
+/// Of types that have no text, and of timestamps beyond the calendar.
+pub(crate) fn to_varchar(array: &ArrayRef) -> Result<ArrayRef> {
+    match array.data_type() {
+        DataType::Timestamp(unit, zone) => timestamps(array, *unit, zone.as_deref()),
+        _ => Ok(cast(array, &DataType::Utf8)?),
+    }
+}
+
+/// `2024-01-01 00:00:00.000`, and the zone's name behind it.
+fn timestamps(array: &ArrayRef, unit: TimeUnit, zone_name: Option<&str>) -> Result<ArrayRef> {
+    let local: Option<Tz> = zone_name.map(zone).transpose()?;
+    let numbers = retyped(array, &DataType::Int64)?;
+    let mut texts = StringBuilder::with_capacity(array.len(), array.len() * 26);
+    for number in numbers.as_primitive::<Int64Type>() {
+        let Some(number) = number else {
+            texts.append_null();
+            continue;
+        };
+        let (seconds, fraction) = instant_parts(number, unit);
+        let Some(instant) = DateTime::from_timestamp(seconds, 0) else {
+            return exec_err!("a timestamp is beyond the calendar");
+        };
+        let shown: NaiveDateTime = match &local {
+            Some(zone) => zone.from_utc_datetime(&instant.naive_utc()).naive_local(),
+            None => instant.naive_utc(),
+        };
+        let written = match unit {
+            TimeUnit::Second => write!(texts, "{}", shown.format("%Y-%m-%d %H:%M:%S")),
+            TimeUnit::Millisecond => write!(texts, "{}.{fraction:03}", shown.format("%Y-%m-%d %H:%M:%S")),
+            TimeUnit::Microsecond => write!(texts, "{}.{fraction:06}", shown.format("%Y-%m-%d %H:%M:%S")),
+            TimeUnit::Nanosecond => write!(texts, "{}.{fraction:09}", shown.format("%Y-%m-%d %H:%M:%S")),
+        };
+        let zoned = zone_name.map_or(Ok(()), |zone| write!(texts, " {}", if zone == "+00:00" { "UTC" } else { zone }));
+        if written.and(zoned).is_err() {
+            return internal_err!("a timestamp has no text");
+        }
+        texts.append_value("");
+    }
+    Ok(Arc::new(texts.finish()))
+}
+
+pub(super) fn bounded(name: &'static str) -> ScalarUDF {
+    ScalarUDF::new_from_impl(Bounded { name, signature: Signature::user_defined(Volatility::Immutable) })
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Bounded {
+    name: &'static str,
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Bounded {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
+        match types {
+            [value, _] if value.is_nested() => plan_err!("cannot cast {value} to varchar"),
+            [value, _] => Ok(vec![value.clone(), DataType::Int64]),
+            _ => plan_err!("function '{}' takes a value and a length", self.name),
+        }
+    }
+
+    fn return_type(&self, _types: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Utf8)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let [value, ColumnarValue::Scalar(ScalarValue::Int64(Some(length)))] = args.args.as_slice() else {
+            return plan_err!("the length of varchar must be a number");
+        };
+        let length = usize::try_from(*length).unwrap_or(0);
+        Ok(match value {
+            ColumnarValue::Array(array) => ColumnarValue::Array(self.array(array, length)?),
+            ColumnarValue::Scalar(value) => {
+                ColumnarValue::Scalar(ScalarValue::try_from_array(&self.array(&value.to_array()?, length)?, 0)?)
+            }
+        })
+    }
+}
+
+impl Bounded {
+    fn array(&self, array: &ArrayRef, length: usize) -> Result<ArrayRef> {
+        let is_cut = array.data_type().is_string() || array.data_type().is_null();
+        let texts = to_varchar(array)?;
+        let bounded = |text: &str| match text.char_indices().nth(length) {
+            None => Ok(Some(text.len())),
+            Some((end, _)) if is_cut => Ok(Some(end)),
+            Some(_) if self.name == TRY_TO_VARCHAR => Ok(None),
+            Some(_) => exec_err!("value {text} cannot be represented as varchar({length})"),
+        };
+        let texts: Result<StringArray> = texts
+            .as_string::<i32>()
+            .iter()
+            .map(|text| match text {
+                Some(text) => Ok(bounded(text)?.map(|end| &text[..end])),
+                None => Ok(None),
+            })
+            .collect();
+        Ok(Arc::new(texts?))
+    }
+}
