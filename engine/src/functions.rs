@@ -2,9 +2,10 @@
 //!
 //! What is no function call in SQL, such as `+`, becomes one of these in `plan/rules` or `sql/rewrite`.
 
+mod aggregate;
 mod arithmetic;
+mod decimal;
 mod strict;
-mod sum;
 mod text;
 mod time_zone;
 mod to_varchar;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use datafusion::{common::Result, execution::FunctionRegistry, logical_expr::ScalarUDF};
 
 pub(crate) use arithmetic::Arithmetic;
+pub(crate) use decimal::{divide, is_decimal_division};
 pub(crate) use time_zone::{AT_TIMEZONE, WITH_TIMEZONE};
 pub(crate) use to_varchar::{TO_VARCHAR, TRY_TO_VARCHAR, is_written_otherwise, to_varchar};
 
@@ -22,7 +24,9 @@ pub(crate) use to_varchar::{TO_VARCHAR, TRY_TO_VARCHAR, is_written_otherwise, to
 /// # Errors
 /// If the registry takes no functions.
 pub(crate) fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
-    registry.register_udaf(Arc::new(sum::function()))?;
+    for function in aggregate::functions() {
+        registry.register_udaf(Arc::new(function))?;
+    }
     for name in strict::NAMES {
         let function = registry.udf(name)?;
         registry.register_udf(Arc::new(strict::function(function)))?;

@@ -1,12 +1,13 @@
 //! Rules of ours that run before DataFusion coerces types: where its semantics are not Trino's, or where what it derives from an
 //! expression would lose rows. `floats` aligns decimals with floats, `nan` compares floats as numbers, `timestamps` compares with finer
-//! constants exactly, `overflow` makes arithmetic of integers fail rather than wrap around, `lossy` hides casts that lose something behind a function (`cast`).
+//! constants exactly, `dates` keeps dates dates, `arithmetic` has integers fail rather than wrap around, and divides decimals, `lossy` hides casts that lose something behind a function (`cast`).
 
+mod arithmetic;
 mod cast;
+mod dates;
 mod floats;
 mod lossy;
 mod nan;
-mod overflow;
 mod timestamps;
 
 use std::sync::Arc;
@@ -27,11 +28,12 @@ pub(super) fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     let mut rules = Analyzer::new().rules;
     // GROUPING is resolved by comparing expressions as they are written, before any are changed.
     let at = rules.iter().position(|rule| rule.name() == "type_coercion").unwrap_or(0);
-    let ours: [ExprRule; 5] = [
+    let ours: [ExprRule; 6] = [
         ExprRule { name: "glaux_floats", rewrite: floats::rewrite, pair: Some(floats::rewrite_pair) },
         ExprRule { name: "glaux_nan", rewrite: nan::rewrite, pair: Some(nan::rewrite_pair) },
         ExprRule { name: "glaux_timestamps", rewrite: timestamps::rewrite, pair: None },
-        ExprRule { name: "glaux_overflow", rewrite: overflow::rewrite, pair: None },
+        ExprRule { name: "glaux_arithmetic", rewrite: arithmetic::rewrite, pair: None },
+        ExprRule { name: "glaux_dates", rewrite: dates::rewrite, pair: None },
         ExprRule { name: "glaux_lossy_casts", rewrite: lossy::rewrite, pair: None },
     ];
     rules.splice(at..at, ours.map(|rule| Arc::new(rule) as Arc<dyn AnalyzerRule + Send + Sync>));

@@ -1,0 +1,235 @@
+//! `sum` and `avg` with Trino's results. A sum of integers fails where it is no BIGINT, where DataFusion's wraps around; an average of decimals has
+//! their precision and scale, where DataFusion's has more digits. Both are DataFusion's own with another type within: what goes in and what comes out
+//! is converted.
+
+use std::sync::Arc;
+
+use arrow::{
+    array::{Array, ArrayRef, AsArray, BooleanArray},
+    compute::{CastOptions, cast_with_options},
+    datatypes::{DataType, Decimal128Type, Field, FieldRef, Int64Type},
+    util::display::array_value_to_string,
+};
+use datafusion::{
+    common::{Result, ScalarValue, exec_err},
+    functions_aggregate::{average::avg_udaf, sum::sum_udaf},
+    logical_expr::{
+        Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, ReversedUDAF, SetMonotonicity, Signature,
+        function::{AccumulatorArgs, StateFieldsArgs},
+        utils::AggregateOrderSensitivity,
+    },
+};
+
+/// What integers are added up as: it holds the sum of any table's.
+const WIDE: DataType = DataType::Decimal128(38, 0);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Kind {
+    Sum,
+    Average,
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Aggregate {
+    kind: Kind,
+    plain: Arc<AggregateUDF>,
+}
+
+pub(super) fn functions() -> [AggregateUDF; 2] {
+    [(Kind::Sum, sum_udaf()), (Kind::Average, avg_udaf())]
+        .map(|(kind, plain)| AggregateUDF::new_from_impl(Aggregate { kind, plain }))
+}
+
+impl Aggregate {
+    /// The result's type and, where it differs, DataFusion's within.
+    fn types(&self, result: &DataType) -> Result<Option<Conversion>> {
+        let within = match (self.kind, result) {
+            (Kind::Sum, DataType::Int64) => WIDE,
+            (Kind::Average, DataType::Decimal128(..)) => self.plain.return_type(std::slice::from_ref(result))?,
+            _ => return Ok(None),
+        };
+        Ok(Some(Conversion { within, result: result.clone() }))
+    }
+}
+
+/// From the type of a result within to that of the result.
+#[derive(Debug, Clone)]
+struct Conversion {
+    within: DataType,
+    result: DataType,
+}
+
+impl Conversion {
+    fn field_within(&self, field: &FieldRef) -> FieldRef {
+        Arc::new(Field::clone(field).with_data_type(self.within.clone()))
+    }
+
+    fn before(&self, values: &[ArrayRef]) -> Vec<ArrayRef> {
+        let widened = |array: &ArrayRef| match array.as_primitive_opt::<Int64Type>() {
+            Some(integers) => {
+                let wide = integers.unary::<_, Decimal128Type>(i128::from).with_data_type(WIDE);
+                Arc::new(wide) as ArrayRef
+            }
+            None => Arc::clone(array),
+        };
+        values.iter().map(widened).collect()
+    }
+
+    fn after(&self, results: &ArrayRef) -> Result<ArrayRef> {
+        let options = CastOptions { safe: true, ..CastOptions::default() };
+        let converted = cast_with_options(results, &self.result, &options)?;
+        if converted.null_count() > results.null_count() {
+            let beyond = (0..results.len()).find(|&row| converted.is_null(row) && results.is_valid(row)).unwrap_or(0);
+            return exec_err!("bigint sum overflow: {}", array_value_to_string(results, beyond)?);
+        }
+        Ok(converted)
+    }
+}
+
+impl AggregateUDFImpl for Aggregate {
+    fn name(&self) -> &str {
+        self.plain.name()
+    }
+
+    fn aliases(&self) -> &[String] {
+        self.plain.aliases()
+    }
+
+    fn signature(&self) -> &Signature {
+        self.plain.signature()
+    }
+
+    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
+        self.plain.coerce_types(types)
+    }
+
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        match (self.kind, types) {
+            (Kind::Average, [decimal @ DataType::Decimal128(..)]) => Ok(decimal.clone()),
+            _ => self.plain.return_type(types),
+        }
+    }
+
+    fn accumulator(&self, mut args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
+        let Some(conversion) = self.types(args.return_field.data_type())? else { return self.plain.accumulator(args) };
+        args.return_field = conversion.field_within(&args.return_field);
+        Ok(Box::new(Converted { plain: self.plain.accumulator(args)?, conversion }))
+    }
+
+    fn state_fields(&self, mut args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
+        if let Some(conversion) = self.types(args.return_field.data_type())? {
+            args.return_field = conversion.field_within(&args.return_field);
+        }
+        self.plain.state_fields(args)
+    }
+
+    fn groups_accumulator_supported(&self, args: AccumulatorArgs<'_>) -> bool {
+        self.plain.groups_accumulator_supported(args)
+    }
+
+    fn create_groups_accumulator(&self, mut args: AccumulatorArgs<'_>) -> Result<Box<dyn GroupsAccumulator>> {
+        let Some(conversion) = self.types(args.return_field.data_type())? else {
+            return self.plain.create_groups_accumulator(args);
+        };
+        args.return_field = conversion.field_within(&args.return_field);
+        Ok(Box::new(ConvertedGroups { plain: self.plain.create_groups_accumulator(args)?, conversion }))
+    }
+
+    fn create_sliding_accumulator(&self, mut args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
+        let Some(conversion) = self.types(args.return_field.data_type())? else {
+            return self.plain.create_sliding_accumulator(args);
+        };
+        if self.kind == Kind::Sum && args.is_distinct {
+            // DataFusion's takes nothing but integers.
+            return self.plain.create_sliding_accumulator(args);
+        }
+        args.return_field = conversion.field_within(&args.return_field);
+        Ok(Box::new(Converted { plain: self.plain.create_sliding_accumulator(args)?, conversion }))
+    }
+
+    fn reverse_expr(&self) -> ReversedUDAF {
+        ReversedUDAF::Identical
+    }
+
+    fn order_sensitivity(&self) -> AggregateOrderSensitivity {
+        self.plain.order_sensitivity()
+    }
+
+    fn set_monotonicity(&self, data_type: &DataType) -> SetMonotonicity {
+        self.plain.inner().set_monotonicity(data_type)
+    }
+}
+
+#[derive(Debug)]
+struct Converted {
+    plain: Box<dyn Accumulator>,
+    conversion: Conversion,
+}
+
+impl Accumulator for Converted {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        self.plain.update_batch(&self.conversion.before(values))
+    }
+
+    fn evaluate(&mut self) -> Result<ScalarValue> {
+        let result = self.plain.evaluate()?.to_array()?;
+        ScalarValue::try_from_array(&self.conversion.after(&result)?, 0)
+    }
+
+    fn size(&self) -> usize {
+        self.plain.size()
+    }
+
+    fn state(&mut self) -> Result<Vec<ScalarValue>> {
+        self.plain.state()
+    }
+
+    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
+        self.plain.merge_batch(states)
+    }
+
+    fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        self.plain.retract_batch(&self.conversion.before(values))
+    }
+
+    fn supports_retract_batch(&self) -> bool {
+        self.plain.supports_retract_batch()
+    }
+}
+
+struct ConvertedGroups {
+    plain: Box<dyn GroupsAccumulator>,
+    conversion: Conversion,
+}
+
+impl GroupsAccumulator for ConvertedGroups {
+    fn update_batch(
+        &mut self,
+        values: &[ArrayRef],
+        groups: &[usize],
+        filter: Option<&BooleanArray>,
+        total_groups: usize,
+    ) -> Result<()> {
+        self.plain.update_batch(&self.conversion.before(values), groups, filter, total_groups)
+    }
+
+    fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
+        self.conversion.after(&self.plain.evaluate(emit_to)?)
+    }
+
+    fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
+        self.plain.state(emit_to)
+    }
+
+    fn merge_batch(&mut self, states: &[ArrayRef], groups: &[usize], total_groups: usize) -> Result<()> {
+        self.plain.merge_batch(states, groups, total_groups)
+    }
+
+    fn convert_to_state(&self, values: &[ArrayRef], filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
+        self.plain.convert_to_state(&self.conversion.before(values), filter)
+    }
+
+    fn size(&self) -> usize {
+        self.plain.size()
+    }
+}
