@@ -1,6 +1,7 @@
 //! Rules of ours that run before DataFusion coerces types: where its semantics are not Trino's, or where what it derives from an
 //! expression would lose rows. `floats` aligns decimals with floats, `nan` compares floats as numbers, `timestamps` compares with finer
-//! constants exactly, `dates` keeps dates dates, `arithmetic` has integers fail rather than wrap around, and divides decimals, `lossy` hides casts that lose something behind a function (`cast`).
+//! constants exactly, `dates` keeps dates dates, `arithmetic` has integers fail rather than wrap around, and divides decimals, `lossy` hides
+//! casts that lose something behind a function (`cast`).
 
 mod arithmetic;
 mod cast;
