@@ -15,6 +15,7 @@ use std::{
     time::Duration,
 };
 
+use arrow::array::RecordBatch;
 use serde_json::{Value, json};
 
 use crate::{Result, process::Ended};
@@ -117,6 +118,9 @@ pub(crate) struct Reported {
     pub(crate) fetched_bytes: u64,
     pub(crate) billed_bytes: u64,
 }
+
+/// What a statement gave to a contestant that is this program.
+type Outcome = (Vec<RecordBatch>, Option<Reported>);
 
 impl Contestant {
     /// Starts one; `None`, and a loud line, if there is no such peer here.

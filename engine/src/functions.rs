@@ -4,6 +4,7 @@
 
 mod aggregate;
 mod arithmetic;
+mod date_trunc;
 mod decimal;
 mod strict;
 mod text;
@@ -16,7 +17,7 @@ use datafusion::{common::Result, execution::FunctionRegistry, logical_expr::Scal
 
 pub(crate) use arithmetic::Arithmetic;
 pub(crate) use decimal::{divide, is_decimal_division};
-pub(crate) use time_zone::{AT_TIMEZONE, WITH_TIMEZONE};
+pub(crate) use time_zone::{AT_TIMEZONE, WITH_TIMEZONE, at_timezone, local_times};
 pub(crate) use to_varchar::{TO_VARCHAR, TRY_TO_VARCHAR, is_written_otherwise, to_varchar};
 
 /// Puts Trino's functions in the place of DataFusion's.
@@ -31,11 +32,13 @@ pub(crate) fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
         let function = registry.udf(name)?;
         registry.register_udf(Arc::new(strict::function(function)))?;
     }
+    let plain = registry.udf(date_trunc::NAME)?;
+    registry.register_udf(Arc::new(date_trunc::function(plain)))?;
     let functions: [ScalarUDF; 6] = [
         text::substr(),
         text::split_part(),
         time_zone::with_timezone(),
-        time_zone::at_timezone(),
+        at_timezone(),
         to_varchar::bounded(TO_VARCHAR),
         to_varchar::bounded(TRY_TO_VARCHAR),
     ];

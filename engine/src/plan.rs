@@ -2,6 +2,7 @@
 //! names in the metastore, `rules` makes expressions mean what they mean in Trino. Planning changes nothing.
 
 mod cooperate;
+mod operators;
 mod resolve;
 mod rules;
 mod state;

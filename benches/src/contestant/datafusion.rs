@@ -20,7 +20,7 @@ use object_store::aws::AmazonS3Builder;
 use serde_json::Value;
 use url::Url;
 
-use super::{CORES, Who, role::Outcome};
+use super::{CORES, Outcome, Who};
 use crate::Result;
 
 /// Streams of the tuned ones, and bytes that their caches may hold.

@@ -5,7 +5,7 @@ use glaux_engine::{Engine, EngineOptions, Session, SessionOptions, query::QueryR
 use glaux_tests::s3_endpoint;
 use serde_json::Value;
 
-use super::{CORES, Reported, role::Outcome};
+use super::{CORES, Outcome, Reported};
 use crate::Result;
 
 #[derive(Debug)]

@@ -5,7 +5,6 @@ use std::{
     time::Instant,
 };
 
-use arrow::array::RecordBatch;
 use glaux_tests::runner::render;
 use serde_json::{Value, json};
 
@@ -16,9 +15,6 @@ enum Engine {
     Glaux(Glaux),
     DataFusion(DataFusion),
 }
-
-/// What a statement gave.
-pub(super) type Outcome = (Vec<RecordBatch>, Option<Reported>);
 
 /// Plays a role until standard input ends.
 ///

@@ -7,6 +7,7 @@
 //!
 //! It does not know what the catalog holds (`repair`).
 
+mod ask;
 mod job;
 mod lexical;
 mod page;

@@ -25,7 +25,7 @@ pub(super) fn with_timezone() -> ScalarUDF {
     udf(WITH_TIMEZONE)
 }
 
-pub(super) fn at_timezone() -> ScalarUDF {
+pub(crate) fn at_timezone() -> ScalarUDF {
     udf(AT_TIMEZONE)
 }
 
@@ -75,8 +75,7 @@ impl ScalarUDFImpl for Zoned {
         let Some(Some(ScalarValue::Utf8(Some(zone)))) = args.scalar_arguments.get(1) else {
             return plan_err!("the time zone of '{}' must be a constant text, such as 'UTC'", self.name);
         };
-        self::zone(zone)?;
-        let data_type = DataType::Timestamp(*unit, Some(zone.as_str().into()));
+        let data_type = DataType::Timestamp(*unit, Some(known_name(zone)?.into()));
         Ok(Arc::new(Field::new(self.name, data_type, args.arg_fields[0].is_nullable())))
     }
 
@@ -105,11 +104,63 @@ impl ScalarUDFImpl for Zoned {
     }
 }
 
+/// The zone of a name that is known.
 pub(super) fn zone(name: &str) -> Result<Tz> {
-    match Tz::from_str(name) {
-        Ok(zone) => Ok(zone),
-        Err(_) => plan_err!("time zone '{name}' is not known; write one such as 'UTC', 'Europe/Berlin' or '+02:00'"),
+    Tz::from_str(name).or_else(|_| unknown(name))
+}
+
+fn unknown<T>(name: &str) -> Result<T> {
+    plan_err!("time zone '{name}' is not known; write one such as 'UTC', 'Europe/Berlin' or '+02:00'")
+}
+
+/// The name by which Arrow knows a zone, of those that SQL has for it: in any case, `Z`, and offsets such as `+2`, `UTC+2` and `GMT-03:30`.
+fn known_name(name: &str) -> Result<String> {
+    if Tz::from_str(name).is_ok() {
+        return Ok(name.to_owned());
     }
+    let upper = name.to_uppercase();
+    if upper == "Z" {
+        return Ok("UTC".to_owned());
+    }
+    let offset = ["UTC", "GMT", "UT"].iter().find_map(|prefix| upper.strip_prefix(prefix)).unwrap_or(&upper);
+    if let Some(sign) = offset.chars().next().filter(|sign| matches!(sign, '+' | '-')) {
+        let digits = &offset[1..];
+        let (hours, minutes) = digits.split_once(':').unwrap_or((digits, "00"));
+        let known = format!("{sign}{hours:0>2}:{minutes:0>2}");
+        return if Tz::from_str(&known).is_ok() { Ok(known) } else { unknown(name) };
+    }
+    match chrono_tz::TZ_VARIANTS.iter().find(|zone| zone.name().eq_ignore_ascii_case(name)) {
+        Some(zone) => Ok(zone.name().to_owned()),
+        None => unknown(name),
+    }
+}
+
+/// What clocks of their zone show at these instants.
+pub(crate) fn local_times(array: &ArrayRef) -> Result<ArrayRef> {
+    let DataType::Timestamp(unit, Some(name)) = array.data_type() else { return Ok(Arc::clone(array)) };
+    let zone = zone(name)?;
+    let numbers = retyped(array, &DataType::Int64)?;
+    let local = |instant: i64| {
+        let utc = DateTime::from_timestamp(instant_parts(instant, *unit).0, 0)?.naive_utc();
+        let ahead = i64::from(zone.offset_from_utc_datetime(&utc).fix().local_minus_utc());
+        instant.checked_add(ahead.checked_mul(a_second(*unit))?)
+    };
+    converted(&numbers, local, &DataType::Timestamp(*unit, None))
+}
+
+/// Each number as another, as a type of 64 bits.
+fn converted(numbers: &ArrayRef, convert: impl Fn(i64) -> Option<i64>, target: &DataType) -> Result<ArrayRef> {
+    let converted: Result<Int64Array> = numbers
+        .as_primitive::<Int64Type>()
+        .iter()
+        .map(|number| match number.map(&convert) {
+            Some(None) => exec_err!("a timestamp is beyond the years that time zones are known of"),
+            Some(number) => Ok(number),
+            None => Ok(None),
+        })
+        .collect();
+    let converted: ArrayRef = Arc::new(converted?);
+    retyped(&converted, target)
 }
 
 /// The same numbers as another type of 64 bits.
@@ -139,17 +190,7 @@ fn instants(array: &ArrayRef, unit: TimeUnit, zone: Tz, target: &DataType) -> Re
         let shown = DateTime::from_timestamp(instant_parts(local, unit).0, 0)?.naive_utc();
         local.checked_sub(offset_seconds(zone, shown)?.checked_mul(a_second)?)
     };
-    let instants: Result<Int64Array> = numbers
-        .as_primitive::<Int64Type>()
-        .iter()
-        .map(|local| match local.map(instant) {
-            Some(None) => exec_err!("a timestamp is beyond the years that time zones are known of"),
-            Some(instant) => Ok(instant),
-            None => Ok(None),
-        })
-        .collect();
-    let instants: ArrayRef = Arc::new(instants?);
-    retyped(&instants, target)
+    converted(&numbers, instant, target)
 }
 
 /// By how much a zone's clocks are ahead when they show a time. Of two times that show the same it is the earlier; a time that is left out is read
@@ -181,5 +222,23 @@ mod tests {
             assert_eq!(offset_seconds(berlin, shown), Some(ahead * 3600), "{shown}");
         }
         assert!(zone("Europe/Nowhere").is_err());
+    }
+
+    #[test]
+    fn zones_have_several_names() {
+        for (name, known) in [
+            ("Z", "UTC"),
+            ("utc", "UTC"),
+            ("europe/berlin", "Europe/Berlin"),
+            ("GMT+3", "+03:00"),
+            ("UTC-03:30", "-03:30"),
+            ("+2", "+02:00"),
+            ("+05:30", "+05:30"),
+        ] {
+            assert_eq!(known_name(name).unwrap(), known, "{name}");
+        }
+        for name in ["", "+", "UTC+x", "Mars/Base", "+99"] {
+            assert!(known_name(name).is_err(), "{name}");
+        }
     }
 }

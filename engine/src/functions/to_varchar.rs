@@ -8,10 +8,13 @@ use arrow::{
     compute::cast,
     datatypes::{DataType, Int64Type, TimeUnit},
 };
-use chrono::{DateTime, NaiveDateTime, TimeZone};
+use chrono::{DateTime, Offset, TimeZone};
 use datafusion::{
     common::{Result, ScalarValue, exec_err, internal_err, plan_err},
-    logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility},
+    logical_expr::{
+        ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, interval_arithmetic::Interval,
+        preimage::PreimageResult, simplify::SimplifyContext,
+    },
 };
 
 use super::time_zone::{instant_parts, retyped, zone};
@@ -20,7 +23,8 @@ use super::time_zone::{instant_parts, retyped, zone};
 pub(crate) const TO_VARCHAR: &str = "cast_as_varchar";
 pub(crate) const TRY_TO_VARCHAR: &str = "try_cast_as_varchar";
 
-/// Whether Trino writes values of a type otherwise than Arrow.
+/// Whether values of a type are written here, since Trino writes them otherwise than Arrow. (Floats, too, are written otherwise by some versions: as Arrow
+/// does here.)
 pub(crate) fn is_written_otherwise(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Timestamp(..))
 }
@@ -50,10 +54,12 @@ fn timestamps(array: &ArrayRef, unit: TimeUnit, zone_name: Option<&str>) -> Resu
         let Some(instant) = DateTime::from_timestamp(seconds, 0) else {
             return exec_err!("a timestamp is beyond the calendar");
         };
-        let shown: NaiveDateTime = match &local {
-            Some(zone) => zone.from_utc_datetime(&instant.naive_utc()).naive_local(),
-            None => instant.naive_utc(),
+        let utc = instant.naive_utc();
+        let shown = match &local {
+            Some(zone) => utc.checked_add_offset(zone.offset_from_utc_datetime(&utc).fix()),
+            None => Some(utc),
         };
+        let Some(shown) = shown else { return exec_err!("a timestamp is beyond the calendar") };
         let written = match unit {
             TimeUnit::Second => write!(texts, "{}", shown.format("%Y-%m-%d %H:%M:%S")),
             TimeUnit::Millisecond => write!(texts, "{}.{fraction:03}", shown.format("%Y-%m-%d %H:%M:%S")),
@@ -98,6 +104,20 @@ impl ScalarUDFImpl for Bounded {
 
     fn return_type(&self, _types: &[DataType]) -> Result<DataType> {
         Ok(DataType::Utf8)
+    }
+
+    /// A constant shorter than the cut is what texts must be that are cut to it: statistics tell of those.
+    fn preimage(&self, args: &[Expr], constant: &Expr, info: &SimplifyContext) -> Result<PreimageResult> {
+        let [text, Expr::Literal(ScalarValue::Int64(Some(length)), _)] = args else { return Ok(PreimageResult::None) };
+        let Expr::Literal(ScalarValue::Utf8(Some(constant)), _) = constant else { return Ok(PreimageResult::None) };
+        let is_shorter = usize::try_from(*length).is_ok_and(|length| constant.chars().count() < length);
+        if !is_shorter || info.get_data_type(text)? != DataType::Utf8 {
+            return Ok(PreimageResult::None);
+        }
+        // The next text by the order of bytes.
+        let next = ScalarValue::from(format!("{constant}\0"));
+        let interval = Interval::try_new(ScalarValue::from(constant.clone()), next)?;
+        Ok(PreimageResult::Range { expr: text.clone(), interval: Box::new(interval) })
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {

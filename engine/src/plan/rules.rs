@@ -1,15 +1,15 @@
 //! Rules of ours that run before DataFusion coerces types: where its semantics are not Trino's, or where what it derives from an
 //! expression would lose rows. `floats` aligns decimals with floats, `nan` compares floats as numbers, `timestamps` compares with finer
-//! constants exactly, `dates` keeps dates dates, `arithmetic` has integers fail rather than wrap around, and divides decimals, `lossy` hides
+//! constants exactly, `zones` takes local times for the session's zone's, `arithmetic` has integers fail rather than wrap around, `lossy` hides
 //! casts that lose something behind a function (`cast`).
 
 mod arithmetic;
 mod cast;
-mod dates;
 mod floats;
 mod lossy;
 mod nan;
 mod timestamps;
+mod zones;
 
 use std::sync::Arc;
 
@@ -32,9 +32,9 @@ pub(super) fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     let ours: [ExprRule; 6] = [
         ExprRule { name: "glaux_floats", rewrite: floats::rewrite, pair: Some(floats::rewrite_pair) },
         ExprRule { name: "glaux_nan", rewrite: nan::rewrite, pair: Some(nan::rewrite_pair) },
+        ExprRule { name: "glaux_zones", rewrite: zones::rewrite, pair: Some(zones::rewrite_pair) },
         ExprRule { name: "glaux_timestamps", rewrite: timestamps::rewrite, pair: None },
         ExprRule { name: "glaux_arithmetic", rewrite: arithmetic::rewrite, pair: None },
-        ExprRule { name: "glaux_dates", rewrite: dates::rewrite, pair: None },
         ExprRule { name: "glaux_lossy_casts", rewrite: lossy::rewrite, pair: None },
     ];
     rules.splice(at..at, ours.map(|rule| Arc::new(rule) as Arc<dyn AnalyzerRule + Send + Sync>));
@@ -42,7 +42,7 @@ pub(super) fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
 }
 
 /// Rewrites one expression whose parts are rewritten already.
-type Rewrite = fn(Expr, &DFSchema) -> Result<Transformed<Expr>>;
+type Rewrite = fn(Expr, &DFSchema, &ConfigOptions) -> Result<Transformed<Expr>>;
 
 /// Rewrites two expressions that a join compares, with the schemas of its sides.
 type RewritePair = fn((Expr, Expr), &DFSchema, &DFSchema) -> (Expr, Expr);
@@ -56,8 +56,8 @@ struct ExprRule {
 }
 
 impl AnalyzerRule for ExprRule {
-    fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
-        Ok(plan.transform_up_with_subqueries(|plan| self.node(plan))?.data)
+    fn analyze(&self, plan: LogicalPlan, config: &ConfigOptions) -> Result<LogicalPlan> {
+        Ok(plan.transform_up_with_subqueries(|plan| self.node(plan, config))?.data)
     }
 
     fn name(&self) -> &str {
@@ -66,12 +66,12 @@ impl AnalyzerRule for ExprRule {
 }
 
 impl ExprRule {
-    fn node(&self, plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+    fn node(&self, plan: LogicalPlan, config: &ConfigOptions) -> Result<Transformed<LogicalPlan>> {
         let schema = merge_schema(&plan.inputs());
         let names = NamePreserver::new(&plan);
         let named = |expr: Expr| {
             let name = names.save(&expr);
-            let rewritten = expr.transform_up(|expr| (self.rewrite)(expr, &schema))?;
+            let rewritten = expr.transform_up(|expr| (self.rewrite)(expr, &schema, config))?;
             Ok(rewritten.update_data(|expr| name.restore(expr)))
         };
         let mut plan = plan.map_expressions(|expr| match expr {

@@ -13,7 +13,7 @@ use datafusion::{
 };
 use glaux_catalog::ident::{CATALOG_NAME, DEFAULT_DATABASE};
 
-use super::rules::analyzer_rules;
+use super::{operators::Operators, rules::analyzer_rules};
 use crate::{
     config::EngineOptions,
     error::{Error, Result, from_datafusion},
@@ -57,6 +57,8 @@ pub fn base_state(options: &EngineOptions) -> Result<SessionState> {
     let mut state = SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(base_runtime(options)?)
+        // Ours are asked before DataFusion's.
+        .with_expr_planners(vec![Arc::new(Operators)])
         .with_default_features()
         .with_analyzer_rules(analyzer_rules())
         .with_physical_optimizer_rule(Arc::new(UseLakeScan))

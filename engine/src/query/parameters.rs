@@ -21,6 +21,7 @@ use datafusion::{
 
 use super::output::plain;
 use crate::error::{Error, Result, from_datafusion};
+use crate::functions::{TO_VARCHAR, TRY_TO_VARCHAR};
 
 /// A value that does not fit is an error, never NULL.
 const LOSSLESS: CastOptions<'static> = CastOptions { safe: false, format_options: FormatOptions::new() };
@@ -128,6 +129,12 @@ fn types(plan: &LogicalPlan, count: usize) -> Result<Vec<DataType>> {
             expr.apply(|expr| {
                 if let Expr::Cast(Cast { expr, field }) | Expr::TryCast(TryCast { expr, field }) = expr {
                     learn(&mut known, expr, field.data_type());
+                }
+                if let Expr::ScalarFunction(call) = expr
+                    && [TO_VARCHAR, TRY_TO_VARCHAR].contains(&call.func.name())
+                    && let Some(cast) = call.args.first()
+                {
+                    learn(&mut known, cast, &DataType::Utf8);
                 }
                 Ok(TreeNodeRecursion::Continue)
             })

@@ -19,6 +19,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         errors_of_stores_differ,
         a_busy_store_is_asked_again_and_every_attempt_counts,
         a_body_cut_short_is_fetched_again,
+        a_listing_cut_short_is_asked_for_again,
         a_file_that_vanishes_is_named,
         a_dropped_query_ends_and_frees_its_place,
         a_cancelled_query_pays_for_what_it_scanned,
@@ -111,6 +112,21 @@ async fn a_body_cut_short_is_fetched_again() -> Result<(), Failed> {
     let sent: u64 = endpoint(&instance).take_log().iter().filter(|r| r.prefix.is_none()).map(|request| request.bytes_sent).sum();
     assert_eq!(outcome.lines(), ["500500"]);
     assert_eq!(outcome.report.usage.fetched_bytes, sent, "the part that arrived counts too");
+    Ok(())
+}
+
+async fn a_listing_cut_short_is_asked_for_again() -> Result<(), Failed> {
+    let instance = instance().await;
+    instance.write("t/p=3/with & and é.parquet", "SELECT 7 AS n").await;
+    let cut = glaux_tests::s3_endpoint::Action::Truncate(300);
+    endpoint(&instance).fail(Fault::on(RequestKind::List).times(2).action(cut));
+    drop(endpoint(&instance).take_log());
+    let outcome = instance.run("MSCK REPAIR TABLE t").await;
+    let asked = endpoint(&instance).take_log().len() as u64;
+    assert!(outcome.lines().iter().any(|line| line.contains("p=3")), "{:?}", outcome.lines());
+    assert_eq!((outcome.report.usage.requests.list, outcome.report.usage.requests.total()), (asked, asked));
+    assert!(asked > 2, "{asked}");
+    assert_eq!(instance.run("SELECT sum(n) AS s FROM t WHERE p = 3").await.lines(), ["7"]);
     Ok(())
 }
 

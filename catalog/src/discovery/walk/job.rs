@@ -1,14 +1,10 @@
-//! One request for a page: of keys in a range, or of a directory's children.
+//! What is asked of a store: a page of keys in a range, or of a directory's children.
 
 use std::sync::Arc;
 
-use super::{
-    page::{self, Listed},
-    remembered::Range,
-};
+use super::remembered::Range;
 use crate::{
-    discovery::{ListRequest, Lister, OpenLocation},
-    error::{Error, ErrorKind, Result},
+    discovery::{Lister, OpenLocation},
     model::Column,
 };
 
@@ -107,39 +103,5 @@ impl Place {
         let prefix = location.prefix.trim_end_matches('/');
         let root = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
         Self { lister: Arc::clone(&location.lister), root, keys: keys.to_vec(), seeks: location.lister.seeks() }
-    }
-
-    /// Asks for a page and reads it.
-    pub(super) async fn list(&self, job: Job) -> Result<Listed> {
-        let start = |after: &str| (self.seeks && !after.is_empty()).then(|| format!("{}{after}", self.root));
-        match job {
-            Job::Keys(keys) => {
-                let prefix = match keys.children.as_slice() {
-                    [child] => format!("{}{child}/", self.root),
-                    _ => self.root.clone(),
-                };
-                let request =
-                    ListRequest { prefix, delimited: false, start_after: start(&keys.after), token: keys.token.clone() };
-                let page = self.lister.page(request).await?;
-                self.check_advance(keys.token.as_deref(), page.next_token.as_deref())?;
-                Ok(page::keys(self, keys, page))
-            }
-            Job::Children(children) => {
-                let prefix = format!("{}{}", self.root, children.base());
-                let request =
-                    ListRequest { prefix, delimited: true, start_after: start(&children.after), token: children.token.clone() };
-                let page = self.lister.page(request).await?;
-                self.check_advance(children.token.as_deref(), page.next_token.as_deref())?;
-                Ok(page::children(self, children, page))
-            }
-        }
-    }
-
-    fn check_advance(&self, token: Option<&str>, next: Option<&str>) -> Result<()> {
-        if token.is_none() || token != next {
-            return Ok(());
-        }
-        Err(Error::new(ErrorKind::Unavailable, format!("the listing of \"{}\" does not advance", self.root))
-            .with_hint("Report it to the store's provider"))
     }
 }

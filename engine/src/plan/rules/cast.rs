@@ -16,7 +16,7 @@ use datafusion::{
     },
 };
 
-use crate::functions::to_varchar;
+use crate::functions::{local_times, to_varchar};
 
 /// `CAST(x AS target)`, or `TRY_CAST`, which gives NULL where the other fails.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -44,8 +44,12 @@ impl CastFunction {
         if self.target == DataType::Utf8 {
             return to_varchar(array);
         }
+        let local = match (array.data_type(), &self.target) {
+            (DataType::Timestamp(_, Some(_)), DataType::Timestamp(_, None)) => local_times(array)?,
+            _ => Arc::clone(array),
+        };
         let options = CastOptions { safe: true, ..CastOptions::default() };
-        let rounded = rounded(array, &self.target, &options)?;
+        let rounded = rounded(&local, &self.target, &options)?;
         let cast = cast_with_options(&rounded, &self.target, &options)?;
         if !self.is_try && cast.null_count() > array.null_count() {
             let failed = (0..array.len()).find(|&row| cast.is_null(row) && array.is_valid(row)).unwrap_or(0);

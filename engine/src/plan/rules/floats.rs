@@ -3,6 +3,7 @@
 use arrow::datatypes::DataType;
 use datafusion::{
     common::{DFSchema, Result, ScalarValue, tree_node::Transformed},
+    config::ConfigOptions,
     logical_expr::{
         Between, BinaryExpr, Case, Cast, Expr, ExprSchemable, Operator,
         expr::{InList, InSubquery, ScalarFunction},
@@ -13,7 +14,7 @@ use datafusion::{
 /// Functions whose arguments are compared with each other, or are all possible results.
 const ALIGNED: [&str; 7] = ["coalesce", "greatest", "ifnull", "least", "make_array", "nullif", "nvl"];
 
-pub(super) fn rewrite(mut expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+pub(super) fn rewrite(mut expr: Expr, schema: &DFSchema, _config: &ConfigOptions) -> Result<Transformed<Expr>> {
     let changed = match &mut expr {
         Expr::BinaryExpr(BinaryExpr { op: Operator::And | Operator::Or, .. }) => false,
         Expr::BinaryExpr(BinaryExpr { left, right, .. }) => align(&mut [left, right], schema),

@@ -4,13 +4,14 @@
 use arrow::datatypes::DataType;
 use datafusion::{
     common::{DFSchema, Result, tree_node::Transformed},
+    config::ConfigOptions,
     logical_expr::{Cast, Expr, ExprSchemable, TryCast},
 };
 
 use super::cast::CastFunction;
 use crate::functions::is_written_otherwise;
 
-pub(super) fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+pub(super) fn rewrite(expr: Expr, schema: &DFSchema, _config: &ConfigOptions) -> Result<Transformed<Expr>> {
     let (inner, to, is_try) = match &expr {
         Expr::Cast(Cast { expr, field }) => (expr, field.data_type(), false),
         Expr::TryCast(TryCast { expr, field }) => (expr, field.data_type(), true),
@@ -34,6 +35,8 @@ fn is_lossy(from: &DataType, to: &DataType) -> bool {
         (from, to) if from.is_decimal() && to.is_integer() => scale(from) > 0,
         (from, to) if from.is_decimal() && to.is_decimal() => scale(from) > scale(to),
         (DataType::Timestamp(..), DataType::Time32(_) | DataType::Time64(_)) => true,
+        // What clocks show, which DataFusion's is not, and which is there twice when they are put back.
+        (DataType::Timestamp(_, Some(_)), DataType::Timestamp(_, None)) => true,
         (DataType::Timestamp(from, _), DataType::Timestamp(to, _)) => to < from,
         _ => false,
     }

@@ -10,6 +10,7 @@ use datafusion::{
         DFSchema, Result, ScalarValue,
         tree_node::{Transformed, TreeNode},
     },
+    config::ConfigOptions,
     functions::math::isnan,
     logical_expr::{
         Between, BinaryExpr, Case, Cast, Expr, ExprSchemable, Operator, binary_expr,
@@ -18,7 +19,7 @@ use datafusion::{
     },
 };
 
-pub(super) fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+pub(super) fn rewrite(expr: Expr, schema: &DFSchema, _config: &ConfigOptions) -> Result<Transformed<Expr>> {
     let changed = match &expr {
         Expr::BinaryExpr(BinaryExpr { left, op, right }) => compared(left, *op, right, schema),
         Expr::Between(between) => ranged(between, schema),

@@ -4,12 +4,13 @@
 use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::{
     common::{DFSchema, Result, ScalarValue, tree_node::Transformed},
+    config::ConfigOptions,
     logical_expr::{Between, BinaryExpr, Cast, Expr, ExprSchemable, Operator, binary_expr, expr::InList, lit},
 };
 
 const MILLIS: DataType = DataType::Timestamp(TimeUnit::Millisecond, None);
 
-pub(super) fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+pub(super) fn rewrite(expr: Expr, schema: &DFSchema, _config: &ConfigOptions) -> Result<Transformed<Expr>> {
     let rewritten = match &expr {
         Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_comparison(*op) => {
             compare(left, *op, right, schema).or_else(|| compare(right, op.swap()?, left, schema))

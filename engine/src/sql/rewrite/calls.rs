@@ -100,12 +100,17 @@ fn complete(function: &mut Function) {
     }));
 }
 
-/// A replacement whose groups end where their digits end: `$1a` is the first group and an `a`.
+/// A replacement whose groups end where their digits end: `$1a` is the first group and an `a`; `\$` is no group.
 fn with_braces(replacement: &str) -> String {
     let mut written = String::with_capacity(replacement.len() + 4);
     let mut rest = replacement;
     while let Some(at) = rest.find('$') {
         let (before, group) = rest.split_at(at);
+        if let Some(before) = before.strip_suffix('\\') {
+            written.extend([before, "$$"]);
+            rest = &group[1..];
+            continue;
+        }
         let digits = group[1..].bytes().take_while(u8::is_ascii_digit).count();
         written.push_str(before);
         match digits {
@@ -173,7 +178,8 @@ mod tests {
 
     #[test]
     fn groups_of_replacements_end_with_their_digits() {
-        for (replacement, written) in [("$1a$12", "${1}a${12}"), ("${name}$", "${name}$"), ("plain", "plain")] {
+        for (replacement, written) in [("$1a$12", "${1}a${12}"), ("${name}$", "${name}$"), ("plain", "plain"), (r"a\$1", "a$$1")]
+        {
             assert_eq!(with_braces(replacement), written);
         }
     }

@@ -1,0 +1,98 @@
+//! Timestamps with a time zone beside those without: a local time is that of the session's zone, as in Trino. DataFusion would take it for the other
+//! side's.
+
+use arrow::datatypes::DataType;
+use datafusion::{
+    common::{DFSchema, Result, tree_node::Transformed},
+    config::ConfigOptions,
+    logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, lit},
+};
+
+use super::cast::CastFunction;
+use crate::functions::at_timezone;
+
+const UTC: &str = "UTC";
+
+pub(super) fn rewrite(mut expr: Expr, schema: &DFSchema, config: &ConfigOptions) -> Result<Transformed<Expr>> {
+    let changed = match &mut expr {
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) if compares(*op) => {
+            align(&mut [left.as_mut(), right.as_mut()], schema, config)
+        }
+        Expr::Between(between) => {
+            align(&mut [between.expr.as_mut(), between.low.as_mut(), between.high.as_mut()], schema, config)
+        }
+        Expr::InList(list) => {
+            let mut all: Vec<&mut Expr> = std::iter::once(list.expr.as_mut()).chain(&mut list.list).collect();
+            align(&mut all, schema, config)
+        }
+        _ => false,
+    };
+    Ok(if changed { Transformed::yes(expr) } else { Transformed::no(expr) })
+}
+
+fn compares(operator: Operator) -> bool {
+    use Operator as Op;
+    matches!(operator, Op::Eq | Op::NotEq | Op::Lt | Op::LtEq | Op::Gt | Op::GtEq | Op::IsDistinctFrom | Op::IsNotDistinctFrom)
+}
+
+/// Two expressions that a join compares.
+pub(super) fn rewrite_pair((mut left, mut right): (Expr, Expr), left_schema: &DFSchema, right_schema: &DFSchema) -> (Expr, Expr) {
+    match (zone(&left, left_schema), zone(&right, right_schema)) {
+        (Some(Zone::None), Some(Zone::Own)) => left = zoned(left),
+        (Some(Zone::Own), Some(Zone::None)) => right = zoned(right),
+        _ => {}
+    }
+    (left, right)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Zone {
+    None,
+    Own,
+}
+
+/// Whether an expression's timestamps have a zone; nothing if they are no timestamps.
+fn zone(expr: &Expr, schema: &DFSchema) -> Option<Zone> {
+    match expr.get_type(schema).ok()? {
+        DataType::Timestamp(_, None) => Some(Zone::None),
+        DataType::Timestamp(_, Some(_)) => Some(Zone::Own),
+        _ => None,
+    }
+}
+
+/// Makes all timestamps ones with a zone if some are. Constants become local times instead where that is the same: then files are left out by them.
+fn align(exprs: &mut [&mut Expr], schema: &DFSchema, config: &ConfigOptions) -> bool {
+    let zones: Vec<Option<Zone>> = exprs.iter().map(|expr| zone(expr, schema)).collect();
+    if !(zones.contains(&Some(Zone::None)) && zones.contains(&Some(Zone::Own))) {
+        return false;
+    }
+    let is_constant = |expr: &Expr| {
+        matches!(expr, Expr::ScalarFunction(_) | Expr::Literal(..) | Expr::Cast(_)) && expr.column_refs().is_empty()
+    };
+    let is_utc = config.execution.time_zone.as_deref() == Some(UTC);
+    let are_constants = exprs.iter().zip(&zones).all(|(expr, zone)| *zone != Some(Zone::Own) || is_constant(expr));
+    let changed = if is_utc && are_constants { Zone::Own } else { Zone::None };
+    for (expr, zone) in exprs.iter_mut().zip(zones) {
+        if zone == Some(changed) {
+            let taken = std::mem::replace(*expr, lit(false));
+            **expr = match changed {
+                Zone::None => zoned(taken),
+                Zone::Own => local(taken, schema),
+            };
+        }
+    }
+    true
+}
+
+/// A local time as the instant at which the session's clocks show it.
+fn zoned(expr: Expr) -> Expr {
+    at_timezone().call(vec![expr, lit(UTC)])
+}
+
+/// An instant as the time that clocks in UTC show.
+fn local(expr: Expr, schema: &DFSchema) -> Expr {
+    match expr.get_type(schema) {
+        Ok(DataType::Timestamp(unit, _)) => CastFunction::call(zoned(expr), &DataType::Timestamp(unit, None), false),
+        _ => expr,
+    }
+}
