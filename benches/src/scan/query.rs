@@ -174,8 +174,8 @@ pub(super) fn queries(table: &Table, facts: &Facts) -> Vec<Query> {
     ]
 }
 
-/// Rows that can be compared between contestants: values by a common notation, in order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Rows that can be compared between contestants, in the order of their values in a common notation.
+#[derive(Debug, Clone)]
 pub(super) struct Answer(Vec<Vec<String>>);
 
 impl Answer {
@@ -183,23 +183,25 @@ impl Answer {
     pub(super) fn new(rows: &[Vec<String>], sameness: Sameness, width: usize) -> Self {
         let mut rows: Vec<Vec<String>> = match sameness {
             Sameness::Count => rows.iter().map(|_| Vec::new()).collect(),
-            Sameness::Column(at) => rows.iter().map(|row| row.get(at).map(|value| plain(value)).into_iter().collect()).collect(),
-            Sameness::Rows => rows.iter().map(|row| row.iter().take(width).map(|value| plain(value)).collect()).collect(),
+            Sameness::Column(at) => rows.iter().map(|row| row.get(at).cloned().into_iter().collect()).collect(),
+            Sameness::Rows => rows.iter().map(|row| row.iter().take(width).cloned().collect()).collect(),
         };
-        rows.sort_unstable();
+        rows.sort_by_cached_key(|row| row.iter().map(|value| plain(value)).collect::<Vec<_>>());
         Self(rows)
     }
 
     /// What is different in another answer.
     pub(super) fn compare(&self, other: &Self) -> Result<()> {
-        if self == other {
-            return Ok(());
+        if self.0.len() != other.0.len() {
+            return Err(format!("{} rows instead of {}", self.0.len(), other.0.len()).into());
         }
-        let different = self.0.iter().zip(&other.0).find(|(one, another)| one != another);
-        Err(match different {
-            Some((one, another)) => format!("{one:?} instead of {another:?}").into(),
-            None => format!("{} rows instead of {}", self.0.len(), other.0.len()).into(),
-        })
+        let is_same = |one: &[String], another: &[String]| {
+            one.len() == another.len() && one.iter().zip(another).all(|(one, another)| is_same(one, another))
+        };
+        match self.0.iter().zip(&other.0).find(|(one, another)| !is_same(one, another)) {
+            Some((one, another)) => Err(format!("{one:?} instead of {another:?}").into()),
+            None => Ok(()),
+        }
     }
 }
 
@@ -208,6 +210,17 @@ fn plain(value: &str) -> String {
     match value.parse::<f64>() {
         Ok(number) if number.is_finite() => format!("{number:.8e}"),
         _ => value.trim_end_matches(" 00:00:00").trim_end_matches("T00:00:00").to_owned(),
+    }
+}
+
+/// Engines differ in how many digits behind the point a quotient or an average of decimals has, and in whether the last is rounded.
+fn is_same(one: &str, another: &str) -> bool {
+    let digits = |value: &str| value.split_once('.').map_or(0, |(_, digits)| digits.len());
+    let (of_one, of_another) = (digits(one), digits(another));
+    let last = 10_f64.powi(-i32::try_from(of_one.min(of_another)).unwrap_or(i32::MAX));
+    match (one.parse::<f64>(), another.parse::<f64>()) {
+        (Ok(one), Ok(another)) if of_one != of_another && last < 1.0 && (one - another).abs() <= last => true,
+        _ => plain(one) == plain(another),
     }
 }
 
@@ -227,6 +240,9 @@ mod tests {
         assert!(one.compare(&another).is_ok());
         assert!(one.compare(&answer(&[&["1.5", "b"], &["2", "1995-03-01"]], Sameness::Rows)).is_err());
         assert!(one.compare(&answer(&[&["1.5", "a"]], Sameness::Rows)).is_err());
+        let [one, another] = ["25.52", "25.522006"].map(|mean| answer(&[&["A", mean]], Sameness::Rows));
+        assert!(one.compare(&another).is_ok());
+        assert!(one.compare(&answer(&[&["A", "25.54"]], Sameness::Rows)).is_err());
         let [one, another] = ["a", "b"].map(|name| answer(&[&["7", name]], Sameness::Column(0)));
         assert!(one.compare(&another).is_ok());
     }

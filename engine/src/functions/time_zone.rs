@@ -127,7 +127,8 @@ fn known_name(name: &str) -> Result<String> {
         let digits = &offset[1..];
         let (hours, minutes) = digits.split_once(':').unwrap_or((digits, "00"));
         let known = format!("{sign}{hours:0>2}:{minutes:0>2}");
-        return if Tz::from_str(&known).is_ok() { Ok(known) } else { unknown(name) };
+        let is_offset = !hours.is_empty() && hours.bytes().all(|digit| digit.is_ascii_digit()) && Tz::from_str(&known).is_ok();
+        return if is_offset { Ok(known) } else { unknown(name) };
     }
     match chrono_tz::TZ_VARIANTS.iter().find(|zone| zone.name().eq_ignore_ascii_case(name)) {
         Some(zone) => Ok(zone.name().to_owned()),
