@@ -1,7 +1,7 @@
 //! `lake_bench`: figures that the project reports, on a lake of its own behind the loopback S3 endpoint. Exact counts (requests, bytes) beside
 //! times, which only mean something as ratios within one run.
 //!
-//! `cargo run --release --bin lake_bench -- prune [PARTITIONS]`, or `scan` beside DataFusion and other engines (see `scan`), or `flight`, which has
+//! `cargo run --release -p glaux-benches -- prune [PARTITIONS]`, or `scan` beside DataFusion and other engines (see `scan`), or `flight`, which has
 //! figures of its own (see `flight`).
 
 mod catalog;
