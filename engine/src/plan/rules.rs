@@ -23,7 +23,7 @@ use datafusion::{
     optimizer::{AnalyzerRule, analyzer::Analyzer},
 };
 
-/// DataFusion's rules in their order, with ours right before its coercion of types.
+/// DataFusion's rules in their order, with ours right before its coercion of types, and one that looks at what that has cast.
 #[must_use]
 pub(super) fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     let mut rules = Analyzer::new().rules;
@@ -37,6 +37,8 @@ pub(super) fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
         ExprRule { name: "glaux_arithmetic", rewrite: arithmetic::rewrite, pair: None },
         ExprRule { name: "glaux_lossy_casts", rewrite: lossy::rewrite, pair: None },
     ];
+    let after = ExprRule { name: "glaux_zoned_casts", rewrite: zones::rewrite_cast, pair: None };
+    rules.insert((at + 1).min(rules.len()), Arc::new(after));
     rules.splice(at..at, ours.map(|rule| Arc::new(rule) as Arc<dyn AnalyzerRule + Send + Sync>));
     rules
 }

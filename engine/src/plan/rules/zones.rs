@@ -1,11 +1,13 @@
 //! Timestamps with a time zone beside those without: a local time is that of the session's zone, as in Trino. DataFusion would take it for the other
 //! side's.
 
+use std::sync::Arc;
+
 use arrow::datatypes::DataType;
 use datafusion::{
     common::{DFSchema, Result, tree_node::Transformed},
     config::ConfigOptions,
-    logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, lit},
+    logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable, Operator, lit},
 };
 
 use super::cast::CastFunction;
@@ -33,6 +35,19 @@ pub(super) fn rewrite(mut expr: Expr, schema: &DFSchema, config: &ConfigOptions)
 fn compares(operator: Operator) -> bool {
     use Operator as Op;
     matches!(operator, Op::Eq | Op::NotEq | Op::Lt | Op::LtEq | Op::Gt | Op::GtEq | Op::IsDistinctFrom | Op::IsNotDistinctFrom)
+}
+
+/// A cast that gives a timestamp a zone, asked for or made by DataFusion where branches of `CASE`, `UNION` and their like differ in their types.
+pub(super) fn rewrite_cast(expr: Expr, schema: &DFSchema, _config: &ConfigOptions) -> Result<Transformed<Expr>> {
+    let Expr::Cast(Cast { expr: inner, field }) = &expr else { return Ok(Transformed::no(expr)) };
+    let DataType::Timestamp(unit, Some(name)) = field.data_type() else { return Ok(Transformed::no(expr)) };
+    let Ok(DataType::Timestamp(own_unit, None)) = inner.get_type(schema) else { return Ok(Transformed::no(expr)) };
+    let zoned = at_timezone().call(vec![inner.as_ref().clone(), lit(name.as_ref())]);
+    let to = DataType::Timestamp(*unit, Some(Arc::clone(name)));
+    Ok(Transformed::yes(match own_unit == *unit {
+        true => zoned,
+        false => Expr::Cast(Cast::new(Box::new(zoned), to)),
+    }))
 }
 
 /// Two expressions that a join compares.
