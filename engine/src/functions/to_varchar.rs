@@ -111,12 +111,13 @@ impl ScalarUDFImpl for Bounded {
         let [text, Expr::Literal(ScalarValue::Int64(Some(length)), _)] = args else { return Ok(PreimageResult::None) };
         let Expr::Literal(ScalarValue::Utf8(Some(constant)), _) = constant else { return Ok(PreimageResult::None) };
         let is_shorter = usize::try_from(*length).is_ok_and(|length| constant.chars().count() < length);
-        if !is_shorter || info.get_data_type(text)? != DataType::Utf8 {
+        let of = info.get_data_type(text)?;
+        if !is_shorter || !of.is_string() {
             return Ok(PreimageResult::None);
         }
         // The next text by the order of bytes.
-        let next = ScalarValue::from(format!("{constant}\0"));
-        let interval = Interval::try_new(ScalarValue::from(constant.clone()), next)?;
+        let next = ScalarValue::from(format!("{constant}\0")).cast_to(&of)?;
+        let interval = Interval::try_new(ScalarValue::from(constant.clone()).cast_to(&of)?, next)?;
         Ok(PreimageResult::Range { expr: text.clone(), interval: Box::new(interval) })
     }
 

@@ -75,18 +75,14 @@ fn zone(expr: &Expr, schema: &DFSchema) -> Option<Zone> {
     }
 }
 
-/// Makes all timestamps ones with a zone if some are. Constants become local times instead where that is the same: then files are left out by them.
+/// Makes all timestamps ones with a zone if some are, or local times where that is the same, since clocks in UTC show each but once.
 fn align(exprs: &mut [&mut Expr], schema: &DFSchema, config: &ConfigOptions) -> bool {
     let zones: Vec<Option<Zone>> = exprs.iter().map(|expr| zone(expr, schema)).collect();
     if !(zones.contains(&Some(Zone::None)) && zones.contains(&Some(Zone::Own))) {
         return false;
     }
-    let is_constant = |expr: &Expr| {
-        matches!(expr, Expr::ScalarFunction(_) | Expr::Literal(..) | Expr::Cast(_)) && expr.column_refs().is_empty()
-    };
-    let is_utc = config.execution.time_zone.as_deref() == Some(UTC);
-    let are_constants = exprs.iter().zip(&zones).all(|(expr, zone)| *zone != Some(Zone::Own) || is_constant(expr));
-    let changed = if is_utc && are_constants { Zone::Own } else { Zone::None };
+    // Any table's timestamps are local times: statistics tell of those.
+    let changed = if config.execution.time_zone.as_deref() == Some(UTC) { Zone::Own } else { Zone::None };
     for (expr, zone) in exprs.iter_mut().zip(zones) {
         if zone == Some(changed) {
             let taken = std::mem::replace(*expr, lit(false));
