@@ -1,6 +1,6 @@
 //! Functions as Trino has them, where DataFusion's of the same name answer otherwise or there is none. Each family is a file.
 //!
-//! What is no function call in SQL, such as `+`, becomes one of these in `plan/rules` or `sql/rewrite`.
+//! What is no function call in SQL, such as `+`, becomes one of these in `plan` or `sql/rewrite`.
 
 mod aggregate;
 mod arithmetic;
