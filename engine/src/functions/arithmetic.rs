@@ -1,14 +1,11 @@
 //! `+`, `-` and `*` of integers. They fail where the result does not fit its type, as in Trino; DataFusion's wrap around.
 
-use arrow::{
-    array::{ArrayRef, Datum},
-    compute::kernels::numeric,
-    datatypes::DataType,
-    error::ArrowError,
-};
+use arrow::{compute::kernels::numeric, datatypes::DataType, error::ArrowError};
 use datafusion::{
-    common::{Result, ScalarValue, exec_err, internal_err},
+    common::{Result, exec_err, internal_err},
+    error::DataFusionError,
     logical_expr::{ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility},
+    physical_expr_common::datum::apply,
 };
 
 /// What is done to two integers.
@@ -25,18 +22,21 @@ impl Arithmetic {
         ScalarUDF::new_from_impl(function).call(vec![left, right])
     }
 
-    fn of(self, left: &dyn Datum, right: &dyn Datum, data_type: &DataType) -> Result<ArrayRef> {
+    fn of(self, left: &ColumnarValue, right: &ColumnarValue, data_type: &DataType) -> Result<ColumnarValue> {
         let (result, word) = match self {
-            Self::Add => (numeric::add(left, right), "addition"),
-            Self::Subtract => (numeric::sub(left, right), "subtraction"),
-            Self::Multiply => (numeric::mul(left, right), "multiplication"),
+            Self::Add => (apply(left, right, numeric::add), "addition"),
+            Self::Subtract => (apply(left, right, numeric::sub), "subtraction"),
+            Self::Multiply => (apply(left, right, numeric::mul), "multiplication"),
         };
         match result {
-            Err(ArrowError::ArithmeticOverflow(told)) => {
-                let operands = told.strip_prefix("Overflow happened on: ").unwrap_or(&told);
-                exec_err!("{} {word} overflow: {operands}", integer_name(data_type))
-            }
-            result => Ok(result?),
+            Err(DataFusionError::ArrowError(error, backtrace)) => match *error {
+                ArrowError::ArithmeticOverflow(told) => {
+                    let operands = told.strip_prefix("Overflow happened on: ").unwrap_or(&told);
+                    exec_err!("{} {word} overflow: {operands}", integer_name(data_type))
+                }
+                error => Err(DataFusionError::ArrowError(Box::new(error), backtrace)),
+            },
+            result => result,
         }
     }
 }
@@ -92,16 +92,9 @@ impl ScalarUDFImpl for Checked {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let of = |left: &dyn Datum, right: &dyn Datum| self.operation.of(left, right, args.return_field.data_type());
-        Ok(match args.args.as_slice() {
-            [ColumnarValue::Array(left), ColumnarValue::Array(right)] => ColumnarValue::Array(of(left, right)?),
-            [ColumnarValue::Array(left), ColumnarValue::Scalar(right)] => ColumnarValue::Array(of(left, &right.to_scalar()?)?),
-            [ColumnarValue::Scalar(left), ColumnarValue::Array(right)] => ColumnarValue::Array(of(&left.to_scalar()?, right)?),
-            [ColumnarValue::Scalar(left), ColumnarValue::Scalar(right)] => {
-                let one = of(&left.to_scalar()?, &right.to_scalar()?)?;
-                ColumnarValue::Scalar(ScalarValue::try_from_array(&one, 0)?)
-            }
-            _ => return internal_err!("arithmetic takes two arguments"),
-        })
+        match args.args.as_slice() {
+            [left, right] => self.operation.of(left, right, args.return_field.data_type()),
+            _ => internal_err!("arithmetic takes two arguments"),
+        }
     }
 }

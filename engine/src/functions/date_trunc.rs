@@ -10,6 +10,7 @@ use arrow::{
 use chrono::{Datelike, Days, NaiveDate};
 use datafusion::{
     common::{Result, ScalarValue, exec_err, plan_err},
+    functions::utils::make_scalar_function,
     logical_expr::{
         ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
         sort_properties::{ExprProperties, SortProperties},
@@ -81,12 +82,7 @@ impl ScalarUDFImpl for DateTrunc {
             return exec_err!("the unit of '{NAME}' must be a constant text, such as 'month'");
         };
         let Some(unit) = unit else { return Ok(ColumnarValue::Scalar(ScalarValue::Date32(None))) };
-        Ok(match dates {
-            ColumnarValue::Array(dates) => ColumnarValue::Array(truncated(unit, dates)?),
-            ColumnarValue::Scalar(date) => {
-                ColumnarValue::Scalar(ScalarValue::try_from_array(&truncated(unit, &date.to_array()?)?, 0)?)
-            }
-        })
+        make_scalar_function(|dates| truncated(unit, &dates[0]), Vec::new())(std::slice::from_ref(dates))
     }
 }
 

@@ -7,7 +7,8 @@ use arrow::{
     datatypes::{DataType, i256},
 };
 use datafusion::{
-    common::{Result, ScalarValue, exec_err, internal_err},
+    common::{Result, exec_err, internal_err},
+    functions::utils::make_scalar_function,
     logical_expr::{ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility},
 };
 
@@ -77,15 +78,11 @@ impl ScalarUDFImpl for Divide {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let is_constant = args.args.iter().all(|argument| matches!(argument, ColumnarValue::Scalar(_)));
-        let arrays = ColumnarValue::values_to_arrays(&args.args)?;
-        let [left, right] = arrays.as_slice() else { return internal_err!("a division takes two arguments") };
-        let quotients: ArrayRef = Arc::new(quotients(left.as_primitive(), right.as_primitive(), args.return_field.data_type())?);
-        Ok(if is_constant {
-            ColumnarValue::Scalar(ScalarValue::try_from_array(&quotients, 0)?)
-        } else {
-            ColumnarValue::Array(quotients)
-        })
+        let divide = |arrays: &[ArrayRef]| -> Result<ArrayRef> {
+            let [left, right] = arrays else { return internal_err!("a division takes two arguments") };
+            Ok(Arc::new(quotients(left.as_primitive(), right.as_primitive(), args.return_field.data_type())?))
+        };
+        make_scalar_function(divide, Vec::new())(&args.args)
     }
 }
 

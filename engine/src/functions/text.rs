@@ -7,7 +7,8 @@ use arrow::{
     datatypes::{DataType, Int64Type},
 };
 use datafusion::{
-    common::{Result, ScalarValue, exec_err, plan_err},
+    common::{Result, exec_err, plan_err},
+    functions::utils::make_scalar_function,
     logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility},
 };
 
@@ -84,17 +85,13 @@ impl ScalarUDFImpl for Text {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let is_constant = args.args.iter().all(|argument| matches!(argument, ColumnarValue::Scalar(_)));
-        let arrays = ColumnarValue::values_to_arrays(&args.args)?;
-        let values: ArrayRef = Arc::new(match self.function {
-            Function::Substr => substrings(&arrays),
-            Function::SplitPart => parts(&arrays)?,
-        });
-        Ok(if is_constant {
-            ColumnarValue::Scalar(ScalarValue::try_from_array(&values, 0)?)
-        } else {
-            ColumnarValue::Array(values)
-        })
+        let values = |arrays: &[ArrayRef]| -> Result<ArrayRef> {
+            Ok(Arc::new(match self.function {
+                Function::Substr => substrings(arrays),
+                Function::SplitPart => parts(arrays)?,
+            }))
+        };
+        make_scalar_function(values, Vec::new())(&args.args)
     }
 }
 

@@ -12,6 +12,7 @@ use arrow::{
 use chrono::{DateTime, LocalResult, NaiveDateTime, Offset, TimeDelta, TimeZone};
 use datafusion::{
     common::{Result, ScalarValue, exec_err, internal_err, plan_err},
+    functions::utils::make_scalar_function,
     logical_expr::{ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility},
 };
 
@@ -91,16 +92,11 @@ impl ScalarUDFImpl for Zoned {
         // A local time is that of the session's zone, unless its own is told.
         let own =
             if self.name == WITH_TIMEZONE { Some(zone.as_ref()) } else { args.config_options.execution.time_zone.as_deref() };
-        let convert = |array: &ArrayRef| -> Result<ArrayRef> {
-            match array.data_type() {
-                DataType::Timestamp(_, None) => instants(array, *unit, self::zone(own.unwrap_or("UTC"))?, target),
-                _ => retyped(array, target),
-            }
+        let convert = |arrays: &[ArrayRef]| match arrays[0].data_type() {
+            DataType::Timestamp(_, None) => instants(&arrays[0], *unit, self::zone(own.unwrap_or("UTC"))?, target),
+            _ => retyped(&arrays[0], target),
         };
-        Ok(match &args.args[0] {
-            ColumnarValue::Array(array) => ColumnarValue::Array(convert(array)?),
-            ColumnarValue::Scalar(value) => ColumnarValue::Scalar(ScalarValue::try_from_array(&convert(&value.to_array()?)?, 0)?),
-        })
+        make_scalar_function(convert, Vec::new())(&args.args[..1])
     }
 }
 

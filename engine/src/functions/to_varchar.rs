@@ -11,6 +11,7 @@ use arrow::{
 use chrono::{DateTime, Offset, TimeZone};
 use datafusion::{
     common::{Result, ScalarValue, exec_err, internal_err, plan_err},
+    functions::utils::make_scalar_function,
     logical_expr::{
         ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, interval_arithmetic::Interval,
         preimage::PreimageResult, simplify::SimplifyContext,
@@ -23,16 +24,16 @@ use super::time_zone::{instant_parts, retyped, zone};
 pub(crate) const TO_VARCHAR: &str = "cast_as_varchar";
 pub(crate) const TRY_TO_VARCHAR: &str = "try_cast_as_varchar";
 
-/// Whether values of a type are written here, since Trino writes them otherwise than Arrow. (Floats, too, are written otherwise by some versions: as Arrow
-/// does here.)
+/// Whether values of a type are written here, since Trino writes them otherwise than Arrow. Some of its versions write floats otherwise, too: they are
+/// written as Arrow does.
 pub(crate) fn is_written_otherwise(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Timestamp(..))
 }
 
-/// Values as Trino writes them.
+/// Values as Trino writes them; NULL for timestamps beyond the calendar.
 ///
 /// # Errors
-/// Of types that have no text, and of timestamps beyond the calendar.
+/// Of types that have no text.
 pub(crate) fn to_varchar(array: &ArrayRef) -> Result<ArrayRef> {
     match array.data_type() {
         DataType::Timestamp(unit, zone) => timestamps(array, *unit, zone.as_deref()),
@@ -46,20 +47,18 @@ fn timestamps(array: &ArrayRef, unit: TimeUnit, zone_name: Option<&str>) -> Resu
     let numbers = retyped(array, &DataType::Int64)?;
     let mut texts = StringBuilder::with_capacity(array.len(), array.len() * 26);
     for number in numbers.as_primitive::<Int64Type>() {
-        let Some(number) = number else {
+        let shown = number.map(|number| instant_parts(number, unit)).and_then(|(seconds, fraction)| {
+            let utc = DateTime::from_timestamp(seconds, 0)?.naive_utc();
+            let shown = match &local {
+                Some(zone) => utc.checked_add_offset(zone.offset_from_utc_datetime(&utc).fix())?,
+                None => utc,
+            };
+            Some((shown, fraction))
+        });
+        let Some((shown, fraction)) = shown else {
             texts.append_null();
             continue;
         };
-        let (seconds, fraction) = instant_parts(number, unit);
-        let Some(instant) = DateTime::from_timestamp(seconds, 0) else {
-            return exec_err!("a timestamp is beyond the calendar");
-        };
-        let utc = instant.naive_utc();
-        let shown = match &local {
-            Some(zone) => utc.checked_add_offset(zone.offset_from_utc_datetime(&utc).fix()),
-            None => Some(utc),
-        };
-        let Some(shown) = shown else { return exec_err!("a timestamp is beyond the calendar") };
         let written = match unit {
             TimeUnit::Second => write!(texts, "{}", shown.format("%Y-%m-%d %H:%M:%S")),
             TimeUnit::Millisecond => write!(texts, "{}.{fraction:03}", shown.format("%Y-%m-%d %H:%M:%S")),
@@ -126,12 +125,7 @@ impl ScalarUDFImpl for Bounded {
             return plan_err!("the length of varchar must be a number");
         };
         let length = usize::try_from(*length).unwrap_or(0);
-        Ok(match value {
-            ColumnarValue::Array(array) => ColumnarValue::Array(self.array(array, length)?),
-            ColumnarValue::Scalar(value) => {
-                ColumnarValue::Scalar(ScalarValue::try_from_array(&self.array(&value.to_array()?, length)?, 0)?)
-            }
-        })
+        make_scalar_function(|values| self.array(&values[0], length), Vec::new())(std::slice::from_ref(value))
     }
 }
 
@@ -139,6 +133,9 @@ impl Bounded {
     fn array(&self, array: &ArrayRef, length: usize) -> Result<ArrayRef> {
         let is_cut = array.data_type().is_string() || array.data_type().is_null();
         let texts = to_varchar(array)?;
+        if self.name == TO_VARCHAR && texts.null_count() > array.logical_null_count() {
+            return exec_err!("a timestamp is beyond the calendar");
+        }
         let bounded = |text: &str| match text.char_indices().nth(length) {
             None => Ok(Some(text.len())),
             Some((end, _)) if is_cut => Ok(Some(end)),

@@ -42,7 +42,11 @@ impl CastFunction {
 
     fn array(&self, array: &ArrayRef) -> Result<ArrayRef> {
         if self.target == DataType::Utf8 {
-            return to_varchar(array);
+            let texts = to_varchar(array)?;
+            if !self.is_try && texts.null_count() > array.logical_null_count() {
+                return exec_err!("cannot cast a timestamp beyond the calendar to varchar");
+            }
+            return Ok(texts);
         }
         let local = match (array.data_type(), &self.target) {
             (DataType::Timestamp(_, Some(_)), DataType::Timestamp(_, None)) => local_times(array)?,

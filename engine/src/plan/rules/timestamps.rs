@@ -22,7 +22,7 @@ pub(super) fn rewrite(expr: Expr, schema: &DFSchema, _config: &ConfigOptions) ->
     Ok(rewritten.map_or_else(|| Transformed::no(expr), Transformed::yes))
 }
 
-fn is_comparison(op: Operator) -> bool {
+pub(super) fn is_comparison(op: Operator) -> bool {
     use Operator as O;
     matches!(op, O::Eq | O::NotEq | O::Lt | O::LtEq | O::Gt | O::GtEq | O::IsDistinctFrom | O::IsNotDistinctFrom)
 }

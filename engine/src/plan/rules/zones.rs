@@ -7,17 +7,17 @@ use arrow::datatypes::DataType;
 use datafusion::{
     common::{DFSchema, Result, tree_node::Transformed},
     config::ConfigOptions,
-    logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable, Operator, lit},
+    logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable, lit},
 };
 
-use super::cast::CastFunction;
+use super::{cast::CastFunction, timestamps::is_comparison};
 use crate::functions::at_timezone;
 
 const UTC: &str = "UTC";
 
 pub(super) fn rewrite(mut expr: Expr, schema: &DFSchema, config: &ConfigOptions) -> Result<Transformed<Expr>> {
     let changed = match &mut expr {
-        Expr::BinaryExpr(BinaryExpr { left, op, right }) if compares(*op) => {
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_comparison(*op) => {
             align(&mut [left.as_mut(), right.as_mut()], schema, config)
         }
         Expr::Between(between) => {
@@ -30,11 +30,6 @@ pub(super) fn rewrite(mut expr: Expr, schema: &DFSchema, config: &ConfigOptions)
         _ => false,
     };
     Ok(if changed { Transformed::yes(expr) } else { Transformed::no(expr) })
-}
-
-fn compares(operator: Operator) -> bool {
-    use Operator as Op;
-    matches!(operator, Op::Eq | Op::NotEq | Op::Lt | Op::LtEq | Op::Gt | Op::GtEq | Op::IsDistinctFrom | Op::IsNotDistinctFrom)
 }
 
 /// A cast that gives a timestamp a zone, asked for or made by DataFusion where branches of `CASE`, `UNION` and their like differ in their types.

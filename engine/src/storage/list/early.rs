@@ -1,5 +1,5 @@
-//! Pages of a listing, read as they arrive: S3 and Google write `ListBucketResult`, which `object_store` reads with a general deserializer, at seven
-//! times the time for each key. Requests, retries and signatures stay its own: the page travels beside its answer, in the request's extensions.
+//! Pages of a listing, read as they arrive: S3 and Google write `ListBucketResult`, which `object_store` reads with a general deserializer, most of what a
+//! long listing costs in CPU time. Requests, retries and signatures stay its own: the page travels beside its answer, in the request's extensions.
 //!
 //! What is not written as S3 writes it (or is no page at all) is left to `object_store` as it came.
 
