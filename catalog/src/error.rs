@@ -32,15 +32,19 @@ pub enum ErrorKind {
     Unavailable,
     /// Stored data is damaged or not what it says it is: repair or replace it.
     CorruptData,
-    /// The query was cancelled by its user, a limit of time, or a disconnect.
+    /// Whoever asked wants it no more: they cancelled it, or their connection went.
     Cancelled,
+    /// Somebody else ended it: a KILL, or a server that shuts down. Ask again, if it was not meant to end.
+    Aborted,
+    /// It took longer than it may: raise the limit or ask for less.
+    TimedOut,
     /// A bug of Glaux.
     Internal,
 }
 
 impl ErrorKind {
     /// Every kind, in the order of declaration.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Syntax,
         Self::Invalid,
         Self::Unsupported,
@@ -53,6 +57,8 @@ impl ErrorKind {
         Self::Unavailable,
         Self::CorruptData,
         Self::Cancelled,
+        Self::Aborted,
+        Self::TimedOut,
         Self::Internal,
     ];
 
@@ -72,6 +78,8 @@ impl ErrorKind {
             Self::Unavailable => "UNAVAILABLE",
             Self::CorruptData => "CORRUPT_DATA",
             Self::Cancelled => "CANCELLED",
+            Self::Aborted => "ABORTED",
+            Self::TimedOut => "TIMED_OUT",
             Self::Internal => "INTERNAL",
         }
     }

@@ -29,7 +29,7 @@ pub fn from_datafusion(error: DataFusionError) -> Error {
         DataFusionError::ResourcesExhausted(_) => ErrorKind::LimitExceeded,
         DataFusionError::ParquetError(_) => ErrorKind::CorruptData,
         DataFusionError::ArrowError(..) | DataFusionError::Execution(_) => ErrorKind::Invalid,
-        DataFusionError::ExecutionJoin(join) if join.is_cancelled() => ErrorKind::Cancelled,
+        DataFusionError::ExecutionJoin(join) if join.is_cancelled() => ErrorKind::Aborted,
         _ => ErrorKind::Internal,
     };
     match error.find_root() {

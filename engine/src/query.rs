@@ -2,6 +2,7 @@
 
 pub(crate) mod access;
 mod describe;
+mod ending;
 mod estimate;
 mod explain;
 mod guard;
@@ -18,6 +19,7 @@ pub(crate) mod run;
 mod statement;
 
 pub use describe::Description;
+pub use ending::Ending;
 pub use estimate::Estimate;
 pub use guard::{CancelReason, Canceller, Executing, Planned, QueryGuard, Received};
 pub use history::{History, QueryFilter, QueryRecord, UsageTotal};

@@ -21,19 +21,22 @@ pub(crate) const fn of(kind: ErrorKind) -> u8 {
         ErrorKind::Unavailable => 11,
         ErrorKind::CorruptData => 12,
         ErrorKind::Cancelled => 13,
+        ErrorKind::Aborted => 14,
+        ErrorKind::TimedOut => 15,
     }
 }
 
 /// The table of codes, for `--help`.
 pub(crate) const HELP: &str = "\
 Exit codes:
-   0  success                    7  somebody else changed it meanwhile
-   1  a bug of Glaux             8  permission or credentials missing
-   2  invalid argument or value  9  a limit was reached
-   3  SQL does not parse        10  the store asks for a slower pace
-   4  not supported             11  store or service does not answer
-   5  does not exist            12  stored data is damaged
-   6  exists already            13  cancelled (a timeout)
+   0  success                            8  permission or credentials missing
+   1  a bug of Glaux                     9  a limit was reached
+   2  invalid argument or value         10  the store asks for a slower pace
+   3  SQL does not parse                11  store or service does not answer
+   4  not supported                     12  stored data is damaged
+   5  does not exist                    13  given up by its client
+   6  exists already                    14  ended by a KILL or a shutdown
+   7  somebody else changed it          15  took longer than its limit
  130  stopped by Ctrl-C";
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use crate::{
     config::Loaded,
     flight::{self, Flight},
     grpc, http,
-    shutdown::{Drain, Shutdown},
+    shutdown::Shutdown,
     telemetry::{Calls, Metrics, QueryFigures, RpcMetricsLayer, Telemetry},
     transport::{Limits, Listener, Tls, refuse_open_listener},
 };
@@ -28,6 +28,9 @@ const SWEEP: Duration = Duration::from_secs(5);
 
 /// How long a client may take to answer whether it still lives.
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long the ends of queries that are ended with the server may take to reach their clients.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Windows for what clients send: ingest over a distance wants more than HTTP/2's default.
 const STREAM_WINDOW: u32 = 4 << 20;
@@ -78,7 +81,7 @@ async fn serve(loaded: Loaded, metrics: &Arc<Metrics>, telemetry: &Telemetry) ->
     let flight = Arc::new(Flight::new(engine.clone(), authenticator, session, &options, drain.clone()));
     let counted = Arc::clone(&flight);
     metrics.ask(move || counted.counts());
-    metrics.ask_engine(engine);
+    metrics.ask_engine(engine.clone());
     let sweeper = tokio::spawn(sweep(Arc::clone(&flight)));
     if let Some(tls) = &tls {
         reload_on_hangup(Arc::clone(tls));
@@ -107,14 +110,23 @@ async fn serve(loaded: Loaded, metrics: &Arc<Metrics>, telemetry: &Telemetry) ->
     // call has ended: h2 ends a connection, with all that runs on it, when the first frames of a call cross a GOAWAY on their way.
     let incoming = flight_port.incoming().take_until(drain.clone().draining()).chain(stream::pending());
     let idle = {
-        let drain = drain.clone();
+        let (drain, calls) = (drain.clone(), calls.clone());
         async move {
             drain.draining().await;
             calls.ended().await;
         }
     };
+    let farewell = {
+        let drain = drain.clone();
+        async move {
+            drain.over().await;
+            engine.queries().abort_all();
+            // Clients that read are told; others find the connection closed.
+            _ = tokio::time::timeout(FAREWELL, calls.ended()).await;
+        }
+    };
     let serving = router.serve_with_incoming_shutdown(incoming, idle);
-    let served = Box::pin(until_over(serving, shutdown, drain, server.drain_timeout.0)).await;
+    let served = Box::pin(until_over(serving, shutdown, farewell, server.drain_timeout.0)).await;
     sweeper.abort();
     http.abort();
     served
@@ -135,7 +147,7 @@ async fn refuse_partial_grants(catalog: &RemoteMetastore) -> Result<()> {
 async fn until_over(
     serving: impl Future<Output = std::result::Result<(), tonic::transport::Error>>,
     shutdown: Shutdown,
-    drain: Drain,
+    farewell: impl Future<Output = ()>,
     patience: Duration,
 ) -> Result<()> {
     let (gone, done) = tokio::sync::oneshot::channel::<()>();
@@ -143,8 +155,8 @@ async fn until_over(
     let served = async {
         let result = tokio::select! {
             result = serving => result,
-            // What still runs is dropped with its connections, and recorded as cancelled.
-            () = drain.over() => Ok(()),
+            // What still runs is dropped with its connections.
+            () = farewell => Ok(()),
         };
         drop(gone);
         result

@@ -767,7 +767,8 @@ def test_an_administrator_ends_the_query_of_another(login):
     with pytest.raises((NOT_FOUND, DENIED)):
         bea.sql(f"KILL QUERY '{query_id}'")
     root.sql(f"KILL QUERY '{query_id}'")
-    with pytest.raises((flight.FlightCancelledError, flight.FlightServerError, INVALID)):
+    # Not as if ada had cancelled it: pyarrow would make a KeyboardInterrupt of that.
+    with pytest.raises(pa.ArrowException, match="killed by"):
         while True:
             reader.read_chunk()
     assert cancelled(ada, sql)["query_id"] == query_id

@@ -34,12 +34,13 @@ pub const fn code(kind: ErrorKind) -> Code {
         ErrorKind::Unsupported => Code::Unimplemented,
         ErrorKind::NotFound => Code::NotFound,
         ErrorKind::AlreadyExists => Code::AlreadyExists,
-        ErrorKind::Conflict => Code::Aborted,
+        ErrorKind::Conflict | ErrorKind::Aborted => Code::Aborted,
         ErrorKind::Denied => Code::PermissionDenied,
-        ErrorKind::LimitExceeded => Code::ResourceExhausted,
-        ErrorKind::Throttled | ErrorKind::Unavailable => Code::Unavailable,
+        ErrorKind::LimitExceeded | ErrorKind::Throttled => Code::ResourceExhausted,
+        ErrorKind::Unavailable => Code::Unavailable,
         ErrorKind::CorruptData => Code::DataLoss,
         ErrorKind::Cancelled => Code::Cancelled,
+        ErrorKind::TimedOut => Code::DeadlineExceeded,
         ErrorKind::Internal => Code::Internal,
     }
 }

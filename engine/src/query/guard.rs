@@ -3,12 +3,11 @@
 //! ```text
 //!  QueryGuard<Received> --planned()--> <Planned> --admit() or start()--> <Executing> --succeed()--> SUCCEEDED
 //!          |                               |                                 |
-//!          +------------ fail(error) ------+---------------------------------+-- FAILED, or CANCELLED if it was stopped
+//!          +------------ fail(error) ------+---------------------------------+-- FAILED, or CANCELLED if it was stopped (`ending`)
 //!          +------------ dropped ----------+---------------------------------+-- CANCELLED
 //! ```
 //!
-//! Billing as in Athena: what succeeds or is cancelled pays for what it scanned until then, if its kind of statement pays at all; what
-//! fails is free. It does not know how a query is planned or executed.
+//! What each end means for state and bill is told by [`super::ending::Ending`]. It does not know how a query is planned or executed.
 
 mod cancel;
 pub(in crate::query) mod entry;
@@ -29,7 +28,7 @@ use super::{
 };
 use crate::{
     accounting::Meter,
-    error::{Error, ErrorKind, Result},
+    error::{Error, Result},
     session::SessionOptions,
     sql::StatementKind,
 };
@@ -170,7 +169,7 @@ impl<Phase> QueryGuard<Phase> {
     /// Does a piece of the query's work, unless the query is stopped or its time is up before.
     ///
     /// # Errors
-    /// Those of the work; `Cancelled` or `LimitExceeded`. The query has not ended by that: give the error to [`QueryGuard::fail`].
+    /// Those of the work; `Cancelled`, `Aborted`, `TimedOut` or `LimitExceeded`. The query has not ended by that: give the error to [`QueryGuard::fail`].
     pub async fn run<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         let stopped = self.life.entry.stopped();
         tokio::select! {
@@ -189,7 +188,7 @@ impl<Phase> QueryGuard<Phase> {
     /// Ends the query now; the answer comes when the history has it.
     pub(in crate::query) fn end(mut self, error: Option<&Error>) -> BoxFuture<'static, QueryReport> {
         let entry = Arc::clone(&self.life.entry);
-        if error.is_some_and(|error| error.kind() == ErrorKind::Cancelled) {
+        if entry.ending(error).gives_up() {
             entry.meter.in_flight().abort();
         }
         if entry.meter.in_flight().close() {

@@ -129,6 +129,13 @@ impl QueryManager {
         self.registry.entries().iter().map(|entry| entry.record()).collect()
     }
 
+    /// Ends all queries of this process, which comes to its end.
+    pub fn abort_all(&self) {
+        for entry in self.registry.entries() {
+            entry.cancel(CancelReason::Shutdown);
+        }
+    }
+
     /// Ends a query of this process, or asks the process that runs it to end it.
     ///
     /// # Errors

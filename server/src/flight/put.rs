@@ -64,7 +64,8 @@ pub(super) async fn run(flight: &Flight, caller: &Caller, mut messages: Streamin
 /// What went wrong with the client's stream.
 fn sent(status: &Status) -> Error {
     let kind = match status.code() {
-        tonic::Code::Cancelled => ErrorKind::Cancelled,
+        // Unknown is what a connection that went away leaves.
+        tonic::Code::Cancelled | tonic::Code::Unknown => ErrorKind::Cancelled,
         tonic::Code::OutOfRange | tonic::Code::ResourceExhausted => ErrorKind::LimitExceeded,
         _ => ErrorKind::Invalid,
     };

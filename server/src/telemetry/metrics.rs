@@ -155,6 +155,7 @@ fn describe() {
     describe_counter!("glaux_connections_failed_total", "Connections that did not begin as they should: no TLS, or too late.");
     describe_gauge!("glaux_connections_open", "Connections that are open.");
     describe_counter!("glaux_queries_total", "Queries that ended, by state and workgroup.");
+    describe_counter!("glaux_query_errors_total", "Queries that did not end well, by the kind of their error.");
     describe_histogram!("glaux_query_duration_seconds", Unit::Seconds, "Ended queries from submission to end.");
     describe_counter!("glaux_query_data_scanned_bytes_total", Unit::Bytes, "Table data that ended queries scanned.");
     describe_counter!("glaux_query_billed_bytes_total", Unit::Bytes, "What the tariff billed for.");

@@ -39,6 +39,9 @@ impl QueryFigures {
         let workgroup = self.costs.add(&record.workgroup, bill.atto_usd());
         let label = || [("workgroup", Arc::clone(&workgroup))];
         counter!("glaux_queries_total", "state" => record.state.as_str(), "workgroup" => Arc::clone(&workgroup)).increment(1);
+        if let Some(kind) = record.error_kind {
+            counter!("glaux_query_errors_total", "kind" => kind.as_str()).increment(1);
+        }
         counter!("glaux_query_data_scanned_bytes_total", &label()).increment(usage.data_scanned_bytes);
         counter!("glaux_query_billed_bytes_total", &label()).increment(bill.billed_bytes);
         counter!("glaux_query_fetched_bytes_total", &label()).increment(usage.fetched_bytes);

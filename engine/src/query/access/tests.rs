@@ -394,7 +394,7 @@ async fn a_query_is_ended_by_its_user_or_an_administrator() {
 
         house.run(killer, &kill(&id)).await.unwrap();
         let error = planned.run().await.unwrap_err().error;
-        assert_eq!((error.kind(), error.message()), (ErrorKind::Cancelled, format!("the query was killed by \"{by}\"").as_str()));
+        assert_eq!((error.kind(), error.message()), (ErrorKind::Aborted, format!("the query was killed by \"{by}\"").as_str()));
     }
 }
 

@@ -21,18 +21,24 @@ pub enum CancelReason {
     Timeout,
     /// It scanned more than its session allows.
     ScanLimit,
+    /// The server that runs it comes to its end.
+    Shutdown,
 }
 
 impl CancelReason {
     /// The error of a query that was stopped for this reason, naming the limit where there is one.
     pub(super) fn error(&self, timeout: Option<Duration>, scan_limit: Option<u64>) -> Error {
-        let cancelled = |message: String| Error::new(ErrorKind::Cancelled, message);
         match self {
-            Self::User => cancelled("the query was cancelled by its user".to_owned()),
-            Self::Disconnected => cancelled("the query was given up by its client".to_owned()),
-            Self::KilledBy(by) => cancelled(format!("the query was killed by \"{by}\"")),
-            Self::Timeout => cancelled(format!("the query took longer than its limit of {:?}", timeout.unwrap_or_default()))
-                .with_hint("Raise the limit with SET SESSION query_timeout or --timeout, or narrow the query by its partitions"),
+            Self::User => Error::new(ErrorKind::Cancelled, "the query was cancelled by its user"),
+            Self::Disconnected => Error::new(ErrorKind::Cancelled, "the query was given up by its client"),
+            Self::KilledBy(by) => Error::new(ErrorKind::Aborted, format!("the query was killed by \"{by}\"")),
+            Self::Shutdown => Error::new(ErrorKind::Aborted, "the query was ended by the end of its server")
+                .with_hint("Run it again when the server is back"),
+            Self::Timeout => Error::new(
+                ErrorKind::TimedOut,
+                format!("the query took longer than its limit of {:?}", timeout.unwrap_or_default()),
+            )
+            .with_hint("Raise the limit with SET SESSION query_timeout or --timeout, or narrow the query by its partitions"),
             Self::ScanLimit => Error::new(
                 ErrorKind::LimitExceeded,
                 format!("the query scanned more than its limit of {} bytes", scan_limit.unwrap_or_default()),

@@ -15,7 +15,7 @@ use crate::{
     accounting::{Bill, Meter, Tariff, Timings, Usage},
     clock::Clock,
     error::{Error, ErrorKind},
-    query::{QueryId, QueryRecord, QueryReport, QueryState, RepairFigures},
+    query::{Ending, QueryId, QueryRecord, QueryReport, QueryState, RepairFigures},
     session::SessionOptions,
     sql::{self, StatementKind},
 };
@@ -56,7 +56,7 @@ struct Marks {
 
 #[derive(Debug)]
 struct End {
-    state: QueryState,
+    ending: Ending,
     at: DateTime<Utc>,
     usage: Usage,
     timings: Timings,
@@ -115,27 +115,26 @@ impl Entry {
 
     /// Ends the query: succeeded, or with what the error says of it. `None` if it has ended before.
     ///
-    /// A query that is stopped, by its limit of bytes too, is cancelled and so pays for what it scanned, as in Athena.
+    /// Which state that is, and who pays, is told by [`Ending`].
     pub(super) fn end(&self, error: Option<&Error>) -> Option<QueryRecord> {
         let mut progress = self.lock();
         if progress.end.is_some() {
             return None;
         }
-        let stopped_by_limit = || self.meter.is_over_limit() || *self.cancel.borrow() == Some(CancelReason::ScanLimit);
-        let state = match error.map(Error::kind) {
-            None => QueryState::Succeeded,
-            Some(ErrorKind::Cancelled) => QueryState::Cancelled,
-            Some(ErrorKind::LimitExceeded) if stopped_by_limit() => QueryState::Cancelled,
-            Some(_) => QueryState::Failed,
-        };
         progress.end = Some(End {
-            state,
+            ending: self.ending(error),
             at: self.clock.now(),
             usage: self.meter.usage(),
             timings: progress.marks.timings(Instant::now(), self.meter.listing_time()),
             error: error.map(|error| (error.kind(), error.to_string())),
         });
         Some(self.record_of(&progress))
+    }
+
+    /// What an end with this error is.
+    pub(super) fn ending(&self, error: Option<&Error>) -> Ending {
+        let cut_off = self.meter.is_over_limit() || *self.cancel.borrow() == Some(CancelReason::ScanLimit);
+        Ending::of(error.map(Error::kind), cut_off)
     }
 
     /// The query as the history holds it, now.
@@ -149,13 +148,13 @@ impl Entry {
 
     fn report_of(&self, progress: &Progress) -> QueryReport {
         let (state, usage, timings) = match &progress.end {
-            Some(end) => (end.state, end.usage, end.timings),
+            Some(end) => (end.ending.state(), end.usage, end.timings),
             None => {
                 let state = if progress.marks.executing.is_some() { QueryState::Running } else { QueryState::Queued };
                 (state, self.meter.usage(), progress.marks.timings(Instant::now(), self.meter.listing_time()))
             }
         };
-        let pays = progress.billable && state != QueryState::Failed;
+        let pays = progress.billable && progress.end.as_ref().is_none_or(|end| end.ending.pays());
         let bill = if pays { self.tariff.bill(usage.data_scanned_bytes) } else { Bill::default() };
         let repair = self.meter.repair();
         let repair = RepairFigures { found: repair.found(), added: repair.added(), dropped: repair.dropped() };
@@ -199,16 +198,19 @@ impl Entry {
         if self.lock().end.is_some() {
             return false;
         }
-        if reason != CancelReason::ScanLimit {
-            self.meter.in_flight().abort();
-        }
-        self.cancel.send_if_modified(|current| {
+        let gives_up = reason != CancelReason::ScanLimit;
+        let first = self.cancel.send_if_modified(|current| {
             let first = current.is_none();
             if first {
                 *current = Some(reason);
             }
             first
-        })
+        });
+        // After the reason: a read that ends by this must find the reason given, or it would be told of as the query's own error.
+        if gives_up {
+            self.meter.in_flight().abort();
+        }
+        first
     }
 
     /// What the query was stopped with, if it was; `otherwise` if not.

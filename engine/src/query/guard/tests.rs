@@ -123,7 +123,7 @@ async fn the_first_reason_to_stop_counts() {
     assert!(canceller.cancel(CancelReason::KilledBy("grace".to_owned())));
     assert!(!canceller.cancel(CancelReason::User));
     let error = guard.run(std::future::pending::<Result<()>>()).await.unwrap_err();
-    assert_eq!((error.kind(), error.message()), (ErrorKind::Cancelled, "the query was killed by \"grace\""));
+    assert_eq!((error.kind(), error.message()), (ErrorKind::Aborted, "the query was killed by \"grace\""));
     let failure = guard.fail(error).await;
     assert_eq!(failure.report.state, QueryState::Cancelled);
     assert!(!canceller.cancel(CancelReason::User), "it has ended");
@@ -135,16 +135,19 @@ async fn the_time_limit_covers_planning_and_waiting() {
     let hurried = || SessionOptions { timeout: Some(Duration::from_millis(1)), ..SessionOptions::default() };
     let manager = manager(1);
     let guard = receive(&manager, hurried());
+    scan(guard.meter(), 5);
     let error = guard.run(std::future::pending::<Result<()>>()).await.unwrap_err();
-    assert_eq!((error.kind(), error.message()), (ErrorKind::Cancelled, "the query took longer than its limit of 1ms"));
-    guard.fail(error).await;
+    assert_eq!((error.kind(), error.message()), (ErrorKind::TimedOut, "the query took longer than its limit of 1ms"));
+    // Time that is up is a failure that is paid for.
+    let failure = guard.fail(error).await;
+    assert_eq!((failure.report.state, failure.report.bill.billed_bytes), (QueryState::Failed, 10_000_000));
 
     let running = begin(&manager).planned().admit().await.unwrap();
     let failure = receive(&manager, hurried()).planned().admit().await.unwrap_err();
-    assert_eq!((failure.error.kind(), failure.report.state), (ErrorKind::Cancelled, QueryState::Cancelled));
+    assert_eq!((failure.error.kind(), failure.report.state), (ErrorKind::TimedOut, QueryState::Failed));
     drop(running);
     let states: Vec<_> = manager.history().list(Default::default()).await.unwrap().iter().map(|query| query.state).collect();
-    assert_eq!(states, [QueryState::Cancelled; 3]);
+    assert_eq!(states, [QueryState::Failed, QueryState::Cancelled, QueryState::Failed]);
 }
 
 #[tokio::test]

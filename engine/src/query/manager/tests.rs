@@ -129,7 +129,7 @@ async fn the_time_limit_ends_a_stream() {
     let options = SessionOptions { timeout: Some(Duration::from_millis(200)), ..SessionOptions::default() };
     let guard = manager.receive(&Session::new(options), "SELECT 1").planned().start();
     let error = query(guard, stream::pending()).try_collect::<Vec<_>>().await.unwrap_err();
-    assert_eq!((error.kind(), error.message()), (ErrorKind::Cancelled, "the query took longer than its limit of 200ms"));
+    assert_eq!((error.kind(), error.message()), (ErrorKind::TimedOut, "the query took longer than its limit of 200ms"));
 }
 
 #[tokio::test]
@@ -200,5 +200,17 @@ async fn another_process_kills_through_the_history() {
     asks.kill(id, "grace").await.unwrap();
     let error = query.try_collect::<Vec<_>>().await.unwrap_err();
     assert_eq!(error.message(), "the query was killed by \"grace\"");
-    assert_eq!(state(&asks, id).await, (QueryState::Cancelled, Some(ErrorKind::Cancelled), 0));
+    assert_eq!(state(&asks, id).await, (QueryState::Cancelled, Some(ErrorKind::Aborted), 0));
+}
+
+#[tokio::test]
+async fn the_end_of_the_process_ends_what_runs_and_what_waits() {
+    let manager = manager(1);
+    let running = query(execute(&manager).await, stream::pending());
+    let waiting = begin(&manager).planned();
+    manager.abort_all();
+    let error = running.try_collect::<Vec<_>>().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Aborted);
+    let failure = waiting.admit().await.unwrap_err();
+    assert_eq!((failure.error.kind(), failure.report.state), (ErrorKind::Aborted, QueryState::Cancelled));
 }

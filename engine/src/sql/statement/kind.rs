@@ -122,7 +122,29 @@ impl Statement {
         match self {
             Self::Query(_) => true,
             Self::Explain(explain) => explain.analyze,
-            _ => false,
+            Self::CreateDatabase(_)
+            | Self::AlterDatabase { .. }
+            | Self::DropDatabase { .. }
+            | Self::CreateTable(_)
+            | Self::CreateView(_)
+            | Self::AlterTable { .. }
+            | Self::DropTable { .. }
+            | Self::DropView { .. }
+            | Self::Repair { .. }
+            | Self::Refresh { .. }
+            | Self::Analyze(_)
+            | Self::Crawl(_)
+            | Self::Grant(_)
+            | Self::Revoke(_)
+            | Self::Show(_)
+            | Self::Describe(_)
+            | Self::Use { .. }
+            | Self::SetSession { .. }
+            | Self::ResetSession { .. }
+            | Self::ShowSession
+            | Self::SetTimeZone { .. }
+            | Self::ShowQueries
+            | Self::KillQuery { .. } => false,
         }
     }
 }

@@ -398,7 +398,7 @@ async fn time_is_limited_and_a_kill_obeyed() {
     let rows = batch([("id", integers([1]))]);
     lake.session.set("query_timeout", "50ms").unwrap();
     let failure = lake.engine.ingest(&lake.session, create("t", &rows), then(&rows, std::future::pending())).await.unwrap_err();
-    assert_eq!((failure.error.kind(), failure.report.state), (ErrorKind::Cancelled, QueryState::Cancelled));
+    assert_eq!((failure.error.kind(), failure.report.state), (ErrorKind::TimedOut, QueryState::Failed));
     assert_eq!(failure.report.bill.billed_bytes, 0);
 
     lake.session.reset("query_timeout").unwrap();
@@ -410,6 +410,7 @@ async fn time_is_limited_and_a_kill_obeyed() {
     });
     let failure = lake.engine.ingest(&lake.session, create("t", &rows), killed).await.unwrap_err();
     assert!(failure.error.to_string().contains("admin"), "{failure}");
+    assert_eq!((failure.error.kind(), failure.report.state), (ErrorKind::Aborted, QueryState::Cancelled));
     assert_eq!(lake.files(), [""; 0]);
 }
 

@@ -6,7 +6,7 @@ use arrow_flight::{
     CancelFlightInfoRequest, CancelFlightInfoResult, CancelStatus, FlightInfo,
     sql::{ActionCancelQueryRequest, ActionCancelQueryResult, Any, ProstMessageExt},
 };
-use glaux_engine::accounting::RequestKind;
+use glaux_engine::{ErrorKind, accounting::RequestKind, query::QueryState};
 use glaux_tests::{
     flight,
     lake::Lake,
@@ -29,8 +29,10 @@ pub(super) fn trials() -> Vec<Trial> {
         a_stream_that_is_dropped_ends_its_query,
         a_connection_that_is_closed_ends_its_query,
         a_deadline_ends_the_query,
+        a_kill_and_a_timeout_are_no_cancel,
         signs_of_life_while_rows_are_waited_for,
         a_server_that_shuts_down_lets_queries_end,
+        what_runs_beyond_the_end_of_the_server_is_aborted,
     ]
 }
 
@@ -185,6 +187,38 @@ async fn a_deadline_ends_the_query() -> Result<(), Failed> {
     Ok(())
 }
 
+/// Clients take CANCELLED for a wish of their own: pyarrow makes a KeyboardInterrupt of it.
+async fn a_kill_and_a_timeout_are_no_cancel() -> Result<(), Failed> {
+    let (server, lake) = on_s3().await;
+    let mut raw = Raw::login(&server, "ada").await;
+    let gate = endpoint(&lake).hang(Fault::on(RequestKind::Get).key("p=2").always());
+    let (id, _, stream) = raw.begin(SUM).await;
+    gate.arrived().await;
+    let mut killer = Raw::login(&server, "ada").await;
+    killer.lines(&format!("KILL QUERY '{id}'")).await;
+    let ended = read(tonic::metadata::MetadataMap::new(), stream).await.expect_err("it is refused");
+    assert_eq!(ended.code(), Code::Aborted, "{ended}");
+    assert_eq!(text(ended.metadata(), "x-glaux-error-kind"), "ABORTED");
+    assert_eq!(text(ended.metadata(), "x-glaux-state"), "CANCELLED");
+    assert_eq!(recorded(&mut killer, &id).await, "CANCELLED|ABORTED");
+
+    assert_eq!(super::options::set(&mut raw, "query_timeout", serde_json::json!("300ms")).await, None);
+    let (id, _, stream) = raw.begin(SUM).await;
+    let ended = read(tonic::metadata::MetadataMap::new(), stream).await.expect_err("it is refused");
+    assert_eq!(ended.code(), Code::DeadlineExceeded, "{ended}");
+    assert_eq!(text(ended.metadata(), "x-glaux-error-kind"), "TIMED_OUT");
+    assert_eq!(text(ended.metadata(), "x-glaux-state"), "FAILED");
+    assert_eq!(recorded(&mut killer, &id).await, "FAILED|TIMED_OUT");
+    gate.release();
+    Ok(())
+}
+
+/// State and kind of a query's end in the history.
+async fn recorded(raw: &mut Raw, id: &str) -> String {
+    raw.state(id).await;
+    raw.lines(&format!("SELECT state, error_kind FROM system.queries WHERE query_id = '{id}'")).await.join("\n")
+}
+
 async fn signs_of_life_while_rows_are_waited_for() -> Result<(), Failed> {
     let (server, lake) = on_s3().await;
     let mut raw = Raw::login(&server, "ada").await;
@@ -239,5 +273,31 @@ async fn a_server_that_shuts_down_lets_queries_end() -> Result<(), Failed> {
     drop(raw);
     let status = tokio::task::spawn_blocking(move || (server.wait(), server.log())).await?;
     assert!(status.0.success(), "{status:?}");
+    Ok(())
+}
+
+async fn what_runs_beyond_the_end_of_the_server_is_aborted() -> Result<(), Failed> {
+    let (mut server, lake) = on_s3().await;
+    let mut raw = Raw::login(&server, "ada").await;
+    let gate = hang(&lake);
+    let (id, _, mut stream) = raw.begin(SUM).await;
+    stream.message().await?.ok_or("a schema")?;
+    gate.arrived().await;
+    server.terminate();
+    while raw.info("SELECT 1 AS x").await.is_ok() {}
+    // The second signal does not wait any more.
+    server.terminate();
+    let ended = read(tonic::metadata::MetadataMap::new(), stream).await.expect_err("it is refused");
+    assert_eq!(ended.code(), Code::Aborted, "{ended}");
+    let (status, data) = tokio::task::spawn_blocking(move || {
+        let status = server.wait();
+        (status, server)
+    })
+    .await?;
+    assert!(status.success(), "{status:?}");
+    let history = glaux_engine::query::History::open(&data.data_dir())?;
+    let record = history.get(id.parse()?).await?;
+    assert_eq!((record.state, record.error_kind), (QueryState::Cancelled, Some(ErrorKind::Aborted)));
+    gate.release();
     Ok(())
 }
