@@ -1,4 +1,4 @@
-"""flightsql-dbapi and its SQLAlchemy dialect, as Superset uses them: `datafusion+flightsql://`."""
+"""flightsql-dbapi and its SQLAlchemy dialect: `datafusion+flightsql://`."""
 
 import datetime
 import decimal
@@ -12,7 +12,6 @@ from flightsql import connect as dbapi_connect
 from sqlalchemy import inspect, text
 
 from conftest import USERS
-from docs import at, examples
 
 #: Without it, the dialect writes values into the text instead of binding them.
 PREPARED = "&feature-sqlalchemy-prepared-statements=on"
@@ -146,7 +145,3 @@ def test_statements_without_a_result_and_errors(engine):
         connection.execute(text("CREATE DATABASE by_sqlalchemy"))
         connection.execute(text("DROP DATABASE by_sqlalchemy"))
 
-
-def test_the_example_of_the_page(anonymous):
-    for block in examples("superset.md", "python"):
-        exec(compile(at(block, anonymous), "superset.md", "exec"), {})
