@@ -2,6 +2,8 @@
 //!
 //! A kind says what the caller should do; the message says what happened, in lower case, with the object's name in double
 //! quotes; the hint says what to try. `Display` never repeats the source: the outermost boundary walks `source()`.
+//!
+//! A hint never says how a setting is set: that differs from door to door. It names the setting, and the door adds the rest.
 
 use std::{fmt, sync::Arc};
 
@@ -106,13 +108,14 @@ struct Inner {
     kind: ErrorKind,
     message: String,
     hint: Option<String>,
+    setting: Option<&'static str>,
     context: Vec<(&'static str, String)>,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Error {
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner { kind, message: message.into(), hint: None, context: Vec::new(), source: None }))
+        Self(Box::new(Inner { kind, message: message.into(), hint: None, setting: None, context: Vec::new(), source: None }))
     }
 
     pub fn invalid(message: impl Into<String>) -> Self {
@@ -150,6 +153,13 @@ impl Error {
         self
     }
 
+    /// Adds the setting that the hint is about, by its key in the configuration: `session.max_scan`.
+    #[must_use]
+    pub fn with_setting(mut self, setting: &'static str) -> Self {
+        self.0.setting = Some(setting);
+        self
+    }
+
     /// Adds a named detail, such as the path or the table at hand.
     #[must_use]
     pub fn with_context(mut self, key: &'static str, value: impl Into<String>) -> Self {
@@ -179,6 +189,12 @@ impl Error {
         self.0.hint.as_deref()
     }
 
+    /// The setting that the hint is about.
+    #[must_use]
+    pub fn setting(&self) -> Option<&'static str> {
+        self.0.setting
+    }
+
     #[must_use]
     pub fn context(&self) -> &[(&'static str, String)] {
         &self.0.context
@@ -200,6 +216,9 @@ impl fmt::Debug for Error {
         write!(f, "{}: {self}", self.0.kind)?;
         if let Some(hint) = &self.0.hint {
             write!(f, "\nhint: {hint}")?;
+        }
+        if let Some(setting) = self.0.setting {
+            write!(f, "\nsetting: {setting}")?;
         }
         if let Some(source) = &self.0.source {
             write!(f, "\ncaused by: {source:?}")?;

@@ -36,7 +36,8 @@ pub fn from_datafusion(error: DataFusionError) -> Error {
         DataFusionError::SchemaError(schema, _) => from_schema_error(schema),
         DataFusionError::SQL(parser, _) => Error::new(kind, parser.to_string()),
         root @ DataFusionError::ResourcesExhausted(_) => Error::new(kind, plain(&root.strip_backtrace()))
-            .with_hint("Raise --memory-limit, or join and sort less at once; joins do not spill to disk"),
+            .with_hint("Join and sort less at once (joins do not spill to disk), or raise the limit of memory")
+            .with_setting("engine.memory_limit"),
         root => Error::new(kind, plain(&root.strip_backtrace())),
     }
 }

@@ -8,6 +8,8 @@ use std::{
 
 use glaux_engine::Error;
 
+use crate::setting::{self, Door};
+
 /// The lines for one error, each ended by a newline.
 pub(crate) fn render(error: &Error) -> String {
     let mut text = format!("error[{}]: {error}\n", error.kind());
@@ -21,7 +23,7 @@ pub(crate) fn render(error: &Error) -> String {
         shown = message;
         next = source.source();
     }
-    if let Some(hint) = error.hint() {
+    if let Some(hint) = setting::hint(error, Door::CommandLine) {
         let _ = writeln!(text, "  hint: {hint}");
     }
     text

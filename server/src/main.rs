@@ -13,6 +13,7 @@ mod interrupt;
 mod output;
 mod progress;
 mod serve;
+mod setting;
 mod shutdown;
 mod stats;
 mod telemetry;

@@ -76,7 +76,8 @@ fn base_runtime(options: &EngineOptions) -> Result<Arc<RuntimeEnv>> {
     let spill = options.data_dir.join("spill");
     std::fs::create_dir_all(&spill).map_err(|error| {
         Error::invalid(format!("directory \"{}\" cannot be made", spill.display()))
-            .with_hint("Choose a writable directory with --data-dir")
+            .with_hint("Choose a data directory that can be written to")
+            .with_setting("engine.data_dir")
             .with_source(error)
     })?;
     RuntimeEnvBuilder::new()

@@ -158,7 +158,7 @@ fn create(cursor: &mut Cursor<'_>) -> Result<Statement> {
         if cursor.at_words(&["TABLE"]) {
             return Err(unsupported(
                 "CREATE TABLE AS",
-                "Write the query's result with `glaux sql --format parquet`, and CREATE EXTERNAL TABLE over it",
+                "Have a client write the query's result as Parquet files, and CREATE EXTERNAL TABLE over them",
             ));
         }
         if cursor.at_words(&["FUNCTION"]) || cursor.at_words(&["MATERIALIZED"]) || cursor.at_words(&["PROTECTED"]) {
@@ -217,7 +217,7 @@ fn other(cursor: &Cursor<'_>) -> Error {
     const OTHER: &str = "Athena does not offer it either";
     for (words, what, hint) in [
         (&["INSERT"][..], "INSERT", TABLES),
-        (&["UNLOAD"], "UNLOAD", "Write the query's result with `glaux sql --format parquet`"),
+        (&["UNLOAD"], "UNLOAD", "Have a client write the query's result as Parquet files"),
         (&["MERGE"], "MERGE", ICEBERG),
         (&["UPDATE"], "UPDATE", ICEBERG),
         (&["DELETE"], "DELETE", ICEBERG),

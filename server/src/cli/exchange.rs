@@ -14,7 +14,10 @@ use glaux_engine::{
 };
 
 use super::{Stop, options::CommonOptions, say};
-use crate::{diagnostic, figures, output};
+use crate::{
+    diagnostic, figures, output,
+    setting::{self, Door},
+};
 
 #[derive(Debug, Args)]
 pub(crate) struct ExportArgs {
@@ -144,7 +147,7 @@ fn tell(imported: &Imported) -> Result<()> {
         Outcome::Skipped => say(&format!("skipped {object}: it exists already")),
         Outcome::LeftOut(reason) => {
             say(&format!("left out {object}: {reason}"))?;
-            reason.hint().map_or(Ok(()), |hint| say(&format!("  hint: {hint}")))
+            setting::hint(reason, Door::CommandLine).map_or(Ok(()), |hint| say(&format!("  hint: {hint}")))
         }
     }
 }

@@ -9,7 +9,10 @@ use glaux_engine::{Error, query::Failure};
 use tonic::{Code, Status, metadata::MetadataMap};
 
 use super::stats;
-use crate::auth::is_unauthenticated;
+use crate::{
+    auth::is_unauthenticated,
+    setting::{self, Door},
+};
 
 /// Bytes of text that a status has at most.
 const MAX_TEXT: usize = 2_000;
@@ -18,7 +21,7 @@ const MAX_TEXT: usize = 2_000;
 pub(crate) fn of(error: &Error) -> Status {
     if is_unauthenticated(error) {
         // What marks such an error is nothing to show.
-        let hint = error.hint().map(|hint| format!(" (hint: {hint})")).unwrap_or_default();
+        let hint = hint(error);
         return Status::with_metadata(Code::Unauthenticated, format!("{error}{hint}"), kind(error));
     }
     Status::with_metadata(code(error.kind()), text(error), kind(error))
@@ -44,6 +47,10 @@ fn kind(error: &Error) -> MetadataMap {
     metadata
 }
 
+fn hint(error: &Error) -> String {
+    setting::hint(error, Door::Network).map(|hint| format!(" (hint: {hint})")).unwrap_or_default()
+}
+
 /// Message, causes and hint, on one line.
 fn text(error: &Error) -> String {
     let mut text = error.to_string();
@@ -56,7 +63,7 @@ fn text(error: &Error) -> String {
         }
         next = source.source();
     }
-    let hint = error.hint().map(|hint| format!(" (hint: {hint})")).unwrap_or_default();
+    let hint = hint(error);
     let room = MAX_TEXT.saturating_sub(hint.len());
     if text.len() > room {
         text.truncate(text.floor_char_boundary(room));

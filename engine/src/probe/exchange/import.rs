@@ -16,6 +16,9 @@ use crate::{
     sql::{self, Statement},
 };
 
+/// What decides about definitions that exist already, as errors name it.
+const IF_EXISTS: &str = "import.if_exists";
+
 /// What becomes of a table that the catalog has already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IfExists {
@@ -88,7 +91,10 @@ pub async fn import_glue(
         for (table, _) in tables.iter().filter_map(|(_, _, read)| read.as_ref().ok()) {
             if exists(metastore, &table.name).await?.is_some() {
                 return Err(Error::already_exists(format!("table \"{}\" exists already", table.name))
-                    .with_hint("Nothing was imported; --if-exists skip leaves what exists, --if-exists replace puts what is imported in its place"));
+                    .with_hint(
+                        "Nothing was imported; what exists can be left (skip), or what is imported put in its place (replace)",
+                    )
+                    .with_setting(IF_EXISTS));
             }
         }
     }
@@ -237,9 +243,9 @@ async fn import_partitions(
     }
     match metastore.change_partitions(&table, change).await {
         Ok(summary) => Ok((Outcome::Created, summary.added + summary.replaced)),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(error.with_hint(
-            "--if-exists skip leaves partitions that exist, --if-exists replace puts what is imported in their place",
-        )),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(error
+            .with_hint("Partitions that exist can be left (skip), or what is imported put in their place (replace)")
+            .with_setting(IF_EXISTS)),
         Err(error) => Ok((left_out(Err(error))?, 0)),
     }
 }

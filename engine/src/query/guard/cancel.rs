@@ -38,12 +38,14 @@ impl CancelReason {
                 ErrorKind::TimedOut,
                 format!("the query took longer than its limit of {:?}", timeout.unwrap_or_default()),
             )
-            .with_hint("Raise the limit with SET SESSION query_timeout or --timeout, or narrow the query by its partitions"),
+            .with_hint("Narrow the query by its partitions, or raise the limit of time")
+            .with_setting("session.timeout"),
             Self::ScanLimit => Error::new(
                 ErrorKind::LimitExceeded,
                 format!("the query scanned more than its limit of {} bytes", scan_limit.unwrap_or_default()),
             )
-            .with_hint("Raise the limit with SET SESSION max_scan_bytes or --max-scan, or narrow the query by its partitions and columns"),
+            .with_hint("Narrow the query by its partitions and columns, or raise the limit of bytes")
+            .with_setting("session.max_scan"),
         }
     }
 }

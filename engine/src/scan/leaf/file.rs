@@ -92,5 +92,6 @@ impl OpenFile {
 /// The error of a query that would consume more table data than it may.
 pub(super) fn over_limit(limit: u64) -> Error {
     Error::new(ErrorKind::LimitExceeded, format!("the query would scan more than its limit of {limit} bytes"))
-        .with_hint("Filter by partition keys, select fewer columns, or raise --max-scan")
+        .with_hint("Filter by partition keys, select fewer columns, or raise the limit of bytes")
+        .with_setting("session.max_scan")
 }
