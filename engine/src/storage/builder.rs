@@ -78,7 +78,7 @@ impl Client {
             certificates = path.display().to_string();
         }
         let is_plain = matches!(key.scheme, Scheme::Http | Scheme::Https);
-        Ok(Self { options, retry: retry(bucket), wire: wire.for_store(certificates, is_plain) })
+        Ok(Self { options, retry: retry(bucket), wire: wire.for_store(certificates, is_plain, bucket.stall_timeout()) })
     }
 }
 

@@ -112,6 +112,9 @@ bucket_options! {
     ca_certificate_file: PathBuf,
     /// For one attempt with its whole body.
     timeout_seconds: u64,
+    /// For the first byte of an answer to a read or a listing, and for each next one: an attempt that stalls for longer is given up and
+    /// repeated.
+    stall_timeout_ms: u64,
     /// For opening a connection.
     connect_timeout_seconds: u64,
     /// After this long no attempt is repeated.
@@ -123,6 +126,10 @@ bucket_options! {
 impl BucketOptions {
     pub(super) fn timeout(&self) -> Duration {
         Duration::from_secs(self.timeout_seconds.unwrap_or(60))
+    }
+
+    pub(super) fn stall_timeout(&self) -> Duration {
+        Duration::from_millis(self.stall_timeout_ms.unwrap_or(10_000))
     }
 
     pub(super) fn connect_timeout(&self) -> Duration {

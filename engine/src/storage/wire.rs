@@ -4,6 +4,7 @@
 //! A request finds its meter in its own extensions ([`MeterTag`]), or, where `object_store` passes none on (parts of uploads, copies,
 //! deletes), in the task that polls it. What carries neither, such as fetching credentials, is nobody's. Retrying is left to
 //! `object_store`, but for two cases that cannot get better: a host that keeps refusing, and no metadata service to ask for credentials.
+//! An answer to a read or a listing that stalls, before its first byte or between two, fails as a time-out, which `object_store` retries.
 
 use std::{
     collections::HashMap,
@@ -11,6 +12,7 @@ use std::{
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -24,6 +26,7 @@ use object_store::{
         ReqwestConnector,
     },
 };
+use tokio::time::{Instant, Sleep};
 
 use super::{
     list::EarlyPage,
@@ -35,19 +38,27 @@ use crate::accounting::{Meter, RequestKind};
 const CONNECT_ATTEMPTS: u32 = 5;
 
 /// Makes metered clients, and shares their connections among all stores with the same client settings.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct WireConnector {
     clients: Arc<Mutex<HashMap<String, HttpClient>>>,
     /// What distinguishes the settings beyond those that `ClientOptions` tells: the certificates.
     certificates: String,
     /// Whether the store sends nothing but requests for data, so that each is counted.
     plain: bool,
+    /// How long an answer may stall.
+    stall: Duration,
+}
+
+impl Default for WireConnector {
+    fn default() -> Self {
+        Self { clients: Arc::default(), certificates: String::new(), plain: false, stall: Duration::MAX }
+    }
 }
 
 impl WireConnector {
     /// A connector that shares this one's clients, for a store that trusts these certificates too.
-    pub(super) fn for_store(&self, certificates: String, plain: bool) -> Self {
-        Self { clients: Arc::clone(&self.clients), certificates, plain }
+    pub(super) fn for_store(&self, certificates: String, plain: bool, stall: Duration) -> Self {
+        Self { clients: Arc::clone(&self.clients), certificates, plain, stall }
     }
 }
 
@@ -86,7 +97,7 @@ impl HttpConnector for WireConnector {
                 client
             }
         };
-        Ok(HttpClient::new(WireService { client, plain: self.plain }))
+        Ok(HttpClient::new(WireService { client, plain: self.plain, stall: self.stall }))
     }
 }
 
@@ -94,6 +105,23 @@ impl HttpConnector for WireConnector {
 struct WireService {
     client: HttpClient,
     plain: bool,
+    stall: Duration,
+}
+
+impl WireService {
+    /// Sends a request. Only reads and listings may not stall: the answer to a write comes after its body, however long that takes, and
+    /// what it did is not known without the answer.
+    async fn execute(&self, request: HttpRequest, kind: RequestKind) -> Result<HttpResponse, HttpError> {
+        match kind {
+            RequestKind::Get | RequestKind::Head | RequestKind::List => {
+                let answer = tokio::time::timeout(self.stall, self.client.execute(request)).await;
+                let response = answer.unwrap_or_else(|_| Err(stalled(self.stall)))?;
+                let stall = self.stall;
+                Ok(response.map(|body| HttpResponseBody::new(WatchedBody { body, stall, patience: None, is_waiting: false })))
+            }
+            RequestKind::Put | RequestKind::Delete => self.client.execute(request).await,
+        }
+    }
 }
 
 #[async_trait]
@@ -109,7 +137,7 @@ impl HttpService for WireService {
         if let Some(tag) = &tag {
             tag.meter().add_request(kind);
         }
-        let response = match self.client.execute(request).await {
+        let response = match self.execute(request, kind).await {
             Ok(response) => response,
             Err(error) if for_metadata => {
                 return Err(HttpError::new(HttpErrorKind::Unknown, NoMetadataService(error)));
@@ -201,6 +229,57 @@ impl std::error::Error for NoMetadataService {
 impl std::error::Error for KeepsRefusing {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         Some(&self.0)
+    }
+}
+
+/// No byte of an answer came for so long.
+#[derive(Debug)]
+struct Stalled(Duration);
+
+impl fmt::Display for Stalled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "nothing came for {:?}", self.0)
+    }
+}
+
+impl std::error::Error for Stalled {}
+
+fn stalled(stall: Duration) -> HttpError {
+    HttpError::new(HttpErrorKind::Timeout, Stalled(stall))
+}
+
+/// A response's body that fails when nothing of it comes for too long. The time runs only while somebody waits for it.
+struct WatchedBody {
+    body: HttpResponseBody,
+    stall: Duration,
+    patience: Option<Pin<Box<Sleep>>>,
+    is_waiting: bool,
+}
+
+impl Body for WatchedBody {
+    type Data = Bytes;
+    type Error = HttpError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, HttpError>>> {
+        let this = &mut *self;
+        if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(cx) {
+            this.is_waiting = false;
+            return Poll::Ready(frame);
+        }
+        let Some(until) = Instant::now().checked_add(this.stall) else { return Poll::Pending };
+        let patience = this.patience.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
+        if !std::mem::replace(&mut this.is_waiting, true) {
+            patience.as_mut().reset(until);
+        }
+        patience.as_mut().poll(cx).map(|()| Some(Err(stalled(this.stall))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

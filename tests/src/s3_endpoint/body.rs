@@ -36,6 +36,8 @@ pub(super) struct CountedBody {
     /// Where to break off.
     break_at: Option<u64>,
     flushes: u32,
+    /// Where nothing comes any more.
+    stall_at: Option<u64>,
     underway: Option<Underway>,
 }
 
@@ -43,7 +45,18 @@ impl CountedBody {
     pub(super) fn new(content: Content, range: Range<u64>) -> Self {
         let sent = Arc::default();
         let piece = PIECE_BYTES;
-        Self { content, left: range, sent, piece, pause: None, sleep: None, break_at: None, flushes: 0, underway: None }
+        Self {
+            content,
+            left: range,
+            sent,
+            piece,
+            pause: None,
+            sleep: None,
+            break_at: None,
+            flushes: 0,
+            stall_at: None,
+            underway: None,
+        }
     }
 
     pub(super) fn empty() -> Self {
@@ -60,6 +73,10 @@ impl CountedBody {
 
     pub(super) fn break_after(&mut self, bytes: u64) {
         self.break_at = Some(self.left.start.saturating_add(bytes));
+    }
+
+    pub(super) fn stall_after(&mut self, bytes: u64) {
+        self.stall_at = Some(self.left.start.saturating_add(bytes));
     }
 
     /// Ends after so many bytes; tells how many there are then.
@@ -91,6 +108,11 @@ impl Body for CountedBody {
             }
             return Poll::Ready(Some(Err(io::Error::from(io::ErrorKind::BrokenPipe))));
         }
+        if self.stall_at.is_some_and(|at| self.left.start >= at) {
+            // Nobody wakes this: it ends when the client hangs up.
+            return Poll::Pending;
+        }
+        let end = self.stall_at.unwrap_or(u64::MAX).min(end);
         if let Some(pause) = self.pause {
             let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep(pause)));
             if sleep.as_mut().poll(cx).is_pending() {

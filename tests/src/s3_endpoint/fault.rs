@@ -25,6 +25,8 @@ pub enum Action {
     Disconnect,
     /// The connection ends after so many bytes of the body.
     Truncate(u64),
+    /// After so many bytes of the body nothing comes any more, and the connection stays open.
+    Stall(u64),
     /// Nothing happens until the gate is released; then the request is answered.
     Hang(Gate),
     /// The body comes in pieces of this size, with a pause before each.

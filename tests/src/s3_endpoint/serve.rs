@@ -81,6 +81,7 @@ async fn handle(state: Arc<State>, request: HttpRequest<Incoming>) -> io::Result
     };
     match action {
         Some(Action::Truncate(bytes)) => answer.body_mut().break_after(bytes),
+        Some(Action::Stall(bytes)) => answer.body_mut().stall_after(bytes),
         Some(Action::SlowBody { piece, pause }) => answer.body_mut().slow(piece, pause),
         Some(Action::Shorten(bytes)) => {
             let length = answer.body_mut().shorten(bytes);
