@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     accounting::Tariff,
+    query::HistoryOptions,
     scan::FetchOptions,
     storage::{DataCacheOptions, StorageOptions},
 };
@@ -33,6 +34,7 @@ pub struct EngineOptions {
     pub footer_disk_bytes: u64,
     pub fetch: FetchOptions,
     pub data_cache: DataCacheOptions,
+    pub history: HistoryOptions,
     /// What users who are no administrators may do where nothing is granted: `none`, `read` or `write`.
     pub default_access: Access,
     pub tariff: Tariff,
@@ -52,6 +54,7 @@ impl Default for EngineOptions {
             footer_disk_bytes: 1 << 30,
             fetch: FetchOptions::default(),
             data_cache: DataCacheOptions::default(),
+            history: HistoryOptions::default(),
             default_access: Access::Read,
             tariff: Tariff::default(),
             storage: StorageOptions::default(),

@@ -12,6 +12,7 @@ mod manager;
 mod observer;
 mod output;
 mod parameters;
+mod places;
 mod planned;
 mod refresh;
 mod report;
@@ -22,7 +23,9 @@ pub use describe::Description;
 pub use ending::Ending;
 pub use estimate::Estimate;
 pub use guard::{CancelReason, Canceller, Executing, Planned, QueryGuard, Received};
-pub use history::{History, QueryFilter, QueryRecord, UsageTotal};
+pub use history::{
+    History, HistoryOptions, PageFilter, Position, QueryFilter, QueryRecord, TextBounds, UsageFilter, UsageTotal, Waiting,
+};
 pub use manager::{Failure, Query, QueryManager, RunningQuery};
 pub use observer::QueryObserver;
 pub use parameters::Parameters;

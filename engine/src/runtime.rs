@@ -69,10 +69,11 @@ impl Engine {
     /// As [`Engine::open`].
     pub async fn open_with(options: EngineOptions, parts: Parts) -> Result<Self> {
         let Parts { metastore, history, clock, observer } = parts;
-        let data_dir = options.data_dir.clone();
-        let opened = tokio::task::spawn_blocking(move || open_files(&data_dir, metastore, history)).await;
-        let (metastore, history) = opened.map_err(|error| Error::internal("opening was given up").with_source(error))??;
         let clock = clock.unwrap_or_else(system_clock);
+        let (data_dir, kept, time) = (options.data_dir.clone(), options.history, Arc::clone(&clock));
+        let open_history = move |data_dir: &Path| History::open_with(data_dir, kept, time);
+        let opened = tokio::task::spawn_blocking(move || open_files(&data_dir, metastore, history, open_history)).await;
+        let (metastore, history) = opened.map_err(|error| Error::internal("opening was given up").with_source(error))??;
         let queries = QueryManager::new(history, options.tariff, options.max_concurrent_queries, Arc::clone(&clock));
         if let Some(observer) = observer {
             queries.observe(observer)?;
@@ -184,6 +185,7 @@ fn open_files(
     data_dir: &Path,
     metastore: Option<Arc<dyn Metastore>>,
     history: Option<Arc<History>>,
+    open_history: impl FnOnce(&Path) -> Result<History>,
 ) -> Result<(Arc<dyn Metastore>, Arc<History>)> {
     make_directory(data_dir)?;
     let metastore = match metastore {
@@ -192,7 +194,7 @@ fn open_files(
     };
     let history = match history {
         Some(history) => history,
-        None => Arc::new(History::open(data_dir)?),
+        None => Arc::new(open_history(data_dir)?),
     };
     Ok((metastore, history))
 }
@@ -200,7 +202,8 @@ fn open_files(
 fn make_directory(directory: &Path) -> Result<()> {
     std::fs::create_dir_all(directory).map_err(|error| {
         Error::invalid(format!("data directory \"{}\" cannot be made", directory.display()))
-            .with_hint("Choose a writable directory with --data-dir or GLAUX_DATA_DIR")
+            .with_hint("Choose a data directory that can be written to")
+            .with_setting("engine.data_dir")
             .with_source(error)
     })
 }

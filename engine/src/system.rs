@@ -14,6 +14,7 @@ mod partitions;
 mod provider;
 mod queries;
 mod repair_findings;
+mod scan;
 #[cfg(test)]
 mod tests;
 
@@ -24,6 +25,7 @@ use glaux_catalog::{Metastore, model::Table};
 
 pub use self::browse::Browser;
 pub use self::files::{FileLister, TableFile};
+pub(crate) use self::scan::SystemScan;
 use self::{
     files::Files,
     information_schema::{InformationSchema, View},

@@ -6,7 +6,7 @@ use axum::{
     Router,
     extract::State,
     http::{StatusCode, Uri, header},
-    response::IntoResponse,
+    response::{IntoResponse, Response},
     routing::get,
 };
 
@@ -22,7 +22,7 @@ const INDEX: &str = concat!(
     "\n\n",
     "/metrics   metrics in the text format of Prometheus\n",
     "/healthz   200 while the process lives\n",
-    "/readyz    200 while new work is taken, 503 when it shuts down\n\n",
+    "/readyz    200 while all is well, 503 when it shuts down or cannot write its history\n\n",
     "SQL is spoken on the Flight SQL port.\n",
 );
 
@@ -30,8 +30,11 @@ const INDEX: &str = concat!(
 #[derive(Clone)]
 struct Rooms {
     metrics: Arc<Metrics>,
-    is_draining: Arc<dyn Fn() -> bool + Send + Sync>,
+    readiness: Arc<dyn Fn() -> Readiness + Send + Sync>,
 }
+
+/// Whether new work is taken, and if not, why.
+pub(crate) type Readiness = Result<(), String>;
 
 impl fmt::Debug for Rooms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -39,27 +42,27 @@ impl fmt::Debug for Rooms {
     }
 }
 
-/// Everything that the HTTP port answers; `is_draining` says whether the server is shutting down.
-pub(crate) fn router(metrics: Arc<Metrics>, is_draining: impl Fn() -> bool + Send + Sync + 'static) -> Router {
+/// Everything that the HTTP port answers; `readiness` is asked at every `/readyz`, and must not wait for anything.
+pub(crate) fn router(metrics: Arc<Metrics>, readiness: impl Fn() -> Readiness + Send + Sync + 'static) -> Router {
     Router::new()
         .route("/", get(async || INDEX))
         .route("/metrics", get(rendered))
         .route("/healthz", get(async || "ok\n"))
-        .route("/readyz", get(readiness))
+        .route("/readyz", get(ready))
         .fallback(unknown)
         .method_not_allowed_fallback(async || (StatusCode::METHOD_NOT_ALLOWED, "this is only read: use GET\n"))
-        .with_state(Rooms { metrics, is_draining: Arc::new(is_draining) })
+        .with_state(Rooms { metrics, readiness: Arc::new(readiness) })
 }
 
 async fn rendered(State(rooms): State<Rooms>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, METRICS)], rooms.metrics.render())
 }
 
-async fn readiness(State(rooms): State<Rooms>) -> impl IntoResponse {
-    if (rooms.is_draining)() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "shutting down: no new work is taken\n");
+async fn ready(State(rooms): State<Rooms>) -> Response {
+    match (rooms.readiness)() {
+        Ok(()) => (StatusCode::OK, "ready\n").into_response(),
+        Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response(),
     }
-    (StatusCode::OK, "ready\n")
 }
 
 async fn unknown(uri: Uri) -> impl IntoResponse {
@@ -90,7 +93,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_path_answers() {
-        let router = router(metrics(), || false);
+        let router = router(metrics(), || Ok(()));
         let (status, _, text) = ask(&router, "GET", "/").await;
         assert!(status == 200 && text.contains("/metrics") && text.contains("/readyz"), "{text}");
         assert_eq!(ask(&router, "GET", "/healthz").await.0, 200);
@@ -105,7 +108,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_server_that_shuts_down_is_alive_but_not_ready() {
-        let router = router(metrics(), || true);
+        let router = router(metrics(), || Err("shutting down: no new work is taken".to_owned()));
         assert_eq!(ask(&router, "GET", "/healthz").await.0, 200);
         let (status, _, text) = ask(&router, "GET", "/readyz").await;
         assert_eq!((status, text.as_str()), (503, "shutting down: no new work is taken\n"));

@@ -18,7 +18,7 @@ use crate::{
     config::Loaded,
     flight::{self, Flight},
     grpc, http,
-    shutdown::Shutdown,
+    shutdown::{Drain, Shutdown},
     telemetry::{Calls, Metrics, QueryFigures, RpcMetricsLayer, Telemetry},
     transport::{Limits, Listener, Tls, refuse_open_listener},
 };
@@ -86,10 +86,11 @@ async fn serve(loaded: Loaded, metrics: &Arc<Metrics>, telemetry: &Telemetry) ->
     if let Some(tls) = &tls {
         reload_on_hangup(Arc::clone(tls));
     }
+    fail_writes_beyond_the_limit();
 
     let http = axum::serve(http_port.incoming(), {
-        let drain = drain.clone();
-        http::router(Arc::clone(metrics), move || drain.is_draining())
+        let (drain, engine) = (drain.clone(), engine.clone());
+        http::router(Arc::clone(metrics), move || readiness(&drain, &engine))
     });
     let http = tokio::spawn(http.with_graceful_shutdown(drain.clone().over()).into_future());
     let service = FlightServiceServer::new(flight::Service(flight))
@@ -130,6 +131,17 @@ async fn serve(loaded: Loaded, metrics: &Arc<Metrics>, telemetry: &Telemetry) ->
     sweeper.abort();
     http.abort();
     served
+}
+
+/// Whether new work is taken and remembered as it should be.
+fn readiness(drain: &Drain, engine: &Engine) -> http::Readiness {
+    if drain.is_draining() {
+        return Err("shutting down: no new work is taken".to_owned());
+    }
+    match engine.history().waiting() {
+        Some(waiting) => Err(format!("{} queries wait to be written to the history: {}", waiting.queries, waiting.reason)),
+        None => Ok(()),
+    }
 }
 
 /// A server that judges its users needs all grants, and a catalog service tells users only of their own.
@@ -197,4 +209,17 @@ fn reload_on_hangup(tls: Arc<Tls>) {
     }
     #[cfg(not(unix))]
     drop(tls);
+}
+
+/// A file that reaches the limit of the process (`ulimit -f`) fails the write, as a full disk does, and does not end the server.
+fn fail_writes_beyond_the_limit() {
+    #[cfg(target_os = "linux")]
+    {
+        const SIGXFSZ: i32 = 25;
+        let limited = tokio::signal::unix::SignalKind::from_raw(SIGXFSZ);
+        // What is listened to does not end the process. It is listened to for as long as the process lives.
+        if let Ok(mut signals) = tokio::signal::unix::signal(limited) {
+            tokio::spawn(async move { while signals.recv().await.is_some() {} });
+        }
+    }
 }

@@ -148,6 +148,16 @@ impl Server {
         assert!(sent.is_ok_and(|status| status.success()), "the signal was sent");
     }
 
+    /// Lets no file of the server grow beyond so many bytes; `None` is no limit. Linux only.
+    ///
+    /// # Panics
+    /// If the limit cannot be set.
+    pub fn limit_files(&self, bytes: Option<u64>) {
+        let limit = bytes.map_or_else(|| "unlimited".to_owned(), |bytes| bytes.to_string());
+        let set = Command::new("prlimit").arg("--pid").arg(self.child.id().to_string()).arg(format!("--fsize={limit}:")).status();
+        assert!(set.is_ok_and(|status| status.success()), "the limit was set");
+    }
+
     /// Waits until it has ended.
     ///
     /// # Panics

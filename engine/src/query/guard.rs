@@ -16,14 +16,11 @@ mod tests;
 
 use std::{marker::PhantomData, sync::Arc, time::Duration};
 
-use chrono::{DateTime, Utc};
-use futures::future::BoxFuture;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
 pub use self::cancel::{CancelReason, Canceller};
 use self::entry::Entry;
 use super::{
     manager::{Failure, Registry},
+    places::Place,
     report::{QueryId, QueryReport},
 };
 use crate::{
@@ -32,6 +29,8 @@ use crate::{
     session::SessionOptions,
     sql::StatementKind,
 };
+use chrono::{DateTime, Utc};
+use futures::future::BoxFuture;
 
 /// Taken in: being parsed, checked and planned. Call [`QueryGuard::classify`] as soon as the kind of statement is known.
 #[derive(Debug)]
@@ -58,28 +57,6 @@ struct Life {
     entry: Arc<Entry>,
     registry: Arc<Registry>,
     place: Option<Place>,
-}
-
-/// One of the places of running queries. It is given back when it is dropped.
-#[derive(Debug)]
-pub(in crate::query) struct Place {
-    places: Arc<Semaphore>,
-    permit: Option<OwnedSemaphorePermit>,
-}
-
-impl Place {
-    /// Gives the place back for now.
-    pub(in crate::query) fn leave(&mut self) {
-        self.permit = None;
-    }
-
-    /// Waits for a place again.
-    pub(in crate::query) async fn take(&mut self) {
-        if self.permit.is_none() {
-            // Closed only when the engine goes; then nobody waits for places.
-            self.permit = Arc::clone(&self.places).acquire_owned().await.ok();
-        }
-    }
 }
 
 impl Life {
@@ -225,24 +202,22 @@ impl QueryGuard<Received> {
 }
 
 impl QueryGuard<Planned> {
-    /// Waits for one of the places of running queries, first come, first served. The place is given back when the query ends.
+    /// Waits for one of the places of running queries (see [`super::places`]). The place is given back when the query ends.
     ///
     /// # Errors
     /// The query was stopped, or its time was up, while it waited; it has ended by that.
     pub async fn admit(mut self) -> Result<QueryGuard<Executing>, Failure> {
-        let places = self.life.registry.places();
-        let permit = Arc::clone(&places).acquire_owned();
-        let permit = async { permit.await.map_err(|_| Error::internal("the engine takes no queries any more")) };
-        match self.run(permit).await {
-            Ok(permit) => {
-                self.life.place = Some(Place { places, permit: Some(permit) });
+        let places = Arc::clone(self.life.registry.places());
+        match self.run(async { Ok(places.acquire(&self.options().user).await) }).await {
+            Ok(place) => {
+                self.life.place = Some(place);
                 Ok(self.start())
             }
             Err(error) => Err(self.fail(error).await),
         }
     }
 
-    /// Runs at once, for statements that need no place: DDL, `SHOW`, `EXPLAIN`.
+    /// Runs at once, for statements that need no place: DDL, `SHOW`, `EXPLAIN`, and queries that read no store and compute little.
     #[must_use]
     pub fn start(self) -> QueryGuard<Executing> {
         self.life.entry.mark_executing();
@@ -257,9 +232,9 @@ impl QueryGuard<Executing> {
         self.end(None).await
     }
 
-    /// The place that the query runs in, for the task that does its work to hold.
-    pub(in crate::query) fn take_place(&mut self) -> Place {
-        self.life.place.take().unwrap_or_else(|| Place { places: self.life.registry.places(), permit: None })
+    /// The place that the query runs in, if it needs one, for the task that does its work to hold.
+    pub(in crate::query) fn take_place(&mut self) -> Option<Place> {
+        self.life.place.take()
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! A query's begin is queued and not waited for. Its end is committed before the end of its stream is reported, so that whoever has seen
 //! a query end finds it in the history with its bill, whatever happens to the process then. That wait is a commit to the write-ahead
-//! log and not a wait for the disk (see `writer`), so that a query of a millisecond does not wait ten for its history. A history that
-//! cannot be written is logged and fails no query.
+//! log and not a wait for the disk (see `writer`), so that a query of a millisecond does not wait ten for its history. While the file
+//! cannot be written, ends wait in memory (`waiting`) and no query fails by it; when too many wait, no new one is taken.
 //!
 //! A process that dies leaves queries behind that run for ever. Whoever opens or reads the history next finds them by the lock that
 //! the dead process no longer holds, and notes that they failed.
@@ -11,10 +11,13 @@
 //! It does not know what runs in this process; that is `manager`'s business.
 
 mod instance;
+mod read;
 mod record;
+mod retention;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod waiting;
 mod writer;
 
 use std::{
@@ -24,15 +27,19 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-pub use record::{QueryFilter, QueryRecord, UsageTotal};
+pub use record::{PageFilter, Position, QueryFilter, QueryRecord, TextBounds, UsageFilter, UsageTotal};
+pub use retention::HistoryOptions;
 use rusqlite::Connection;
+pub use waiting::Waiting;
 
 use self::{
     instance::{Dead, Instance},
     schema::failed,
-    writer::Writer,
+    waiting::Backlog,
+    writer::{Means, Writer},
 };
 use crate::{
+    clock::{Clock, system_clock},
     error::{Error, ErrorKind, Result},
     query::QueryId,
 };
@@ -46,6 +53,8 @@ const DIED: &str = "the process ended before the query did";
 #[derive(Debug)]
 pub struct History {
     writer: Writer,
+    /// Ends that could not be written so far.
+    backlog: Arc<Backlog>,
     /// Reads apart from the writer; absent in memory, where the writer's is the only connection.
     reader: Option<Arc<Mutex<Connection>>>,
     /// Of `run/`; absent in memory.
@@ -60,6 +69,14 @@ impl History {
     /// # Errors
     /// `Denied` or `Unavailable` for the directory, `Unsupported` for a file of a newer version, `CorruptData` for a damaged one.
     pub fn open(data_dir: &Path) -> Result<Self> {
+        Self::open_with(data_dir, HistoryOptions::default(), system_clock())
+    }
+
+    /// The same, with what is kept and what time it is.
+    ///
+    /// # Errors
+    /// As [`History::open`].
+    pub fn open_with(data_dir: &Path, options: HistoryOptions, clock: Arc<dyn Clock>) -> Result<Self> {
         let folder = data_dir.join("run");
         let instance = Instance::enter(&folder)?;
         let mut connection = connect(&data_dir.join("history.sqlite"))?;
@@ -67,8 +84,8 @@ impl History {
         reap(&connection, &folder, instance.id())?;
         let reader = connect(&data_dir.join("history.sqlite"))?;
         reader.pragma_update(None, "query_only", true).map_err(|e| failed(&e))?;
-        let writer = Writer::start(connection)?;
-        Ok(Self { writer, reader: Some(Arc::new(Mutex::new(reader))), folder: Some(folder), instance })
+        let (writer, backlog) = start(connection, &instance, options, clock)?;
+        Ok(Self { writer, backlog, reader: Some(Arc::new(Mutex::new(reader))), folder: Some(folder), instance })
     }
 
     /// A history that ends with the process.
@@ -78,7 +95,9 @@ impl History {
     pub fn in_memory() -> Result<Self> {
         let mut connection = Connection::open_in_memory().map_err(|e| failed(&e))?;
         schema::migrate(&mut connection)?;
-        Ok(Self { writer: Writer::start(connection)?, reader: None, folder: None, instance: Instance::in_memory() })
+        let instance = Instance::in_memory();
+        let (writer, backlog) = start(connection, &instance, HistoryOptions::default(), system_clock())?;
+        Ok(Self { writer, backlog, reader: None, folder: None, instance })
     }
 
     /// Whether other processes may see it too.
@@ -89,25 +108,35 @@ impl History {
 
     /// Notes a query that was received. Queued, not waited for.
     pub fn begin(&self, record: QueryRecord) {
-        drop(self.put(record));
+        drop(self.writer.put(record));
     }
 
     /// Notes what a running query has used so far. Queued, not waited for; it never undoes an end that was noted before.
     pub fn update_running(&self, record: QueryRecord) {
-        drop(self.put(record));
+        drop(self.writer.put(record));
     }
 
-    /// Notes the end of a query: queued at once, and committed when the answer is there.
+    /// Notes the end of a query: queued at once, and committed when the answer is there, or waiting in memory while the file cannot
+    /// be written.
     ///
     /// # Errors
-    /// `Unavailable`, `Denied`: the file cannot be written.
+    /// `Internal` if nobody writes any more.
     pub fn end(&self, record: QueryRecord) -> impl Future<Output = Result<()>> + Send + use<> {
-        self.put(record)
+        self.writer.put(record)
     }
 
-    fn put(&self, record: QueryRecord) -> impl Future<Output = Result<()>> + Send + use<> {
-        let instance = self.instance.id().to_owned();
-        self.writer.call(move |connection| schema::put(connection, &instance, &record))
+    /// What waits to be written, if something does.
+    #[must_use]
+    pub fn waiting(&self) -> Option<Waiting> {
+        self.backlog.waiting()
+    }
+
+    /// Whether the end of one more query has room.
+    ///
+    /// # Errors
+    /// `LimitExceeded`, with the reason why so many wait.
+    pub fn check_room(&self) -> Result<()> {
+        self.backlog.check()
     }
 
     /// The queries of all processes that the filter lets through, newest first.
@@ -115,8 +144,19 @@ impl History {
     /// # Errors
     /// As of the file.
     pub async fn list(&self, filter: QueryFilter) -> Result<Vec<QueryRecord>> {
-        self.settle().await?;
-        self.read(move |connection| schema::list(connection, &filter)).await
+        self.settle().await;
+        self.read(move |connection| read::list(connection, &filter)).await
+    }
+
+    /// The next queries of all processes after a position, `limit` at most; before the first, what was queued is committed.
+    ///
+    /// # Errors
+    /// As of the file.
+    pub async fn page(&self, filter: Arc<PageFilter>, after: Option<Position>, limit: usize) -> Result<Vec<QueryRecord>> {
+        if after.is_none() {
+            self.settle().await;
+        }
+        self.read(move |connection| read::page(connection, &filter, after, limit)).await
     }
 
     /// One query.
@@ -124,30 +164,26 @@ impl History {
     /// # Errors
     /// `NotFound`, naming the id.
     pub async fn get(&self, id: QueryId) -> Result<QueryRecord> {
-        self.settle().await?;
-        let found = self.read(move |connection| schema::get(connection, id)).await?;
+        self.settle().await;
+        let found = self.read(move |connection| read::get(connection, id)).await?;
         found.ok_or_else(|| Error::not_found(format!("query \"{id}\" does not exist")))
     }
 
-    /// The ended queries submitted since a time, summed by day, user, workgroup and database.
+    /// The ended queries, those that were forgotten too, summed by day, user, workgroup and database.
     ///
     /// # Errors
     /// As of the file.
-    pub async fn totals(&self, since: Option<DateTime<Utc>>) -> Result<Vec<UsageTotal>> {
-        self.settle().await?;
-        self.read(move |connection| schema::totals(connection, since)).await
+    pub async fn totals(&self, filter: UsageFilter) -> Result<Vec<UsageTotal>> {
+        self.settle().await;
+        self.read(move |connection| read::totals(connection, &filter)).await
     }
 
-    /// Forgets the queries that ended before a time; returns how many.
+    /// Forgets the ended queries that were submitted before a time, but for their sums; returns how many.
     ///
     /// # Errors
     /// As of the file.
     pub async fn prune(&self, older_than: DateTime<Utc>) -> Result<usize> {
-        let millis = older_than.timestamp_millis();
-        let delete = move |connection: &Connection| {
-            connection.execute("DELETE FROM queries WHERE ended_at < ?", [millis]).map_err(|e| failed(&e))
-        };
-        self.writer.call(delete).await
+        self.writer.call(move |connection| retention::forget(connection, older_than, usize::MAX).map_err(|e| failed(&e))).await
     }
 
     /// Asks the process that runs a query to end it; it looks twice a second.
@@ -155,7 +191,7 @@ impl History {
     /// # Errors
     /// `NotFound`, naming the id, if no living process runs it.
     pub async fn request_kill(&self, id: QueryId, by: &str) -> Result<()> {
-        self.settle().await?;
+        self.settle().await;
         let by = by.to_owned();
         let update = move |connection: &Connection| {
             let sql = "UPDATE queries SET kill_requested_by = ? WHERE query_id = ? AND state IN ('QUEUED', 'RUNNING')";
@@ -181,18 +217,22 @@ impl History {
         Ok(rows.into_iter().filter_map(|(id, by)| Some((id.parse().ok()?, by))).collect())
     }
 
-    /// Waits until all that was queued is committed.
+    /// Waits until all that was queued, and all that waits, is committed.
     ///
     /// # Errors
     /// As of the file.
     pub async fn flush(&self) -> Result<()> {
-        self.writer.call(|_| Ok(())).await
+        self.writer.flush().await
     }
 
-    /// Commits what is queued, so that one reads what one wrote, and notes the queries of dead processes.
-    async fn settle(&self) -> Result<()> {
+    /// Commits what is queued, so that one reads what one wrote, and notes the queries of dead processes. Where that cannot be
+    /// written, what there is can be read all the same.
+    async fn settle(&self) {
         let (folder, own) = (self.folder.clone(), self.instance.id().to_owned());
-        self.writer.call(move |connection| folder.map_or(Ok(()), |folder| reap(connection, &folder, &own))).await
+        let settled = self.writer.call(move |connection| folder.map_or(Ok(()), |folder| reap(connection, &folder, &own))).await;
+        if let Err(error) = settled {
+            tracing::debug!(%error, "the query history is read as it was");
+        }
     }
 
     async fn read<T: Send + 'static>(&self, job: impl FnOnce(&Connection) -> Result<T> + Send + 'static) -> Result<T> {
@@ -212,10 +252,23 @@ pub(super) fn not_running(id: QueryId) -> Error {
         .with_hint("SELECT query_id FROM system.queries WHERE state = 'RUNNING' lists those that are")
 }
 
+fn start(
+    connection: Connection,
+    instance: &Instance,
+    options: HistoryOptions,
+    clock: Arc<dyn Clock>,
+) -> Result<(Writer, Arc<Backlog>)> {
+    let backlog = Arc::new(Backlog::new(options.max_waiting));
+    let means = Means { connection, instance: instance.id().to_owned(), backlog: Arc::clone(&backlog), options, clock };
+    Ok((Writer::start(means)?, backlog))
+}
+
 fn connect(path: &Path) -> Result<Connection> {
     let connection = Connection::open(path).map_err(|e| failed(&e).with_context("path", path.display().to_string()))?;
     let prepare = || -> rusqlite::Result<()> {
         connection.busy_timeout(BUSY_TIMEOUT)?;
+        // Of a new file: what is forgotten gives its pages back.
+        connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
         // SQLite does not wait for others while it turns a file to WAL, so that of two who make one, one may be told that it is busy.
         let mut attempts = 0;
         while let Err(error) = connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(())) {

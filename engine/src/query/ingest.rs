@@ -37,7 +37,7 @@ pub(crate) async fn ingest(
     target: IngestTarget,
     batches: BoxStream<'static, Result<RecordBatch>>,
 ) -> Result<IngestSummary, Failure> {
-    let guard = shared.queries.receive(session, &format!("INGEST INTO {}", target.name(&session.database())));
+    let guard = shared.queries.receive(session, &format!("INGEST INTO {}", target.name(&session.database())))?;
     guard.classify(StatementKind::Dml, false);
     let asked = OnDrop(guard.canceller());
     match tokio::spawn(run(Arc::clone(shared), session.clone(), guard, target, batches)).await {

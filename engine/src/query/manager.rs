@@ -99,11 +99,17 @@ impl QueryManager {
     }
 
     /// Takes a statement in: from here on it is in the history, and its time runs.
-    #[must_use]
-    pub fn receive(&self, session: &Session, sql: &str) -> QueryGuard<Received> {
+    ///
+    /// # Errors
+    /// `LimitExceeded` while so many ends wait to be written to the history that none more is taken; the statement is in no history.
+    pub fn receive(&self, session: &Session, sql: &str) -> Result<QueryGuard<Received>, Failure> {
         let entry = Entry::new(session.options(), sql, self.tariff, Arc::clone(&self.clock));
+        if let Err(error) = self.history().check_room() {
+            entry.end(Some(&error));
+            return Err(Failure { error, report: entry.report() });
+        }
         self.registry.insert(Arc::clone(&entry));
-        QueryGuard::new(entry, Arc::clone(&self.registry))
+        Ok(QueryGuard::new(entry, Arc::clone(&self.registry)))
     }
 
     /// The queries of this process that have not ended, oldest first.

@@ -20,7 +20,7 @@ use futures::{
 };
 use tokio::sync::mpsc;
 
-use super::guard::Place;
+use super::places::Place;
 use crate::{
     error::{Error, Result, from_datafusion},
     session::ResultTypes,
@@ -56,7 +56,11 @@ impl Output {
     }
 
     /// The batches in that shape.
-    pub(super) fn shape(self, batches: SendableRecordBatchStream, place: Place) -> BoxStream<'static, Result<RecordBatch>> {
+    pub(super) fn shape(
+        self,
+        batches: SendableRecordBatchStream,
+        place: Option<Place>,
+    ) -> BoxStream<'static, Result<RecordBatch>> {
         let schema = self.0;
         detached(batches, place)
             .flat_map(move |batch| match batch.map_err(from_datafusion).and_then(|batch| shaped(&batch, &schema)) {
@@ -75,7 +79,7 @@ const STALL: Duration = Duration::from_secs(1);
 /// A reader that takes its time does not hold up the queries that wait: its query gives its place back, and takes one again before it goes on.
 fn detached(
     mut batches: SendableRecordBatchStream,
-    mut place: Place,
+    mut place: Option<Place>,
 ) -> impl Stream<Item = datafusion::error::Result<RecordBatch>> + Send {
     let (sender, receiver) = mpsc::channel(1);
     let task = SpawnedTask::spawn(async move {
@@ -83,9 +87,13 @@ fn detached(
             let room = match tokio::time::timeout(STALL, sender.reserve()).await {
                 Ok(room) => room,
                 Err(_) => {
-                    place.leave();
+                    if let Some(place) = &mut place {
+                        place.leave();
+                    }
                     let room = sender.reserve().await;
-                    place.take().await;
+                    if let Some(place) = &mut place {
+                        place.take().await;
+                    }
                     room
                 }
             };

@@ -7,8 +7,18 @@ use std::{fmt, sync::Arc};
 
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use datafusion::{
+    common::tree_node::{TreeNode, TreeNodeRecursion},
+    datasource::{memory::MemorySourceConfig, source::DataSourceExec},
     execution::TaskContext,
-    physical_plan::{ExecutionPlan, execute_stream},
+    physical_plan::{
+        ExecutionPlan,
+        empty::EmptyExec,
+        execute_stream,
+        joins::{CrossJoinExec, NestedLoopJoinExec},
+        placeholder_row::PlaceholderRowExec,
+        recursive_query::RecursiveQueryExec,
+        unnest::UnnestExec,
+    },
 };
 use futures::{StreamExt, stream};
 
@@ -21,7 +31,7 @@ use super::{
     report::{QueryId, QueryReport},
     statement,
 };
-use crate::{error::from_datafusion, runtime::Shared, session::Session, sql::Statement};
+use crate::{error::from_datafusion, runtime::Shared, session::Session, sql::Statement, system::SystemScan};
 
 /// What is left to do.
 pub(super) enum Work {
@@ -125,7 +135,7 @@ impl PlannedQuery {
                 }
             }
             Work::Run { plan, context, output, .. } => {
-                let mut guard = guard.admit().await?;
+                let mut guard = if needs_place(&plan) { guard.admit().await? } else { guard.start() };
                 let place = guard.take_place();
                 match execute_stream(plan, context) {
                     Ok(batches) => Ok(Query::new(guard, output.schema(), output.shape(batches, place))),
@@ -139,6 +149,34 @@ impl PlannedQuery {
             }
         }
     }
+}
+
+/// Whether a query takes one of the places of those that run. One that reads no store and computes no more than the catalog and the
+/// history hold need not wait for those that do: whoever looks for what is wrong must be answered while all places hang.
+fn needs_place(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    let mut needs = false;
+    let walked = plan.apply(|node| {
+        let is_small = if node.children().is_empty() {
+            match node.downcast_ref::<SystemScan>() {
+                Some(scan) => !scan.reads_stores(),
+                None => node.is::<PlaceholderRowExec>() || node.is::<EmptyExec>() || is_memory(node),
+            }
+        } else {
+            !(node.is::<CrossJoinExec>()
+                || node.is::<NestedLoopJoinExec>()
+                || node.is::<RecursiveQueryExec>()
+                || node.is::<UnnestExec>())
+        };
+        needs = !is_small;
+        Ok(if needs { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    });
+    needs || walked.is_err()
+}
+
+/// Whether a leaf shows rows that the statement itself holds: `VALUES`.
+fn is_memory(node: &Arc<dyn ExecutionPlan>) -> bool {
+    let source = node.downcast_ref::<DataSourceExec>().map(DataSourceExec::data_source);
+    source.is_some_and(|source| source.downcast_ref::<MemorySourceConfig>().is_some())
 }
 
 fn answered(guard: QueryGuard<super::guard::Executing>, batch: RecordBatch) -> Query {

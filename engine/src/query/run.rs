@@ -37,7 +37,7 @@ pub(crate) async fn plan(
     text: &str,
     parameters: &Parameters,
 ) -> Result<PlannedQuery, Failure> {
-    let guard = shared.queries.receive(session, text);
+    let guard = shared.queries.receive(session, text)?;
     match guard.run(prepare(shared, &guard, text, parameters)).await {
         Ok(work) => Ok(PlannedQuery::new(shared, session, guard.planned(), work)),
         Err(error) => Err(guard.fail(error).await),

@@ -50,8 +50,12 @@ impl RowSource for Files {
         schema(fields.chain([count("size"), time("modified_at")]))
     }
 
-    fn narrows(&self) -> &'static [&'static str] {
-        &["database", "table", "partition"]
+    fn name(&self) -> &'static str {
+        "system.files"
+    }
+
+    fn reads_stores(&self) -> bool {
+        true
     }
 
     /// A lake is never listed by accident.

@@ -68,11 +68,8 @@ impl RowSource for InformationSchema {
         self.view.schema()
     }
 
-    fn narrows(&self) -> &'static [&'static str] {
-        match self.view {
-            View::Schemata => &["catalog_name", "schema_name"],
-            View::Tables | View::Views | View::Columns => &["table_catalog", "table_schema", "table_name"],
-        }
+    fn name(&self) -> &'static str {
+        self.view.name()
     }
 
     fn rows(self: Arc<Self>, wanted: Wanted) -> BoxStream<'static, Result<RecordBatch>> {

@@ -1,31 +1,36 @@
 //! What a query's filters say about the rows it wants of a system table, so that its source need not make the others.
 //!
-//! Only what can be said for sure: equalities and lists of text, and lower bounds of times. DataFusion applies every filter again to the
-//! rows, so that a source may always make more.
+//! Only what can be said for sure: equalities, lists, ranges and beginnings of text, and ranges of times. Every filter is applied again to
+//! the rows (`scan`), so that a source may always make more.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::datatypes::DataType;
 use chrono::{DateTime, Utc};
 use datafusion::{
-    logical_expr::{BinaryExpr, Expr, Operator},
+    logical_expr::{BinaryExpr, Expr, Like, Operator},
     scalar::ScalarValue,
 };
+
+use crate::query::TextBounds;
 
 /// The rows that are wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Narrowing {
-    /// By column, the values that may pass; a column that is absent takes all.
-    texts: BTreeMap<String, BTreeSet<String>>,
+    /// By column, the texts that may pass; a column that is absent takes all.
+    texts: BTreeMap<String, TextBounds>,
     /// By column, the earliest time that may pass.
     since: BTreeMap<String, DateTime<Utc>>,
+    /// By column, the latest time that may pass.
+    until: BTreeMap<String, DateTime<Utc>>,
 }
 
 /// What one filter says.
 #[derive(Debug, PartialEq, Eq)]
 enum Term {
-    Text(String, BTreeSet<String>),
+    Text(String, TextBounds),
     Since(String, DateTime<Utc>),
+    Until(String, DateTime<Utc>),
 }
 
 impl Narrowing {
@@ -34,44 +39,46 @@ impl Narrowing {
         let mut narrowing = Self::default();
         for term in filters.iter().flat_map(terms) {
             match term {
-                Term::Text(column, values) => {
-                    let known = narrowing.texts.entry(column).or_insert_with(|| values.clone());
-                    known.retain(|value| values.contains(value));
+                Term::Text(column, bounds) => {
+                    let known = narrowing.texts.entry(column).or_default();
+                    *known = std::mem::take(known).and(bounds);
                 }
                 Term::Since(column, time) => {
                     let known = narrowing.since.entry(column).or_insert(time);
                     *known = time.max(*known);
+                }
+                Term::Until(column, time) => {
+                    let known = narrowing.until.entry(column).or_insert(time);
+                    *known = time.min(*known);
                 }
             }
         }
         narrowing
     }
 
-    /// Whether a filter says something about one of these columns.
-    pub(super) fn is_about(filter: &Expr, columns: &[&str]) -> bool {
-        terms(filter).iter().any(|term| match term {
-            Term::Text(column, _) | Term::Since(column, _) => columns.contains(&column.as_str()),
-        })
-    }
-
     /// Whether rows with this value may be wanted.
     pub(super) fn allows(&self, column: &str, value: &str) -> bool {
-        self.texts.get(column).is_none_or(|values| values.contains(value))
+        self.texts.get(column).is_none_or(|bounds| bounds.allow(value))
     }
 
     /// The values that may be wanted, if that is narrowed.
     pub(super) fn values(&self, column: &str) -> Option<&BTreeSet<String>> {
-        self.texts.get(column)
+        self.texts.get(column)?.values.as_ref()
     }
 
-    /// The one value that may be wanted, if there is just one.
-    pub(super) fn only(&self, column: &str) -> Option<&str> {
-        self.values(column).filter(|values| values.len() == 1).and_then(|values| values.first()).map(String::as_str)
+    /// What is said of texts, by column.
+    pub(super) fn texts(&self) -> &BTreeMap<String, TextBounds> {
+        &self.texts
     }
 
     /// The earliest time that may be wanted.
     pub(super) fn since(&self, column: &str) -> Option<DateTime<Utc>> {
         self.since.get(column).copied()
+    }
+
+    /// The latest time that may be wanted.
+    pub(super) fn until(&self, column: &str) -> Option<DateTime<Utc>> {
+        self.until.get(column).copied()
     }
 }
 
@@ -82,8 +89,18 @@ fn terms(filter: &Expr) -> Vec<Term> {
             both.append(&mut terms(right));
             both
         }
-        Expr::Between(between) if !between.negated => since(&between.expr, &between.low).into_iter().collect(),
-        other => text(other).or_else(|| bound(other)).into_iter().collect(),
+        Expr::Between(between) if !between.negated => {
+            let (of, low, high) = (&between.expr, &between.low, &between.high);
+            since(of, low).into_iter().chain(until(of, high)).chain(from_to(of, Some(low), Some(high))).collect()
+        }
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) => match text(filter) {
+            Some(term) => vec![term],
+            None => {
+                let either = |time: fn(&Expr, &Expr) -> Option<Term>| time(left, right).or_else(|| time(right, left));
+                either(since).into_iter().chain(either(until)).collect()
+            }
+        },
+        other => text(other).or_else(|| prefix(other)).or_else(|| bound(other)).into_iter().collect(),
     }
 }
 
@@ -96,37 +113,76 @@ fn text(filter: &Expr) -> Option<Term> {
                 (None, Some(column)) => (column, literal(left)?),
                 _ => return None,
             };
-            Some(Term::Text(column.to_owned(), [value.to_owned()].into()))
+            Some(Term::Text(column.to_owned(), TextBounds::of([value.to_owned()].into())))
         }
         Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) => match (text(left)?, text(right)?) {
-            (Term::Text(column, mut values), Term::Text(other, mut more)) if column == other => {
+            (Term::Text(column, bounds), Term::Text(other, more)) if column == other => {
+                let (mut values, mut more) = (bounds.values?, more.values?);
                 values.append(&mut more);
-                Some(Term::Text(column, values))
+                Some(Term::Text(column, TextBounds::of(values)))
             }
             _ => None,
         },
         Expr::InList(list) if !list.negated => {
             let values = list.list.iter().map(|value| literal(value).map(str::to_owned)).collect::<Option<_>>()?;
-            Some(Term::Text(column(&list.expr)?.to_owned(), values))
+            Some(Term::Text(column(&list.expr)?.to_owned(), TextBounds::of(values)))
         }
         _ => None,
     }
 }
 
-/// `column >= time` in any way of writing it, and `column = time`.
+/// `column LIKE 'x%'`: what comes before the first wildcard.
+fn prefix(filter: &Expr) -> Option<Term> {
+    let Expr::Like(Like { negated: false, expr, pattern, escape_char: None, case_insensitive: false }) = filter else {
+        return None;
+    };
+    let beginning: String = literal(pattern)?.chars().take_while(|char| !matches!(char, '%' | '_' | '\\')).collect();
+    if beginning.is_empty() {
+        return None;
+    }
+    // The next text that does not begin so is let through too; it does no harm.
+    let mut until = beginning.clone();
+    let mut end = None;
+    while let Some(last) = until.pop() {
+        if let Some(next) = (u32::from(last) + 1..=u32::from(char::MAX)).find_map(char::from_u32) {
+            until.push(next);
+            end = Some(until);
+            break;
+        }
+    }
+    let bounds = TextBounds { from: Some(beginning), until: end, ..TextBounds::default() };
+    Some(Term::Text(column(expr)?.to_owned(), bounds))
+}
+
+/// `column >= bound` in any way of writing it.
 fn bound(filter: &Expr) -> Option<Term> {
     let Expr::BinaryExpr(BinaryExpr { left, op, right }) = filter else { return None };
-    match op {
-        Operator::Gt | Operator::GtEq => since(left, right),
-        Operator::Lt | Operator::LtEq => since(right, left),
-        Operator::Eq => since(left, right).or_else(|| since(right, left)),
-        _ => None,
-    }
+    let (of, low, high) = match op {
+        Operator::Gt | Operator::GtEq if column(left).is_some() => (left, Some(right), None),
+        Operator::Gt | Operator::GtEq => (right, None, Some(left)),
+        Operator::Lt | Operator::LtEq if column(left).is_some() => (left, None, Some(right)),
+        Operator::Lt | Operator::LtEq => (right, Some(left), None),
+        _ => return None,
+    };
+    let time = low.and_then(|low| since(of, low)).or_else(|| high.and_then(|high| until(of, high)));
+    time.or_else(|| from_to(of, low.map(AsRef::as_ref), high.map(AsRef::as_ref)))
 }
 
 fn since(of: &Expr, low: &Expr) -> Option<Term> {
     let Expr::Literal(low, _) = low else { return None };
     Some(Term::Since(column(of)?.to_owned(), time(low)?))
+}
+
+fn until(of: &Expr, high: &Expr) -> Option<Term> {
+    let Expr::Literal(high, _) = high else { return None };
+    Some(Term::Until(column(of)?.to_owned(), time(high)?))
+}
+
+/// A range of texts.
+fn from_to(of: &Expr, low: Option<&Expr>, high: Option<&Expr>) -> Option<Term> {
+    let text = |bound: Option<&Expr>| bound.and_then(literal).map(str::to_owned);
+    let bounds = TextBounds { from: text(low), until: text(high), ..TextBounds::default() };
+    (bounds != TextBounds::default()).then_some(Term::Text(column(of)?.to_owned(), bounds))
 }
 
 /// A column, also within a cast that keeps the order and equality of its values.
@@ -183,7 +239,7 @@ mod tests {
     fn equalities_and_lists_narrow() {
         let both = narrowed(col("t").eq(lit("a")).or(lit("b").eq(col("t"))).and(col("d").in_list(vec![lit("x")], false)));
         assert!(both.allows("t", "a") && both.allows("t", "b") && !both.allows("t", "c"));
-        assert_eq!((both.only("t"), both.only("d")), (None, Some("x")));
+        assert_eq!(both.values("d"), Some(&["x".to_owned()].into()));
         let contradiction = Narrowing::of(&[col("t").eq(lit("a")), col("t").eq(lit("b"))]);
         assert!(!contradiction.allows("t", "a") && !contradiction.allows("t", "b"));
     }
@@ -196,7 +252,11 @@ mod tests {
             col("t").in_list(vec![lit("a")], true),
             col("t").eq(col("d")),
             col("t").eq(lit("a")).or(col("n").gt(lit(1))),
-            col("t").lt(lit("a")),
+            col("t").eq(lit("a")).or(col("t").gt(lit("b"))),
+            col("t").like(lit("%a")),
+            col("t").not_like(lit("a%")),
+            col("t").ilike(lit("a%")),
+            col("t").lt(col("d")),
         ] {
             assert_eq!(narrowed(filter.clone()), Narrowing::default(), "{filter}");
         }
@@ -207,8 +267,31 @@ mod tests {
         let at = |millis| lit(ScalarValue::TimestampMillisecond(Some(millis), None));
         let narrowing = Narrowing::of(&[col("s").gt(at(5)), at(9).lt_eq(col("s")), col("s").lt(at(50))]);
         assert_eq!(narrowing.since("s"), DateTime::from_timestamp_millis(9));
+        assert_eq!(narrowing.until("s"), DateTime::from_timestamp_millis(50));
         let day = narrowed(col("day").eq(lit(ScalarValue::Date32(Some(2)))));
         assert_eq!(day.since("day"), DateTime::from_timestamp(2 * 86_400, 0));
+        assert_eq!(day.until("day"), day.since("day"));
         assert_eq!(narrowed(col("s").lt(at(50))).since("s"), None);
+        let between = narrowed(col("s").between(at(3), at(4)));
+        assert_eq!(
+            (between.since("s"), between.until("s")),
+            (DateTime::from_timestamp_millis(3), DateTime::from_timestamp_millis(4))
+        );
+    }
+
+    #[test]
+    fn ranges_and_beginnings_of_text_narrow() {
+        let range = narrowed(col("t").gt(lit("b")).and(lit("d").gt_eq(col("t"))));
+        assert!(range.allows("t", "c") && !range.allows("t", "a") && !range.allows("t", "da"));
+        for (pattern, inside, outside) in [
+            ("ab%", ["ab", "ab\u{10FFFF}\u{10FFFF}"], ["aa", "ad"]),
+            ("a_c", ["a", "azc"], ["b0", "A"]),
+            ("\u{D7FF}%", ["\u{D7FF}", "\u{D7FF}x"], ["\u{D7FE}", "\u{E001}"]),
+            ("a\u{10FFFF}%", ["a\u{10FFFF}", "a\u{10FFFF}x"], ["a", "bb"]),
+        ] {
+            let narrowing = narrowed(col("t").like(lit(pattern)));
+            assert!(inside.iter().all(|text| narrowing.allows("t", text)), "{pattern}");
+            assert!(outside.iter().all(|text| !narrowing.allows("t", text)), "{pattern}");
+        }
     }
 }

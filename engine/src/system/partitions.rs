@@ -31,8 +31,8 @@ impl RowSource for Partitions {
         schema(["database", "table", "partition", "values", "location"].map(text).into_iter().chain([time("created_at")]))
     }
 
-    fn narrows(&self) -> &'static [&'static str] {
-        &["database", "table", "partition"]
+    fn name(&self) -> &'static str {
+        "system.partitions"
     }
 
     fn rows(self: Arc<Self>, wanted: Wanted) -> BoxStream<'static, Result<RecordBatch>> {
@@ -112,8 +112,8 @@ impl RowSource for PartitionsOf {
         Arc::clone(&self.schema)
     }
 
-    fn narrows(&self) -> &'static [&'static str] {
-        &[]
+    fn name(&self) -> &'static str {
+        "$partitions"
     }
 
     fn rows(self: Arc<Self>, _wanted: Wanted) -> BoxStream<'static, Result<RecordBatch>> {

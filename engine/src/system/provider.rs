@@ -6,32 +6,35 @@ use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use async_trait::async_trait;
 use datafusion::{
     catalog::{Session, TableProvider},
-    error::Result as DataFusionResult,
-    execution::{SendableRecordBatchStream, TaskContext},
-    logical_expr::{Expr, TableProviderFilterPushDown, TableType},
-    physical_plan::{
-        ExecutionPlan,
-        stream::RecordBatchStreamAdapter,
-        streaming::{PartitionStream, StreamingTableExec},
+    common::{
+        Column, DFSchema,
+        tree_node::{Transformed, TreeNode},
     },
+    error::Result as DataFusionResult,
+    logical_expr::{Expr, TableProviderFilterPushDown, TableType, utils::conjunction},
+    physical_plan::ExecutionPlan,
 };
-use futures::{TryStreamExt, stream::BoxStream};
+use futures::stream::BoxStream;
 
-use super::narrowing::Narrowing;
+use super::{narrowing::Narrowing, scan::SystemScan};
 use crate::error::{Result, to_datafusion};
 
 /// What a query wants of a system table.
 #[derive(Debug, Clone)]
 pub(super) struct Wanted {
     pub(super) narrowing: Narrowing,
-    /// The columns that it reads, by number; `None` is all.
-    columns: Option<Vec<usize>>,
+    /// The columns that it reads, by number.
+    pub(super) columns: Vec<usize>,
+    /// The order in which it wants them by the source's column of time; `None` is any.
+    pub(super) newest_first: Option<bool>,
+    /// No more rows than these are needed.
+    pub(super) limit: Option<usize>,
 }
 
 impl Wanted {
     /// Whether the query reads a column.
     pub(super) fn reads(&self, column: usize) -> bool {
-        self.columns.as_ref().is_none_or(|columns| columns.contains(&column))
+        self.columns.contains(&column)
     }
 }
 
@@ -39,8 +42,18 @@ impl Wanted {
 pub(super) trait RowSource: fmt::Debug + Send + Sync {
     fn schema(&self) -> SchemaRef;
 
-    /// The columns by which it can narrow what it makes.
-    fn narrows(&self) -> &'static [&'static str];
+    /// The table's name, for plans.
+    fn name(&self) -> &'static str;
+
+    /// The column of time by which it can order its rows, by number; it is never NULL.
+    fn time_column(&self) -> Option<usize> {
+        None
+    }
+
+    /// Whether making the rows asks a store, and not only what is known here.
+    fn reads_stores(&self) -> bool {
+        false
+    }
 
     /// Refuses, while the query is planned, what the source will not do.
     fn check(&self, _narrowing: &Narrowing) -> Result<()> {
@@ -66,42 +79,54 @@ impl TableProvider for SystemTable {
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> DataFusionResult<Vec<TableProviderFilterPushDown>> {
-        let support = |filter: &&Expr| match Narrowing::is_about(filter, self.0.narrows()) {
-            true => TableProviderFilterPushDown::Inexact,
-            false => TableProviderFilterPushDown::Unsupported,
+        let support = |filter: &&Expr| match is_of_the_row(filter) {
+            Ok(true) => TableProviderFilterPushDown::Exact,
+            Ok(false) | Err(_) => TableProviderFilterPushDown::Unsupported,
         };
         Ok(filters.iter().map(support).collect())
     }
 
     async fn scan(
         &self,
-        _state: &dyn Session,
+        state: &dyn Session,
         projection: Option<&Vec<usize>>,
         filters: &[Expr],
         limit: Option<usize>,
     ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
-        let wanted = Wanted { narrowing: Narrowing::of(filters), columns: projection.cloned() };
-        self.0.check(&wanted.narrowing).map_err(to_datafusion)?;
-        let rows = Rows { source: Arc::clone(&self.0), schema: self.0.schema(), wanted };
-        let plan = StreamingTableExec::try_new(self.0.schema(), vec![Arc::new(rows)], projection, [], false, limit)?;
-        Ok(Arc::new(plan))
+        let narrowing = Narrowing::of(filters);
+        self.0.check(&narrowing).map_err(to_datafusion)?;
+        let schema = DFSchema::try_from(self.0.schema())?;
+        let unqualified = |filter: &Expr| unqualified(filter.clone());
+        let filter = conjunction(filters.iter().map(unqualified).collect::<DataFusionResult<Vec<_>>>()?);
+        let predicate = filter.map(|filter| state.create_physical_expr(filter, &schema)).transpose()?;
+        Ok(Arc::new(SystemScan::try_new(Arc::clone(&self.0), narrowing, predicate, projection, limit)?))
     }
 }
 
-#[derive(Debug)]
-struct Rows {
-    source: Arc<dyn RowSource>,
-    schema: SchemaRef,
-    wanted: Wanted,
+/// Whether a filter is about one row alone, and so can be applied to the rows as they come.
+fn is_of_the_row(filter: &Expr) -> DataFusionResult<bool> {
+    let asks_elsewhere = filter.exists(|expr| {
+        Ok(matches!(
+            expr,
+            Expr::ScalarSubquery(_)
+                | Expr::InSubquery(_)
+                | Expr::Exists(_)
+                | Expr::SetComparison(_)
+                | Expr::OuterReferenceColumn(..)
+        ))
+    })?;
+    Ok(!asks_elsewhere)
 }
 
-impl PartitionStream for Rows {
-    fn schema(&self) -> &SchemaRef {
-        &self.schema
-    }
-
-    fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let rows = Arc::clone(&self.source).rows(self.wanted.clone());
-        Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), rows.map_err(to_datafusion)))
-    }
+/// A filter whose columns are named without their table, as the table's own schema has them.
+fn unqualified(filter: Expr) -> DataFusionResult<Expr> {
+    let renamed = filter.transform(|expr| {
+        Ok(match expr {
+            Expr::Column(column) if column.relation.is_some() => {
+                Transformed::yes(Expr::Column(Column::new_unqualified(column.name)))
+            }
+            other => Transformed::no(other),
+        })
+    })?;
+    Ok(renamed.data)
 }

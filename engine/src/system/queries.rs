@@ -1,11 +1,15 @@
 //! `system.queries`, a row for each query in the history and each that runs; and `system.usage`, what they cost by day and by whom.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use arrow::{
     array::{ArrayRef, Date32Array, RecordBatch},
     datatypes::{DataType, Date32Type, Field, SchemaRef},
 };
+use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream, stream::BoxStream};
 
 use super::{
@@ -14,8 +18,9 @@ use super::{
     provider::{RowSource, Wanted},
 };
 use crate::{
-    error::{ErrorKind, Result},
-    query::{QueryFilter, QueryId, QueryRecord, QueryState, UsageTotal, access::queries_of},
+    error::Result,
+    query::{PageFilter, QueryId, QueryRecord, TextBounds, UsageFilter, UsageTotal, access::queries_of},
+    session::SessionOptions,
 };
 
 /// `system.queries`.
@@ -53,45 +58,57 @@ impl RowSource for Queries {
         schema(fields)
     }
 
-    fn narrows(&self) -> &'static [&'static str] {
-        &["query_id", "state", "user", "workgroup", "submitted_at"]
+    fn name(&self) -> &'static str {
+        "system.queries"
+    }
+
+    fn time_column(&self) -> Option<usize> {
+        Some(SUBMITTED_AT)
     }
 
     fn rows(self: Arc<Self>, wanted: Wanted) -> BoxStream<'static, Result<RecordBatch>> {
-        let rows = async move {
-            let records = self.records(&wanted).await?;
-            query_rows(&self.schema(), &records)
-        };
-        stream::once(rows).boxed()
+        let Some(filter) = self.filter(&wanted) else { return stream::empty().boxed() };
+        let (schema, filter) = (self.schema(), Arc::new(filter));
+        let start = Some((None, FIRST_PAGE, wanted.limit.unwrap_or(usize::MAX)));
+        stream::try_unfold(start, move |next| {
+            let (this, schema, filter) = (Arc::clone(&self), Arc::clone(&schema), Arc::clone(&filter));
+            async move {
+                let Some((after, size, left)) = next else { return Ok(None) };
+                let size = usize::min(size, left);
+                let records = this.0.history.page(filter, after, size).await?;
+                let last = records.last().filter(|_| records.len() == size).map(|last| (last.submitted_at, last.query_id));
+                let records = this.with_live_figures(records);
+                let left = left - records.len();
+                let next = last.filter(|_| left > 0).map(|last| (Some(last), usize::min(4 * size, PAGE), left));
+                Ok(Some((query_rows(&schema, &records)?, next)))
+            }
+        })
+        .boxed()
     }
 }
 
+/// The columns of [`Queries`] that are texts of any length, and that of time.
+const TEXTS: [usize; 3] = [5, 6, 11];
+const SUBMITTED_AT: usize = 8;
+
+/// Queries of the first page: who wants the latest few does not pay for many. Further pages are larger, up to this.
+const FIRST_PAGE: usize = 64;
+const PAGE: usize = 4096;
+
 impl Queries {
-    async fn records(&self, wanted: &Wanted) -> Result<Vec<QueryRecord>> {
-        let narrowing = &wanted.narrowing;
-        if let Some(id) = narrowing.only("query_id") {
-            let Ok(id) = id.parse::<QueryId>() else { return Ok(Vec::new()) };
-            return match self.0.history.get(id).await {
-                Ok(record) if queries_of(&self.0.session).is_some_and(|own| own != record.user) => Ok(Vec::new()),
-                Ok(record) => Ok(self.with_live_figures(vec![record])),
-                Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
-                Err(error) => Err(error),
-            };
+    /// What the history is asked for; `None` if nothing can be in it.
+    fn filter(&self, wanted: &Wanted) -> Option<PageFilter> {
+        let texts = shown(&self.0.session, wanted);
+        if texts.values().any(|bounds| bounds.values.as_ref().is_some_and(BTreeSet::is_empty)) {
+            return None;
         }
-        let user = match queries_of(&self.0.session) {
-            Some(own) if !narrowing.allows("user", own) => return Ok(Vec::new()),
-            Some(own) => Some(own),
-            None => narrowing.only("user"),
-        };
-        let filter = QueryFilter {
-            since: narrowing.since("submitted_at"),
-            until: None,
-            state: narrowing.only("state").and_then(|name| QueryState::ALL.into_iter().find(|state| state.as_str() == name)),
-            user: user.map(str::to_owned),
-            workgroup: narrowing.only("workgroup").map(str::to_owned),
-            limit: None,
-        };
-        Ok(self.with_live_figures(self.0.history.list(filter).await?))
+        Some(PageFilter {
+            texts,
+            since: wanted.narrowing.since("submitted_at"),
+            until: wanted.narrowing.until("submitted_at"),
+            newest_first: wanted.newest_first.unwrap_or(true),
+            with_texts: TEXTS.iter().any(|column| wanted.reads(*column)),
+        })
     }
 
     /// The history knows the figures of running queries as of a moment ago; this process knows its own as of now.
@@ -105,6 +122,16 @@ impl Queries {
         }
         records
     }
+}
+
+/// The texts that are wanted, of queries that the session's user may see.
+fn shown(session: &SessionOptions, wanted: &Wanted) -> BTreeMap<String, TextBounds> {
+    let mut texts = wanted.narrowing.texts().clone();
+    if let Some(own) = queries_of(session) {
+        let user = texts.entry("user".to_owned()).or_default();
+        *user = std::mem::take(user).and(TextBounds::of([own.to_owned()].into()));
+    }
+    texts
 }
 
 fn query_rows(schema: &SchemaRef, records: &[QueryRecord]) -> Result<RecordBatch> {
@@ -164,16 +191,16 @@ impl RowSource for UsageByDay {
         schema(fields)
     }
 
-    fn narrows(&self) -> &'static [&'static str] {
-        &["day"]
+    fn name(&self) -> &'static str {
+        "system.usage"
     }
 
     fn rows(self: Arc<Self>, wanted: Wanted) -> BoxStream<'static, Result<RecordBatch>> {
         let rows = async move {
-            let mut totals = self.0.history.totals(wanted.narrowing.since("day")).await?;
-            if let Some(own) = queries_of(&self.0.session) {
-                totals.retain(|total| total.user == own);
-            }
+            let wanted_texts = shown(&self.0.session, &wanted);
+            let day = |time: DateTime<Utc>| time.date_naive();
+            let (since, until) = (wanted.narrowing.since("day").map(day), wanted.narrowing.until("day").map(day));
+            let totals = self.0.history.totals(UsageFilter { since, until, texts: wanted_texts }).await?;
             let word = |get: fn(&UsageTotal) -> &str| texts(totals.iter().map(get).map(Some));
             let figure = |get: fn(&UsageTotal) -> u64| counts(totals.iter().map(|total| Some(get(total))));
             let columns: Vec<ArrayRef> = vec![

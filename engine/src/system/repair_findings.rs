@@ -25,8 +25,8 @@ impl RowSource for RepairFindings {
         schema(["database", "table", "path", "reason"].map(text).into_iter().chain([time("found_at")]))
     }
 
-    fn narrows(&self) -> &'static [&'static str] {
-        &["database", "table"]
+    fn name(&self) -> &'static str {
+        "system.repair_findings"
     }
 
     fn rows(self: Arc<Self>, wanted: Wanted) -> BoxStream<'static, Result<RecordBatch>> {

@@ -245,7 +245,7 @@ async fn queries_show_what_has_ended_and_what_runs() {
     let lake = lake().await;
     let session = Session::new(SessionOptions { user: "ada".to_owned(), ..SessionOptions::default() });
     let begin = |sql| {
-        let guard = lake.deps.running.receive(&session, sql);
+        let guard = lake.deps.running.receive(&session, sql).unwrap();
         guard.classify(StatementKind::Dml, true);
         guard.planned().start()
     };

@@ -30,6 +30,7 @@ mod catalog;
 mod exchange;
 mod faults;
 mod flight;
+mod history;
 mod house;
 mod ingest;
 mod partitions;
@@ -37,6 +38,7 @@ mod planned;
 mod pruning;
 mod scan;
 mod scan_faults;
+mod stalls;
 
 fn main() {
     let arguments = Arguments::from_args();
@@ -46,12 +48,14 @@ fn main() {
     trials.extend(exchange::trials());
     trials.extend(faults::trials());
     trials.extend(flight::trials());
+    trials.extend(history::trials());
     trials.extend(ingest::trials());
     trials.extend(partitions::trials());
     trials.extend(planned::trials());
     trials.extend(pruning::trials());
     trials.extend(scan::trials());
     trials.extend(scan_faults::trials());
+    trials.extend(stalls::trials());
     for file in runner::files() {
         let name =
             file.strip_prefix(runner::corpus()).map_or_else(|_| file.display().to_string(), |path| path.display().to_string());

@@ -116,7 +116,7 @@ impl Entry {
     /// Ends the query: succeeded, or with what the error says of it. `None` if it has ended before.
     ///
     /// Which state that is, and who pays, is told by [`Ending`].
-    pub(super) fn end(&self, error: Option<&Error>) -> Option<QueryRecord> {
+    pub(in crate::query) fn end(&self, error: Option<&Error>) -> Option<QueryRecord> {
         let mut progress = self.lock();
         if progress.end.is_some() {
             return None;

@@ -17,7 +17,7 @@ fn manager(places: usize) -> QueryManager {
 }
 
 fn receive(manager: &QueryManager, options: SessionOptions) -> QueryGuard<Received> {
-    let guard = manager.receive(&Session::new(options), "SELECT 1");
+    let guard = manager.receive(&Session::new(options), "SELECT 1").unwrap();
     guard.classify(StatementKind::Dml, true);
     guard
 }

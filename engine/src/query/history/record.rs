@@ -1,6 +1,6 @@
 //! What the history holds of a query, and how it is asked for. Plain data: how it is stored is `schema`'s business.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 
@@ -57,6 +57,77 @@ pub struct QueryFilter {
     pub workgroup: Option<String>,
     /// At most so many.
     pub limit: Option<usize>,
+}
+
+/// Where a page of queries ended: the next begins beyond it.
+pub type Position = (DateTime<Utc>, QueryId);
+
+/// Texts that may be wanted. What is let through may be more than what was asked for, never less.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TextBounds {
+    /// One of these; `None` is any.
+    pub values: Option<BTreeSet<String>>,
+    /// Not before this one, byte by byte.
+    pub from: Option<String>,
+    /// Not after this one.
+    pub until: Option<String>,
+}
+
+impl TextBounds {
+    /// Only these.
+    #[must_use]
+    pub fn of(values: BTreeSet<String>) -> Self {
+        Self { values: Some(values), ..Self::default() }
+    }
+
+    /// What both let through.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let values = match (self.values, other.values) {
+            (Some(mut values), Some(other)) => {
+                values.retain(|value| other.contains(value));
+                Some(values)
+            }
+            (values, other) => values.or(other),
+        };
+        let until = match (self.until, other.until) {
+            (Some(until), Some(other)) => Some(until.min(other)),
+            (until, other) => until.or(other),
+        };
+        Self { values, from: self.from.max(other.from), until }
+    }
+
+    #[must_use]
+    pub fn allow(&self, text: &str) -> bool {
+        self.values.as_ref().is_none_or(|values| values.contains(text))
+            && self.from.as_deref().is_none_or(|from| text >= from)
+            && self.until.as_deref().is_none_or(|until| text <= until)
+    }
+}
+
+/// Which queries are read page by page, in order of time.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PageFilter {
+    /// By column of the history.
+    pub texts: BTreeMap<String, TextBounds>,
+    /// Submitted at this time or later.
+    pub since: Option<DateTime<Utc>>,
+    /// Submitted at this time or before.
+    pub until: Option<DateTime<Utc>>,
+    pub newest_first: bool,
+    /// Whether statements, labels and messages are wanted; without, they are empty.
+    pub with_texts: bool,
+}
+
+/// Which sums are wanted, by day of submission (UTC).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UsageFilter {
+    /// This day or later.
+    pub since: Option<NaiveDate>,
+    /// This day or before.
+    pub until: Option<NaiveDate>,
+    /// By column: `user`, `workgroup`, `database`.
+    pub texts: BTreeMap<String, TextBounds>,
 }
 
 /// The ended queries of one day (UTC), user, workgroup and database, summed.

@@ -1,13 +1,11 @@
-//! The history's table: its migrations, and the way of a record into a row and back. It opens no files and knows no threads.
+//! The history's tables: their migrations, and the way of a record into a row (`read` has the way back). It opens no files and knows no threads.
 
-use chrono::{DateTime, NaiveDate, Utc};
-use rusqlite::{Connection, OptionalExtension, Row, ToSql, TransactionBehavior, named_params, types::Type};
+use rusqlite::{Connection, TransactionBehavior, named_params};
 
-use super::record::{QueryFilter, QueryRecord, UsageTotal};
+use super::record::QueryRecord;
 use crate::{
-    accounting::{Bill, Requests, Scanned, Timings, Usage},
+    accounting::Usage,
     error::{Error, ErrorKind, Result},
-    query::{QueryId, QueryState},
     sql::StatementKind,
 };
 
@@ -15,7 +13,8 @@ use crate::{
 ///
 /// Costs are two integers (10^-9 USD, and the 10^-18 USD below them), so that SQLite sums them exactly. Times are milliseconds since
 /// 1970 in UTC. `updated_at` is the last sign of life of a query that has not ended.
-const MIGRATIONS: &[&str] = &["
+pub(super) const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE queries (
         query_id TEXT PRIMARY KEY,
         instance TEXT NOT NULL,
@@ -58,9 +57,27 @@ const MIGRATIONS: &[&str] = &["
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX queries_by_time ON queries (submitted_at);
     CREATE INDEX queries_alive ON queries (instance) WHERE state IN ('QUEUED', 'RUNNING');
-"];
+",
+    // What queries that were forgotten leave, and ways to one user's or workgroup's.
+    "
+    CREATE TABLE usage_by_day (
+        day TEXT NOT NULL,
+        user TEXT NOT NULL,
+        workgroup TEXT NOT NULL,
+        database TEXT NOT NULL,
+        queries INTEGER NOT NULL,
+        data_scanned_bytes INTEGER NOT NULL,
+        billed_bytes INTEGER NOT NULL,
+        cost_nano_usd INTEGER NOT NULL,
+        cost_rest_atto_usd INTEGER NOT NULL,
+        PRIMARY KEY (day, user, workgroup, database)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX queries_by_user ON queries (user, submitted_at);
+    CREATE INDEX queries_by_workgroup ON queries (workgroup, submitted_at);
+",
+];
 
-const ATTO_PER_NANO: u128 = 1_000_000_000;
+pub(super) const ATTO_PER_NANO: u128 = 1_000_000_000;
 
 /// Brings a file to the newest version; several processes may try at once.
 pub(super) fn migrate(connection: &mut Connection) -> Result<()> {
@@ -78,7 +95,7 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<()> {
 }
 
 /// Writes a query as it stands. An end wins over all that is there; nothing that comes late makes an ended query run again.
-pub(super) fn put(connection: &Connection, instance: &str, record: &QueryRecord) -> Result<()> {
+pub(super) fn put(connection: &Connection, instance: &str, record: &QueryRecord) -> rusqlite::Result<()> {
     const SQL: &str = "INSERT INTO queries VALUES (:query_id, :instance, :state, :user, :workgroup, :database, :labels, :statement,
             :statement_type, :submitted_at, coalesce(:ended_at, :submitted_at + :total_ms), :ended_at, :error_kind, :error_message,
             :data_scanned_bytes, :metadata_bytes, :fetched_bytes, :billed_bytes, :cost_nano_usd, :cost_rest_atto_usd, :requests_get,
@@ -138,138 +155,12 @@ pub(super) fn put(connection: &Connection, instance: &str, record: &QueryRecord)
         ":execution_ms": signed(record.timings.execution),
         ":total_ms": signed(record.timings.total),
     };
-    connection.prepare_cached(SQL).and_then(|mut statement| statement.execute(values)).map_err(|e| failed(&e))?;
+    connection.prepare_cached(SQL)?.execute(values)?;
     Ok(())
-}
-
-/// The queries that the filter lets through, newest first.
-pub(super) fn list(connection: &Connection, filter: &QueryFilter) -> Result<Vec<QueryRecord>> {
-    let since = filter.since.map(|time| time.timestamp_millis());
-    let until = filter.until.map(|time| time.timestamp_millis());
-    let (state, limit) = (filter.state.map(QueryState::as_str), filter.limit.map(|limit| signed(limit as u64)));
-    let candidates: [(&str, Option<&dyn ToSql>); 5] = [
-        ("submitted_at >= ?", since.as_ref().map(|value| value as _)),
-        ("submitted_at < ?", until.as_ref().map(|value| value as _)),
-        ("state = ?", state.as_ref().map(|value| value as _)),
-        ("user = ?", filter.user.as_ref().map(|value| value as _)),
-        ("workgroup = ?", filter.workgroup.as_ref().map(|value| value as _)),
-    ];
-    let (mut sql, mut values) = ("SELECT * FROM queries WHERE true".to_owned(), Vec::new());
-    for (condition, value) in candidates {
-        if let Some(value) = value {
-            sql += " AND ";
-            sql += condition;
-            values.push(value);
-        }
-    }
-    sql += " ORDER BY submitted_at DESC, query_id DESC LIMIT coalesce(?, -1)";
-    values.push(&limit);
-    let mut statement = connection.prepare_cached(&sql).map_err(|e| failed(&e))?;
-    let rows = statement.query_map(values.as_slice(), record).map_err(|e| failed(&e))?;
-    rows.collect::<rusqlite::Result<_>>().map_err(|e| failed(&e))
-}
-
-/// One query.
-pub(super) fn get(connection: &Connection, id: QueryId) -> Result<Option<QueryRecord>> {
-    connection
-        .prepare_cached("SELECT * FROM queries WHERE query_id = ?")
-        .and_then(|mut statement| statement.query_row([id.to_string()], record).optional())
-        .map_err(|e| failed(&e))
-}
-
-/// The ended queries since a time, summed by day, user, workgroup and database, in that order.
-pub(super) fn totals(connection: &Connection, since: Option<DateTime<Utc>>) -> Result<Vec<UsageTotal>> {
-    const SQL: &str = "SELECT date(submitted_at / 1000, 'unixepoch') AS day, user, workgroup, database, count(*),
-            sum(data_scanned_bytes), sum(billed_bytes), sum(cost_nano_usd), sum(cost_rest_atto_usd)
-        FROM queries WHERE submitted_at >= ? AND ended_at IS NOT NULL
-        GROUP BY day, user, workgroup, database ORDER BY day, user, workgroup, database";
-    let since = since.map_or(i64::MIN, |time| time.timestamp_millis());
-    let total = |row: &Row<'_>| {
-        let day: String = row.get(0)?;
-        Ok(UsageTotal {
-            day: NaiveDate::parse_from_str(&day, "%Y-%m-%d").map_err(|e| unreadable(0, e))?,
-            user: row.get(1)?,
-            workgroup: row.get(2)?,
-            database: row.get(3)?,
-            queries: unsigned(row.get(4)?),
-            data_scanned_bytes: unsigned(row.get(5)?),
-            bill: bill(row.get(6)?, row.get(7)?, row.get(8)?),
-        })
-    };
-    let mut statement = connection.prepare_cached(SQL).map_err(|e| failed(&e))?;
-    let rows = statement.query_map([since], total).map_err(|e| failed(&e))?;
-    rows.collect::<rusqlite::Result<_>>().map_err(|e| failed(&e))
-}
-
-fn record(row: &Row<'_>) -> rusqlite::Result<QueryRecord> {
-    let count = |name: &str| row.get::<_, i64>(name).map(unsigned);
-    let known = |name: &str| row.get::<_, Option<i64>>(name).map(|value| value.map(unsigned));
-    let labels: String = row.get("labels")?;
-    let kind: Option<String> = row.get("statement_type")?;
-    let error_kind: Option<String> = row.get("error_kind")?;
-    let id: String = row.get("query_id")?;
-    let state: String = row.get("state")?;
-    Ok(QueryRecord {
-        query_id: id.parse().map_err(|e: Error| unreadable(0, e))?,
-        state: QueryState::ALL
-            .into_iter()
-            .find(|known| known.as_str() == state)
-            .ok_or_else(|| unreadable(2, Error::corrupt(format!("\"{state}\" is no state of a query"))))?,
-        user: row.get("user")?,
-        workgroup: row.get("workgroup")?,
-        database: row.get("database")?,
-        labels: serde_json::from_str(&labels).unwrap_or_default(),
-        statement: row.get("statement")?,
-        statement_type: kind.as_deref().and_then(StatementKind::parse),
-        submitted_at: time(row.get("submitted_at")?),
-        ended_at: row.get::<_, Option<i64>>("ended_at")?.map(time),
-        error_kind: error_kind.and_then(|kind| ErrorKind::ALL.into_iter().find(|known| known.as_str() == kind)),
-        error_message: row.get("error_message")?,
-        usage: Usage {
-            data_scanned_bytes: count("data_scanned_bytes")?,
-            metadata_bytes: count("metadata_bytes")?,
-            fetched_bytes: count("fetched_bytes")?,
-            requests: Requests {
-                get: count("requests_get")?,
-                head: count("requests_head")?,
-                list: count("requests_list")?,
-                put: count("requests_put")?,
-                delete: count("requests_delete")?,
-            },
-            partitions: Scanned { scanned: count("partitions_scanned")?, total: known("partitions_total")? },
-            files: Scanned { scanned: count("files_scanned")?, total: known("files_total")? },
-            row_groups: Scanned { scanned: count("row_groups_scanned")?, total: known("row_groups_total")? },
-            rows: count("rows")?,
-        },
-        bill: bill(row.get("billed_bytes")?, row.get("cost_nano_usd")?, row.get("cost_rest_atto_usd")?),
-        timings: Timings {
-            queued: count("queued_ms")?,
-            planning: count("planning_ms")?,
-            listing: count("listing_ms")?,
-            execution: count("execution_ms")?,
-            total: count("total_ms")?,
-        },
-    })
-}
-
-fn bill(billed_bytes: i64, nano: i64, rest: i64) -> Bill {
-    Bill::from_parts(unsigned(billed_bytes), u128::from(unsigned(nano)) * ATTO_PER_NANO + u128::from(unsigned(rest)))
-}
-
-fn time(millis: i64) -> DateTime<Utc> {
-    DateTime::from_timestamp_millis(millis).unwrap_or_default()
 }
 
 fn signed(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
-}
-
-fn unsigned(value: i64) -> u64 {
-    u64::try_from(value).unwrap_or(0)
-}
-
-fn unreadable(column: usize, error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
 }
 
 /// The house's error for one of SQLite's.
@@ -287,7 +178,7 @@ pub(super) fn failed(error: &rusqlite::Error) -> Error {
         Some(PermissionDenied | ReadOnly) => {
             Error::new(ErrorKind::Denied, message).with_hint("Give this user write access to the data directory")
         }
-        Some(DiskFull) => Error::new(ErrorKind::Unavailable, message).with_hint("Free space on the disk of the data directory"),
+        Some(DiskFull) => Error::new(ErrorKind::LimitExceeded, message).with_hint("Free space on the disk of the data directory"),
         _ => Error::internal(message),
     }
 }

@@ -5,6 +5,7 @@ use chrono::TimeDelta;
 use super::*;
 use crate::{
     accounting::{Bill, Requests, Scanned, Tariff, Timings, Usage},
+    clock::FixedClock,
     query::QueryState,
     sql::StatementKind,
 };
@@ -213,7 +214,7 @@ async fn filters_narrow_and_pruning_forgets() {
     assert_eq!(list(QueryFilter { workgroup: Some("none".to_owned()), ..all() }).await, []);
     assert_eq!(list(QueryFilter { limit: Some(2), until: Some(at(40)), ..all() }).await, [ids[2], ids[1]]);
 
-    assert_eq!(history.prune(at(12)).await.unwrap(), 1, "the one that ended at second 2; the one of second 12 stays");
+    assert_eq!(history.prune(at(10)).await.unwrap(), 1, "the one that was submitted at second 0; the one of second 10 stays");
     assert_eq!(list(QueryFilter { until: Some(at(40)), ..all() }).await, [ids[2], ids[1]]);
     assert_eq!(history.list(all()).await.unwrap().len(), 3, "what runs is never forgotten");
 }
@@ -228,11 +229,23 @@ async fn totals_are_exact_sums_of_rounded_bills() {
         history.end(end).await.unwrap();
     }
     history.begin(received(2));
-    let totals = history.totals(None).await.unwrap();
+    let totals = history.totals(UsageFilter::default()).await.unwrap();
     let row = |total: &UsageTotal| (total.day.to_string(), total.queries, total.bill.billed_bytes, total.bill.cost_usd());
     assert_eq!(row(&totals[0]), ("2023-11-14".to_owned(), 2, 3, "0.000000000000000003".to_owned()));
     assert_eq!(row(&totals[1]), ("2023-11-15".to_owned(), 1, 4_294_967_295, "0.000000004294967295".to_owned()));
-    assert_eq!(history.totals(Some(at(86_400))).await.unwrap(), totals[1..]);
+    let since = UsageFilter { since: Some(totals[1].day), ..UsageFilter::default() };
+    assert_eq!(history.totals(since).await.unwrap(), totals[1..]);
+    let until = UsageFilter { until: Some(totals[0].day), ..UsageFilter::default() };
+    assert_eq!(history.totals(until).await.unwrap(), totals[..1]);
+    let nobody =
+        UsageFilter { texts: [("user".to_owned(), TextBounds::of(["bob".to_owned()].into()))].into(), ..UsageFilter::default() };
+    assert_eq!(history.totals(nobody).await.unwrap(), []);
+    // What is forgotten leaves its sums, which add up over the days and over several times.
+    assert_eq!(history.prune(at(1)).await.unwrap(), 1);
+    assert_eq!(history.totals(UsageFilter::default()).await.unwrap(), totals);
+    assert_eq!(history.prune(at(86_401)).await.unwrap(), 2);
+    assert_eq!(history.totals(UsageFilter::default()).await.unwrap(), totals);
+    assert_eq!(history.list(QueryFilter::default()).await.unwrap().len(), 1, "what runs stays");
 }
 
 #[tokio::test]
@@ -253,4 +266,155 @@ fn many_may_make_the_same_history_at_once() {
             thread.join().unwrap().unwrap();
         }
     });
+}
+
+/// How far the file may grow; 1 is not at all.
+async fn limit(history: &History, pages: u32) {
+    let set = move |connection: &Connection| connection.pragma_update(None, "max_page_count", pages).map_err(|e| failed(&e));
+    history.writer.call(set).await.unwrap();
+}
+
+/// The end of a query that has no room in the pages that there are.
+fn long(seconds: i64) -> QueryRecord {
+    let begun = QueryRecord { statement: "x".repeat(500_000), ..received(seconds) };
+    ended(&begun, QueryState::Succeeded, 5)
+}
+
+#[tokio::test]
+async fn ends_wait_while_the_disk_is_full_and_nothing_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = HistoryOptions { max_waiting: 3, ..HistoryOptions::default() };
+    let history = History::open_with(folder.path(), options, system_clock()).unwrap();
+    let before = ended(&received(0), QueryState::Succeeded, 5);
+    history.end(before.clone()).await.unwrap();
+    limit(&history, 1).await;
+    assert_eq!(history.waiting(), None);
+    let ends: Vec<_> = (1..=4).map(long).collect();
+    for (at, end) in ends.iter().enumerate() {
+        assert_eq!(history.check_room().is_ok(), at < 3, "of the {at}th");
+        // A query is answered all the same, the one that ran already when there was no room any more too.
+        history.begin(QueryRecord { ended_at: None, ..end.clone() });
+        history.end(end.clone()).await.unwrap();
+        let waiting = history.waiting().unwrap();
+        assert_eq!(waiting.queries, at + 1);
+        assert!(waiting.reason.contains("full"), "{waiting:?}");
+    }
+    let refused = history.check_room().unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::LimitExceeded);
+    assert!(refused.to_string().contains("4 queries") && refused.to_string().contains("full"), "{refused}");
+    assert!(history.flush().await.is_err());
+    assert_eq!(history.list(QueryFilter::default()).await.unwrap(), std::slice::from_ref(&before), "what there is can be read");
+
+    limit(&history, u32::MAX / 2).await;
+    history.flush().await.unwrap();
+    assert_eq!(history.waiting(), None);
+    history.check_room().unwrap();
+    let found = history.list(QueryFilter::default()).await.unwrap();
+    assert!(found.iter().eq(ends.iter().rev().chain([&before])), "each once, whole");
+}
+
+#[tokio::test]
+async fn what_waits_is_written_when_the_history_closes() {
+    let folder = tempfile::tempdir().unwrap();
+    let (history, end) = (History::open(folder.path()).unwrap(), long(1));
+    limit(&history, 1).await;
+    history.end(end.clone()).await.unwrap();
+    assert!(history.waiting().is_some());
+    limit(&history, u32::MAX / 2).await;
+    drop(history);
+    assert_eq!(History::open(folder.path()).unwrap().get(end.query_id).await.unwrap(), end);
+}
+
+/// A history whose clock stands so many seconds after the first query.
+fn kept(folder: &Path, seconds: i64, options: HistoryOptions) -> History {
+    History::open_with(folder, options, Arc::new(FixedClock(at(seconds)))).unwrap()
+}
+
+#[tokio::test]
+async fn what_is_too_old_goes_by_itself_and_leaves_its_sums() {
+    let folder = tempfile::tempdir().unwrap();
+    let day = 86_400;
+    let options = HistoryOptions { keep_days: 2, ..HistoryOptions::default() };
+    let history = kept(folder.path(), 0, options);
+    for seconds in [0, 1, day, 3 * day] {
+        history.end(ended(&received(seconds), QueryState::Succeeded, 1 << 30)).await.unwrap();
+    }
+    history.begin(received(2));
+    let totals = history.totals(UsageFilter::default()).await.unwrap();
+    assert_eq!(totals.iter().map(|total| total.queries).collect::<Vec<_>>(), [2, 1, 1]);
+    drop(history);
+    // Nobody asks for it: a process that ends does it.
+    drop(kept(folder.path(), 3 * day + 1, options));
+    let history = kept(folder.path(), 0, options);
+    let left: Vec<_> = history.list(QueryFilter::default()).await.unwrap().iter().map(|query| query.submitted_at).collect();
+    // The one that never ended has failed by now, and goes with the next.
+    assert_eq!(left, [at(3 * day)]);
+    let after = history.totals(UsageFilter::default()).await.unwrap();
+    assert_eq!((after[0].queries, &after[1..]), (3, &totals[1..]), "with the one that failed");
+}
+
+#[tokio::test]
+async fn what_is_too_much_goes_the_oldest_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = HistoryOptions { keep_days: 0, max_bytes: 1 << 20, ..HistoryOptions::default() };
+    let history = kept(folder.path(), 0, options);
+    for seconds in 0..300 {
+        let begun = QueryRecord { statement: "x".repeat(10_000), ..received(seconds) };
+        drop(history.end(ended(&begun, QueryState::Succeeded, 5)));
+    }
+    let totals = history.totals(UsageFilter::default()).await.unwrap();
+    drop(history);
+    let history = kept(folder.path(), 0, options);
+    let left = history.list(QueryFilter::default()).await.unwrap();
+    assert!((1..=100).contains(&left.len()), "{}", left.len());
+    assert_eq!(left[0].submitted_at, at(299));
+    assert_eq!(history.totals(UsageFilter::default()).await.unwrap(), totals);
+    assert!(std::fs::metadata(folder.path().join("history.sqlite")).unwrap().len() < 2 << 20, "the disk has it back");
+}
+
+#[tokio::test]
+async fn a_file_of_an_earlier_version_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let timed_out = QueryRecord {
+        error_kind: Some(ErrorKind::Cancelled),
+        error_message: Some("the query took longer than its limit".to_owned()),
+        ..ended(&received(0), QueryState::Cancelled, 5)
+    };
+    {
+        let connection = connect(&folder.path().join("history.sqlite")).unwrap();
+        connection.execute_batch(schema::MIGRATIONS[0]).unwrap();
+        connection.pragma_update(None, "user_version", 1).unwrap();
+        schema::put(&connection, "before", &timed_out).unwrap();
+    }
+    let history = History::open(folder.path()).unwrap();
+    assert_eq!(history.list(QueryFilter::default()).await.unwrap(), [timed_out]);
+    assert_eq!(history.totals(UsageFilter::default()).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn pages_follow_each_other_in_either_order() {
+    let history = History::in_memory().unwrap();
+    let mut all = Vec::new();
+    for seconds in [5, 3, 3, 3, 9, 1] {
+        let end = ended(&received(seconds), QueryState::Succeeded, 5);
+        history.end(end.clone()).await.unwrap();
+        all.push(end);
+    }
+    all.sort_by_key(|query| (query.submitted_at, query.query_id.to_string()));
+    for newest_first in [false, true] {
+        let filter = Arc::new(PageFilter { newest_first, with_texts: true, ..PageFilter::default() });
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let page = history.page(Arc::clone(&filter), after, 2).await.unwrap();
+            let Some(last) = page.last() else { break };
+            after = Some((last.submitted_at, last.query_id));
+            found.extend(page);
+        }
+        if newest_first {
+            found.reverse();
+        }
+        assert_eq!(found, all, "newest first: {newest_first}");
+    }
+    let bare = history.page(Arc::default(), None, 1).await.unwrap();
+    assert_eq!((bare[0].statement.as_str(), bare[0].labels.len(), bare[0].usage), ("", 0, all[0].usage));
 }

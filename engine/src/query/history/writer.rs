@@ -4,30 +4,67 @@
 //! few commits. A commit goes to SQLite's write-ahead log without waiting for the disk (`synchronous = NORMAL`): whoever waits for a
 //! job waits some tenths of a millisecond, and what was committed survives the death of the process. Against a loss of power, the
 //! thread syncs the log (a passive checkpoint) as soon as it has been idle for a moment, and at the latest some seconds after a write.
+//!
+//! Records that cannot be written wait in memory (`waiting`) and are tried again with the next job, or after a moment. Whoever waits for a
+//! record's end is answered when it is committed or waits there.
 
 use std::{
+    collections::VecDeque,
     fmt,
-    sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    },
     thread::JoinHandle,
     time::{Duration, Instant},
 };
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
-use super::schema::failed;
-use crate::error::{Error, Result};
+use super::{
+    record::QueryRecord,
+    retention::HistoryOptions,
+    schema::{self, failed},
+    waiting::Backlog,
+};
+use crate::{
+    clock::Clock,
+    error::{Error, Result},
+};
 
 /// How long after the last write the log is synced.
 const IDLE: Duration = Duration::from_millis(500);
 /// How long after the first write the log is synced, however busy the thread is.
 const OVERDUE: Duration = Duration::from_secs(5);
+/// How soon what could not be written is tried again.
+const AGAIN: Duration = Duration::from_millis(500);
+/// How soon, and how often, what is too old or too much is looked for.
+const FIRST_LOOK: Duration = Duration::from_secs(10);
+const LOOK: Duration = Duration::from_secs(3600);
 /// Jobs in one transaction.
 const BATCH: usize = 256;
 
 /// Told how the commit went.
 type Done = Box<dyn FnOnce(&Result<()>) + Send>;
-type Job = Box<dyn FnOnce(&Connection) -> Done + Send>;
+type Call = Box<dyn FnOnce(&Connection) -> Done + Send>;
+
+enum Job {
+    /// A query as it stands; answered when it is written or waits to be.
+    Put(Arc<QueryRecord>, oneshot::Sender<()>),
+    Call(Call),
+    /// As a call; what waits is tried now, even if it was tried a moment ago.
+    Flush(Call),
+}
+
+/// What the thread works with.
+pub(super) struct Means {
+    pub(super) connection: Connection,
+    pub(super) instance: String,
+    pub(super) backlog: Arc<Backlog>,
+    pub(super) options: HistoryOptions,
+    pub(super) clock: Arc<dyn Clock>,
+}
 
 /// The handle of the thread. Dropping it waits until everything is written.
 pub(super) struct Writer {
@@ -36,13 +73,20 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection) -> Result<Self> {
+    pub(super) fn start(means: Means) -> Result<Self> {
         let (jobs, receiver) = channel();
         let thread = std::thread::Builder::new()
             .name("glaux-history".to_owned())
-            .spawn(move || run(&connection, &receiver))
+            .spawn(move || means.run(&receiver))
             .map_err(|e| Error::internal("the thread of the query history cannot be started").with_source(e))?;
         Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+    }
+
+    /// Queues a record now; the answer comes once it is committed or waits in memory, whether or not it is awaited.
+    pub(super) fn put(&self, record: QueryRecord) -> impl Future<Output = Result<()>> + Send + use<> {
+        let (sender, receiver) = oneshot::channel();
+        self.queue(Job::Put(Arc::new(record), sender));
+        async move { receiver.await.map_err(|_| ended()) }
     }
 
     /// Queues a job now; the answer comes once it is committed, whether or not it is awaited.
@@ -51,17 +95,16 @@ impl Writer {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T> + Send + 'static,
     {
-        let (sender, receiver) = oneshot::channel();
-        self.queue(Box::new(move |connection| {
-            let answer = job(connection);
-            Box::new(move |commit| {
-                let answer = commit.clone().and(answer);
-                if let Err(Err(error)) = sender.send(answer) {
-                    tracing::error!(%error, "the query history was not written");
-                }
-            })
-        }));
-        async move { receiver.await.map_err(|_| Error::internal("the thread of the query history has ended"))? }
+        let (call, answer) = called(job);
+        self.queue(Job::Call(call));
+        answer
+    }
+
+    /// Ready when all that was queued before, and all that waits, is committed.
+    pub(super) fn flush(&self) -> impl Future<Output = Result<()>> + Send + use<> {
+        let (call, answer) = called(|_| Ok(()));
+        self.queue(Job::Flush(call));
+        answer
     }
 
     fn queue(&self, job: Job) {
@@ -69,6 +112,29 @@ impl Writer {
             tracing::error!("the query history was not written: its thread has ended");
         }
     }
+}
+
+/// A call and what becomes of it.
+fn called<T, F>(job: F) -> (Call, impl Future<Output = Result<T>> + Send + use<T, F>)
+where
+    T: Send + 'static,
+    F: FnOnce(&Connection) -> Result<T> + Send + 'static,
+{
+    let (sender, receiver) = oneshot::channel();
+    let call: Call = Box::new(move |connection| {
+        let answer = job(connection);
+        Box::new(move |commit| {
+            let answer = commit.clone().and(answer);
+            if let Err(Err(error)) = sender.send(answer) {
+                tracing::error!(%error, "the query history was not written");
+            }
+        })
+    });
+    (call, async move { receiver.await.map_err(|_| ended())? })
+}
+
+fn ended() -> Error {
+    Error::internal("the thread of the query history has ended")
 }
 
 impl Drop for Writer {
@@ -88,53 +154,143 @@ impl fmt::Debug for Writer {
     }
 }
 
-fn run(connection: &Connection, jobs: &Receiver<Job>) {
-    let mut unsynced: Option<Instant> = None;
-    loop {
-        let next = match unsynced {
-            None => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(since) => jobs.recv_timeout(IDLE.min(OVERDUE.saturating_sub(since.elapsed()))),
+impl Means {
+    fn run(&self, jobs: &Receiver<Job>) {
+        let mut unsynced: Option<Instant> = None;
+        let mut look = Instant::now() + FIRST_LOOK;
+        let mut has_looked = false;
+        // When what could not be written is tried again.
+        let mut again = Instant::now();
+        loop {
+            let patience = match unsynced {
+                _ if !self.backlog.is_empty() => again.saturating_duration_since(Instant::now()),
+                Some(since) => IDLE.min(OVERDUE.saturating_sub(since.elapsed())),
+                None => look.saturating_duration_since(Instant::now()),
+            };
+            let changes = self.connection.total_changes();
+            match jobs.recv_timeout(patience) {
+                Ok(first) => {
+                    let jobs = std::iter::once(first).chain(jobs.try_iter().take(BATCH - 1)).collect();
+                    self.commit(jobs, &mut again);
+                }
+                Err(RecvTimeoutError::Timeout) if !self.backlog.is_empty() => self.commit(VecDeque::new(), &mut again),
+                Err(RecvTimeoutError::Timeout) => {
+                    if unsynced.take().is_some() {
+                        checkpoint(&self.connection);
+                    } else if look <= Instant::now() {
+                        has_looked = true;
+                        look = if self.let_go() { Instant::now() } else { Instant::now() + LOOK };
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => return self.finish(unsynced.is_some(), has_looked),
+            }
+            if self.connection.total_changes() != changes {
+                unsynced.get_or_insert_with(Instant::now);
+            }
+        }
+    }
+
+    /// What is left to do when nobody will ask for anything any more.
+    fn finish(&self, unsynced: bool, has_looked: bool) {
+        if !self.backlog.is_empty() {
+            self.commit(VecDeque::new(), &mut Instant::now());
+            for record in self.backlog.records() {
+                // The last place where its bill can be found.
+                let (query_id, state, user) = (record.query_id, record.state, &record.user);
+                let (scanned, billed) = (record.usage.data_scanned_bytes, record.bill.billed_bytes);
+                tracing::error!(%query_id, %state, user, scanned, billed, "the end of a query is missing in the history");
+            }
+        }
+        // Processes that live for one statement let go of something too.
+        let more = !has_looked && self.let_go();
+        if unsynced || more {
+            checkpoint(&self.connection);
+        }
+    }
+
+    /// One step of letting go of what is too old or too much; tells whether there is more.
+    fn let_go(&self) -> bool {
+        self.options.step(&self.connection, self.clock.now()).unwrap_or_else(|error| {
+            tracing::warn!(%error, "old queries cannot be taken out of the query history");
+            false
+        })
+    }
+
+    /// Runs jobs in one transaction, after the records that wait. If some wait that were tried a moment ago, so do these.
+    fn commit(&self, mut jobs: VecDeque<Job>, again: &mut Instant) {
+        let (mut puts, mut calls) = (Vec::new(), Vec::new());
+        let is_flushed = jobs.iter().any(|job| matches!(job, Job::Flush(_)));
+        let outcome = match self.backlog.reason() {
+            Some(reason) if Instant::now() < *again && !is_flushed => Err(reason),
+            _ => {
+                let outcome = self.transact(&mut jobs, &mut puts, &mut calls).map_err(|error| failed(&error));
+                *again = Instant::now() + AGAIN;
+                outcome
+            }
         };
-        match next {
-            Ok(first) => {
-                let changes = connection.total_changes();
-                commit(connection, std::iter::once(first).chain(jobs.try_iter().take(BATCH - 1)));
-                if connection.total_changes() != changes {
-                    unsynced.get_or_insert_with(Instant::now);
+        match &outcome {
+            Ok(()) => self.backlog.clear(),
+            Err(error) => {
+                // What was not come to: calls meet the trouble by themselves and say so.
+                for job in jobs {
+                    match job {
+                        Job::Put(record, sender) => puts.push((record, sender)),
+                        Job::Call(call) => call(&self.connection)(&Ok(())),
+                        Job::Flush(call) => call(&self.connection)(&outcome),
+                    }
                 }
+                self.backlog.keep(puts.iter().map(|(record, _)| Arc::clone(record)), error);
             }
-            Err(RecvTimeoutError::Timeout) => {
-                checkpoint(connection);
-                unsynced = None;
-            }
-            Err(RecvTimeoutError::Disconnected) => {
-                if unsynced.is_some() {
-                    checkpoint(connection);
+        }
+        for (_, sender) in puts {
+            // Nobody need wait for it.
+            _ = sender.send(());
+        }
+        for done in calls {
+            done(&outcome);
+        }
+    }
+
+    fn transact(
+        &self,
+        jobs: &mut VecDeque<Job>,
+        puts: &mut Vec<(Arc<QueryRecord>, oneshot::Sender<()>)>,
+        calls: &mut Vec<Done>,
+    ) -> rusqlite::Result<()> {
+        let transaction = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)?;
+        for record in self.backlog.records() {
+            self.put(&transaction, &record)?;
+        }
+        while let Some(job) = jobs.pop_front() {
+            match job {
+                Job::Put(record, sender) => {
+                    puts.push((record, sender));
+                    if let Some((record, _)) = puts.last() {
+                        self.put(&transaction, record)?;
+                    }
                 }
-                return;
+                Job::Call(call) | Job::Flush(call) => calls.push(call(&transaction)),
             }
+        }
+        transaction.commit()
+    }
+
+    /// Writes a record. One that no file would ever take keeps no other waiting.
+    fn put(&self, transaction: &Transaction<'_>, record: &QueryRecord) -> rusqlite::Result<()> {
+        match schema::put(transaction, &self.instance, record) {
+            Err(error) if is_of_the_record(&error) => {
+                let (query_id, billed) = (record.query_id, record.bill.billed_bytes);
+                tracing::error!(%query_id, billed, %error, "a query cannot be written to the history");
+                Ok(())
+            }
+            outcome => outcome,
         }
     }
 }
 
-fn commit(connection: &Connection, jobs: impl Iterator<Item = Job>) {
-    let mut done = Vec::new();
-    let outcome = match Transaction::new_unchecked(connection, TransactionBehavior::Immediate) {
-        Ok(transaction) => {
-            done.extend(jobs.map(|job| job(&transaction)));
-            transaction.commit()
-        }
-        Err(error) => {
-            // Without a transaction each job meets the trouble by itself and says so.
-            done.extend(jobs.map(|job| job(connection)));
-            tracing::warn!(%error, "the query history is busy");
-            Ok(())
-        }
-    };
-    let outcome = outcome.map_err(|error| failed(&error));
-    for done in done {
-        done(&outcome);
-    }
+fn is_of_the_record(error: &rusqlite::Error) -> bool {
+    let of_record = [ErrorCode::TooBig, ErrorCode::ConstraintViolation, ErrorCode::TypeMismatch, ErrorCode::ParameterOutOfRange];
+    error.sqlite_error_code().is_none_or(|code| of_record.contains(&code))
 }
 
 fn checkpoint(connection: &Connection) {

@@ -7,12 +7,13 @@ use std::{
     time::Duration,
 };
 
-use tokio::{runtime::Handle, sync::Semaphore, task::AbortHandle, time::MissedTickBehavior};
+use tokio::{runtime::Handle, task::AbortHandle, time::MissedTickBehavior};
 
 use crate::query::{
     guard::{CancelReason, entry::Entry},
     history::{History, QueryRecord},
     observer::QueryObserver,
+    places::Places,
     report::{QueryId, QueryState},
 };
 
@@ -22,7 +23,7 @@ const LOOK: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(in crate::query) struct Registry {
     history: Arc<History>,
-    places: Arc<Semaphore>,
+    places: Arc<Places>,
     running: Mutex<Running>,
     observer: OnceLock<Arc<dyn QueryObserver>>,
 }
@@ -36,8 +37,7 @@ struct Running {
 
 impl Registry {
     pub(super) fn new(history: Arc<History>, places: usize) -> Arc<Self> {
-        let places = Arc::new(Semaphore::new(places.clamp(1, Semaphore::MAX_PERMITS)));
-        Arc::new(Self { history, places, running: Mutex::default(), observer: OnceLock::new() })
+        Arc::new(Self { history, places: Places::new(places), running: Mutex::default(), observer: OnceLock::new() })
     }
 
     fn lock(&self) -> MutexGuard<'_, Running> {
@@ -48,8 +48,8 @@ impl Registry {
         &self.history
     }
 
-    pub(in crate::query) fn places(&self) -> Arc<Semaphore> {
-        Arc::clone(&self.places)
+    pub(in crate::query) fn places(&self) -> &Arc<Places> {
+        &self.places
     }
 
     /// `false` if there is one already.

@@ -23,12 +23,12 @@ fn manager(places: usize) -> QueryManager {
 impl QueryManager {
     /// Places that are free.
     pub(in crate::query) fn registry_places(&self) -> usize {
-        self.registry.places().available_permits()
+        self.registry.places().free()
     }
 }
 
 fn begin(manager: &QueryManager) -> QueryGuard<Received> {
-    let guard = manager.receive(&Session::new(SessionOptions::default()), "SELECT 1");
+    let guard = manager.receive(&Session::new(SessionOptions::default()), "SELECT 1").unwrap();
     guard.classify(StatementKind::Dml, true);
     guard
 }
@@ -127,7 +127,7 @@ async fn the_time_limit_ends_a_stream() {
     let manager = manager(1);
     // Time enough to be admitted; the stream never comes to an end by itself.
     let options = SessionOptions { timeout: Some(Duration::from_millis(200)), ..SessionOptions::default() };
-    let guard = manager.receive(&Session::new(options), "SELECT 1").planned().start();
+    let guard = manager.receive(&Session::new(options), "SELECT 1").unwrap().planned().start();
     let error = query(guard, stream::pending()).try_collect::<Vec<_>>().await.unwrap_err();
     assert_eq!((error.kind(), error.message()), (ErrorKind::TimedOut, "the query took longer than its limit of 200ms"));
 }
@@ -137,7 +137,7 @@ async fn the_scan_limit_ends_a_stream_even_at_its_last_step() {
     let manager = manager(1);
     let options = SessionOptions { max_scan: Some(10), ..SessionOptions::default() };
     for (bytes, succeeds) in [(10_u64, true), (11, false)] {
-        let guard = manager.receive(&Session::new(options.clone()), "SELECT 1");
+        let guard = manager.receive(&Session::new(options.clone()), "SELECT 1").unwrap();
         guard.classify(StatementKind::Dml, true);
         let meter = Arc::clone(guard.meter());
         let batches = stream::poll_fn(move |_| {
