@@ -19,6 +19,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use glaux_engine::{Error, ErrorKind, Result};
+pub(crate) use shell::restore_terminal;
 
 use crate::{diagnostic, exit_code, output, telemetry};
 

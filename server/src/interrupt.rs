@@ -7,7 +7,7 @@ use std::sync::{
 
 use tokio::sync::Notify;
 
-use crate::exit_code;
+use crate::{cli, exit_code};
 
 /// Hears Ctrl-C from the moment it is made until the process ends. Clones hear the same key.
 #[derive(Debug, Clone)]
@@ -28,6 +28,7 @@ impl Interrupt {
         tokio::spawn(async move {
             while tokio::signal::ctrl_c().await.is_ok() {
                 if inner.count.fetch_add(1, SeqCst) > 0 {
+                    cli::restore_terminal();
                     std::process::exit(i32::from(exit_code::INTERRUPTED));
                 }
                 inner.pressed.notify_waiters();

@@ -1,5 +1,7 @@
 //! The line on standard error while something runs: a spinner with bytes, rows and time, or a bar with a share. Gone when it is done.
 
+mod line;
+
 use std::{
     io::{self, IsTerminal},
     time::Duration,
@@ -8,6 +10,7 @@ use std::{
 use glaux_catalog::service::RepairStep;
 use glaux_engine::query::{QueryReport, RepairFigures};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use line::OneLine;
 
 use crate::figures;
 
@@ -31,8 +34,8 @@ impl Progress {
         if !wanted || !io::stderr().is_terminal() {
             return Self::hidden();
         }
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
+        let bar = ProgressBar::with_draw_target(None, target());
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
             bar.set_style(style);
         }
         Self { bar: Some(bar) }
@@ -43,7 +46,7 @@ impl Progress {
         if !wanted || !io::stderr().is_terminal() {
             return Self::hidden();
         }
-        let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr_with_hz(10));
+        let bar = ProgressBar::with_draw_target(Some(total), target());
         if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {percent} %  {elapsed}") {
             bar.set_style(style);
         }
@@ -54,7 +57,7 @@ impl Progress {
     /// Shows a statement's figures so far.
     pub(crate) fn update(&self, report: &QueryReport) {
         if let Some(bar) = &self.bar {
-            bar.set_message(line(report, bar.elapsed()));
+            bar.set_message(figures_of(report, bar.elapsed()));
             bar.tick();
         }
     }
@@ -91,13 +94,17 @@ impl Progress {
     }
 }
 
+fn target() -> ProgressDrawTarget {
+    ProgressDrawTarget::term_like_with_hz(Box::new(OneLine::default()), 10)
+}
+
 impl Drop for Progress {
     fn drop(&mut self) {
         self.clear();
     }
 }
 
-fn line(report: &QueryReport, elapsed: Duration) -> String {
+fn figures_of(report: &QueryReport, elapsed: Duration) -> String {
     let usage = &report.usage;
     if let Some(figures) = report.repair {
         return format!("{}  {}", repaired(usage.requests.list, figures), figures::duration(elapsed));
@@ -146,8 +153,8 @@ mod tests {
             repair: Some(RepairFigures { found: 41_000, added: 8192, dropped: 0 }),
         };
         let second = Duration::from_secs(1);
-        assert_eq!(line(&report, second), "57 pages listed  41,000 partitions found  8,192 added  1.0 s");
+        assert_eq!(figures_of(&report, second), "57 pages listed  41,000 partitions found  8,192 added  1.0 s");
         report.repair = None;
-        assert!(line(&report, second).starts_with("scanned 0 B"));
+        assert!(figures_of(&report, second).starts_with("scanned 0 B"));
     }
 }

@@ -1,23 +1,27 @@
-//! The shell: `glaux sql` on a terminal. Reads statements over several lines until a semicolon, and small commands that begin with a
-//! backslash. An error is shown and the shell goes on; Ctrl-C stops a query or clears a line, Ctrl-D leaves.
+//! The shell: `glaux sql` on a terminal. Reads statements over several lines until a semicolon, and its own commands. An error is shown
+//! and the shell goes on; Ctrl-C stops a query or clears a line, Ctrl-D leaves. Lines that are pasted or typed while a query runs wait for
+//! their turn.
 
 mod command;
 mod editor;
 mod names;
+mod terminal;
 
 use std::time::Instant;
 
 use command::Command;
 use editor::{Editor, Line};
-use glaux_engine::{Result, sql::split};
+use glaux_engine::{
+    Result,
+    sql::{self, Changes, split},
+};
 use names::Names;
+use terminal::Held;
+pub(crate) use terminal::restore as restore_terminal;
 use tokio::runtime::Runtime;
 
 use super::{execute::Executor, say};
 use crate::{diagnostic, figures, output, stats::StatsFormat};
-
-/// Words that begin a statement which may change what there is to complete.
-const CHANGES_NAMES: &[&str] = &["create", "drop", "alter", "use", "msck"];
 
 /// Runs the shell until its user leaves.
 ///
@@ -26,7 +30,8 @@ const CHANGES_NAMES: &[&str] = &["create", "drop", "alter", "use", "msck"];
 pub(crate) fn run(runtime: &Runtime, executor: &mut Executor) -> Result<()> {
     let data_dir = executor.engine.options().data_dir.clone();
     eprintln!("Glaux {}, data directory {}", env!("CARGO_PKG_VERSION"), data_dir.display());
-    eprintln!("End a statement with a semicolon. \\? shows the shell's commands, Ctrl-D leaves.");
+    eprintln!("End a statement with a semicolon. `help` lists the shell's commands, `exit` or Ctrl-D leaves.");
+    let _held = Held::hold(runtime);
     let mut shell = Shell { runtime, executor, timing: false };
     let mut editor = Editor::open(&data_dir.join("shell_history"))?;
     editor.complete_from(shell.names());
@@ -44,6 +49,14 @@ pub(crate) fn run(runtime: &Runtime, executor: &mut Executor) -> Result<()> {
             Err(error) => diagnostic::print(&error),
         }
     }
+}
+
+/// Whether a statement may change what there is to complete.
+fn changes_names(statement: &str) -> bool {
+    sql::parse(statement).is_ok_and(|statement| match statement.nature().changes {
+        Changes::Catalog | Changes::Session => true,
+        Changes::Queries | Changes::Nothing => false,
+    })
 }
 
 /// What follows from an input.
@@ -68,16 +81,14 @@ impl Shell<'_> {
 
     /// Runs what was typed: a command of the shell, or one or several statements, of which the first failure ends the rest.
     fn take(&mut self, text: &str) -> Result<After> {
-        if text.trim_start().starts_with('\\') {
-            let command = Command::parse(text.trim())?;
-            return self.obey(command);
+        if let Some(command) = Command::parse(text) {
+            return self.obey(command?);
         }
         let mut after = After::Nothing;
         for statement in split(text) {
             let begun = Instant::now();
             let result = self.runtime.block_on(self.executor.run(statement.text));
-            let first = statement.text.split_whitespace().next().unwrap_or_default().to_lowercase();
-            if CHANGES_NAMES.contains(&first.as_str()) {
+            if changes_names(statement.text) {
                 after = After::Names;
             }
             if self.timing {

@@ -1,4 +1,4 @@
-//! The shell's own commands, which begin with a backslash.
+//! The shell's own commands: words that begin with a backslash, and `help`, `exit` and `quit`. None needs a semicolon.
 
 use clap::ValueEnum;
 use glaux_engine::{Error, Result};
@@ -6,15 +6,16 @@ use glaux_engine::{Error, Result};
 use crate::{output::Format, stats::StatsFormat};
 
 pub(super) const HELP: &str = "\
-  \\q                 leave (also Ctrl-D)
-  \\?                 this list
+  \\q, exit, quit     leave (also Ctrl-D)
+  \\?, help           this list
   \\l                 databases
   \\d                 tables of the current database
   \\d TABLE           columns of a table
   \\format [FORMAT]   form of results: table, csv, json
   \\stats [FORM]      bill of each statement: none, text, json; without FORM, on or off
   \\timing            time as the shell sees it, on or off
-Statements end with a semicolon and may span lines. Ctrl-C stops a running query or clears what is typed. Tab completes.";
+Statements end with a semicolon and may span lines. Lines that you paste, or type while a query runs, wait and run in order.
+Ctrl-C stops the running query or clears the line that you are typing. Tab completes.";
 
 /// A command, parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,12 +34,23 @@ pub(super) enum Command {
 }
 
 impl Command {
-    /// Parses a line that begins with a backslash; a semicolon at its end is forgiven.
+    /// Parses a line that is a command, with or without a semicolon at its end; `None` for all other text.
     ///
     /// # Errors
     /// `Invalid` for unknown commands and arguments.
-    pub(super) fn parse(line: &str) -> Result<Self> {
-        let line = line.trim_end_matches(';').trim();
+    pub(super) fn parse(line: &str) -> Option<Result<Self>> {
+        let line = line.trim().trim_end_matches(';').trim_end();
+        if line.starts_with('\\') {
+            return Some(Self::parse_backslash(line));
+        }
+        match line.to_ascii_lowercase().as_str() {
+            "exit" | "quit" => Some(Ok(Self::Leave)),
+            "help" => Some(Ok(Self::Help)),
+            _ => None,
+        }
+    }
+
+    fn parse_backslash(line: &str) -> Result<Self> {
         let (name, argument) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
         let argument = argument.trim();
         let command = match name {
@@ -67,7 +79,7 @@ fn choice<T: ValueEnum>(command: &str, argument: &str) -> Result<Option<T>> {
     T::from_str(argument, true).map(Some).map_err(|_| {
         let names: Vec<_> =
             T::value_variants().iter().filter_map(T::to_possible_value).map(|value| value.get_name().to_owned()).collect();
-        Error::invalid(format!("\"{argument}\" does not suit \"{command}\""))
+        Error::invalid(format!("invalid argument \"{argument}\" of the shell's command \"{command}\""))
             .with_hint(format!("Choose one of {}", names.join(", ")))
     })
 }
@@ -78,13 +90,32 @@ mod tests {
 
     #[test]
     fn commands_are_parsed_or_explained() {
-        assert_eq!(Command::parse("\\q;").unwrap(), Command::Leave);
-        assert_eq!(Command::parse("\\d  sales.orders ;").unwrap(), Command::Describe("sales.orders".to_owned()));
-        assert_eq!(Command::parse("\\d").unwrap(), Command::Tables);
-        assert_eq!(Command::parse("\\format CSV").unwrap(), Command::Format(Some(Format::Csv)));
-        assert_eq!(Command::parse("\\stats").unwrap(), Command::Stats(None));
-        assert!(Command::parse("\\format xml").unwrap_err().hint().unwrap().contains("table, csv"));
-        assert!(Command::parse("\\nope").unwrap_err().message().contains("\\nope"));
-        assert!(Command::parse("\\timing on").is_err());
+        let parsed = |line: &str| Command::parse(line).unwrap().unwrap();
+        let refused = |line: &str| Command::parse(line).unwrap().unwrap_err();
+        assert_eq!(parsed(" \\q;\n"), Command::Leave);
+        assert_eq!(parsed("\\d  sales.orders ;"), Command::Describe("sales.orders".to_owned()));
+        assert_eq!(parsed("\\d"), Command::Tables);
+        assert_eq!(parsed("\\format CSV"), Command::Format(Some(Format::Csv)));
+        assert_eq!(parsed("\\stats"), Command::Stats(None));
+        assert!(refused("\\format xml").hint().unwrap().contains("table, csv"));
+        assert!(refused("\\nope").message().contains("\\nope"));
+        refused("\\timing on");
+    }
+
+    #[test]
+    fn leaving_and_help_are_words() {
+        for (line, command) in [
+            ("exit", Command::Leave),
+            (" EXIT ;", Command::Leave),
+            ("quit;", Command::Leave),
+            ("Quit", Command::Leave),
+            ("help", Command::Help),
+            ("help;", Command::Help),
+        ] {
+            assert_eq!(Command::parse(line).unwrap().unwrap(), command, "{line}");
+        }
+        for statement in ["exit now", "helpless", "SELECT exit", "", ";", "quit; SELECT 1;"] {
+            assert!(Command::parse(statement).is_none(), "{statement}");
+        }
     }
 }

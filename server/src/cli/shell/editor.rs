@@ -1,10 +1,17 @@
-//! Line editing: several lines until a semicolon, a history file, completion.
+//! Line editing: several lines until a semicolon, a history file, completion. What is read beyond a line is kept for the next one.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+};
 
 use glaux_engine::{Error, ErrorKind, Result, sql::split};
 use rustyline::{
-    CompletionType, Config, Context, Helper,
+    Cmd, CompletionType, ConditionalEventHandler, Config, Context, Event, EventContext, EventHandler, Helper, KeyEvent,
+    RepeatCount,
     completion::Completer,
     error::ReadlineError,
     highlight::Highlighter,
@@ -13,7 +20,7 @@ use rustyline::{
     validate::{ValidationContext, ValidationResult, Validator},
 };
 
-use super::names::Names;
+use super::{command::Command, names::Names};
 
 /// What was typed.
 #[derive(Debug)]
@@ -29,6 +36,7 @@ pub(super) enum Line {
 pub(super) struct Editor {
     inner: rustyline::Editor<Assistant, FileHistory>,
     history: PathBuf,
+    clearing: Clearing,
 }
 
 impl Editor {
@@ -45,12 +53,14 @@ impl Editor {
         let lines = FileHistory::with_config(&config);
         let mut inner = rustyline::Editor::with_history(config, lines).map_err(terminal_error)?;
         inner.set_helper(Some(Assistant::default()));
+        let clearing = Clearing::default();
+        inner.bind_sequence(KeyEvent::ctrl('C'), EventHandler::Conditional(Box::new(clearing.clone())));
         if let Err(error) = inner.load_history(history)
             && !matches!(&error, ReadlineError::Io(error) if error.kind() == std::io::ErrorKind::NotFound)
         {
             tracing::warn!(%error, "the history of the shell cannot be read");
         }
-        Ok(Self { inner, history: history.to_owned() })
+        Ok(Self { inner, history: history.to_owned(), clearing })
     }
 
     /// Completes from these names from now on.
@@ -65,7 +75,11 @@ impl Editor {
     /// # Errors
     /// `Unavailable` if the terminal went away.
     pub(super) fn read(&mut self, database: &str) -> Result<Line> {
-        match self.inner.readline(&format!("glaux:{database}> ")) {
+        let line = self.inner.readline(&format!("glaux:{database}> "));
+        if self.clearing.0.swap(false, SeqCst) {
+            return Ok(Line::Cleared);
+        }
+        match line {
             Ok(text) if text.trim().is_empty() => Ok(Line::Cleared),
             Ok(text) => {
                 // A history that cannot be written must not stop anyone from working.
@@ -82,6 +96,17 @@ impl Editor {
     }
 }
 
+/// Ctrl-C: the line comes to its end and is not run. The editor's own way to clear a line forgets the keys that were typed after it.
+#[derive(Debug, Clone, Default)]
+struct Clearing(Arc<AtomicBool>);
+
+impl ConditionalEventHandler for Clearing {
+    fn handle(&self, _: &Event, _: RepeatCount, _: bool, _: &EventContext<'_>) -> Option<Cmd> {
+        self.0.store(true, SeqCst);
+        Some(Cmd::AcceptLine)
+    }
+}
+
 fn terminal_error(error: ReadlineError) -> Error {
     Error::new(ErrorKind::Unavailable, "the terminal cannot be used")
         .with_hint("Give statements with -e, as a file or on standard input")
@@ -90,8 +115,7 @@ fn terminal_error(error: ReadlineError) -> Error {
 
 /// Whether an input can be run: a command of the shell, nothing, or statements of which the last has its semicolon.
 pub(super) fn is_complete(input: &str) -> bool {
-    let text = input.trim();
-    if text.is_empty() || text.starts_with('\\') {
+    if input.trim().is_empty() || Command::parse(input).is_some() {
         return true;
     }
     // A word after a finished statement is a statement of its own; after an open one, or within quotes or a comment, it is a part.
@@ -131,10 +155,12 @@ mod tests {
 
     #[test]
     fn an_input_is_complete_at_its_semicolon() {
-        for complete in ["", "  ", "\\d", "SELECT 1;", "SELECT 1; -- done", "SELECT ';';", "USE a; SELECT 1;"] {
+        for complete in
+            ["", "  ", "\\d", "exit", "help ", "quit;", "SELECT 1;", "SELECT 1; -- done", "SELECT ';';", "USE a; SELECT 1;"]
+        {
             assert!(is_complete(complete), "{complete}");
         }
-        for open in ["SELECT 1", "SELECT ';", "SELECT 1 -- ;", "USE a; SELECT 1", "SELECT /* ; "] {
+        for open in ["SELECT 1", "exit now", "SELECT ';", "SELECT 1 -- ;", "USE a; SELECT 1", "SELECT /* ; "] {
             assert!(!is_complete(open), "{open}");
         }
     }
