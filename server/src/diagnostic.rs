@@ -39,6 +39,11 @@ pub(crate) fn warn(message: &str) {
     let _ = writeln!(io::stderr().lock(), "warning: {message}");
 }
 
+/// Prints what is worth knowing and is no fault on standard error.
+pub(crate) fn note(message: &str) {
+    let _ = writeln!(io::stderr().lock(), "note: {message}");
+}
+
 /// An error of reading or writing a local file, by what the user can do about it.
 pub(crate) fn io_error(what: &str, path: &std::path::Path, error: io::Error) -> Error {
     use glaux_engine::ErrorKind;

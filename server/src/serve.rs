@@ -16,6 +16,7 @@ use tonic::{service::Routes, transport::Server};
 use crate::{
     auth::Authenticator,
     config::Loaded,
+    data_dir::NewCatalog,
     flight::{self, Flight},
     grpc, http,
     shutdown::{Drain, Shutdown},
@@ -59,8 +60,12 @@ async fn serve(loaded: Loaded, metrics: &Arc<Metrics>, telemetry: &Telemetry) ->
     if let Some(remote) = remote.as_deref().filter(|_| !auth.is_open()) {
         refuse_partial_grants(remote).await?;
     }
+    let created = if remote.is_none() { NewCatalog::expected(&data_dir) } else { None };
     let parts = Parts { metastore: remote.map(|remote| remote as Arc<dyn Metastore>), ..Parts::default() };
     let engine = Engine::open_with(engine, parts).await?;
+    if let Some(created) = created {
+        created.announce();
+    }
     engine.queries().observe(observer)?;
     let authenticator = Arc::new(Authenticator::new(auth, &data_dir, Arc::clone(engine.clock()))?);
     let tls = Tls::open(&tls)?.map(Arc::new);

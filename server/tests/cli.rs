@@ -114,6 +114,10 @@ fn results_come_in_the_form_that_is_asked_for() {
     let as_format = |format: &str| run(glaux(dir.path()).args(["sql", "-e", sql, "--format", format]));
     assert_eq!(ok(&as_format("table")), " id | name\n----+------\n  1 | a\n  2 | NULL\n");
     assert_eq!(ok(&as_format("json")), "{\"id\":1,\"name\":\"a\"}\n{\"id\":2,\"name\":null}\n");
+    let csv = |sql: &str| ok(&run(glaux(dir.path()).args(["sql", "--format", "csv", "-e", sql])));
+    // A column without a type of its own too.
+    assert_eq!(csv("SELECT 1 AS a, NULL AS b, '' AS c"), "a,b,c\n1,,\"\"\n");
+    assert_eq!(csv("SELECT a, CAST(NULL AS varchar) AS b FROM (VALUES NULL, NULL) AS t (a)"), "a,b\n,\n,\n");
     let parquet = as_format("parquet").stdout;
     assert!(parquet.starts_with(b"PAR1") && parquet.ends_with(b"PAR1"));
     assert!(as_format("arrow").stdout.starts_with(&[0xff; 4]), "an IPC stream begins with its continuation marker");
@@ -222,6 +226,24 @@ fn the_catalog_is_backed_up_checked_and_restored() {
 }
 
 #[test]
+fn a_new_catalog_is_never_made_without_a_word() {
+    let dir = TempDir::new().unwrap();
+    let data = dir.path().join("misspelt");
+    let exported = run(glaux(&data).args(["catalog", "export"]));
+    failed(&exported, 5, "NOT_FOUND");
+    assert!(!data.exists(), "an export creates none");
+
+    let shown = |output: &Output| {
+        ok(output);
+        err(output).lines().filter(|line| line.contains("catalog")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let first = shown(&run(glaux(&data).args(["sql", "-e", "SHOW TABLES"])));
+    let created = format!("note: created a new, empty catalog in \"{}\"", data.display());
+    assert!(first.len() == 1 && first[0].starts_with(&created) && first[0].contains("--data-dir"), "{first:?}");
+    assert_eq!(shown(&run(glaux(&data).args(["sql", "-e", "SHOW TABLES"]))), [""; 0]);
+}
+
+#[test]
 fn the_doctor_finds_what_is_wrong() {
     let dir = TempDir::new().unwrap();
     let absent = dir.path().join("absent");
@@ -254,6 +276,24 @@ fn the_demo_shows_what_partitions_save() {
     }
     assert!(demo_dir().join("lake/lineitem/ship_year=1995/ship_month=3").is_dir());
     assert!(demo_dir().join("lake/orders/order_year=1995").is_dir());
+}
+
+#[cfg(unix)]
+#[test]
+fn the_demo_ends_with_commands_that_run_as_they_stand() {
+    let (dir, printed) = demo();
+    let (_, commands) = printed.split_once("Go on:\n").unwrap();
+    let commands: Vec<_> = commands.lines().map(str::trim).collect();
+    assert!(commands.len() == 3 && commands[0].ends_with(" sql"), "{printed}");
+    // The program is not on the path.
+    let empty = dir.path().join("empty");
+    for (command, rows) in commands.into_iter().zip([0, months(), 7]) {
+        let output = Command::new("/bin/sh").args(["-c", command]).env("PATH", &empty).stdin(Stdio::null()).output().unwrap();
+        assert_eq!(ok(&output).lines().count().saturating_sub(2), rows, "{command}\n{}", out(&output));
+        if command.contains("--stats") {
+            assert!(err(&output).contains("; billed 10 MB"), "{}", err(&output));
+        }
+    }
 }
 
 #[test]

@@ -1,14 +1,24 @@
-"""The examples of docs/clients, as they are written."""
+"""The examples of docs/clients and of the README, as they are written."""
 
 import re
 from pathlib import Path
 
-PAGES = Path(__file__).parents[2] / "docs" / "clients"
+ROOT = Path(__file__).parents[2]
+PAGES = ROOT / "docs" / "clients"
 
 
 def examples(page, language):
     """The fenced blocks of a language on a page, in order."""
-    blocks = re.findall(rf"^```{language}\n(.*?)^```$", (PAGES / page).read_text(), re.DOTALL | re.MULTILINE)
+    return fenced(PAGES / page, language)
+
+
+def readme(language):
+    """The fenced blocks of a language in the README, in order."""
+    return fenced(ROOT / "README.md", language)
+
+
+def fenced(page, language):
+    blocks = re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)
     assert blocks, f"{page} has no example in {language}"
     return blocks
 

@@ -6,7 +6,8 @@ import warnings
 import pytest
 
 from conftest import USERS
-from docs import at, examples
+from docs import at, examples, readme
+from server import PATIENCE
 from test_go import CLIENT, HERE
 from test_jdbc import DRIVERS, JARS, JAVA
 
@@ -27,13 +28,22 @@ def test_python(anonymous, guarded):
     names["connection"].close()
 
 
+def test_readme(anonymous, capsys):
+    [block] = readme("python")
+    exec(compile(at(block, anonymous), "README.md", "exec"), {})
+    printed = capsys.readouterr().out.splitlines()
+    assert "ship_year" in printed[0] and "revenue" in printed[0]
+    # The bill, which it is about.
+    assert int(printed[-1]) > 0
+
+
 @pytest.mark.parametrize("driver", DRIVERS)
 def test_java(anonymous, driver, tmp_path):
     [block] = examples("jdbc-dbeaver.md", "java")
     file = tmp_path / "Example.java"
     file.write_text(at(block, anonymous))
     jar = JARS / f"flight-sql-jdbc-driver-{driver}.jar"
-    done = subprocess.run([*JAVA, "-cp", str(jar), str(file)], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([*JAVA, "-cp", str(jar), str(file)], capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 7 and "TRUCK" in done.stdout
 
@@ -43,6 +53,6 @@ def test_go(anonymous, tmp_path):
     [block] = examples("go.md", "go")
     file = tmp_path / "example.go"
     file.write_text(at(block, anonymous))
-    done = subprocess.run(["go", "run", str(file)], cwd=HERE / "go", capture_output=True, text=True, timeout=300)
+    done = subprocess.run(["go", "run", str(file)], cwd=HERE / "go", capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 0

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use glaux_catalog::metastore::SqliteMetastore;
-use glaux_engine::{Error, Result};
+use glaux_engine::{Error, Result, runtime::CATALOG_FILE};
 
 use super::{
     Stop,
@@ -16,9 +16,6 @@ use super::{
     watch::{self, WatchArgs},
 };
 use crate::{diagnostic, figures};
-
-/// The catalog's file in the data directory.
-pub(super) const FILE_NAME: &str = "catalog.sqlite";
 
 /// Back up, restore or check the catalog of the data directory; import and export definitions
 #[derive(Debug, Args)]
@@ -76,7 +73,7 @@ pub(crate) fn run(options: &CommonOptions, args: &CatalogArgs) -> Result<(), Sto
             .with_hint("Run this where the service has its data directory, without --catalog and without GLAUX_CATALOG")
             .into());
     }
-    let catalog = loaded.engine.data_dir.join(FILE_NAME);
+    let catalog = loaded.engine.data_dir.join(CATALOG_FILE);
     let runtime = super::runtime()?;
     runtime.block_on(async {
         match &args.command {
@@ -93,12 +90,19 @@ pub(crate) fn run(options: &CommonOptions, args: &CatalogArgs) -> Result<(), Sto
 
 /// Opens a catalog that exists: a command that looks after a catalog never creates one.
 pub(super) fn open_existing(catalog: &Path) -> Result<SqliteMetastore> {
-    let exists = catalog.try_exists().map_err(|error| diagnostic::io_error("read the catalog", catalog, error))?;
-    if !exists {
-        return Err(Error::not_found(format!("the catalog \"{}\" does not exist", catalog.display()))
-            .with_hint("Name its data directory with --data-dir or GLAUX_DATA_DIR; the first statement there creates it"));
-    }
+    require(catalog)?;
     SqliteMetastore::open(catalog)
+}
+
+/// # Errors
+/// `NotFound` if the catalog does not exist.
+pub(super) fn require(catalog: &Path) -> Result<()> {
+    let exists = catalog.try_exists().map_err(|error| diagnostic::io_error("read the catalog", catalog, error))?;
+    if exists {
+        return Ok(());
+    }
+    Err(Error::not_found(format!("the catalog \"{}\" does not exist", catalog.display()))
+        .with_hint("Name its data directory with --data-dir or GLAUX_DATA_DIR; the first statement there creates it"))
 }
 
 async fn backup(catalog: &Path, file: &Path) -> Result<(), Stop> {

@@ -81,8 +81,20 @@ async fn present(lake: &Lake, engine: &Engine, session: &Session, args: &DemoArg
     tables::register(engine, session, lake).await?;
     let comparison = queries::run(engine, session, args.scale).await?;
     compare::summary(&comparison)?;
+    let glaux = format!("{} --data-dir {}", as_called(), quoted(&shown.to_string()));
     say(&format!(
-        "\nGo on:\n  glaux --data-dir {shown} sql\n  glaux --data-dir {shown} sql -e \"SHOW PARTITIONS lineitem\"\n  \
-         glaux --data-dir {shown} sql -e \"SELECT ship_year, count(*) FROM lineitem GROUP BY ship_year ORDER BY 1\" --stats text"
+        "\nGo on:\n  {glaux} sql\n  {glaux} sql -e \"SHOW PARTITIONS lineitem\"\n  \
+         {glaux} sql -e \"SELECT ship_year, sum(l_extendedprice) FROM lineitem GROUP BY ship_year ORDER BY 1\" --stats text"
     ))
+}
+
+/// This program as it was called: after `cargo run` there is no `glaux` on the path.
+fn as_called() -> String {
+    quoted(&std::env::args_os().next().unwrap_or_else(|| "glaux".into()).to_string_lossy())
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let is_plain = |char: char| char.is_alphanumeric() || "-_./+:=@%,~".contains(char);
+    if !word.is_empty() && word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }

@@ -10,7 +10,7 @@ use std::{
 
 use clap::Args;
 use glaux_catalog::Metastore;
-use glaux_engine::{Error, ErrorKind, Result};
+use glaux_engine::{Error, ErrorKind, Result, runtime::CATALOG_FILE};
 
 use super::{Stop, catalog, options::CommonOptions, say};
 use crate::{
@@ -184,7 +184,7 @@ async fn ask_service(findings: &mut Findings, url: &str, options: &CatalogOption
 }
 
 async fn check_catalog(findings: &mut Findings, dir: &Path) -> Result<Option<Arc<dyn Metastore>>> {
-    let file = dir.join(catalog::FILE_NAME);
+    let file = dir.join(CATALOG_FILE);
     if !file.exists() {
         findings.warn(&format!("there is no catalog at {}", file.display()), "The first statement creates it")?;
         return Ok(None);

@@ -11,9 +11,10 @@ use glaux_catalog::glue::Documents;
 use glaux_engine::{
     Error, ErrorKind, Result,
     probe::exchange::{self, Imported, Outcome, Selection},
+    runtime::CATALOG_FILE,
 };
 
-use super::{Stop, options::CommonOptions, say};
+use super::{Stop, catalog, options::CommonOptions, say};
 use crate::{
     diagnostic, figures, output,
     setting::{self, Door},
@@ -62,6 +63,10 @@ enum IfExists {
 
 pub(super) fn export(options: &CommonOptions, args: &ExportArgs) -> Result<(), Stop> {
     let selection = Selection::parse(&args.names)?;
+    let loaded = options.load()?;
+    if loaded.catalog.url.as_ref().is_none_or(String::is_empty) {
+        catalog::require(&loaded.engine.data_dir.join(CATALOG_FILE))?;
+    }
     let runtime = super::runtime()?;
     runtime.block_on(async {
         let (engine, _) = options.open().await?;

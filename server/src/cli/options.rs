@@ -6,7 +6,10 @@ use clap::Args;
 use glaux_catalog::Metastore;
 use glaux_engine::{Engine, Error, Result, Session, runtime::Parts, session};
 
-use crate::config::{self, Loaded, Overrides};
+use crate::{
+    config::{self, Loaded, Overrides},
+    data_dir::NewCatalog,
+};
 
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Common options")]
@@ -94,14 +97,18 @@ impl CommonOptions {
         config::load(&self.overrides(), &variables)
     }
 
-    /// Opens the engine, on the catalog service if one is named, and a session.
+    /// Opens the engine, on the catalog service if one is named, and a session. Says so if that creates a catalog.
     ///
     /// # Errors
     /// As [`CommonOptions::load`], [`Engine::open`], and connecting to the catalog service.
     pub(crate) async fn open(&self) -> Result<(Engine, Session)> {
         let loaded = self.load()?;
         let metastore = loaded.catalog.connect().await?.map(|remote| remote as Arc<dyn Metastore>);
+        let created = if metastore.is_none() { NewCatalog::expected(&loaded.engine.data_dir) } else { None };
         let engine = Engine::open_with(loaded.engine, Parts { metastore, ..Parts::default() }).await?;
+        if let Some(created) = created {
+            created.announce();
+        }
         Ok((engine, Session::new(loaded.session)))
     }
 }

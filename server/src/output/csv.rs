@@ -30,11 +30,13 @@ impl<W: Write> CsvWriter<W> {
 impl<W: Write> ResultWriter for CsvWriter<W> {
     fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         let formatters = cell::formatters(batch)?;
+        // Logical: a column that is NULL throughout may have no mask of its own.
+        let nulls: Vec<_> = batch.columns().iter().map(|column| column.logical_nulls()).collect();
         let mut line = String::new();
         for row in 0..batch.num_rows() {
             line.clear();
-            for (index, (formatter, column)) in formatters.iter().zip(batch.columns()).enumerate() {
-                if column.is_null(row) {
+            for (index, (formatter, nulls)) in formatters.iter().zip(&nulls).enumerate() {
+                if nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
                     line.push_str(if index == 0 { "" } else { "," });
                 } else {
                     push_field(&mut line, index, &formatter.value(row).try_to_string().map_err(arrow_error)?);

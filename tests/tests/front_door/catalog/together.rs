@@ -18,6 +18,7 @@ pub(super) fn trials() -> Vec<Trial> {
         what_was_acknowledged_outlives_the_service,
         a_service_that_is_gone_is_named,
         a_catalog_of_a_newer_version_is_left_alone,
+        a_server_says_that_its_catalog_is_new,
     ]
 }
 
@@ -39,6 +40,17 @@ async fn definitions_are_seen_at_the_next_statement() -> Result<(), Failed> {
     let error = other.run("SELECT n FROM t").await.expect_err("it is gone");
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(error.message().contains("\"default.t\" does not exist") && error.hint().is_some(), "{error:?}");
+    Ok(())
+}
+
+async fn a_server_says_that_its_catalog_is_new() -> Result<(), Failed> {
+    let created = "note: created a new, empty catalog in";
+    let first = server();
+    assert!(first.log().contains(created), "{}", first.log());
+    let second = Server::start(None, &format!("[catalog]\nurl = \"grpc://{}\"\n", first.flight()));
+    assert!(!second.log().contains(created), "it has none of its own: {}", second.log());
+    let again = first.restart();
+    assert!(!again.log().contains(created), "{}", again.log());
     Ok(())
 }
 
