@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 import lake
-from server import Server, glaux
+from server import PATIENCE, Server, glaux
 
 WORK = Path(os.environ["GLAUX_CLIENTS_WORK"])
 
 
-def eventually(what, seconds=30):
+def eventually(what):
     """Calls until the answer is true; returns the answer."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + PATIENCE
     while not (answer := what()):
-        assert time.monotonic() < end, f"{what} is not true after {seconds} s"
+        assert time.monotonic() < end, f"{what} is not true after {PATIENCE} s"
         time.sleep(0.02)
     return answer
 

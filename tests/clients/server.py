@@ -9,6 +9,9 @@ from pathlib import Path
 
 BINARY = os.environ["GLAUX_BIN"]
 
+#: Seconds that a test waits for what must come. A machine that builds and tests several things at once is slow; only what hangs gets this far.
+PATIENCE = 600
+
 FLIGHT = re.compile(r"glaux: Flight SQL on (grpc(?:\+tls)?://\S+)")
 HTTP = re.compile(r"glaux: HTTP on (https?://\S+)")
 
@@ -22,7 +25,7 @@ def glaux(data_dir, *arguments, stdin=None):
     """Runs the command line on a data directory; returns its standard output."""
     done = subprocess.run(
         [BINARY, "--data-dir", str(data_dir), *arguments],
-        input=stdin, capture_output=True, text=True, env=environment(), timeout=120,
+        input=stdin, capture_output=True, text=True, env=environment(), timeout=PATIENCE,
     )
     assert done.returncode == 0, f"glaux {' '.join(arguments)}: {done.stderr}"
     return done.stdout
@@ -45,7 +48,7 @@ class Server:
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=environment())
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
-        if not self.ready.wait(60) or self.uri is None:
+        if not self.ready.wait(PATIENCE) or self.uri is None:
             self.process.kill()
             raise AssertionError("the server does not say where it listens:\n" + self.log())
 
@@ -72,11 +75,11 @@ class Server:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
-            code = self.process.wait(60)
+            code = self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise AssertionError("the server does not stop on SIGTERM:\n" + self.log()) from None
-        self.reader.join(10)
+        self.reader.join(PATIENCE)
         return code
 
     def __enter__(self):

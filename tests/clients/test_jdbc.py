@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from conftest import USERS
+from server import PATIENCE
 
 HERE = Path(__file__).parent
 JARS = Path(os.environ.get("GLAUX_CLIENTS_JARS", "."))
@@ -23,7 +24,7 @@ def url(server):
 
 
 def run(command, **options):
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, **options)
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, **options)
 
 
 @pytest.mark.parametrize("user", ["", "ops"], ids=["anonymous", "user"])

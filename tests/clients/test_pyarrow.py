@@ -436,7 +436,7 @@ def test_a_ticket_expires_unless_it_is_renewed(directory):
             except REFUSED:
                 return True
 
-        eventually(expired, seconds=20)
+        eventually(expired)
         assert client.get(kept.ticket).read_all()["x"].to_pylist() == [2]
         with pytest.raises(REFUSED):
             client.act("RenewFlightEndpoint", message((1, flight.FlightEndpoint(tickets.pop(), []).serialize())))

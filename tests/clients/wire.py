@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.flight as flight
 
+from server import PATIENCE
+
 PREFIX = "type.googleapis.com/arrow.flight.protocol.sql."
 
 
@@ -217,13 +219,13 @@ class Client:
         client.token = value
         return client
 
-    def options(self, timeout=30):
+    def options(self, timeout=PATIENCE):
         return flight.FlightCallOptions(timeout=timeout, headers=[(b"authorization", self.token)] if self.token else [])
 
     def info(self, descriptor):
         return self.connection.get_flight_info(descriptor, self.options())
 
-    def get(self, ticket, timeout=30):
+    def get(self, ticket, timeout=PATIENCE):
         return self.connection.do_get(ticket, self.options(timeout))
 
     def chunks(self, ticket):

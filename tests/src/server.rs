@@ -6,18 +6,15 @@ use std::{
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex, PoisonError, mpsc},
     thread,
-    time::Duration,
 };
 
 use tempfile::TempDir;
 
 use crate::{
+    PATIENCE,
     lake::Lake,
     s3_endpoint::{ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY},
 };
-
-/// How long a server may take to say where it listens. Machines that build at the same time are slow.
-const START: Duration = Duration::from_secs(120);
 
 const FLIGHT: &str = "glaux: Flight SQL on grpc://";
 const HTTP: &str = "glaux: HTTP on http://";
@@ -106,7 +103,7 @@ impl Server {
         });
         let mut server = Self { child, flight: String::new(), http: String::new(), log, data };
         for _ in 0..2 {
-            match addresses.recv_timeout(START) {
+            match addresses.recv_timeout(PATIENCE) {
                 Ok((0, address)) => server.flight = address,
                 Ok((_, address)) => server.http = address,
                 Err(_) => panic!("glaux serve did not say where it listens, but:\n{}", server.log()),

@@ -162,9 +162,9 @@ func low(address, user, password string) {
 }
 
 func databaseSQL(address, user, password string) {
-	dsn := "flightsql://" + address + "?timeout=30s"
+	dsn := "flightsql://" + address + "?timeout=600s"
 	if user != "" {
-		dsn = "flightsql://" + user + ":" + password + "@" + address + "?timeout=30s"
+		dsn = "flightsql://" + user + ":" + password + "@" + address + "?timeout=600s"
 	}
 	db, err := sql.Open("flightsql", dsn)
 	check(err, "sql.Open")

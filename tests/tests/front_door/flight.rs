@@ -10,25 +10,11 @@ mod statements;
 mod tickets;
 mod wire;
 
-use std::time::Duration;
-
 use libtest_mimic::Trial;
 
-/// Longer than anything here takes; a test that reaches it hangs.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
-
-/// The trials of one file, each with a time limit.
+/// The trials of one file; one that hangs fails.
 macro_rules! timed {
-    ($($name:ident),* $(,)?) => {
-        vec![$(libtest_mimic::Trial::test(concat!("flight_raw/", stringify!($name)), || {
-            crate::block_on(async {
-                match tokio::time::timeout(super::PATIENCE, $name()).await {
-                    Ok(outcome) => outcome,
-                    Err(_) => Err("it hangs".into()),
-                }
-            })
-        })),*]
-    };
+    ($($name:ident),* $(,)?) => { crate::trials_in_time!["flight_raw"; $($name),*] };
 }
 pub(crate) use timed;
 

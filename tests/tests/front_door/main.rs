@@ -4,13 +4,8 @@
 //! `cargo test -p glaux-tests --test front_door scan` runs those with `scan` in their name; with `GLAUX_SLT_COMPLETE=1` the `.slt` files
 //! are rewritten to what was seen: read the difference before you keep it.
 
-use std::time::Duration;
-
-use glaux_tests::runner;
+use glaux_tests::{PATIENCE, runner};
 use libtest_mimic::{Arguments, Failed, Trial};
-
-/// Longer than any test takes; one that reaches it hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Trials of asynchronous functions, by the name of their group; one that hangs fails.
 macro_rules! trials_in_time {

@@ -11,7 +11,7 @@ use glaux_engine::{
     ErrorKind,
     query::{Failure, Parameters, PlannedQuery, QueryState},
 };
-use glaux_tests::{instance::Instance, lake::Lake, runner::render};
+use glaux_tests::{PATIENCE, instance::Instance, lake::Lake, runner::render};
 use libtest_mimic::{Failed, Trial};
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -232,6 +232,6 @@ async fn a_join_that_computes_stops() -> Result<(), Failed> {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), gone).await.map_err(|_| "its work goes on")?;
+    tokio::time::timeout(PATIENCE, gone).await.map_err(|_| "its work goes on")?;
     Ok(())
 }

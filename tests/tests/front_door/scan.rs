@@ -26,16 +26,34 @@ use libtest_mimic::{Failed, Trial};
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = crate::trials_in_time![
         "scan";
-        requests_and_bytes_are_the_logs,
         so_they_are_of_failed_queries,
         a_cancelled_query_counts_no_more_than_was_sent,
-        the_bill_does_not_depend_on_what_is_known,
         a_restarted_engine_reads_no_footer,
         a_small_file_is_one_request,
         what_is_cached_is_not_fetched,
     ];
+    // Some queries in each part: all of them together take long.
+    for part in 0..PARTS {
+        let named = |name: &str| format!("scan/{name}_{part}");
+        trials.push(Trial::test(named("the_bill_does_not_depend_on_what_is_known"), move || {
+            crate::block_on(crate::in_time(the_bill_does_not_depend_on_what_is_known(part)))
+        }));
+        for (cache, memory_bytes) in [("without", 0), ("with", 32 << 20)] {
+            trials.push(Trial::test(named(&format!("requests_and_bytes_are_the_logs_{cache}_a_cache")), move || {
+                crate::block_on(crate::in_time(requests_and_bytes_are_the_logs(memory_bytes, part)))
+            }));
+        }
+    }
     trials.extend(random::trials());
     trials
+}
+
+/// Parts that queries are divided into.
+const PARTS: usize = 4;
+
+/// Every so many-th of the queries.
+fn part_of<'a>(queries: impl IntoIterator<Item = &'a str>, part: usize) -> impl Iterator<Item = &'a str> {
+    queries.into_iter().skip(part).step_by(PARTS)
 }
 
 /// Rows in a file of `big`.
@@ -183,27 +201,24 @@ fn told(log: &[Request]) -> String {
     log.iter().map(line).collect()
 }
 
-async fn requests_and_bytes_are_the_logs() -> Result<(), Failed> {
-    for memory_bytes in [0, 32 << 20] {
-        let mut instance = Instance::start(lake().await).await;
-        define(&instance).await;
-        for sql in QUERIES.into_iter().chain(STOPPING) {
-            // Without anything known, and with what the first run has left.
-            instance = instance
-                .restart_with(|options| {
-                    options.footer_disk_bytes = 0;
-                    options.data_cache.memory_bytes = memory_bytes;
-                })
-                .await;
-            let cold = instance.run(sql).await;
-            settles(&instance, sql, &cold.report.usage)?;
-            let warm = instance.run(sql).await;
-            settles(&instance, sql, &warm.report.usage)?;
-            // Which rows a limit leaves is nobody's business.
-            let is_told = sql.contains("ORDER BY") || !sql.contains("LIMIT");
-            if is_told && sorted(cold.lines()) != sorted(warm.lines()) {
-                return Err(format!("{sql}: other rows when it is run again").into());
-            }
+async fn requests_and_bytes_are_the_logs(memory_bytes: u64, part: usize) -> Result<(), Failed> {
+    let mut instance = instance().await;
+    for sql in part_of(QUERIES.into_iter().chain(STOPPING), part) {
+        // Without anything known, and with what the first run has left.
+        instance = instance
+            .restart_with(|options| {
+                options.footer_disk_bytes = 0;
+                options.data_cache.memory_bytes = memory_bytes;
+            })
+            .await;
+        let cold = instance.run(sql).await;
+        settles(&instance, sql, &cold.report.usage)?;
+        let warm = instance.run(sql).await;
+        settles(&instance, sql, &warm.report.usage)?;
+        // Which rows a limit leaves is nobody's business.
+        let is_told = sql.contains("ORDER BY") || !sql.contains("LIMIT");
+        if is_told && sorted(cold.lines()) != sorted(warm.lines()) {
+            return Err(format!("{sql}: other rows when it is run again").into());
         }
     }
     Ok(())
@@ -280,11 +295,11 @@ async fn a_cancelled_query_counts_no_more_than_was_sent() -> Result<(), Failed> 
     Ok(())
 }
 
-async fn the_bill_does_not_depend_on_what_is_known() -> Result<(), Failed> {
+async fn the_bill_does_not_depend_on_what_is_known(part: usize) -> Result<(), Failed> {
     let cache = DataCacheOptions { memory_bytes: 32 << 20, disk_bytes: 64 << 20 };
     let mut instance = instance().await;
     let mut bills = Vec::new();
-    for sql in QUERIES {
+    for sql in part_of(QUERIES, part) {
         instance = instance.restart_with(|options| options.footer_disk_bytes = 0).await;
         bills.push((sql, instance.run(sql).await.report.usage.data_scanned_bytes));
         check(&instance, "again", &bills[bills.len() - 1..]).await?;

@@ -176,13 +176,16 @@ async fn a_deadline_ends_the_query() -> Result<(), Failed> {
     let mut raw = Raw::login(&server, "ada").await;
     let gate = hang(&lake);
     let info = raw.info(SUM).await?;
+    let planned: serde_json::Value = serde_json::from_slice(&info.app_metadata)?;
     let mut request = raw.request(ticket(&info.endpoint[0]));
     request.set_timeout(Duration::from_millis(1_500));
-    let (headers, stream, _) = raw.rpc.do_get(request).await?.into_parts();
-    gate.arrived().await;
-    let ended = read(headers.clone(), stream).await.expect_err("it is refused");
+    // A slow machine may not have come as far as the headers by then.
+    let ended = match raw.rpc.do_get(request).await.map(tonic::Response::into_parts) {
+        Ok((headers, stream, _)) => read(headers, stream).await.expect_err("it is refused"),
+        Err(refused) => refused,
+    };
     assert!(matches!(ended.code(), Code::DeadlineExceeded | Code::Cancelled), "{ended}");
-    assert_eq!(raw.state(&text(&headers, "x-glaux-query-id")).await, "CANCELLED");
+    assert_eq!(raw.state(planned["query_id"].as_str().ok_or("an id")?).await, "CANCELLED");
     gate.release();
     Ok(())
 }

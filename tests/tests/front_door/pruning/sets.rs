@@ -1,7 +1,7 @@
 //! The partitions that pruning leaves are those that brute force leaves: random keys, types, values, NULLs and predicates, and projections.
 
 use glaux_tests::{instance::Instance, lake::Lake};
-use libtest_mimic::Failed;
+use libtest_mimic::{Failed, Trial};
 use proptest::{
     prelude::*,
     sample::select,
@@ -23,8 +23,8 @@ const KINDS: [Kind; 8] = [
     ("DOUBLE", "DOUBLE", &["1.5", "-2.0", "0", "-0.0", "NaN"]),
 ];
 
-/// Tables, and predicates for each.
-const TABLES: u32 = 12;
+/// Tables of a trial, and predicates for each.
+const TABLES: u32 = 2;
 const PREDICATES: u32 = 25;
 
 /// Keys by their kinds, and partitions by their values.
@@ -146,42 +146,52 @@ async fn try_predicates(runner: &mut TestRunner, instance: &Instance, name: &str
     Ok(())
 }
 
-pub(super) fn of_the_catalog() -> Result<(), Failed> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    runtime.block_on(async {
-        let instance = Instance::start(Lake::in_folder()).await;
-        let mut runner = TestRunner::new(Config::default());
-        for at in 0..TABLES {
-            let set = set().new_tree(&mut runner).map_err(|reason| reason.to_string())?.current();
-            let name = format!("t{at}");
-            set.write(&instance, &name).await;
-            let keys = set.keys();
-            instance
-                .run(&format!(
-                    "CREATE EXTERNAL TABLE {name} (n BIGINT) PARTITIONED BY ({keys}) STORED AS PARQUET LOCATION '{{lake}}/{name}/'"
-                ))
-                .await;
-            // The first half as they are found, the others one by one, which brings the index up to date.
-            let (found, added) = set.partitions.split_at(set.partitions.len() / 2);
-            for partition in added {
-                let values = partition.iter().enumerate().map(|(key, value)| match value {
-                    Some(value) => format!("k{key} = '{value}'"),
-                    None => format!("k{key} = '__HIVE_DEFAULT_PARTITION__'"),
-                });
-                let values = values.collect::<Vec<_>>().join(", ");
-                instance.run(&format!("ALTER TABLE {name} ADD PARTITION ({values})")).await;
-                instance.run(&format!("SELECT count(*) FROM {name}")).await;
-            }
-            if !found.is_empty() {
-                instance.run(&format!("MSCK REPAIR TABLE {name}")).await;
-            }
-            try_predicates(&mut runner, &instance, &name, &set).await?;
-        }
-        Ok(())
-    })
+/// Tables and predicates are chosen anew in each.
+pub(super) fn trials() -> Vec<Trial> {
+    let catalog = (0..6).map(|part| {
+        let name = format!("pruning/leaves_what_brute_force_leaves_{part}");
+        Trial::test(name, || crate::block_on(crate::in_time(of_the_catalog())))
+    });
+    let projections = (0..4).map(|part| {
+        let name = format!("pruning/leaves_what_brute_force_leaves_of_projections_{part}");
+        Trial::test(name, || crate::block_on(crate::in_time(of_projections())))
+    });
+    catalog.chain(projections).collect()
 }
 
-pub(super) fn of_projections() -> Result<(), Failed> {
+async fn of_the_catalog() -> Result<(), Failed> {
+    let instance = Instance::start(Lake::in_folder()).await;
+    let mut runner = TestRunner::new(Config::default());
+    for at in 0..TABLES {
+        let set = set().new_tree(&mut runner).map_err(|reason| reason.to_string())?.current();
+        let name = format!("t{at}");
+        set.write(&instance, &name).await;
+        let keys = set.keys();
+        instance
+            .run(&format!(
+                "CREATE EXTERNAL TABLE {name} (n BIGINT) PARTITIONED BY ({keys}) STORED AS PARQUET LOCATION '{{lake}}/{name}/'"
+            ))
+            .await;
+        // The first half as they are found, the others one by one, which brings the index up to date.
+        let (found, added) = set.partitions.split_at(set.partitions.len() / 2);
+        for partition in added {
+            let values = partition.iter().enumerate().map(|(key, value)| match value {
+                Some(value) => format!("k{key} = '{value}'"),
+                None => format!("k{key} = '__HIVE_DEFAULT_PARTITION__'"),
+            });
+            let values = values.collect::<Vec<_>>().join(", ");
+            instance.run(&format!("ALTER TABLE {name} ADD PARTITION ({values})")).await;
+            instance.run(&format!("SELECT count(*) FROM {name}")).await;
+        }
+        if !found.is_empty() {
+            instance.run(&format!("MSCK REPAIR TABLE {name}")).await;
+        }
+        try_predicates(&mut runner, &instance, &name, &set).await?;
+    }
+    Ok(())
+}
+
+async fn of_projections() -> Result<(), Failed> {
     const YEARS: &[&str] = &["2020", "2021", "2022", "2023"];
     const NAMES: &[&str] = &["a", "b", "x y"];
     const DAYS: &[&str] = &["2024-02-28", "2024-02-29", "2024-03-01"];
@@ -189,24 +199,18 @@ pub(super) fn of_projections() -> Result<(), Failed> {
     let all =
         YEARS.iter().flat_map(|y| NAMES.iter().flat_map(move |s| DAYS.iter().map(move |d| vec![Some(*y), Some(*s), Some(*d)])));
     let set = Set { kinds, partitions: all.collect() };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    runtime.block_on(async {
-        let instance = Instance::start(Lake::in_folder()).await;
-        set.write(&instance, "t").await;
-        let properties = "'projection.enabled' = 'true', 'projection.k0.type' = 'integer', 'projection.k0.range' = '2020,2023', \
-             'projection.k1.type' = 'enum', 'projection.k1.values' = 'a,b,x y', 'projection.k2.type' = 'date', \
-             'projection.k2.range' = '2024-02-28,2024-03-01', 'projection.k2.format' = 'yyyy-MM-dd'";
-        let keys = set.keys();
-        instance
-            .run(&format!(
-                "CREATE EXTERNAL TABLE t (n BIGINT) PARTITIONED BY ({keys}) STORED AS PARQUET LOCATION '{{lake}}/t/' \
-                 TBLPROPERTIES ({properties})"
-            ))
-            .await;
-        let mut runner = TestRunner::new(Config::default());
-        for _ in 0..4 {
-            try_predicates(&mut runner, &instance, "t", &set).await?;
-        }
-        Ok(())
-    })
+    let instance = Instance::start(Lake::in_folder()).await;
+    set.write(&instance, "t").await;
+    let properties = "'projection.enabled' = 'true', 'projection.k0.type' = 'integer', 'projection.k0.range' = '2020,2023', \
+         'projection.k1.type' = 'enum', 'projection.k1.values' = 'a,b,x y', 'projection.k2.type' = 'date', \
+         'projection.k2.range' = '2024-02-28,2024-03-01', 'projection.k2.format' = 'yyyy-MM-dd'";
+    let keys = set.keys();
+    instance
+        .run(&format!(
+            "CREATE EXTERNAL TABLE t (n BIGINT) PARTITIONED BY ({keys}) STORED AS PARQUET LOCATION '{{lake}}/t/' \
+             TBLPROPERTIES ({properties})"
+        ))
+        .await;
+    let mut runner = TestRunner::new(Config::default());
+    try_predicates(&mut runner, &instance, "t", &set).await
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use glaux_engine::ErrorKind;
 use glaux_tests::{instance::Instance, lake::BUCKET};
-use libtest_mimic::Failed;
+use libtest_mimic::{Failed, Trial};
 use parquet::file::{
     metadata::ParquetMetaData,
     reader::{FileReader, SerializedFileReader},
@@ -85,45 +85,54 @@ async fn right_or_corrupt(instance: &Instance, case: Case, sql: &str, expected: 
     }
 }
 
-async fn damaged(options: &'static str, regions: impl Fn(&ParquetMetaData) -> Vec<Range<u64>>) -> Result<(), Failed> {
-    for case in cases().map(|case| Case { options, ..case }) {
-        let instance = start(case).await;
-        let whole = endpoint(&instance).get(BUCKET, &case.key()).ok_or("the file is there")?;
-        let regions = regions(&metadata(&whole)?);
-        assert!(!regions.is_empty(), "{options}: nothing to damage");
-        let point = arrow::util::display::array_value_to_string(rows(0..case.rows).column(1), 700)?;
-        let table = case.table;
-        let queries = [
-            (format!("SELECT id, word, x FROM {table} WHERE id BETWEEN 700 AND 720"), lines(700..721)),
-            (format!("SELECT id, word, x FROM {table} WHERE id = 700"), lines(700..701)),
-            (format!("SELECT id, word, x FROM {table} WHERE word = '{point}'"), lines(700..701)),
-            (format!("SELECT id, word, x FROM {table} WHERE id = 700 AND word = '{point}'"), lines(700..701)),
-            (format!("SELECT id, word, x FROM {table} ORDER BY id LIMIT 3"), lines(0..3)),
-        ];
-        let from = regions.iter().map(|region| region.start).min().unwrap_or_default();
-        let to = regions.iter().map(|region| region.end).max().unwrap_or_default();
-        for damage in regions.into_iter().chain(std::iter::once(from..to)) {
-            for garbage in [0x00, 0x15, 0xFF, 0xA5] {
-                let mut file = whole.to_vec();
-                file[usize::try_from(damage.start)?..usize::try_from(damage.end)?].fill(garbage);
-                instance.lake.put(&case.key(), file);
-                let how = format!("{damage:?} filled with {garbage:#x}");
-                for (sql, expected) in &queries {
-                    right_or_corrupt(&instance, case, sql, expected, &how).await?;
-                }
-                // What needs no index does not mind.
-                right_or_corrupt(&instance, case, &query(case), &lines(0..case.rows), &how).await?;
+/// One trial a case: all of them together take long.
+fn damaged(name: &str, options: &'static str, regions: fn(&ParquetMetaData) -> Vec<Range<u64>>) -> Vec<Trial> {
+    let trial = |case: Case| {
+        let Case { table, cached, warm, .. } = case;
+        let how = format!("{table}{}{}", if cached { "_cached" } else { "" }, if warm { "_warm" } else { "" });
+        let run = move || crate::block_on(crate::in_time(damaged_as(case, regions)));
+        Trial::test(format!("scan_faults/{name}/{how}"), run)
+    };
+    cases().map(|case| trial(Case { options, ..case })).collect()
+}
+
+async fn damaged_as(case: Case, regions: fn(&ParquetMetaData) -> Vec<Range<u64>>) -> Result<(), Failed> {
+    let instance = start(case).await;
+    let whole = endpoint(&instance).get(BUCKET, &case.key()).ok_or("the file is there")?;
+    let regions = regions(&metadata(&whole)?);
+    assert!(!regions.is_empty(), "{}: nothing to damage", case.options);
+    let point = arrow::util::display::array_value_to_string(rows(0..case.rows).column(1), 700)?;
+    let table = case.table;
+    let mut queries = vec![
+        (format!("SELECT id, word, x FROM {table} WHERE id BETWEEN 700 AND 720"), lines(700..721)),
+        (format!("SELECT id, word, x FROM {table} WHERE id = 700"), lines(700..701)),
+        (format!("SELECT id, word, x FROM {table} WHERE word = '{point}'"), lines(700..701)),
+        (format!("SELECT id, word, x FROM {table} WHERE id = 700 AND word = '{point}'"), lines(700..701)),
+        (format!("SELECT id, word, x FROM {table} ORDER BY id LIMIT 3"), lines(0..3)),
+        // What needs no index does not mind.
+        (query(case), lines(0..case.rows)),
+    ];
+    let from = regions.iter().map(|region| region.start).min().unwrap_or_default();
+    let to = regions.iter().map(|region| region.end).max().unwrap_or_default();
+    for damage in regions.into_iter().chain(std::iter::once(from..to)) {
+        for garbage in [0x00, 0x15, 0xFF, 0xA5] {
+            let mut file = whole.to_vec();
+            file[usize::try_from(damage.start)?..usize::try_from(damage.end)?].fill(garbage);
+            instance.lake.put(&case.key(), file);
+            let how = format!("{damage:?} filled with {garbage:#x}");
+            for (sql, expected) in &queries {
+                right_or_corrupt(&instance, case, sql, expected, &how).await?;
             }
         }
-        instance.lake.put(&case.key(), whole.to_vec());
-        for (sql, expected) in &queries {
-            if !right_or_corrupt(&instance, case, sql, expected, "no damage").await? {
-                return Err(format!("{case:?}: {sql} fails on the whole file").into());
-            }
-        }
-        is_right(&instance, case, 0..case.rows).await?;
     }
-    Ok(())
+    instance.lake.put(&case.key(), whole.to_vec());
+    queries.pop();
+    for (sql, expected) in &queries {
+        if !right_or_corrupt(&instance, case, sql, expected, "no damage").await? {
+            return Err(format!("{case:?}: {sql} fails on the whole file").into());
+        }
+    }
+    is_right(&instance, case, 0..case.rows).await
 }
 
 fn range(offset: Option<i64>, length: Option<i32>) -> Option<Range<u64>> {
@@ -131,8 +140,8 @@ fn range(offset: Option<i64>, length: Option<i32>) -> Option<Range<u64>> {
     Some(start..start + u64::try_from(length?).ok()?)
 }
 
-pub(super) async fn garbage_in_page_indexes() -> Result<(), Failed> {
-    damaged("group=10000 page=500 codec=zstd", |footer| {
+pub(super) fn garbage_in_page_indexes() -> Vec<Trial> {
+    damaged("garbage_in_page_indexes", "group=10000 page=500 codec=zstd", |footer| {
         let chunks = footer.row_group(0).columns().iter().take(2);
         chunks
             .flat_map(|chunk| {
@@ -144,15 +153,13 @@ pub(super) async fn garbage_in_page_indexes() -> Result<(), Failed> {
             .flatten()
             .collect()
     })
-    .await
 }
 
-pub(super) async fn garbage_in_bloom_filters() -> Result<(), Failed> {
-    damaged("group=10000 page=500 codec=zstd bloom statistics=none", |footer| {
+pub(super) fn garbage_in_bloom_filters() -> Vec<Trial> {
+    damaged("garbage_in_bloom_filters", "group=10000 page=500 codec=zstd bloom statistics=none", |footer| {
         // The header of the words' filter; its bits cannot be told from those of another one.
         let chunk = footer.row_group(0).column(1);
         let filter = range(chunk.bloom_filter_offset(), chunk.bloom_filter_length());
         filter.into_iter().map(|filter| filter.start..filter.start + 12).collect()
     })
-    .await
 }
