@@ -88,11 +88,11 @@ pub async fn execute(statement: &Statement, context: &StatementContext<'_>) -> R
         Statement::Revoke(what) => grant::revoke(what, context).await?,
         Statement::Show(what) => show::show(what, context).await?,
         Statement::Describe(what) => describe::describe(what, context).await?,
-        Statement::Use { .. }
-        | Statement::SetSession { .. }
-        | Statement::ResetSession { .. }
-        | Statement::ShowSession
-        | Statement::SetTimeZone { .. } => session::execute(statement, context).await?,
+        Statement::Use { database } => session::set_database(database, context).await?,
+        Statement::SetSession { name, value } => session::set(name, value, context)?,
+        Statement::ResetSession { name } => session::reset(name, context)?,
+        Statement::SetTimeZone { zone } => session::set("time_zone", zone, context)?,
+        Statement::ShowSession => session::show(context),
         Statement::Analyze(_)
         | Statement::Crawl(_)
         | Statement::Query(_)
@@ -106,8 +106,8 @@ pub async fn execute(statement: &Statement, context: &StatementContext<'_>) -> R
     rows::batch(&schema(statement), rows)
 }
 
-/// The schema of a statement's result: columns of nullable text; none for statements that show nothing. Queries, `EXPLAIN`,
-/// `SHOW QUERIES` and `KILL QUERY` get their schemas elsewhere, and none here.
+/// The schema of a statement's result: columns of nullable text; none for statements that show nothing. That of a query or of `EXPLAIN` is told
+/// by planning it, and is none here.
 #[must_use]
 pub fn schema(statement: &Statement) -> SchemaRef {
     rows::schema(statement)

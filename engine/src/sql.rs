@@ -22,9 +22,10 @@ pub use dialect::AthenaDialect;
 pub use route::{Grammar, grammar};
 pub use split::{ScriptStatement, split};
 pub use statement::{
-    AlterTable, Analyze, AnalyzePartitions, ClusteredBy, ColumnPosition, Crawl, CrawlDeletions, CrawlPolicy, CreateDatabase,
-    CreateTable, CreateView, Delimited, Describe, DescribeDetail, Explain, ExplainWhat, Grant, GrantOn, PartitionSpec, Query,
-    Revoke, RowFormat, Show, Statement, StatementKind, StoredAs, TableRef,
+    ANALYZE_COLUMNS, AlterTable, Analyze, AnalyzePartitions, Answer, CRAWL_COLUMNS, Changes, ClusteredBy, ColumnPosition, Crawl,
+    CrawlDeletions, CrawlPolicy, CreateDatabase, CreateTable, CreateView, Delimited, Describe, DescribeDetail, Explain,
+    ExplainWhat, Grant, GrantOn, Nature, PartitionSpec, Query, RUNNING_COLUMNS, Revoke, RowFormat, Show, Statement,
+    StatementKind, StoredAs, TableRef,
 };
 
 use crate::error::{Error, ErrorKind, Result};

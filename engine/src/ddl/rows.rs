@@ -9,7 +9,7 @@ use arrow::{
 
 use crate::{
     error::{Error, Result},
-    sql::{Show, Statement},
+    sql::{Answer, Statement},
 };
 
 /// A row; `None` is NULL.
@@ -21,24 +21,10 @@ pub(super) fn row<const N: usize>(values: [&str; N]) -> Row {
 }
 
 pub(super) fn schema(statement: &Statement) -> SchemaRef {
-    let names: &[&str] = match statement {
-        Statement::Repair { .. } | Statement::Refresh { .. } => &["result"],
-        Statement::Show(show) => match show {
-            Show::Databases { .. } => &["database_name"],
-            Show::Tables { .. } | Show::Views { .. } => &["tab_name"],
-            Show::Columns { .. } => &["field"],
-            Show::Partitions { .. } => &["partition"],
-            Show::TableProperties { .. } => &["prpt_name", "prpt_value"],
-            Show::CreateTable { .. } => &["createtab_stmt"],
-            Show::CreateView { .. } => &["create view"],
-            Show::Stats { .. } => {
-                &["column_name", "data_size", "distinct_values_count", "nulls_fraction", "row_count", "low_value", "high_value"]
-            }
-            Show::Grants { .. } => &["object", "database", "table", "grantee_type", "grantee", "access"],
-        },
-        Statement::Describe(_) => &["col_name", "data_type", "comment"],
-        Statement::ShowSession => &["name", "value", "default", "description"],
-        _ => &[],
+    let names: &[&str] = match statement.nature().answer {
+        Answer::Text(names) => names,
+        // A query's schema is found by planning it.
+        Answer::Nothing | Answer::Rows | Answer::Plan => &[],
     };
     Arc::new(Schema::new(names.iter().map(|name| Field::new(*name, DataType::Utf8, true)).collect::<Vec<_>>()))
 }

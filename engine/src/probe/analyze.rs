@@ -22,7 +22,7 @@ use super::ProbeContext;
 use crate::{
     error::{Error, Result, nearest},
     scan::{Analyzed, DataFile, OF_PARTITION, OF_TABLE},
-    sql::{Analyze, AnalyzePartitions},
+    sql::{ANALYZE_COLUMNS, Analyze, AnalyzePartitions},
 };
 
 /// Attachments that are written at once.
@@ -30,8 +30,7 @@ const BATCH: usize = 1000;
 
 /// The schema of the answer: one row.
 pub(crate) fn schema() -> SchemaRef {
-    let names = ["table", "partitions", "files", "rows", "bytes"];
-    Arc::new(Schema::new(names.map(|name| Field::new(name, DataType::Utf8, true)).to_vec()))
+    Arc::new(Schema::new(ANALYZE_COLUMNS.map(|name| Field::new(name, DataType::Utf8, true)).to_vec()))
 }
 
 /// Carries it out.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::{execution::context::SessionState, logical_expr::LogicalPlan};
 
-use super::{explain, output::Output, parameters, statement};
+use super::{explain, output::Output, parameters};
 use crate::{
+    ddl,
     error::{Result, from_datafusion},
-    session::ResultTypes,
-    sql::Statement,
+    sql::{Answer, Statement},
 };
 
 /// A statement's result and parameters.
@@ -26,16 +26,22 @@ pub struct Description {
 
 impl Description {
     pub(super) fn of_statement(statement: &Statement) -> Self {
-        let (schema, parameters) = match statement {
-            Statement::Explain(explain) => (explain::schema(), parameters::untyped(explain.query.parameters)),
-            other => (statement::schema(other), Arc::new(Schema::empty())),
+        let answer = statement.nature().answer;
+        let schema = match answer {
+            Answer::Plan => explain::schema(),
+            // That of a query's rows is found by planning it.
+            Answer::Nothing | Answer::Text(_) | Answer::Rows => ddl::schema(statement),
         };
-        Self { is_query: matches!(statement, Statement::Explain(_)), schema, parameters }
+        let parameters = match statement.query() {
+            Some(query) => parameters::untyped(query.parameters),
+            None => Arc::new(Schema::empty()),
+        };
+        Self { schema, parameters, is_query: answer.is_of_query() }
     }
 
-    pub(super) fn of_query(state: &SessionState, plan: LogicalPlan, parameters: usize, types: ResultTypes) -> Result<Self> {
+    pub(super) fn of_query(state: &SessionState, plan: LogicalPlan, parameters: usize) -> Result<Self> {
         let (plan, parameters) = parameters::describe(plan, parameters)?;
         let optimized = state.optimize(&plan).map_err(from_datafusion)?;
-        Ok(Self { schema: Output::of(&optimized, types).schema(), parameters, is_query: true })
+        Ok(Self { schema: Output::of(&optimized).schema(), parameters, is_query: true })
     }
 }

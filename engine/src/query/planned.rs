@@ -31,7 +31,7 @@ use super::{
     report::{QueryId, QueryReport},
     statement,
 };
-use crate::{error::from_datafusion, runtime::Shared, session::Session, sql::Statement, system::SystemScan};
+use crate::{ddl, error::from_datafusion, runtime::Shared, session::Session, sql::Statement, system::SystemScan};
 
 /// What is left to do.
 pub(super) enum Work {
@@ -76,7 +76,7 @@ impl PlannedQuery {
     pub fn schema(&self) -> SchemaRef {
         match &self.work {
             Work::Answer(batch) => batch.schema(),
-            Work::Statement(statement) => statement::schema(statement),
+            Work::Statement(statement) => ddl::schema(statement),
             Work::Run { output, .. } => output.schema(),
             Work::Analyze { .. } => explain::schema(),
         }
@@ -85,7 +85,10 @@ impl PlannedQuery {
     /// Whether running it can wait until its rows are wanted, and is no change of anything if they never are.
     #[must_use]
     pub fn is_query(&self) -> bool {
-        !matches!(self.work, Work::Statement(_))
+        match &self.work {
+            Work::Answer(_) | Work::Run { .. } | Work::Analyze { .. } => true,
+            Work::Statement(statement) => statement.nature().answer.is_of_query(),
+        }
     }
 
     /// What it will read at most; `None` for statements that scan nothing.
@@ -102,7 +105,7 @@ impl PlannedQuery {
     pub fn is_ordered(&self) -> bool {
         match &self.work {
             Work::Run { plan, .. } => plan.properties().output_ordering().is_some(),
-            _ => true,
+            Work::Answer(_) | Work::Statement(_) | Work::Analyze { .. } => true,
         }
     }
 

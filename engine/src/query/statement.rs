@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::{
     array::{ArrayRef, RecordBatch, StringArray},
-    datatypes::{DataType, Field, Schema, SchemaRef},
+    datatypes::{DataType, Field, Schema},
 };
 use async_trait::async_trait;
 use glaux_catalog::{HiveType, ident::fold, model::Column, model::Table, partition::PartitionIndex};
@@ -23,7 +23,7 @@ use crate::{
     runtime::Shared,
     scan::{DataFile, Fetcher, Listing, ScanContext},
     session::{Session, SessionOptions},
-    sql::{self, Statement, rewrite::label},
+    sql::{self, RUNNING_COLUMNS, Statement, rewrite::label},
     storage::{QueryStores, Stores},
     system::{FileLister, SystemDeps, TableFile},
 };
@@ -69,16 +69,6 @@ pub(super) fn plan_context(shared: &Arc<Shared>, meter: &Arc<Meter>, session: &S
 /// Whoever asks in this session.
 pub(super) fn caller(shared: &Shared, session: &SessionOptions) -> Caller {
     Caller::new(session, shared.options.default_access)
-}
-
-/// The schema of what [`answer`] gives.
-pub(super) fn schema(statement: &Statement) -> SchemaRef {
-    match statement {
-        Statement::ShowQueries => text_columns(RUNNING),
-        Statement::Analyze(_) => analyze::schema(),
-        Statement::Crawl(_) => crawl::schema(),
-        other => ddl::schema(other),
-    }
 }
 
 /// Carries out a statement that is no query.
@@ -163,20 +153,13 @@ fn show_queries(shared: &Arc<Shared>, session: &SessionOptions) -> Result<Record
         ]
     };
     let rows: Vec<_> = shared.queries.list_running().into_iter().filter(is_shown).map(row).collect();
-    table(RUNNING, &rows)
-}
-
-/// The columns of `SHOW QUERIES`.
-const RUNNING: [&str; 8] =
-    ["query_id", "state", "user", "workgroup", "database", "elapsed_ms", "data_scanned_bytes", "statement"];
-
-fn text_columns<const N: usize>(names: [&str; N]) -> SchemaRef {
-    Arc::new(Schema::new(names.map(|name| Field::new(name, DataType::Utf8, true)).to_vec()))
+    table(RUNNING_COLUMNS, &rows)
 }
 
 fn table<const N: usize>(names: [&str; N], rows: &[[String; N]]) -> Result<RecordBatch> {
+    let schema = Schema::new(names.map(|name| Field::new(name, DataType::Utf8, true)).to_vec());
     let column = |at: usize| Arc::new(rows.iter().map(|row| Some(row[at].as_str())).collect::<StringArray>()) as ArrayRef;
-    RecordBatch::try_new(text_columns(names), (0..N).map(column).collect()).map_err(|error| Error::internal(error.to_string()))
+    RecordBatch::try_new(Arc::new(schema), (0..N).map(column).collect()).map_err(|error| Error::internal(error.to_string()))
 }
 
 #[async_trait]

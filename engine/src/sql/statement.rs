@@ -6,6 +6,7 @@
 mod analyze;
 mod crawl;
 mod kind;
+mod nature;
 mod print;
 
 use std::fmt;
@@ -17,6 +18,7 @@ use glaux_catalog::{
     model::{Access, Column, Grantee, Properties},
 };
 pub use kind::StatementKind;
+pub use nature::{ANALYZE_COLUMNS, Answer, CRAWL_COLUMNS, Changes, Nature, RUNNING_COLUMNS};
 pub(super) use print::hive_name;
 #[cfg(test)]
 pub(super) use print::hive_string;

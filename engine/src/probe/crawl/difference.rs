@@ -7,7 +7,10 @@ use arrow::{
     datatypes::{DataType, Field, Schema, SchemaRef},
 };
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    sql::CRAWL_COLUMNS,
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Change {
@@ -56,11 +59,9 @@ pub(super) struct Difference {
     pub detail: String,
 }
 
-const COLUMNS: [&str; 8] = ["table", "object", "name", "change", "catalog", "found", "action", "detail"];
-
 /// The schema of a crawl's answer.
 pub(crate) fn schema() -> SchemaRef {
-    Arc::new(Schema::new(COLUMNS.map(|name| Field::new(name, DataType::Utf8, true)).to_vec()))
+    Arc::new(Schema::new(CRAWL_COLUMNS.map(|name| Field::new(name, DataType::Utf8, true)).to_vec()))
 }
 
 pub(super) fn batch(differences: &[Difference]) -> Result<RecordBatch> {
