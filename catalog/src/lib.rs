@@ -2,7 +2,7 @@
 //!
 //! - [`model`] is plain data: [`model::Database`], [`model::Table`], [`model::Partition`]; [`hive_type`] is the type of a column; [`ident`]
 //!   folds names to lower case.
-//! - [`metastore`] keeps definitions. [`Metastore`] is the contract, with a suite of its behaviour in [`metastore::conformance`];
+//! - [`metastore`] keeps definitions. [`Metastore`] is the contract, and one suite of tests holds every implementation to it;
 //!   [`metastore::SqliteMetastore`] is the default, one file that several processes share; [`metastore::MemoryMetastore`] serves tests.
 //!   Every change is atomic, and raises the table's version.
 //! - [`partition`] names partitions (`key=value/`, escaped as Hive does), types their raw values, and holds a table's partitions as

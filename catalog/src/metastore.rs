@@ -5,9 +5,9 @@
 //! of its partitions, so whatever is cached by `(id, version)` is never stale.
 
 mod change;
-pub mod conformance;
+#[cfg(test)]
+mod conformance;
 mod index_cache;
-mod install;
 mod memory;
 mod remote;
 mod rules;
@@ -144,14 +144,9 @@ pub trait Metastore: Debug + Send + Sync {
     /// Creates a table or view with its partitions, in one transaction. With `replace` it takes the place of the one with its name, whose partitions
     /// and attachments go; grants stay. `id` and `version` of the argument are ignored.
     ///
-    /// As written here it takes several transactions, and refuses to replace a table that has other partition keys: implementations that can do
-    /// better do.
-    ///
     /// # Errors
     /// As [`Metastore::create_table`] and [`Metastore::change_partitions`]. Then nothing has changed.
-    async fn install_table(&self, table: Table, partitions: Vec<Partition>, replace: bool) -> Result<Table> {
-        install::in_steps(self, table, partitions, replace).await
-    }
+    async fn install_table(&self, table: Table, partitions: Vec<Partition>, replace: bool) -> Result<Table>;
 
     /// The typed index of a table's partitions, as of at least the version of the argument. Cheap to call again: it is cached by
     /// `(id, version)`.

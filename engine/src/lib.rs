@@ -1,11 +1,12 @@
 //! The Glaux query engine: SQL text in, record batches and a bill out.
 //!
 //! ```text
-//!  SQL text -> sql::parse -> Statement -+- DDL, SHOW -> ddl::execute -> Metastore -> RecordBatch
+//!  SQL text -> sql::parse -> Statement -+- DDL, SHOW, session -> ddl, query -> Metastore -> RecordBatch
 //!                                       +- query -> plan -> scan (prunes, lists, reads, meters) -> RecordBatch stream
 //! ```
 //!
-//! Everything enters through [`query::QueryManager::submit`], so that every query is recorded, metered and billed the same way.
+//! Statements enter through [`Engine::submit`] and [`Engine::plan`], rows through [`Engine::ingest`], so that every query is recorded, metered
+//! and billed the same way.
 
 pub mod accounting;
 pub mod clock;

@@ -24,16 +24,6 @@ pub enum Role {
     Administrator,
 }
 
-/// In which Arrow types results leave the engine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum ResultTypes {
-    /// Those that every client reads: no views, dictionaries, large offsets or unsigned integers.
-    #[default]
-    Plain,
-    /// The engine's own.
-    Native,
-}
-
 /// What a front end knows of a session when it opens it.
 #[derive(Debug, Clone)]
 pub struct SessionOptions {
@@ -52,7 +42,6 @@ pub struct SessionOptions {
     pub max_scan: Option<u64>,
     /// How long one query may take.
     pub timeout: Option<Duration>,
-    pub result_types: ResultTypes,
     /// When the files of tables are listed, in place of what the tables say.
     pub listing: Option<ListingPolicy>,
 }
@@ -70,7 +59,6 @@ impl Default for SessionOptions {
             time_zone: Tz::UTC,
             max_scan: None,
             timeout: None,
-            result_types: ResultTypes::default(),
             listing: None,
         }
     }
@@ -126,30 +114,6 @@ const SETTINGS: &[Setting] = &[
         },
         reset: |options, from| {
             options.timeout = from.timeout;
-            Ok(())
-        },
-    },
-    Setting {
-        name: "result_types",
-        description: "Arrow types of results: plain, which every client reads, or native",
-        get: |options| match options.result_types {
-            ResultTypes::Plain => "plain".to_owned(),
-            ResultTypes::Native => "native".to_owned(),
-        },
-        set: |options, value| {
-            options.result_types = match value {
-                "plain" => ResultTypes::Plain,
-                "native" => ResultTypes::Native,
-                _ => {
-                    return Err(
-                        Error::invalid(format!("result types \"{value}\" are not known")).with_hint("Use plain or native")
-                    );
-                }
-            };
-            Ok(())
-        },
-        reset: |options, from| {
-            options.result_types = from.result_types;
             Ok(())
         },
     },

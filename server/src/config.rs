@@ -259,7 +259,6 @@ fn session_options(section: &SessionSection, overrides: &Overrides, variables: &
         time_zone: section.time_zone.as_deref().map_or(Ok(default.time_zone), parse_time_zone)?,
         max_scan: wanted(&section.max_scan).as_deref().map(parse_bytes).transpose()?,
         timeout: wanted(&section.timeout).as_deref().map(parse_duration).transpose()?,
-        result_types: default.result_types,
         listing: default.listing,
     })
 }

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Runs the whole suite, each part on a metastore of its own.
-pub async fn run(fresh: impl Fn() -> Arc<dyn Metastore>) {
+pub(crate) async fn run(fresh: impl Fn() -> Arc<dyn Metastore>) {
     databases::run(&fresh).await;
     tables::run(&fresh).await;
     partitions::run(&fresh).await;

@@ -1,6 +1,7 @@
 //! What scanned bytes cost. The default is Athena's: up to the next megabyte (10^6 bytes), at least 10 MB, 5 USD for 10^12 bytes.
 //!
-//! Money is exact: a count of 10^-12 USD in a `u128`, so that a byte at 5 USD a terabyte is 5 units and nothing is ever rounded.
+//! Money is exact: a count of 10^-18 USD in a `u128`. A price is a whole number of millionths of a USD for 10^12 bytes, so that a byte costs a whole
+//! number of these units, and nothing is ever rounded.
 
 use std::fmt;
 

@@ -23,17 +23,13 @@ use tokio::sync::mpsc;
 use super::places::Place;
 use crate::{
     error::{Error, Result, from_datafusion},
-    session::ResultTypes,
     sql::rewrite::label,
 };
 
 /// A value that does not fit is an error, never NULL.
 const LOSSLESS: CastOptions<'static> = CastOptions { safe: false, format_options: FormatOptions::new() };
 
-/// Rows a batch holds at most when it leaves.
-const MAX_ROWS: usize = 8192;
-
-/// The schema that a query's batches leave with.
+/// The schema that a query's batches leave with. How many rows a batch has is the plan's business; what a message may hold, that of whoever sends it.
 #[derive(Debug, Clone)]
 pub(super) struct Output(SchemaRef);
 
@@ -42,12 +38,8 @@ impl Output {
     ///
     /// Every column may be NULL, as in Hive: what the planner proves of a plan, such as a count that is never NULL, changes with the plan
     /// and is not the result's to promise.
-    pub(super) fn of(plan: &LogicalPlan, types: ResultTypes) -> Self {
-        let shaped = |data_type: &DataType| match types {
-            ResultTypes::Plain => plain(data_type),
-            ResultTypes::Native => data_type.clone(),
-        };
-        let field = |field: &FieldRef| Arc::new(Field::new(label(field.name()), shaped(field.data_type()), true));
+    pub(super) fn of(plan: &LogicalPlan) -> Self {
+        let field = |field: &FieldRef| Arc::new(Field::new(label(field.name()), plain(field.data_type()), true));
         Self(Arc::new(Schema::new(plan.schema().fields().iter().map(field).collect::<Vec<_>>())))
     }
 
@@ -62,11 +54,10 @@ impl Output {
         place: Option<Place>,
     ) -> BoxStream<'static, Result<RecordBatch>> {
         let schema = self.0;
+        let has_rows = |batch: &datafusion::error::Result<RecordBatch>| !matches!(batch, Ok(batch) if batch.num_rows() == 0);
         detached(batches, place)
-            .flat_map(move |batch| match batch.map_err(from_datafusion).and_then(|batch| shaped(&batch, &schema)) {
-                Ok(batch) => stream::iter(slices(&batch).into_iter().map(Ok).collect::<Vec<_>>()),
-                Err(error) => stream::iter(vec![Err(error)]),
-            })
+            .filter(move |batch| std::future::ready(has_rows(batch)))
+            .map(move |batch| batch.map_err(from_datafusion).and_then(|batch| shaped(&batch, &schema)))
             .boxed()
     }
 }
@@ -114,11 +105,6 @@ fn detached(
             },
         }
     })
-}
-
-fn slices(batch: &RecordBatch) -> Vec<RecordBatch> {
-    let starts = (0..batch.num_rows()).step_by(MAX_ROWS);
-    starts.map(|start| batch.slice(start, MAX_ROWS.min(batch.num_rows() - start))).collect()
 }
 
 fn shaped(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {

@@ -59,7 +59,7 @@ async fn prepare(shared: &Arc<Shared>, guard: &QueryGuard<Received>, text: &str,
         return explain::answer(explain.what, &state, &logical).await.map(Work::Answer);
     }
     let optimized = state.optimize(&logical).map_err(from_datafusion)?;
-    let output = Output::of(&optimized, context.session.result_types);
+    let output = Output::of(&optimized);
     let plan = state.query_planner().create_physical_plan(&optimized, &state).await.map_err(from_datafusion)?;
     let plan = cooperative(plan)?;
     let estimate = Estimate::of(&plan, shared.queries.tariff());
@@ -80,7 +80,7 @@ pub(crate) async fn describe(shared: &Arc<Shared>, session: &Session, text: &str
     let options = session.options();
     let context = statement::plan_context(shared, &Meter::new(options.max_scan), &options);
     let (state, logical) = context.logical(query, &options.database).await?;
-    Description::of_query(&state, logical, query.parameters, options.result_types)
+    Description::of_query(&state, logical, query.parameters)
 }
 
 /// The catalog as a session's user has it.

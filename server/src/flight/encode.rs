@@ -6,8 +6,8 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use arrow::{
-    array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions},
-    datatypes::{DataType, Schema},
+    array::{Array, RecordBatch},
+    datatypes::Schema,
     error::ArrowError,
     ipc::writer::{DictionaryTracker, IpcDataGenerator, IpcWriteContext, IpcWriteOptions},
 };
@@ -27,17 +27,15 @@ pub(super) struct Encoder {
     dictionaries: DictionaryTracker,
     options: IpcWriteOptions,
     context: IpcWriteContext,
-    has_views: bool,
 }
 
 impl Encoder {
-    pub(super) fn new(schema: &Schema) -> Self {
+    pub(super) fn new() -> Self {
         Self {
             generator: IpcDataGenerator::default(),
             dictionaries: DictionaryTracker::new(false),
             options: IpcWriteOptions::default(),
             context: IpcWriteContext::default(),
-            has_views: schema.fields().iter().any(|field| is_view(field.data_type())),
         }
     }
 
@@ -62,9 +60,7 @@ impl Encoder {
     }
 
     fn piece(&mut self, piece: &RecordBatch, out: &mut VecDeque<FlightData>) -> Result<(), ArrowError> {
-        let compact = if self.has_views { Some(without_slack(piece)?) } else { None };
-        let batch = compact.as_ref().unwrap_or(piece);
-        let (dictionaries, data) = self.generator.encode(batch, &mut self.dictionaries, &self.options, &mut self.context)?;
+        let (dictionaries, data) = self.generator.encode(piece, &mut self.dictionaries, &self.options, &mut self.context)?;
         let rows = piece.num_rows();
         if data.ipc_message.len() + data.arrow_data.len() > MAX && rows > 1 {
             let half = rows / 2;
@@ -93,29 +89,11 @@ fn size(batch: &RecordBatch) -> usize {
     batch.columns().iter().map(|column| column.to_data().get_slice_memory_size().unwrap_or_default()).sum()
 }
 
-fn is_view(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Utf8View | DataType::BinaryView)
-}
-
-/// Views with buffers that hold what they show and no more: all of a view's buffers are sent with it.
-fn without_slack(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
-    let compact = |column: &ArrayRef| -> ArrayRef {
-        match column.data_type() {
-            DataType::Utf8View => Arc::new(column.as_string_view().gc()),
-            DataType::BinaryView => Arc::new(column.as_binary_view().gc()),
-            _ => Arc::clone(column),
-        }
-    };
-    let columns = batch.columns().iter().map(compact).collect();
-    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    RecordBatch::try_new_with_options(batch.schema(), columns, &options)
-}
-
 #[cfg(test)]
 mod tests {
     use arrow::{
-        array::{Int64Array, StringArray},
-        datatypes::Field,
+        array::{ArrayRef, Int64Array, RecordBatchOptions, StringArray},
+        datatypes::{DataType, Field},
     };
     use prost::Message;
 
@@ -125,7 +103,7 @@ mod tests {
 
     fn messages(batch: &RecordBatch) -> Vec<FlightData> {
         let mut out = VecDeque::new();
-        Encoder::new(&batch.schema()).batch(batch, &mut out).unwrap();
+        Encoder::new().batch(batch, &mut out).unwrap();
         out.into()
     }
 
@@ -146,9 +124,7 @@ mod tests {
         // All of the weight in a few rows of many: cutting by the mean would not do.
         let skewed = (0..10_000).map(|at| if at % 5_000 < 4 { "x".repeat(1 << 20) } else { String::new() });
         let skewed = batch(vec![("s", Arc::new(StringArray::from_iter_values(skewed)) as ArrayRef)]);
-        let views = arrow::compute::cast(skewed.column(0), &DataType::Utf8View).unwrap();
-        let views = batch(vec![("v", views)]);
-        for whole in [even.slice(7, 1_500_000), skewed, views] {
+        for whole in [even.slice(7, 1_500_000), skewed] {
             let messages = messages(&whole);
             assert!(messages.iter().all(|message| message.encoded_len() < GRPC_LIMIT));
             let parts = decoded(&whole, &messages);
@@ -170,7 +146,7 @@ mod tests {
         let rows = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &options).unwrap();
         assert_eq!(decoded(&rows, &messages(&rows))[0].num_rows(), 3);
         let schema = Arc::new(Schema::new(vec![Field::new("s", DataType::Utf8, true)]));
-        let message = Encoder::new(&schema).empty(&schema, Bytes::from_static(b"{}")).unwrap();
+        let message = Encoder::new().empty(&schema, Bytes::from_static(b"{}")).unwrap();
         assert_eq!(message.app_metadata, "{}");
         assert_eq!(decoded(&RecordBatch::new_empty(schema), &[message])[0].num_rows(), 0);
     }

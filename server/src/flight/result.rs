@@ -38,7 +38,7 @@ pub(super) fn of_feed(
     deadline: Option<Instant>,
     on_end: OnEnd,
 ) -> impl Stream<Item = Result<FlightData, Status>> + Send {
-    let encoder = Encoder::new(&schema);
+    let encoder = Encoder::new();
     let queue = VecDeque::from([encoder.schema(&schema)]);
     let mut alive = interval_at(Instant::now() + KEEP_ALIVE, KEEP_ALIVE);
     alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -86,7 +86,7 @@ pub(super) fn of_batch(
     trailers: &Trailers,
 ) -> impl Stream<Item = Result<FlightData, Status>> + Send + use<> {
     let schema = batch.schema();
-    let mut encoder = Encoder::new(&schema);
+    let mut encoder = Encoder::new();
     let mut queue = VecDeque::from([encoder.schema(&schema)]);
     let mut encoded = match schema.fields().is_empty() && batch.num_rows() == 0 {
         true => Ok(()),

@@ -1,5 +1,5 @@
-//! A query's figures over the wire, by the same names as everywhere: as JSON in `app_metadata` and in the schema's metadata, and as
-//! `x-glaux-*` headers and trailers.
+//! A query's figures over the wire, by the same names as everywhere: at its end as JSON in `app_metadata` and as `x-glaux-*` trailers; what is
+//! known before, its id and the estimate, in the plan's `app_metadata`, the schema's metadata and a header.
 
 use std::collections::HashMap;
 
@@ -31,7 +31,7 @@ pub(super) fn schema_metadata(id: QueryId, estimate: Option<&Estimate>) -> HashM
     metadata
 }
 
-/// A report as the object that `--stats json` prints.
+/// A report as the contract's object. The command line's `--stats json` adds to it how the scans got their files and bytes.
 pub(super) fn json(report: &QueryReport) -> Value {
     json!(report)
 }
