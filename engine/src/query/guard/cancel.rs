@@ -19,7 +19,7 @@ pub enum CancelReason {
     KilledBy(String),
     /// It took longer than its session allows.
     Timeout,
-    /// It scanned more than its session allows.
+    /// Its next read would scan more than its session allows.
     ScanLimit,
     /// The server that runs it comes to its end.
     Shutdown,
@@ -42,7 +42,7 @@ impl CancelReason {
             .with_setting("session.timeout"),
             Self::ScanLimit => Error::new(
                 ErrorKind::LimitExceeded,
-                format!("the query scanned more than its limit of {} bytes", scan_limit.unwrap_or_default()),
+                format!("the query would scan more than its limit of {} bytes", scan_limit.unwrap_or_default()),
             )
             .with_hint("Narrow the query by its partitions and columns, or raise the limit of bytes")
             .with_setting("session.max_scan"),

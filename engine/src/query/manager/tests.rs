@@ -154,7 +154,7 @@ async fn the_scan_limit_ends_a_stream_even_at_its_last_step() {
                 assert!(!succeeds);
                 assert_eq!(
                     (error.kind(), error.message()),
-                    (ErrorKind::LimitExceeded, "the query scanned more than its limit of 10 bytes")
+                    (ErrorKind::LimitExceeded, "the query would scan more than its limit of 10 bytes")
                 );
                 assert_eq!((query.report().state, query.report().bill.billed_bytes), (QueryState::Cancelled, 10_000_000));
             }
