@@ -2,7 +2,7 @@
 //!
 //! `service` is Flight's service, a method an RPC. `command` decodes what is asked, `caller` finds out who asks and in which `session`.
 //! `statements` holds what GetFlightInfo planned until DoGet fetches it with a signed `ticket`; `feed`, `result` and `encode` carry its rows;
-//! `stats` and `trailers` its bill. `prepared`, `put`, `actions` and `metadata` are the protocol's other parts.
+//! `stats` and `trailers` its bill. `shares` bounds what is kept for clients. `prepared`, `put`, `actions` and `metadata` are the protocol's other parts.
 
 mod actions;
 mod caller;
@@ -17,6 +17,7 @@ mod result;
 mod service;
 mod session;
 mod session_options;
+mod shares;
 mod statements;
 mod stats;
 pub(crate) mod status;
@@ -24,6 +25,7 @@ mod ticket;
 mod trailers;
 
 pub(crate) use self::{
+    caller::{in_use, peer},
     options::FlightOptions,
     service::{Flight, Service},
     trailers::TrailersLayer,

@@ -1,11 +1,14 @@
-//! The services that every gRPC server of ours has beside its own: health, and reflection, by which tools find out what it speaks.
+//! The services that every gRPC server of ours has beside its own: health, and reflection, by which tools find out what it speaks. `intake`
+//! limits what is read of requests.
 
 mod catalog;
 mod descriptor;
 mod flight;
+mod intake;
 mod repair;
 
 pub(crate) use catalog::service as catalog_service;
+pub(crate) use intake::IntakeLayer;
 use glaux_catalog::service as catalog_rpc;
 use glaux_engine::{Error, Result};
 use prost::Message;

@@ -1,4 +1,6 @@
-//! The HTTP port: health, readiness and metrics, and later the APIs that speak HTTP. What listens and who may connect is not decided here.
+//! What the HTTP port answers: health, readiness and metrics, and later the APIs that speak HTTP. `port` listens.
+
+mod port;
 
 use std::{fmt, sync::Arc};
 
@@ -10,6 +12,7 @@ use axum::{
     routing::get,
 };
 
+pub(crate) use self::port::{Port, PortLimits};
 use crate::telemetry::Metrics;
 
 /// The content type of Prometheus' text format.
@@ -30,6 +33,8 @@ const INDEX: &str = concat!(
 #[derive(Clone)]
 struct Rooms {
     metrics: Arc<Metrics>,
+    /// One collection at a time, however many ask.
+    collecting: Arc<tokio::sync::Mutex<()>>,
     readiness: Arc<dyn Fn() -> Readiness + Send + Sync>,
 }
 
@@ -51,11 +56,17 @@ pub(crate) fn router(metrics: Arc<Metrics>, readiness: impl Fn() -> Readiness + 
         .route("/readyz", get(ready))
         .fallback(unknown)
         .method_not_allowed_fallback(async || (StatusCode::METHOD_NOT_ALLOWED, "this is only read: use GET\n"))
-        .with_state(Rooms { metrics, readiness: Arc::new(readiness) })
+        .with_state(Rooms { metrics, collecting: Arc::default(), readiness: Arc::new(readiness) })
 }
 
-async fn rendered(State(rooms): State<Rooms>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, METRICS)], rooms.metrics.render())
+/// The metrics, collected on a thread of its own: their sources may be locked for a moment, and health must answer meanwhile.
+async fn rendered(State(rooms): State<Rooms>) -> Response {
+    let _turn = rooms.collecting.lock().await;
+    let metrics = Arc::clone(&rooms.metrics);
+    match tokio::task::spawn_blocking(move || metrics.render()).await {
+        Ok(text) => ([(header::CONTENT_TYPE, METRICS)], text).into_response(),
+        Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, "the metrics could not be collected\n").into_response(),
+    }
 }
 
 async fn ready(State(rooms): State<Rooms>) -> Response {

@@ -21,11 +21,11 @@ use crate::{
     grpc, http,
     shutdown::{Drain, Shutdown},
     telemetry::{Calls, Metrics, QueryFigures, RpcMetricsLayer, Telemetry},
-    transport::{Limits, Listener, Tls, refuse_open_listener},
+    transport::{Limits, Listener, Protocols, Tls, refuse_open_listener},
 };
 
 /// How often what is idle is looked for.
-const SWEEP: Duration = Duration::from_secs(5);
+const SWEEP: Duration = Duration::from_secs(1);
 
 /// How long a client may take to answer whether it still lives.
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(20);
@@ -37,21 +37,30 @@ const FAREWELL: Duration = Duration::from_secs(1);
 const STREAM_WINDOW: u32 = 4 << 20;
 const CONNECTION_WINDOW: u32 = 16 << 20;
 
-/// Serves until it is told to end.
+/// Calls that a client may have reset before they were looked at, and calls that were reset for a client's errors, until its connection is
+/// closed: who does so goes on.
+const MAX_RESETS: usize = 20;
+const MAX_ERRORS: usize = 256;
+
+/// Serves until it is told to end. A signal that comes before it has started ends it at once.
 ///
 /// # Errors
 /// `Invalid` for a configuration that does not fit or would be open to the network; what opening files and addresses meets.
-pub(crate) async fn run(loaded: Loaded) -> Result<()> {
+pub(crate) async fn run(loaded: Loaded, shutdown: &Shutdown) -> Result<()> {
     let telemetry = Telemetry::begin(&loaded.log, &loaded.telemetry)?;
     let metrics = Metrics::install()?;
-    let served = Box::pin(serve(loaded, &metrics, &telemetry)).await;
+    let served = tokio::select! {
+        biased;
+        () = shutdown.stopped_while_starting() => Ok(()),
+        served = Box::pin(serve(loaded, &metrics, &telemetry, shutdown)) => served,
+    };
+    shutdown.served();
     telemetry.end().await;
     served
 }
 
-async fn serve(loaded: Loaded, metrics: &Arc<Metrics>, telemetry: &Telemetry) -> Result<()> {
+async fn serve(loaded: Loaded, metrics: &Arc<Metrics>, telemetry: &Telemetry, shutdown: &Shutdown) -> Result<()> {
     let Loaded { engine, session, auth, tls, server, flight: options, catalog, .. } = loaded;
-    let addresses = [server.flight_addr, server.http_addr];
     // The HTTP port tells nothing that needs an identity.
     refuse_open_listener(server.flight_addr, &auth, &tls, server.allow_anonymous_network)?;
     let data_dir = engine.data_dir.clone();
@@ -70,12 +79,21 @@ async fn serve(loaded: Loaded, metrics: &Arc<Metrics>, telemetry: &Telemetry) ->
     let authenticator = Arc::new(Authenticator::new(auth, &data_dir, Arc::clone(engine.clock()))?);
     let tls = Tls::open(&tls)?.map(Arc::new);
 
-    let limits = Limits { max_connections: options.max_connections, keep_alive: options.keep_alive.0, ..Limits::default() };
-    let [flight_port, http_port] = addresses.map(|address| Listener::bind(address, tls.clone(), limits));
-    let (flight_port, http_port) = (flight_port.await?, http_port.await?);
+    let limits = Limits {
+        max_connections: options.max_connections,
+        max_connections_per_address: options.max_connections_per_address,
+        max_connections_per_user: options.max_connections_per_user,
+        handshake_timeout: options.handshake_timeout.0,
+        keep_alive: options.keep_alive.0,
+    };
+    let flight_port = Listener::bind(server.flight_addr, tls.clone(), Protocols::Grpc, limits).await?;
+    let http_limits =
+        http::PortLimits { max_connections: server.http_max_connections, head_timeout: server.http_header_timeout.0 };
+    let mut http_port = http::Port::bind(server.http_addr, tls.clone(), http_limits).await?;
+    shutdown.started();
     announce(flight_port.local_addr(), http_port.local_addr(), tls.is_some());
 
-    let (shutdown, drain) = Shutdown::new();
+    let drain = shutdown.drain();
     let catalog = grpc::catalog_service(
         engine.clone(),
         Arc::clone(&authenticator),
@@ -88,27 +106,29 @@ async fn serve(loaded: Loaded, metrics: &Arc<Metrics>, telemetry: &Telemetry) ->
     metrics.ask(move || counted.counts());
     metrics.ask_engine(engine.clone());
     let sweeper = tokio::spawn(sweep(Arc::clone(&flight)));
-    if let Some(tls) = &tls {
-        reload_on_hangup(Arc::clone(tls));
+    if let Some(tls) = tls {
+        shutdown.on_hangup(move || tls.reload());
     }
     fail_writes_beyond_the_limit();
 
-    let http = axum::serve(http_port.incoming(), {
+    http_port.serve(http::router(Arc::clone(metrics), {
         let (drain, engine) = (drain.clone(), engine.clone());
-        http::router(Arc::clone(metrics), move || readiness(&drain, &engine))
-    });
-    let http = tokio::spawn(http.with_graceful_shutdown(drain.clone().over()).into_future());
+        move || readiness(&drain, &engine)
+    }));
     let service = FlightServiceServer::new(flight::Service(flight))
         .max_decoding_message_size(options.max_message_bytes)
         .max_encoding_message_size(usize::MAX);
     let calls = Calls::new();
     let router = Server::builder()
         .layer(RpcMetricsLayer::new(calls.clone()))
+        .layer(grpc::IntakeLayer::new(options.max_message_bytes))
         .layer(flight::TrailersLayer)
         .http2_keepalive_interval(Some(options.keep_alive.0))
         .http2_keepalive_timeout(Some(KEEP_ALIVE_TIMEOUT))
         .http2_max_header_list_size(options.max_header_bytes)
         .max_concurrent_streams(options.max_streams)
+        .http2_max_pending_accept_reset_streams(Some(MAX_RESETS))
+        .http2_max_local_error_reset_streams(Some(MAX_ERRORS))
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .add_routes(grpc::add_services(Routes::new(service).add_service(catalog), drain.clone().draining()).await?);
@@ -132,10 +152,14 @@ async fn serve(loaded: Loaded, metrics: &Arc<Metrics>, telemetry: &Telemetry) ->
         }
     };
     let serving = router.serve_with_incoming_shutdown(incoming, idle);
-    let served = Box::pin(until_over(serving, shutdown, farewell, server.drain_timeout.0)).await;
+    let served = tokio::select! {
+        served = Box::pin(serving) => served,
+        // What still runs is dropped with its connections.
+        () = farewell => Ok(()),
+    };
     sweeper.abort();
-    http.abort();
-    served
+    drop(http_port);
+    served.map_err(|error| Error::new(ErrorKind::Unavailable, "the server cannot go on").with_source(error))
 }
 
 /// Whether new work is taken and remembered as it should be.
@@ -160,30 +184,6 @@ async fn refuse_partial_grants(catalog: &RemoteMetastore) -> Result<()> {
         .with_hint("A server that asks its callers who they are must see all grants: give it an administrator's credentials"))
 }
 
-/// Serves until the last connection has gone, or the time to shut down is over.
-async fn until_over(
-    serving: impl Future<Output = std::result::Result<(), tonic::transport::Error>>,
-    shutdown: Shutdown,
-    farewell: impl Future<Output = ()>,
-    patience: Duration,
-) -> Result<()> {
-    let (gone, done) = tokio::sync::oneshot::channel::<()>();
-    let ending = shutdown.run(patience, async { _ = done.await });
-    let served = async {
-        let result = tokio::select! {
-            result = serving => result,
-            // What still runs is dropped with its connections.
-            () = farewell => Ok(()),
-        };
-        drop(gone);
-        result
-    };
-    let served = tokio::select! {
-        (served, ()) = async { tokio::join!(served, ending) } => served,
-    };
-    served.map_err(|error| Error::new(ErrorKind::Unavailable, "the server cannot go on").with_source(error))
-}
-
 /// Says where to connect, a line a listener, on standard error.
 fn announce(flight: SocketAddr, http: SocketAddr, encrypted: bool) {
     let (grpc, web) = if encrypted { ("grpc+tls", "https") } else { ("grpc", "http") };
@@ -200,20 +200,6 @@ async fn sweep(flight: Arc<Flight>) {
         ticks.tick().await;
         flight.sweep();
     }
-}
-
-/// Reads the certificates again at SIGHUP; when the files change they are read in any case.
-fn reload_on_hangup(tls: Arc<Tls>) {
-    #[cfg(unix)]
-    if let Ok(mut hangups) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()) {
-        tokio::spawn(async move {
-            while hangups.recv().await.is_some() {
-                tls.reload();
-            }
-        });
-    }
-    #[cfg(not(unix))]
-    drop(tls);
 }
 
 /// A file that reaches the limit of the process (`ulimit -f`) fails the write, as a full disk does, and does not end the server.

@@ -1,6 +1,7 @@
 //! How connections come in: TCP or TLS, with limits, and with what is known of the other side. What they say is each protocol's business.
 
 mod connection;
+mod connections;
 mod exposure;
 mod listener;
 mod options;
@@ -8,9 +9,11 @@ mod peer;
 mod tls;
 
 pub(crate) use self::{
+    connection::Connection,
+    connections::{Call, ConnectionHandle},
     exposure::refuse_open_listener,
-    listener::{Limits, Listener},
+    listener::{Incoming, Limits, Listener},
     options::TlsOptions,
     peer::{CertificateNames, Peer},
-    tls::Tls,
+    tls::{Protocols, Tls},
 };

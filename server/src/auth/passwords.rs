@@ -18,7 +18,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use glaux_engine::{Error, ErrorKind, Result, clock::Clock};
 use tokio::sync::Semaphore;
 
-use self::attempts::Attempts;
+use self::attempts::{Attempts, network};
 use super::{signer::Signer, users::PasswordText};
 
 /// Characters of the shortest password that `glaux user` takes.
@@ -29,6 +29,9 @@ const MAX_PASSWORD: usize = 1024;
 
 /// Checks that may wait for their turn; more are turned away.
 const MAX_WAITING: usize = 256;
+
+/// Of one address. Those who are known there do not count.
+const MAX_WAITING_FROM: usize = 128;
 
 /// How long a password that was right need not be hashed again.
 const REMEMBERED: TimeDelta = TimeDelta::minutes(5);
@@ -81,6 +84,8 @@ pub(super) struct Passwords {
     /// Those that are checked at a time: each takes a thread, and as much memory as its hash says.
     running: Arc<Semaphore>,
     waiting: Semaphore,
+    /// Those of users who are not known yet, by address.
+    waiting_from: Mutex<HashMap<IpAddr, usize>>,
     remembered: Mutex<HashMap<[u8; 32], Remembered>>,
     attempts: Mutex<Attempts>,
 }
@@ -107,6 +112,7 @@ impl Passwords {
             signer: Signer::random(),
             running: Arc::new(Semaphore::new(running)),
             waiting: Semaphore::new(MAX_WAITING),
+            waiting_from: Mutex::default(),
             remembered: Mutex::default(),
             attempts: Mutex::default(),
         }
@@ -115,7 +121,7 @@ impl Passwords {
     /// Whether the password is the user's. `hash` is `None` for a user who has no password or does not exist: that takes as long.
     ///
     /// # Errors
-    /// `Throttled` if too many wait, or if this user's password was guessed wrong too often from this address.
+    /// `LimitExceeded` if too many wait, or if too many passwords were guessed wrong from this address, of this user or of all.
     pub(super) async fn check(&self, user: &str, password: &str, hash: Option<&PasswordText>, from: IpAddr) -> Result<bool> {
         let name_bytes = (user.len() as u64).to_be_bytes();
         let key = self.signer.mac("credentials", &[&name_bytes, user.as_bytes(), password.as_bytes()].concat());
@@ -124,7 +130,8 @@ impl Passwords {
             return Ok(true);
         }
         self.refuse_early(user, from)?;
-        let busy = || Error::new(ErrorKind::Throttled, "too many logins at once").with_hint("Try again in a few seconds");
+        let busy = || Error::new(ErrorKind::LimitExceeded, "too many logins at once").with_hint("Try again in a few seconds");
+        let _place_from = self.wait_from(user, from).ok_or_else(busy)?;
         let _place = self.waiting.try_acquire().map_err(|_| busy())?;
         let turn = Arc::clone(&self.running).acquire_owned().await.map_err(|_| busy())?;
         // Somebody before us in the queue may have had the same password checked.
@@ -145,7 +152,7 @@ impl Passwords {
         let now = self.clock.now();
         match fingerprint {
             Some(fingerprint) if right => {
-                lock(&self.attempts).forget(user, from);
+                lock(&self.attempts).succeeded(user, from, now);
                 self.remember(key, Remembered { fingerprint, until: now + REMEMBERED });
             }
             _ => lock(&self.attempts).failed(user, from, now),
@@ -156,9 +163,27 @@ impl Passwords {
     fn refuse_early(&self, user: &str, from: IpAddr) -> Result<()> {
         match lock(&self.attempts).wait(user, from, self.clock.now()) {
             None => Ok(()),
-            Some(wait) => Err(Error::new(ErrorKind::Throttled, "too many failed logins of this user")
-                .with_hint(format!("Try again in {} seconds", wait.num_seconds().max(1)))),
+            Some(wait) => {
+                let seconds = (wait.num_milliseconds() + 999) / 1000;
+                Err(Error::new(ErrorKind::LimitExceeded, "too many failed logins of this user, or from this address")
+                    .with_hint(format!("Try again in {seconds} seconds")))
+            }
         }
+    }
+
+    /// A place among those who wait at an address; `None` if there are too many, and the user is not known there.
+    fn wait_from(&self, user: &str, from: IpAddr) -> Option<WaitingFrom<'_>> {
+        let from = network(from);
+        if lock(&self.attempts).is_known(user, from, self.clock.now()) {
+            return Some(WaitingFrom { passwords: self, from: None });
+        }
+        let mut waiting = lock(&self.waiting_from);
+        let count = waiting.entry(from).or_default();
+        if *count >= MAX_WAITING_FROM {
+            return None;
+        }
+        *count += 1;
+        Some(WaitingFrom { passwords: self, from: Some(from) })
     }
 
     /// What tells one hash from another within this process.
@@ -181,6 +206,25 @@ impl Passwords {
             remembered.clear();
         }
         remembered.insert(key, right);
+    }
+}
+
+/// One that waits; `None` if it is not counted.
+struct WaitingFrom<'a> {
+    passwords: &'a Passwords,
+    from: Option<IpAddr>,
+}
+
+impl Drop for WaitingFrom<'_> {
+    fn drop(&mut self) {
+        let Some(from) = self.from else { return };
+        let mut waiting = lock(&self.passwords.waiting_from);
+        if let Some(count) = waiting.get_mut(&from) {
+            *count -= 1;
+            if *count == 0 {
+                waiting.remove(&from);
+            }
+        }
     }
 }
 
@@ -241,16 +285,44 @@ mod tests {
         let all = Arc::clone(&passwords.running).acquire_many_owned(passwords.running.available_permits() as u32).await.unwrap();
         let check = |number: usize| {
             let (passwords, hash) = (&passwords, &hash);
-            async move { passwords.check(&format!("user {number}"), "right one", Some(hash), FROM).await }
+            let from = IpAddr::from([10, 0, 0, (number / MAX_WAITING_FROM) as u8]);
+            async move { passwords.check(&format!("user {number}"), "right one", Some(hash), from).await }
         };
         let mut waiting: Vec<_> = (0..MAX_WAITING).map(|number| Box::pin(check(number))).collect();
         for waiting in &mut waiting {
             assert!(futures::poll!(waiting).is_pending());
         }
-        assert_eq!(check(MAX_WAITING).await.unwrap_err().kind(), ErrorKind::Throttled);
+        assert_eq!(check(MAX_WAITING).await.unwrap_err().kind(), ErrorKind::LimitExceeded);
         drop(all);
         assert!(futures::future::join_all(waiting).await.into_iter().all(|right| right.unwrap()));
         assert!(check(MAX_WAITING).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn one_address_does_not_fill_the_queue_and_who_is_known_there_gets_in() {
+        let passwords = Passwords::new(Arc::new(HandClock::default()));
+        let hash = PasswordText(hash_cheaply("right one"));
+        assert!(passwords.check("ada", "right one", Some(&hash), FROM).await.unwrap());
+        let all = Arc::clone(&passwords.running).acquire_many_owned(passwords.running.available_permits() as u32).await.unwrap();
+        let check = |user: String, from: IpAddr| {
+            let (passwords, hash) = (&passwords, &hash);
+            async move { passwords.check(&user, "guess", Some(hash), from).await }
+        };
+        let mut flood: Vec<_> = (0..MAX_WAITING_FROM).map(|number| Box::pin(check(format!("user {number}"), FROM))).collect();
+        for waiting in &mut flood {
+            assert!(futures::poll!(waiting).is_pending());
+        }
+        let refused = check("one more".to_owned(), FROM).await.unwrap_err();
+        assert_eq!((refused.kind(), refused.hint()), (ErrorKind::LimitExceeded, Some("Try again in a few seconds")));
+        let mut elsewhere = Box::pin(check("bea".to_owned(), "10.0.0.1".parse().unwrap()));
+        let mut known = Box::pin(check("ada".to_owned(), FROM));
+        assert!(futures::poll!(&mut elsewhere).is_pending() && futures::poll!(&mut known).is_pending());
+        drop(all);
+        assert!(!elsewhere.await.unwrap() && !known.await.unwrap());
+        // All but the first of the flood have to wait by now.
+        let ended = futures::future::join_all(flood).await;
+        assert!(ended.iter().filter(|ended| ended.is_err()).count() >= MAX_WAITING_FROM / 2);
+        assert!(passwords.waiting_from.lock().unwrap().is_empty());
     }
 
     #[tokio::test]
@@ -262,7 +334,7 @@ mod tests {
             assert!(!passwords.check("ada", "guess", Some(&hash), FROM).await.unwrap());
         }
         let error = passwords.check("ada", "right one", Some(&hash), FROM).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Throttled);
+        assert_eq!(error.kind(), ErrorKind::LimitExceeded);
         assert!(passwords.check("ada", "right one", Some(&hash), "10.0.0.1".parse().unwrap()).await.unwrap());
         assert!(passwords.check("bea", "right one", Some(&hash), FROM).await.unwrap());
         clock.pass(2);

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use clap::Args;
 
 use super::{Stop, options::CommonOptions, runtime};
-use crate::serve;
+use crate::{serve, shutdown::Shutdown};
 
 /// Serve Flight SQL to BI tools and programs
 ///
@@ -28,6 +28,8 @@ pub(crate) struct ServeArgs {
 }
 
 pub(crate) fn run(options: &CommonOptions, args: &ServeArgs) -> Result<(), Stop> {
+    // Before anything else, so that a signal always ends the server in order.
+    let shutdown = Shutdown::listen()?;
     let mut loaded = options.load()?;
     if let Some(address) = args.flight_addr {
         loaded.server.flight_addr = address;
@@ -36,8 +38,9 @@ pub(crate) fn run(options: &CommonOptions, args: &ServeArgs) -> Result<(), Stop>
         loaded.server.http_addr = address;
     }
     loaded.server.allow_anonymous_network |= args.allow_anonymous_network;
+    shutdown.set_patience(loaded.server.drain_timeout.0);
     let runtime = runtime()?;
-    let served = runtime.block_on(serve::run(loaded));
+    let served = runtime.block_on(serve::run(loaded, &shutdown));
     runtime.shutdown_background();
     Ok(served?)
 }

@@ -14,6 +14,10 @@ pub(crate) struct ServerOptions {
     pub(crate) flight_addr: SocketAddr,
     /// Where health and metrics are served.
     pub(crate) http_addr: SocketAddr,
+    /// Connections of the HTTP port; beyond it the oldest is closed.
+    pub(crate) http_max_connections: usize,
+    /// How long a client of the HTTP port may take to send the head of a request.
+    pub(crate) http_header_timeout: Span,
     /// Whether anybody on the network may do everything: without it, an address beyond this machine needs `[auth]`.
     pub(crate) allow_anonymous_network: bool,
     /// How long what runs may take to its end once the server shuts down.
@@ -25,6 +29,8 @@ impl Default for ServerOptions {
         Self {
             flight_addr: SocketAddr::from(([127, 0, 0, 1], 32010)),
             http_addr: SocketAddr::from(([127, 0, 0, 1], 8686)),
+            http_max_connections: 512,
+            http_header_timeout: Span::seconds(30),
             allow_anonymous_network: false,
             drain_timeout: Span::seconds(30),
         }

@@ -95,7 +95,7 @@ pub(super) async fn run(flight: &Flight, caller: &Caller, action: &Action) -> Re
         }
         "SetSessionOptions" => {
             let request: SetSessionOptionsRequest = command::bare(body, name)?;
-            flight.callers.sessions.keep(&caller.client)?;
+            flight.callers.sessions.keep_settings(&caller.client);
             let result = session_options::set(request, &caller.client, &flight.engine).await;
             Ok(Some(result.encode_to_vec().into()))
         }
@@ -103,6 +103,7 @@ pub(super) async fn run(flight: &Flight, caller: &Caller, action: &Action) -> Re
         "CloseSession" => {
             flight.callers.sessions.close(caller.client.id);
             flight.prepared.close_session(caller.client.id);
+            flight.statements.close_session(caller.client.id);
             Ok(Some(CloseSessionResult { status: CloseStatus::Closed.into() }.encode_to_vec().into()))
         }
         "GetQueryStats" => {
@@ -127,8 +128,7 @@ async fn prepare(flight: &Flight, caller: &Caller, sql: String) -> Result<Action
     // Until a client can be told by a flag of its own, no columns tell it that the statement is an update.
     let dataset_schema = ipc(&flight.wire_schema(&description.schema))?;
     let parameter_schema = ipc(&description.parameters)?;
-    let kept = flight.callers.sessions.is_kept(caller.client.id);
-    let prepared = flight.prepared.insert(sql, description, &caller.identity.user, caller.client.id, kept)?;
+    let prepared = flight.prepared.insert(sql, description, flight.callers.owner(caller));
     Ok(ActionCreatePreparedStatementResult {
         prepared_statement_handle: Bytes::copy_from_slice(prepared.id.as_bytes()),
         dataset_schema,

@@ -14,11 +14,13 @@ use uuid::Uuid;
 
 use super::{
     session::{ClientSession, Sessions},
+    shares::Holder,
+    statements::Owner,
     status,
 };
 use crate::{
     auth::{Authenticator, Identity},
-    transport::Peer,
+    transport::{Call, ConnectionHandle, Peer},
 };
 
 /// The cookie that Flight suggests for sessions.
@@ -34,6 +36,7 @@ pub(super) struct Caller {
     pub(super) client: Arc<ClientSession>,
     /// When the caller stops waiting for the answer.
     pub(super) deadline: Option<Instant>,
+    connection: Option<Arc<ConnectionHandle>>,
     /// A token for the client to use from now on.
     token: Option<String>,
     /// A cookie for the client to send back; given to those who came without a session.
@@ -60,7 +63,9 @@ impl Callers {
     /// The caller by its headers and its connection.
     pub(super) async fn identify(&self, headers: &MetadataMap, extensions: &Extensions) -> std::result::Result<Caller, Status> {
         let peer = peer(extensions);
-        self.resume(headers.as_ref(), &peer).await.map_err(|error| status::of(&error))
+        let caller = self.resume(headers.as_ref(), &peer).await.map_err(|error| status::of(&error))?;
+        in_use(extensions, &peer, &caller.identity.user).map_err(|error| status::of(&error))?;
+        Ok(caller)
     }
 
     /// The session that the caller shows, or a new one.
@@ -72,16 +77,17 @@ impl Callers {
                 Some(_) => self.authenticator.renew(headers, peer).await,
                 None => None,
             };
-            let client = match self.sessions.find(id, &identity) {
+            let client = match self.sessions.find(id, &identity)? {
                 Some(client) => client,
                 None => {
                     // The client keeps what it was given, so its session is worth keeping.
                     let client = self.sessions.fresh(id, &identity);
-                    self.sessions.keep(&client)?;
+                    self.sessions.keep(&client);
                     client
                 }
             };
-            return Ok(Caller { identity, client, deadline, token: renewed.map(|login| login.token), cookie: None });
+            let connection = peer.connection.clone();
+            return Ok(Caller { identity, client, deadline, connection, token: renewed.map(|login| login.token), cookie: None });
         }
         // Where nobody is asked who they are, a token is but a session; drivers send it back where they drop cookies.
         let login = match self.authenticator.is_open() {
@@ -91,7 +97,8 @@ impl Callers {
         let id = login.as_ref().and_then(|login| login.identity.session).unwrap_or_else(Uuid::now_v7);
         let client = self.sessions.fresh(id, &identity);
         let cookie = Some(self.bake(id, &identity.user));
-        Ok(Caller { identity, client, deadline, token: login.map(|login| login.token), cookie })
+        let connection = peer.connection.clone();
+        Ok(Caller { identity, client, deadline, connection, token: login.map(|login| login.token), cookie })
     }
 
     /// Begins a session: a token for whoever proves who they are.
@@ -108,8 +115,18 @@ impl Callers {
         let login = self.authenticator.login(given.as_deref(), &peer).await.map_err(|error| status::of(&error))?;
         let client = self.sessions.fresh(login.identity.session.unwrap_or_else(Uuid::now_v7), &login.identity);
         let answer = HandshakeResponse { protocol_version: 0, payload: login.token.clone().into() };
-        let caller = Caller { identity: login.identity, client, deadline: None, token: Some(login.token), cookie: None };
+        let token = Some(login.token);
+        let caller = Caller { identity: login.identity, client, deadline: None, connection: peer.connection, token, cookie: None };
         Ok(caller.answer(stream::iter([Ok(answer)]).boxed()))
+    }
+
+    /// What is kept for the caller is kept for its session, or for its connection if the client keeps no session.
+    pub(super) fn owner(&self, caller: &Caller) -> Owner {
+        let holder = match (&caller.connection, self.sessions.is_kept(caller.client.id)) {
+            (Some(connection), false) => Holder::Connection(connection.id()),
+            _ => Holder::Session(caller.client.id),
+        };
+        Owner { user: caller.identity.user.clone(), holder, connection: caller.connection.clone() }
     }
 
     fn bake(&self, id: Uuid, user: &str) -> String {
@@ -172,8 +189,19 @@ impl Caller {
 }
 
 /// The other side of a call's connection.
-fn peer(extensions: &Extensions) -> Peer {
+pub(crate) fn peer(extensions: &Extensions) -> Peer {
     extensions.get::<Peer>().cloned().unwrap_or_else(|| Peer::plain(([0, 0, 0, 0], 0).into()))
+}
+
+/// Counts the call's connection as in use by `user` until the call ends.
+///
+/// # Errors
+/// `LimitExceeded` if the user's calls are on too many connections.
+pub(crate) fn in_use(extensions: &Extensions, peer: &Peer, user: &str) -> Result<()> {
+    match (extensions.get::<Call>(), &peer.connection) {
+        (Some(call), Some(connection)) => call.identified(connection, user),
+        _ => Ok(()),
+    }
 }
 
 /// How long the client waits: at most eight digits and a unit, by gRPC's protocol.

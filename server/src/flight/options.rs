@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::shares::Shares;
 use crate::config::Span;
 
 /// The section `[flight]`.
@@ -10,13 +11,21 @@ use crate::config::Span;
 pub(crate) struct FlightOptions {
     /// How long a planned result waits to be fetched.
     pub(crate) ticket_lifetime: Span,
-    /// Results of one user that may wait at the same time.
+    /// How long it waits once the connection is gone by which it was asked for.
+    pub(crate) orphan_lifetime: Span,
+    /// Results of one session that may wait at the same time; beyond it the oldest goes.
     pub(crate) max_held_statements: usize,
+    pub(crate) max_held_statements_per_user: usize,
+    pub(crate) max_held_statements_total: usize,
+    /// Beyond it the longest idle goes.
     pub(crate) max_sessions: usize,
+    pub(crate) max_sessions_per_user: usize,
     /// How long a session is kept that nobody uses.
     pub(crate) session_idle: Span,
-    /// Of one session.
+    /// Of one session; beyond it the longest idle goes.
     pub(crate) max_prepared_statements: usize,
+    pub(crate) max_prepared_statements_per_user: usize,
+    pub(crate) max_prepared_statements_total: usize,
     /// How long a prepared statement is kept that nobody uses.
     pub(crate) prepared_idle: Span,
     /// The largest message that is taken in: batches of ingest and of parameters.
@@ -25,7 +34,13 @@ pub(crate) struct FlightOptions {
     pub(crate) max_header_bytes: u32,
     /// Calls that one connection may have open.
     pub(crate) max_streams: u32,
+    /// Beyond it the longest idle is closed.
     pub(crate) max_connections: usize,
+    pub(crate) max_connections_per_address: usize,
+    /// With calls of one user under way.
+    pub(crate) max_connections_per_user: usize,
+    /// How long a connection may take to begin, and to agree on keys.
+    pub(crate) handshake_timeout: Span,
     /// How long a connection may be silent before it is asked whether it still lives.
     pub(crate) keep_alive: Span,
 }
@@ -34,16 +49,45 @@ impl Default for FlightOptions {
     fn default() -> Self {
         Self {
             ticket_lifetime: Span::seconds(600),
+            orphan_lifetime: Span::seconds(30),
             max_held_statements: 256,
+            max_held_statements_per_user: 1_024,
+            max_held_statements_total: 4_096,
             max_sessions: 10_000,
+            max_sessions_per_user: 2_500,
             session_idle: Span::hours(24),
             max_prepared_statements: 1_000,
+            max_prepared_statements_per_user: 5_000,
+            max_prepared_statements_total: 20_000,
             prepared_idle: Span::hours(1),
             max_message_bytes: 64 << 20,
             max_header_bytes: 64 << 10,
             max_streams: 1_000,
             max_connections: 4_096,
+            max_connections_per_address: 3_072,
+            max_connections_per_user: 2_048,
+            handshake_timeout: Span::seconds(10),
             keep_alive: Span::seconds(30),
+        }
+    }
+}
+
+impl FlightOptions {
+    /// What is held of planned results.
+    pub(super) const fn held_shares(&self) -> Shares {
+        Shares {
+            session: self.max_held_statements,
+            user: self.max_held_statements_per_user,
+            all: self.max_held_statements_total,
+        }
+    }
+
+    /// What is kept of prepared statements.
+    pub(super) const fn prepared_shares(&self) -> Shares {
+        Shares {
+            session: self.max_prepared_statements,
+            user: self.max_prepared_statements_per_user,
+            all: self.max_prepared_statements_total,
         }
     }
 }

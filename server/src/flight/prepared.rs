@@ -1,23 +1,30 @@
 //! Prepared statements: text, description, and the values bound last. A handle stays the same when values are bound, so that clients that
-//! overlook a new handle run with what they have bound all the same.
+//! overlook a new handle run with what they have bound all the same. Drivers prepare for every execution and close late: beyond a share, the
+//! longest idle goes.
 
 use std::{
-    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use glaux_engine::{
-    Error, ErrorKind, Result,
+    Error, Result,
     query::{Description, Parameters},
 };
 use uuid::Uuid;
+
+use super::{
+    shares::{Holder, Kept, Precedence, Share, Shared, Shares},
+    statements::Owner,
+};
+use crate::transport::ConnectionHandle;
 
 #[derive(Debug)]
 pub(super) struct Prepared {
     pub(super) id: Uuid,
     pub(super) user: String,
-    session: Uuid,
+    holder: Holder,
+    connection: Option<Arc<ConnectionHandle>>,
     pub(super) sql: String,
     pub(super) description: Description,
     bound: Mutex<Parameters>,
@@ -45,6 +52,26 @@ impl Prepared {
     }
 }
 
+impl Kept for Prepared {
+    fn id(&self) -> Uuid {
+        self.id
+    }
+
+    fn user(&self) -> &str {
+        &self.user
+    }
+
+    fn holder(&self) -> Holder {
+        self.holder
+    }
+
+    fn precedence(self: &Arc<Self>) -> Option<Precedence> {
+        let is_missed = self.connection.as_ref().is_none_or(|connection| connection.is_open());
+        // Calls that use it hold it.
+        (Arc::strong_count(self) == 1).then(|| Precedence { missed: is_missed.into(), since: *lock(&self.used_at) })
+    }
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -52,62 +79,50 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// All prepared statements of the server.
 #[derive(Debug)]
 pub(super) struct PreparedStatements {
-    prepared: Mutex<HashMap<Uuid, Arc<Prepared>>>,
+    prepared: Mutex<Shared<Prepared>>,
     idle: Duration,
-    /// Of one session; clients without a session share their user's.
-    limit: usize,
 }
 
 impl PreparedStatements {
-    pub(super) fn new(idle: Duration, limit: usize) -> Self {
-        Self { prepared: Mutex::default(), idle, limit }
+    pub(super) fn new(idle: Duration, shares: Shares) -> Self {
+        Self { prepared: Mutex::new(Shared::new(shares)), idle }
     }
 
-    /// Keeps a statement; gives its handle.
-    ///
-    /// # Errors
-    /// `LimitExceeded` if the session has too many.
-    pub(super) fn insert(
-        &self,
-        sql: String,
-        description: Description,
-        user: &str,
-        session: Uuid,
-        kept: bool,
-    ) -> Result<Arc<Prepared>> {
-        let session = if kept { session } else { Uuid::nil() };
-        let mut all = lock(&self.prepared);
-        let same = |other: &&Arc<Prepared>| other.session == session && other.user == user;
-        if all.len() >= self.limit && all.values().filter(same).count() >= self.limit {
-            return Err(Error::new(ErrorKind::LimitExceeded, format!("the session has {} prepared statements", self.limit))
-                .with_hint("Close those that are not needed; [flight] max_prepared_statements sets the limit"));
-        }
-        let prepared = Prepared {
+    /// Keeps a statement, and gives it with its handle.
+    pub(super) fn insert(&self, sql: String, description: Description, owner: Owner) -> Arc<Prepared> {
+        let prepared = Arc::new(Prepared {
             id: Uuid::now_v7(),
-            user: user.to_owned(),
-            session,
+            user: owner.user,
+            holder: owner.holder,
+            connection: owner.connection,
             sql,
             description,
             bound: Mutex::default(),
             used_at: Mutex::new(Instant::now()),
-        };
-        let prepared = Arc::new(prepared);
-        all.insert(prepared.id, Arc::clone(&prepared));
-        Ok(prepared)
+        });
+        let gone = lock(&self.prepared).insert(Arc::clone(&prepared));
+        metrics::counter!("glaux_displaced_total", "what" => "prepared_statements").increment(gone.len() as u64);
+        prepared
     }
 
     /// A user's statement by its handle.
     ///
     /// # Errors
-    /// `NotFound`; another user's is not found either.
+    /// `NotFound`, which says by which limit it was displaced, if it was; another user's is not found either.
     pub(super) fn get(&self, handle: &[u8], user: &str) -> Result<Arc<Prepared>> {
-        let found = Uuid::from_slice(handle).ok().and_then(|id| lock(&self.prepared).get(&id).cloned());
-        let found = found.filter(|prepared| prepared.user == user).ok_or_else(|| {
-            Error::not_found("the prepared statement is not here: it was closed, was not used for long, or is of another server")
-                .with_hint("Prepare the statement again")
-        })?;
+        let prepared = lock(&self.prepared);
+        let id = Uuid::from_slice(handle).unwrap_or_default();
+        let Some(found) = prepared.get(&id).filter(|prepared| prepared.user == user) else {
+            return Err(match prepared.displaced_by(&id) {
+                Some(share) => displaced(share, prepared.shares()),
+                None => Error::not_found(
+                    "the prepared statement is not here: it was closed, was not used for long, or is of another server",
+                ),
+            }
+            .with_hint("Prepare the statement again"));
+        };
         *lock(&found.used_at) = Instant::now();
-        Ok(found)
+        Ok(Arc::clone(found))
     }
 
     /// Forgets a statement. One that is not there is closed already.
@@ -119,15 +134,27 @@ impl PreparedStatements {
 
     /// Forgets a session's statements.
     pub(super) fn close_session(&self, session: Uuid) {
-        lock(&self.prepared).retain(|_, prepared| prepared.session != session);
+        let over = lock(&self.prepared).extract(|prepared| prepared.holder == Holder::Session(session));
+        drop(over);
     }
 
     /// Forgets those that nobody has used for long.
     pub(super) fn sweep(&self) {
-        lock(&self.prepared).retain(|_, prepared| lock(&prepared.used_at).elapsed() < self.idle);
+        let over = lock(&self.prepared).extract(|prepared| lock(&prepared.used_at).elapsed() >= self.idle);
+        drop(over);
     }
 
     pub(super) fn len(&self) -> usize {
         lock(&self.prepared).len()
     }
+}
+
+/// A prepared statement went, because a share was used up.
+fn displaced(share: Share, shares: Shares) -> Error {
+    let (whose, limit, setting) = match share {
+        Share::Session => ("the session has", shares.session, "flight.max_prepared_statements"),
+        Share::User => ("the user has", shares.user, "flight.max_prepared_statements_per_user"),
+        Share::All => ("all users together have", shares.all, "flight.max_prepared_statements_total"),
+    };
+    Error::not_found(format!("the prepared statement was displaced, not used for longest: {whose} {limit} ({setting})"))
 }

@@ -105,10 +105,11 @@ impl Flight {
         drain: Drain,
     ) -> Self {
         let clock = Arc::clone(engine.clock());
+        let sessions = Sessions::new(defaults, options.session_idle.0, options.max_sessions_per_user, options.max_sessions);
         Self {
-            callers: Callers { authenticator, sessions: Sessions::new(defaults, options.session_idle.0, options.max_sessions) },
-            statements: Statements::new(clock, options.ticket_lifetime.0, options.max_held_statements),
-            prepared: PreparedStatements::new(options.prepared_idle.0, options.max_prepared_statements),
+            callers: Callers { authenticator, sessions },
+            statements: Statements::new(clock, options.ticket_lifetime.0, options.orphan_lifetime.0, options.held_shares()),
+            prepared: PreparedStatements::new(options.prepared_idle.0, options.prepared_shares()),
             limits: ServerLimits {
                 statement_idle: Some(options.prepared_idle.0),
                 connections: Some(options.max_connections as u64),
@@ -176,14 +177,13 @@ impl Flight {
     /// Plans a statement for the caller and holds it.
     async fn plan(&self, caller: &Caller, sql: &str, parameters: &Parameters) -> Result<Arc<Held>, Refusal> {
         self.accepting()?;
-        self.statements.admit(&caller.identity.user)?;
         let planned = self.engine.plan(&caller.client.session, sql, parameters).await?;
         tracing::Span::current().record("query_id", planned.id().to_string());
         let is_query = planned.is_query();
-        let held = self.statements.hold(planned, &caller.identity.user, endpoints(&caller.client)).await?;
+        let held = self.statements.hold(planned, self.callers.owner(caller), endpoints(&caller.client)).await?;
         if !is_query {
             // USE and SET SESSION have changed it.
-            self.callers.sessions.keep(&caller.client)?;
+            self.callers.sessions.keep_settings(&caller.client);
         }
         Ok(held)
     }
@@ -305,7 +305,7 @@ impl Flight {
             return Ok(-1);
         }
         caller.client.ended(carry_out(planned).await?.report);
-        self.callers.sessions.keep(&caller.client)?;
+        self.callers.sessions.keep_settings(&caller.client);
         Ok(0)
     }
 
@@ -315,6 +315,7 @@ impl Flight {
         self.prepared.sweep();
         for session in self.callers.sessions.sweep() {
             self.prepared.close_session(session);
+            self.statements.close_session(session);
         }
     }
 

@@ -1,24 +1,22 @@
 //! Clients' sessions: the current database, the settings, and the last query's figures, between one call and the next.
 //!
 //! A session is found by the token or cookie that its client sends. A client that sends neither has a session for the one call; it is kept
-//! once the client shows that it keeps what it was given, or sets something.
+//! once the client shows that it keeps what it was given, or sets something. Beyond a share, the longest idle goes: first those that have
+//! nothing but defaults, which come back as they were. A client whose settings are lost is told.
 
 use std::{
-    collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU16, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU16, Ordering::Relaxed},
     },
     time::{Duration, Instant},
 };
 
-use glaux_engine::{Error, ErrorKind, Result, Role, Session, SessionOptions, query::QueryReport};
+use glaux_engine::{Result, Role, Session, SessionOptions, query::QueryReport};
 use uuid::Uuid;
 
-use crate::auth::Identity;
-
-/// A session that nobody used for so long may make room for another.
-const SPARE: Duration = Duration::from_secs(60);
+use super::shares::{Holder, Kept, Precedence, Share, Shared, Shares};
+use crate::auth::{Identity, unauthenticated};
 
 #[derive(Debug)]
 pub(super) struct ClientSession {
@@ -28,6 +26,8 @@ pub(super) struct ClientSession {
     pub(super) session: Session,
     /// In how many streams the client wants to fetch results that have no order.
     pub(super) endpoints: AtomicU16,
+    /// Whether its client has set something.
+    has_settings: AtomicBool,
     last_query: Mutex<Option<QueryReport>>,
     used_at: Mutex<Instant>,
 }
@@ -40,6 +40,7 @@ impl ClientSession {
             user: identity.user.clone(),
             session: Session::new(options),
             endpoints: AtomicU16::new(1),
+            has_settings: AtomicBool::new(false),
             last_query: Mutex::default(),
             used_at: Mutex::new(Instant::now()),
         };
@@ -68,6 +69,26 @@ impl ClientSession {
     }
 }
 
+impl Kept for ClientSession {
+    fn id(&self) -> Uuid {
+        self.id
+    }
+
+    fn user(&self) -> &str {
+        &self.user
+    }
+
+    fn holder(&self) -> Holder {
+        Holder::Session(self.id)
+    }
+
+    fn precedence(self: &Arc<Self>) -> Option<Precedence> {
+        // Calls of the session hold it.
+        let idle = Arc::strong_count(self) == 1;
+        idle.then(|| Precedence { missed: self.has_settings.load(Relaxed).into(), since: *lock(&self.used_at) })
+    }
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -75,22 +96,37 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// All sessions of the server.
 #[derive(Debug)]
 pub(super) struct Sessions {
-    kept: Mutex<HashMap<Uuid, Arc<ClientSession>>>,
+    kept: Mutex<Shared<ClientSession>>,
     defaults: SessionOptions,
     idle: Duration,
-    limit: usize,
+    /// Displaced, and what belongs to them is still there.
+    displaced: Mutex<Vec<Uuid>>,
 }
 
 impl Sessions {
-    pub(super) fn new(defaults: SessionOptions, idle: Duration, limit: usize) -> Self {
-        Self { kept: Mutex::default(), defaults, idle, limit }
+    pub(super) fn new(defaults: SessionOptions, idle: Duration, of_user: usize, all: usize) -> Self {
+        let shares = Shares { session: 1, user: of_user, all };
+        Self { kept: Mutex::new(Shared::new(shares)), defaults, idle, displaced: Mutex::default() }
     }
 
     /// The session by its id, if it is kept and the user's.
-    pub(super) fn find(&self, id: Uuid, identity: &Identity) -> Option<Arc<ClientSession>> {
-        let found = lock(&self.kept).get(&id).filter(|session| session.user == identity.user).cloned()?;
-        found.identify(identity);
-        Some(found)
+    ///
+    /// # Errors
+    /// Unauthenticated, if the session had settings and was displaced: its client would go on in another database.
+    pub(super) fn find(&self, id: Uuid, identity: &Identity) -> Result<Option<Arc<ClientSession>>> {
+        let found = {
+            let kept = lock(&self.kept);
+            if let Some(share) = kept.displaced_by(&id) {
+                let (limit, setting) = match share {
+                    Share::Session | Share::User => (kept.shares().user, "flight.max_sessions_per_user"),
+                    Share::All => (kept.shares().all, "flight.max_sessions"),
+                };
+                let message = format!("the session was displaced by newer ones, idle for longest of {limit} ({setting})");
+                return Err(unauthenticated(&message).with_hint("Connect again: what was set in the session is lost"));
+            }
+            kept.get(&id).filter(|session| session.user == identity.user).cloned()
+        };
+        Ok(found.inspect(|session| session.identify(identity)))
     }
 
     /// A session with the defaults, which is not kept yet.
@@ -99,21 +135,23 @@ impl Sessions {
     }
 
     /// Keeps a session for the next calls.
-    ///
-    /// # Errors
-    /// `LimitExceeded` if there are too many, all in use.
-    pub(super) fn keep(&self, session: &Arc<ClientSession>) -> Result<()> {
+    pub(super) fn keep(&self, session: &Arc<ClientSession>) {
         let mut kept = lock(&self.kept);
-        if kept.len() >= self.limit && !kept.contains_key(&session.id) {
-            let longest = kept.values().max_by_key(|session| session.idle()).filter(|session| session.idle() >= SPARE);
-            let Some(longest) = longest.map(|session| session.id) else {
-                return Err(Error::new(ErrorKind::LimitExceeded, format!("{} sessions are open", self.limit))
-                    .with_hint("Close sessions that are not used; [flight] max_sessions sets the limit"));
-            };
-            kept.remove(&longest);
+        if kept.get(&session.id).is_some() {
+            return;
         }
-        kept.insert(session.id, Arc::clone(session));
-        Ok(())
+        let gone = kept.insert(Arc::clone(session));
+        // Those with nothing but defaults are made again when their clients come back.
+        gone.iter().filter(|gone| !gone.has_settings.load(Relaxed)).for_each(|gone| kept.forget_displaced(&gone.id));
+        drop(kept);
+        metrics::counter!("glaux_displaced_total", "what" => "sessions").increment(gone.len() as u64);
+        lock(&self.displaced).extend(gone.iter().map(|gone| gone.id));
+    }
+
+    /// Keeps a session in which its client has set something.
+    pub(super) fn keep_settings(&self, session: &Arc<ClientSession>) {
+        session.has_settings.store(true, Relaxed);
+        self.keep(session);
     }
 
     /// Ends a session; `false` if it is not there.
@@ -122,12 +160,16 @@ impl Sessions {
     }
 
     pub(super) fn is_kept(&self, id: Uuid) -> bool {
-        lock(&self.kept).contains_key(&id)
+        lock(&self.kept).get(&id).is_some()
     }
 
-    /// Ends the sessions that nobody has used for long; gives their ids.
+    /// Ends the sessions that nobody has used for long; gives their ids, and those of the sessions that were displaced.
     pub(super) fn sweep(&self) -> Vec<Uuid> {
-        lock(&self.kept).extract_if(|_, session| session.idle() >= self.idle).map(|(id, _)| id).collect()
+        let over = lock(&self.kept).extract(|session| session.idle() >= self.idle);
+        let displaced = std::mem::take(&mut *lock(&self.displaced));
+        // One that has come back since keeps what it has.
+        let displaced = displaced.into_iter().filter(|id| !self.is_kept(*id));
+        over.iter().map(|session| session.id).chain(displaced).collect()
     }
 
     pub(super) fn len(&self) -> usize {

@@ -1,28 +1,33 @@
 //! Statements between GetFlightInfo and the end of DoGet: planned and not fetched, running, or carried out with an answer that waits.
 //!
 //! A query begins when it is first fetched. A statement that changes something is carried out at once, exactly once, and its answer can be
-//! fetched as often as the ticket is good for, or never.
+//! fetched as often as the ticket is good for, or never. What is never fetched goes when its time is over, with its session, soon after its
+//! connection, or when newer ones have used up a share.
 
 use std::{
-    collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use arrow::{array::RecordBatch, compute::concat_batches, datatypes::SchemaRef};
 use chrono::{DateTime, Utc};
 use futures::TryStreamExt;
 use glaux_engine::{
-    Error, ErrorKind,
+    Error, ErrorKind, Result,
     clock::Clock,
     query::{CancelReason, Canceller, Estimate, Failure, PlannedQuery, QueryId, QueryReport},
 };
 use uuid::Uuid;
 
-use super::{feed::Feed, ticket};
+use super::{
+    feed::Feed,
+    shares::{Holder, Kept, Precedence, Share, Shared, Shares},
+    ticket,
+};
+use crate::transport::ConnectionHandle;
 
 /// How many endpoints a result has at most.
 const MAX_ENDPOINTS: u16 = 16;
@@ -32,6 +37,10 @@ const MAX_ENDPOINTS: u16 = 16;
 pub(super) struct Held {
     pub(super) id: Uuid,
     pub(super) user: String,
+    holder: Holder,
+    /// By which connection it was asked for, if that is known.
+    connection: Option<Arc<ConnectionHandle>>,
+    held_since: Instant,
     pub(super) query: QueryId,
     pub(super) schema: SchemaRef,
     pub(super) estimate: Option<Estimate>,
@@ -42,6 +51,10 @@ pub(super) struct Held {
     expires_at: Mutex<DateTime<Utc>>,
     /// Whether it has begun to be fetched.
     fetched: AtomicBool,
+    /// Whether it was carried out, and only its answer is left.
+    is_answer: bool,
+    /// Whether its time was shortened, because nobody is there to fetch it.
+    is_orphan: AtomicBool,
     stage: tokio::sync::Mutex<Stage>,
 }
 
@@ -67,7 +80,46 @@ pub(super) struct Answer {
     pub(super) report: QueryReport,
 }
 
+/// Whose a statement is.
+#[derive(Debug, Clone)]
+pub(super) struct Owner {
+    pub(super) user: String,
+    pub(super) holder: Holder,
+    pub(super) connection: Option<Arc<ConnectionHandle>>,
+}
+
+impl Kept for Held {
+    fn id(&self) -> Uuid {
+        self.id
+    }
+
+    fn user(&self) -> &str {
+        &self.user
+    }
+
+    fn holder(&self) -> Holder {
+        self.holder
+    }
+
+    fn precedence(self: &Arc<Self>) -> Option<Precedence> {
+        if self.is_running() {
+            return None;
+        }
+        let missed = !self.has_lost_its_connection() && !self.fetched.load(Relaxed);
+        Some(Precedence { missed: missed.into(), since: self.held_since })
+    }
+}
+
 impl Held {
+    /// Whether its rows are being fetched.
+    fn is_running(&self) -> bool {
+        self.fetched.load(Relaxed) && !self.is_answer && !self.canceller.report().state.is_terminal()
+    }
+
+    fn has_lost_its_connection(&self) -> bool {
+        self.connection.as_ref().is_some_and(|connection| !connection.is_open())
+    }
+
     pub(super) fn expires_at(&self) -> DateTime<Utc> {
         *self.expires_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -118,42 +170,28 @@ pub(super) enum OpenError {
 /// All statements that are held for clients.
 #[derive(Debug)]
 pub(super) struct Statements {
-    held: Mutex<HashMap<Uuid, Arc<Held>>>,
+    held: Mutex<Shared<Held>>,
     clock: Arc<dyn Clock>,
     /// How long a result waits to be fetched.
     lifetime: Duration,
-    /// Results of one user that may wait at the same time.
-    limit: usize,
+    /// How long it waits once its connection is gone: its ticket may be in other hands.
+    orphan_lifetime: Duration,
 }
 
 impl Statements {
-    pub(super) fn new(clock: Arc<dyn Clock>, lifetime: Duration, limit: usize) -> Self {
-        Self { held: Mutex::default(), clock, lifetime, limit }
+    pub(super) fn new(clock: Arc<dyn Clock>, lifetime: Duration, orphan_lifetime: Duration, shares: Shares) -> Self {
+        Self { held: Mutex::new(Shared::new(shares)), clock, lifetime, orphan_lifetime }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, Arc<Held>>> {
+    fn lock(&self) -> MutexGuard<'_, Shared<Held>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the user may have one more statement held.
-    ///
-    /// # Errors
-    /// `LimitExceeded`.
-    pub(super) fn admit(&self, user: &str) -> Result<(), Error> {
-        let held = self.lock();
-        let waits = |held: &&Arc<Held>| held.user == user && !held.fetched.load(Relaxed);
-        if held.len() >= self.limit && held.values().filter(waits).count() >= self.limit {
-            return Err(Error::new(ErrorKind::LimitExceeded, format!("{} results of \"{user}\" wait to be fetched", self.limit))
-                .with_hint("Fetch results with DoGet or cancel them; [flight] max_held_statements sets the limit"));
-        }
-        Ok(())
-    }
-
-    /// Holds a statement until it is fetched. What is no query is carried out first.
+    /// Holds a statement until it is fetched. What is no query is carried out first. Beyond a share, the oldest that waits goes.
     ///
     /// # Errors
     /// Of carrying it out.
-    pub(super) async fn hold(&self, planned: PlannedQuery, user: &str, parallel: u16) -> Result<Arc<Held>, Failure> {
+    pub(super) async fn hold(&self, planned: PlannedQuery, owner: Owner, parallel: u16) -> Result<Arc<Held>, Failure> {
         let ordered = planned.is_ordered();
         let (query, canceller, estimate) = (planned.id(), planned.canceller(), planned.estimate());
         let (schema, stage) = if planned.is_query() {
@@ -162,9 +200,13 @@ impl Statements {
             let answer = carry_out(planned).await?;
             (answer.batch.schema(), Stage::Answered(Box::new(answer)))
         };
+        let Owner { user, holder, connection } = owner;
         let held = Arc::new(Held {
             id: Uuid::now_v7(),
-            user: user.to_owned(),
+            user,
+            holder,
+            connection,
+            held_since: Instant::now(),
             query,
             schema,
             estimate,
@@ -173,16 +215,31 @@ impl Statements {
             canceller,
             expires_at: Mutex::new(self.clock.now() + self.lifetime),
             fetched: AtomicBool::new(false),
+            is_answer: matches!(stage, Stage::Answered(_)),
+            is_orphan: AtomicBool::new(false),
             stage: tokio::sync::Mutex::new(stage),
         });
-        self.lock().insert(held.id, Arc::clone(&held));
+        let gone = self.lock().insert(Arc::clone(&held));
+        metrics::counter!("glaux_displaced_total", "what" => "results").increment(gone.len() as u64);
+        // Queries that are dropped end, and are recorded.
+        drop(gone);
         Ok(held)
     }
 
     /// # Errors
-    /// `NotFound`.
-    pub(super) fn get(&self, id: Uuid) -> Result<Arc<Held>, Error> {
-        self.lock().get(&id).cloned().ok_or_else(ticket::gone)
+    /// `NotFound`, which says by which limit the result was displaced, if it was.
+    pub(super) fn get(&self, id: Uuid) -> Result<Arc<Held>> {
+        let held = self.lock();
+        if let Some(found) = held.get(&id) {
+            return Ok(Arc::clone(found));
+        }
+        Err(held.displaced_by(&id).map_or_else(ticket::gone, |share| displaced(share, held.shares())))
+    }
+
+    /// Forgets what a session that has ended has not fetched.
+    pub(super) fn close_session(&self, session: Uuid) {
+        let over = self.lock().extract(|held| held.holder == Holder::Session(session) && !held.is_running());
+        drop(over);
     }
 
     /// Forgets a statement whose result has been fetched. Of several endpoints, the others may still be asked for.
@@ -207,21 +264,38 @@ impl Statements {
     /// The statements of a user that have not been fetched.
     pub(super) fn of_user(&self, user: &str) -> Vec<Arc<Held>> {
         let now = self.clock.now();
-        self.lock().values().filter(|held| held.user == user && held.expires_at() > now).cloned().collect()
+        self.lock().iter().filter(|held| held.user == user && held.expires_at() > now).cloned().collect()
     }
 
     /// Forgets those whose time is over; queries that were never fetched end by that. What is being fetched stays until it has ended, so
-    /// that it can be cancelled.
+    /// that it can be cancelled. Those whose connection is gone get less time.
     pub(super) fn sweep(&self) {
         let now = self.clock.now();
-        let running = |held: &Held| held.fetched.load(Relaxed) && !held.canceller.report().state.is_terminal();
-        let over: Vec<_> = self.lock().extract_if(|_, held| held.expires_at() <= now && !running(held)).collect();
+        let over = self.lock().extract(|held| {
+            if held.has_lost_its_connection() && !held.is_orphan.swap(true, Relaxed) {
+                let mut expires_at = held.expires_at.lock().unwrap_or_else(PoisonError::into_inner);
+                *expires_at = (*expires_at).min(now + self.orphan_lifetime);
+            }
+            held.expires_at() <= now && !held.is_running()
+        });
         drop(over);
     }
 
     pub(super) fn len(&self) -> usize {
         self.lock().len()
     }
+}
+
+/// The result of a ticket went, because a share was used up.
+fn displaced(share: Share, shares: Shares) -> Error {
+    let (whose, limit, setting) = match share {
+        Share::Session => ("its session", shares.session, "flight.max_held_statements"),
+        Share::User => ("its user", shares.user, "flight.max_held_statements_per_user"),
+        Share::All => ("all users", shares.all, "flight.max_held_statements_total"),
+    };
+    let message = format!("the result of this ticket was displaced by newer ones: {limit} results of {whose} waited to be fetched");
+    Error::new(ErrorKind::NotFound, message)
+        .with_hint(format!("Run the statement again and fetch its result at once, or cancel it; the setting {setting} is the limit"))
 }
 
 /// Runs a statement to its end.

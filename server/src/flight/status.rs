@@ -5,7 +5,7 @@
 use std::{error::Error as _, fmt::Write as _};
 
 use glaux_catalog::service::{KIND_HEADER as KIND, code};
-use glaux_engine::{Error, query::Failure};
+use glaux_engine::{Error, ErrorKind, query::Failure};
 use tonic::{Code, Status, metadata::MetadataMap};
 
 use super::stats;
@@ -32,6 +32,18 @@ pub(crate) fn of_failure(failure: &Failure) -> Status {
     let mut metadata = kind(&failure.error);
     stats::write_trailers(&failure.report, &mut metadata);
     Status::with_metadata(code(failure.error.kind()), text(&failure.error), metadata)
+}
+
+/// A request has, or promises, more bytes than are read.
+pub(crate) fn request_too_long(limit: usize) -> Status {
+    let error = Error::new(ErrorKind::LimitExceeded, format!("the request is too long: it may have {limit} bytes"));
+    of(&error.with_hint("Send rows with DoPut, in batches"))
+}
+
+/// Too much of what is sent is not complete.
+pub(crate) fn too_many_requests() -> Status {
+    let error = Error::new(ErrorKind::LimitExceeded, "too many requests are being received at once");
+    of(&error.with_hint("Try again in a moment"))
 }
 
 /// The time that the client gave is over.

@@ -73,7 +73,7 @@ impl Ticket {
 
 /// A result that cannot be fetched any more.
 pub(super) fn gone() -> Error {
-    Error::not_found("the result of this ticket is not here any more: it was fetched, cancelled, or its time is over")
+    Error::not_found("the result of this ticket is not here any more: it was fetched, cancelled, went with its session or connection, or its time is over")
         .with_hint("Run the statement again")
 }
 

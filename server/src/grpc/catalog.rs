@@ -11,9 +11,8 @@ use tonic::{Extensions, Status, metadata::MetadataMap};
 use super::repair::SessionRepairer;
 use crate::{
     auth::{Authenticator, is_unauthenticated},
-    flight::status,
+    flight::{in_use, peer, status},
     shutdown::Drain,
-    transport::Peer,
 };
 
 /// Lets in whom the authenticator knows.
@@ -46,12 +45,13 @@ impl Gate for CatalogGate {
             let error = Error::new(ErrorKind::Unavailable, "the server is shutting down");
             return Err(status_of(&error.with_hint("Connect again in a moment")));
         }
-        let peer = extensions.get::<Peer>().cloned().unwrap_or_else(|| Peer::plain(([0, 0, 0, 0], 0).into()));
+        let peer = peer(extensions);
         let identity =
             self.authenticator.identify(headers.as_ref(), &peer).await.map_err(|error| match is_unauthenticated(&error) {
                 true => status::of(&error),
                 false => status_of(&error),
             })?;
+        in_use(extensions, &peer, &identity.user).map_err(|error| status_of(&error))?;
         let role = if identity.administrator { Role::Administrator } else { Role::User };
         let session =
             Session::new(SessionOptions { user: identity.user.clone(), groups: identity.groups, role, ..self.defaults.clone() });

@@ -29,6 +29,8 @@ pub(crate) struct Metrics {
     costs: Arc<Costs>,
     sources: Mutex<Vec<Source>>,
     started: Instant,
+    /// Whose tasks are counted: those who look may be on another one.
+    runtime: Option<tokio::runtime::Handle>,
 }
 
 impl fmt::Debug for Metrics {
@@ -63,8 +65,13 @@ impl Metrics {
         let builder = PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS);
         let recorder =
             builder.map_err(|error| Error::internal("the histograms have no buckets").with_source(error))?.build_recorder();
-        let metrics =
-            Self { handle: recorder.handle(), costs: Arc::default(), sources: Mutex::default(), started: Instant::now() };
+        let metrics = Self {
+            handle: recorder.handle(),
+            costs: Arc::default(),
+            sources: Mutex::default(),
+            started: Instant::now(),
+            runtime: tokio::runtime::Handle::try_current().ok(),
+        };
         Ok((Arc::new(metrics), recorder))
     }
 
@@ -101,7 +108,7 @@ impl Metrics {
         for source in self.sources.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             source();
         }
-        process::gauges(self.started.elapsed());
+        process::gauges(self.started.elapsed(), self.runtime.as_ref());
         let mut text = self.handle.render();
         self.costs.render(&mut text);
         text
@@ -151,7 +158,9 @@ fn describe() {
     describe_histogram!("glaux_rpc_head_seconds", Unit::Seconds, "gRPC calls from the request to the beginning of the answer.");
     describe_gauge!("glaux_rpc_in_flight", "gRPC calls that have not ended.");
     describe_counter!("glaux_connections_total", "Connections that were accepted.");
-    describe_counter!("glaux_connections_refused_total", "Connections that were refused.");
+    describe_counter!("glaux_connections_refused_total", "Connections that were refused: there were too many, all in use.");
+    describe_counter!("glaux_connections_displaced_total", "Idle connections that were closed because there were too many.");
+    describe_counter!("glaux_displaced_total", "What was kept for clients and gave way to newer, by what it was.");
     describe_counter!("glaux_connections_failed_total", "Connections that did not begin as they should: no TLS, or too late.");
     describe_gauge!("glaux_connections_open", "Connections that are open.");
     describe_counter!("glaux_queries_total", "Queries that ended, by state and workgroup.");

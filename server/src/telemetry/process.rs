@@ -5,7 +5,7 @@ use std::time::Duration;
 use metrics::{Unit, describe_gauge, gauge};
 
 /// Sets the gauges as they are now.
-pub(super) fn gauges(uptime: Duration) {
+pub(super) fn gauges(uptime: Duration, runtime: Option<&tokio::runtime::Handle>) {
     if let Some(bytes) = status("VmRSS:").map(|kibibytes| kibibytes * 1024) {
         gauge!("process_resident_memory_bytes").set(bytes as f64);
     }
@@ -17,7 +17,7 @@ pub(super) fn gauges(uptime: Duration) {
     }
     gauge!("glaux_uptime_seconds").set(uptime.as_secs_f64());
     gauge!("glaux_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
-    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+    if let Some(runtime) = runtime {
         gauge!("glaux_tasks").set(runtime.metrics().num_alive_tasks() as f64);
     }
 }

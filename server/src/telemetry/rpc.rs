@@ -1,5 +1,5 @@
 //! Counts gRPC calls: how many ended with which code, how long they took until their answer began and until it ended, and how many there
-//! are now; [`Calls`] can be waited for. A call that its client gives up counts as cancelled. Paths that no service
+//! are now; [`Calls`] can be waited for. While a call of a known caller runs, its connection counts as in use. A call that its client gives up counts as cancelled. Paths that no service
 //! has share one label, so that garbage makes no series.
 
 use std::{
@@ -14,6 +14,8 @@ use http_body::{Body, Frame, SizeHint};
 use metrics::{counter, gauge, histogram};
 use tokio::sync::watch;
 use tower::{Layer, Service};
+
+use crate::transport;
 
 /// The label of a path: the names of Flight's methods alone, others with their service.
 const METHODS: [(&str, &str); 38] = [
@@ -108,12 +110,15 @@ struct Call {
     code: Option<&'static str>,
     started: Instant,
     calls: Calls,
+    /// Shared with the request: those who identify the caller say there that its connection is in use.
+    connection: transport::Call,
 }
 
 impl Call {
     fn begin(path: &str, calls: &Calls) -> Self {
         calls.0.send_modify(|running| *running += 1);
-        let call = Self { method: method_of(path), code: None, started: Instant::now(), calls: calls.clone() };
+        let connection = transport::Call::default();
+        let call = Self { method: method_of(path), code: None, started: Instant::now(), calls: calls.clone(), connection };
         gauge!("glaux_rpc_in_flight", "method" => call.method).increment(1.0);
         call
     }
@@ -175,8 +180,9 @@ where
         self.service.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let mut call = Call::begin(request.uri().path(), &self.calls);
+        request.extensions_mut().insert(call.connection.clone());
         let answer = self.service.call(request);
         Box::pin(async move {
             let answered = answer.await;

@@ -1,9 +1,11 @@
-//! A connection that was accepted, encrypted or not, as both hyper and tonic take it. It counts against the limit until it is dropped. It closes
-//! in order: a socket that is closed with words of its peer unread is reset, and what the peer had yet to read is lost.
+//! A connection that was accepted, encrypted or not, as both hyper and tonic take it. It counts against the limits until it is dropped, or breaks
+//! off when another one takes its place. It closes in order: a socket that is closed with words of its peer unread is reset, and what the peer
+//! had yet to read is lost.
 
 use std::{
     io,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -11,13 +13,12 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
-    sync::OwnedSemaphorePermit,
     time::Sleep,
 };
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
-use super::peer::Peer;
+use super::{connections::Place, peer::Peer};
 
 /// The gauge of connections that are open, on all ports.
 const OPEN: &str = "glaux_connections_open";
@@ -32,7 +33,7 @@ pub(crate) struct Connection {
     peer: Peer,
     /// Runs once everything is written and said to be the end.
     lingering: Option<Pin<Box<Sleep>>>,
-    _place: OwnedSemaphorePermit,
+    place: Place,
 }
 
 #[derive(Debug)]
@@ -42,9 +43,18 @@ pub(super) enum Stream {
 }
 
 impl Connection {
-    pub(super) fn new(stream: Stream, peer: Peer, place: OwnedSemaphorePermit) -> Self {
+    pub(super) fn new(stream: Stream, peer: Peer, place: Place) -> Self {
         metrics::gauge!(OPEN).increment(1.0);
-        Self { stream, peer, lingering: None, _place: place }
+        let peer = Peer { connection: Some(Arc::clone(place.connection())), ..peer };
+        Self { stream, peer, lingering: None, place }
+    }
+
+    /// An error once another connection has taken this one's place.
+    fn check_place(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        match self.place.poll_displaced(context) {
+            Poll::Pending => Ok(()),
+            Poll::Ready(()) => Err(io::Error::new(io::ErrorKind::ConnectionAborted, "another connection took its place")),
+        }
     }
 
     /// The other side.
@@ -94,6 +104,7 @@ impl Connected for Connection {
 
 impl AsyncRead for Connection {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.check_place(context)?;
         match &mut self.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
             Stream::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
@@ -103,6 +114,7 @@ impl AsyncRead for Connection {
 
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
+        self.check_place(context)?;
         match &mut self.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_write(context, buffer),
             Stream::Tls(stream) => Pin::new(stream).poll_write(context, buffer),
@@ -110,6 +122,7 @@ impl AsyncWrite for Connection {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.check_place(context)?;
         match &mut self.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_flush(context),
             Stream::Tls(stream) => Pin::new(stream).poll_flush(context),
@@ -117,6 +130,7 @@ impl AsyncWrite for Connection {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.check_place(context)?;
         if self.lingering.is_none() {
             ready!(match &mut self.stream {
                 Stream::Plain(stream) => Pin::new(stream).poll_shutdown(context),
@@ -131,6 +145,7 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         buffers: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.check_place(context)?;
         match &mut self.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_write_vectored(context, buffers),
             Stream::Tls(stream) => Pin::new(stream).poll_write_vectored(context, buffers),
@@ -147,15 +162,13 @@ impl AsyncWrite for Connection {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
         net::TcpListener,
-        sync::Semaphore,
     };
 
     use super::*;
+    use crate::transport::{Limits, connections::Connections};
 
     #[tokio::test]
     async fn what_was_written_before_the_end_reaches_a_peer_whose_words_were_not_read() {
@@ -163,7 +176,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (socket, address) = listener.accept().await.unwrap();
-        let place = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        let place = Connections::new(Limits::default()).admit(address.ip()).unwrap();
         let mut connection = Connection::new(Stream::Plain(socket), Peer::plain(address), place);
         client.write_all(b"never read").await.unwrap();
         let closing = tokio::spawn(async move {

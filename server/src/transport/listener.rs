@@ -1,7 +1,8 @@
 //! Accepts connections: bounded in number, and each in a task of its own until it has said its first word and, with TLS, agreed on keys, so that
-//! clients that say nothing keep nobody else waiting.
+//! clients that say nothing, or half of it, keep nobody else waiting.
 
 use std::{
+    future::poll_fn,
     io,
     net::SocketAddr,
     pin::Pin,
@@ -17,7 +18,7 @@ use futures::{Stream, StreamExt};
 use glaux_engine::Result;
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    sync::mpsc,
     task::JoinSet,
 };
 use tokio_rustls::TlsAcceptor;
@@ -25,8 +26,9 @@ use tonic::transport::server::TcpIncoming;
 
 use super::{
     connection::{Connection, Stream as Bytes},
+    connections::{Connections, Place},
     peer::{CertificateNames, Peer},
-    tls::Tls,
+    tls::{Protocols, Tls},
 };
 use crate::diagnostic::io_error;
 
@@ -39,10 +41,12 @@ const BACK_OFF: Duration = Duration::from_millis(50);
 /// What a listener takes on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
-    /// Connections at a time; those beyond it are closed at once.
+    /// Connections at a time. Beyond it the longest idle gives way; if none is idle, the new one is closed.
     pub(crate) max_connections: usize,
-    /// TLS handshakes at a time; more wait for their turn.
-    pub(crate) max_handshakes: usize,
+    /// Of one address; beyond it, one of the same address gives way.
+    pub(crate) max_connections_per_address: usize,
+    /// With calls of one user under way; more are refused.
+    pub(crate) max_connections_per_user: usize,
     /// How long a client may take to begin, and to agree on keys.
     pub(crate) handshake_timeout: Duration,
     /// After how long without a word the system asks whether the other side is still there.
@@ -53,7 +57,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             max_connections: 4096,
-            max_handshakes: 64,
+            max_connections_per_address: 3072,
+            max_connections_per_user: 2048,
             handshake_timeout: Duration::from_secs(10),
             keep_alive: Duration::from_secs(60),
         }
@@ -65,7 +70,7 @@ impl Default for Limits {
 struct Counts {
     /// Connections that were handed to the protocol.
     accepted: AtomicU64,
-    /// Connections closed at once because there were too many.
+    /// Connections closed at once because there were too many, all in use.
     refused: AtomicU64,
     /// Connections closed because they did not begin in time, or did not agree on keys.
     failed: AtomicU64,
@@ -92,16 +97,16 @@ pub(crate) struct Listener {
     socket: TcpListener,
     address: SocketAddr,
     limits: Limits,
-    tls: Option<Arc<Tls>>,
+    tls: Option<(Arc<Tls>, Protocols)>,
     counts: Arc<Counts>,
 }
 
 impl Listener {
-    /// Binds an address; `tls` may be shared by several listeners.
+    /// Binds an address; `tls` may be shared by several listeners, whatever they speak.
     ///
     /// # Errors
     /// `Denied` or `Unavailable`, naming the address.
-    pub(crate) async fn bind(address: SocketAddr, tls: Option<Arc<Tls>>, limits: Limits) -> Result<Self> {
+    pub(crate) async fn bind(address: SocketAddr, tls: Option<Arc<Tls>>, protocols: Protocols, limits: Limits) -> Result<Self> {
         let failed = |error: io::Error| {
             let hint = match error.kind() {
                 io::ErrorKind::AddrInUse => "Another program listens there; choose another port, or 0 for any that is free",
@@ -111,6 +116,7 @@ impl Listener {
         };
         let socket = TcpListener::bind(address).await.map_err(failed)?;
         let address = socket.local_addr().map_err(failed)?;
+        let tls = tls.map(|tls| (tls, protocols));
         Ok(Self { socket, address, limits, tls, counts: Arc::default() })
     }
 
@@ -130,7 +136,7 @@ impl Listener {
         let (sender, ready) = mpsc::channel(READY);
         let (address, counts) = (self.address, Arc::clone(&self.counts));
         let gate = Gate {
-            handshakes: Semaphore::new(self.limits.max_handshakes),
+            connections: Connections::new(self.limits),
             limits: self.limits,
             tls: self.tls,
             counts: self.counts,
@@ -143,7 +149,7 @@ impl Listener {
     }
 }
 
-/// The connections that are ready, as tonic and axum take them. Never ends by itself.
+/// The connections that are ready, as tonic and hyper take them. Never ends by itself.
 #[derive(Debug)]
 pub(crate) struct Incoming {
     ready: mpsc::Receiver<Connection>,
@@ -169,42 +175,16 @@ impl Stream for Incoming {
     }
 }
 
-impl axum::serve::Listener for Incoming {
-    type Io = Connection;
-    type Addr = Peer;
-
-    async fn accept(&mut self) -> (Connection, Peer) {
-        match self.ready.recv().await {
-            Some(connection) => {
-                let peer = connection.peer().clone();
-                (connection, peer)
-            }
-            None => std::future::pending().await,
-        }
-    }
-
-    fn local_addr(&self) -> io::Result<Peer> {
-        Ok(Peer::plain(self.address))
-    }
-}
-
-impl axum::extract::connect_info::Connected<axum::serve::IncomingStream<'_, Incoming>> for Peer {
-    fn connect_info(stream: axum::serve::IncomingStream<'_, Incoming>) -> Self {
-        stream.remote_addr().clone()
-    }
-}
-
 /// What every connection passes on its way in.
 struct Gate {
-    handshakes: Semaphore,
+    connections: Arc<Connections>,
     limits: Limits,
-    tls: Option<Arc<Tls>>,
+    tls: Option<(Arc<Tls>, Protocols)>,
     counts: Arc<Counts>,
     ready: mpsc::Sender<Connection>,
 }
 
 async fn accept(mut sockets: TcpIncoming, gate: Arc<Gate>) {
-    let places = Arc::new(Semaphore::new(gate.limits.max_connections));
     let mut beginning = JoinSet::new();
     while let Some(socket) = sockets.next().await {
         while beginning.try_join_next().is_some() {}
@@ -216,27 +196,31 @@ async fn accept(mut sockets: TcpIncoming, gate: Arc<Gate>) {
                 continue;
             }
         };
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+        // Those who connected and left again are no news.
+        let Ok(address) = socket.peer_addr() else { continue };
+        let Some(place) = gate.connections.admit(address.ip()) else {
             gate.counts.refused.fetch_add(1, Ordering::Relaxed);
             metrics::counter!("glaux_connections_refused_total").increment(1);
-            tracing::debug!("closed a connection: there are {} already", gate.limits.max_connections);
+            tracing::debug!(peer = %address, "closed a connection: there are too many, and all of them are in use");
             continue;
         };
-        beginning.spawn(Arc::clone(&gate).begin(socket, place));
+        beginning.spawn(Arc::clone(&gate).begin(socket, address, place));
     }
 }
 
 impl Gate {
     /// Waits for the connection's beginning, and hands it on.
-    async fn begin(self: Arc<Self>, socket: TcpStream, place: OwnedSemaphorePermit) {
-        // Those who connected and left again are no news.
-        let Ok(address) = socket.peer_addr() else { return };
+    async fn begin(self: Arc<Self>, socket: TcpStream, address: SocketAddr, mut place: Place) {
         let fail = |what: &str| {
             self.counts.failed.fetch_add(1, Ordering::Relaxed);
             metrics::counter!("glaux_connections_failed_total").increment(1);
             tracing::debug!(peer = %address, "closed a connection: {what}");
         };
-        let begun = match tokio::time::timeout(self.limits.handshake_timeout, self.open(socket, address)).await {
+        let begun = tokio::select! {
+            begun = tokio::time::timeout(self.limits.handshake_timeout, self.open(socket, address)) => begun,
+            () = poll_fn(|context| place.poll_displaced(context)) => return fail("another one took its place"),
+        };
+        let begun = match begun {
             Ok(Ok(begun)) => begun,
             Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => return,
             Ok(Err(error)) => return fail(&error.to_string()),
@@ -254,12 +238,11 @@ impl Gate {
         if socket.peek(&mut [0]).await? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        let Some(tls) = &self.tls else { return Ok((Bytes::Plain(socket), Peer::plain(address))) };
-        let _turn = self.handshakes.acquire().await.map_err(io::Error::other)?;
-        let stream = TlsAcceptor::from(tls.current()).accept(socket).await?;
+        let Some((tls, protocols)) = &self.tls else { return Ok((Bytes::Plain(socket), Peer::plain(address))) };
+        let stream = TlsAcceptor::from(tls.current(*protocols)).accept(socket).await?;
         let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
         let certificate = shown.and_then(CertificateNames::read).map(Arc::new);
-        Ok((Bytes::Tls(Box::new(stream)), Peer { address, encrypted: true, certificate }))
+        Ok((Bytes::Tls(Box::new(stream)), Peer { address, encrypted: true, certificate, connection: None }))
     }
 }
 

@@ -5,20 +5,32 @@ use std::{fmt, net::SocketAddr, sync::Arc};
 use rustls::pki_types::CertificateDer;
 use x509_parser::{extensions::GeneralName, prelude::FromDer};
 
+use super::connections::ConnectionHandle;
+
 /// Who is at the other end.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
     /// Whether the connection is encrypted.
     pub(crate) encrypted: bool,
     /// The names in its certificate, which an authority of `tls.client_ca` signed.
     pub(crate) certificate: Option<Arc<CertificateNames>>,
+    /// By which connection; `None` if nobody counts them.
+    pub(crate) connection: Option<Arc<ConnectionHandle>>,
 }
 
 impl Peer {
     /// The other side of a connection that is not encrypted.
     pub(crate) const fn plain(address: SocketAddr) -> Self {
-        Self { address, encrypted: false, certificate: None }
+        Self { address, encrypted: false, certificate: None, connection: None }
+    }
+}
+
+/// The same other side, whichever the connection.
+#[cfg(test)]
+impl PartialEq for Peer {
+    fn eq(&self, other: &Self) -> bool {
+        (self.address, self.encrypted, &self.certificate) == (other.address, other.encrypted, &other.certificate)
     }
 }
 

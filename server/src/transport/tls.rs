@@ -22,8 +22,25 @@ use crate::diagnostic::io_error;
 /// How often the files are looked at, while connections come.
 const CHECK_EVERY: Duration = Duration::from_secs(5);
 
-/// What is spoken inside, best first: HTTP/2 for gRPC, HTTP/1.1 for the rest.
-const ALPN: [&[u8]; 2] = [b"h2", b"http/1.1"];
+/// What a listener speaks inside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocols {
+    /// HTTP/2, and HTTP/1.1 for those who are turned away politely.
+    Grpc,
+    /// HTTP/1.1 alone.
+    Http1,
+}
+
+impl Protocols {
+    /// The names by which TLS agrees on one, best first.
+    fn names(self) -> Vec<Vec<u8>> {
+        let names: &[&[u8]] = match self {
+            Self::Grpc => &[b"h2", b"http/1.1"],
+            Self::Http1 => &[b"http/1.1"],
+        };
+        names.iter().map(|name| name.to_vec()).collect()
+    }
+}
 
 /// A TLS configuration that follows its files.
 pub(crate) struct Tls {
@@ -33,9 +50,15 @@ pub(crate) struct Tls {
 }
 
 struct State {
-    config: Arc<ServerConfig>,
+    configs: Configs,
     stamp: Stamp,
     checked: Instant,
+}
+
+/// The same certificate for each of the [`Protocols`].
+struct Configs {
+    grpc: Arc<ServerConfig>,
+    http1: Arc<ServerConfig>,
 }
 
 /// What tells that a file is another one: when it was written and how long it is; for each file.
@@ -60,17 +83,20 @@ impl Tls {
         options.check()?;
         let (Some(certificate), Some(key)) = (&options.certificate, &options.key) else { return Ok(None) };
         let stamp = stamp(options);
-        let state = State { config: Arc::new(read(options, certificate, key)?), stamp, checked: Instant::now() };
+        let state = State { configs: read(options, certificate, key)?, stamp, checked: Instant::now() };
         Ok(Some(Self { options: options.clone(), check_every, state: Mutex::new(state) }))
     }
 
     /// What the next connection is to be encrypted with. Looks at the files every few seconds.
-    pub(crate) fn current(&self) -> Arc<ServerConfig> {
+    pub(crate) fn current(&self, protocols: Protocols) -> Arc<ServerConfig> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.checked.elapsed() >= self.check_every {
             self.reload_if_changed(&mut state);
         }
-        Arc::clone(&state.config)
+        Arc::clone(match protocols {
+            Protocols::Grpc => &state.configs.grpc,
+            Protocols::Http1 => &state.configs.http1,
+        })
     }
 
     /// Looks at the files now, as for SIGHUP.
@@ -88,8 +114,8 @@ impl Tls {
         // Noted even if the files do not fit: they are tried, and complained of, once for each change.
         state.stamp = stamp;
         match read(&self.options, certificate, key) {
-            Ok(config) => {
-                state.config = Arc::new(config);
+            Ok(configs) => {
+                state.configs = configs;
                 tracing::info!(certificate = %certificate.display(), "loaded the changed certificate");
             }
             Err(error) => tracing::error!("kept the old certificate, because the changed one cannot be used: {error:?}"),
@@ -110,7 +136,7 @@ fn file_stamp(path: &Path) -> Option<(SystemTime, u64, u64)> {
     Some((metadata.modified().ok()?, metadata.len(), number))
 }
 
-fn read(options: &TlsOptions, certificate: &Path, key: &Path) -> Result<ServerConfig> {
+fn read(options: &TlsOptions, certificate: &Path, key: &Path) -> Result<Configs> {
     let provider = Arc::new(ring::default_provider());
     let versions: &[&SupportedProtocolVersion] = match options.min_version {
         TlsVersion::V12 => &[&TLS13, &TLS12],
@@ -144,8 +170,9 @@ fn read(options: &TlsOptions, certificate: &Path, key: &Path) -> Result<ServerCo
     let mut config = builder.with_single_cert(certificates(certificate)?, private).map_err(|error| {
         unusable("certificate", certificate, error).with_hint("Are \"tls.certificate\" and \"tls.key\" a pair?")
     })?;
-    config.alpn_protocols = ALPN.iter().map(|name| name.to_vec()).collect();
-    Ok(config)
+    let mut http1 = config.clone();
+    (config.alpn_protocols, http1.alpn_protocols) = (Protocols::Grpc.names(), Protocols::Http1.names());
+    Ok(Configs { grpc: Arc::new(config), http1: Arc::new(http1) })
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {

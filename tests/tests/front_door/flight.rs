@@ -4,6 +4,8 @@
 mod client;
 mod endings;
 mod figures;
+mod floods;
+mod frames;
 mod options;
 mod refusals;
 mod statements;
@@ -19,7 +21,15 @@ macro_rules! timed {
 pub(crate) use timed;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let parts =
-        [endings::trials(), figures::trials(), refusals::trials(), statements::trials(), tickets::trials(), wire::trials()];
+    let parts = [
+        endings::trials(),
+        figures::trials(),
+        floods::trials(),
+        frames::trials(),
+        refusals::trials(),
+        statements::trials(),
+        tickets::trials(),
+        wire::trials(),
+    ];
     parts.into_iter().flatten().collect()
 }

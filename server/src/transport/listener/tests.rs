@@ -13,7 +13,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::*;
-use crate::transport::options::{ClientCertificates, TlsOptions};
+use crate::transport::{
+    Call,
+    options::{ClientCertificates, TlsOptions},
+};
 
 struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
@@ -82,7 +85,7 @@ impl Authority {
 }
 
 async fn listen(tls: Option<Arc<Tls>>, limits: Limits) -> (Incoming, SocketAddr, Arc<Counts>) {
-    let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), tls, limits).await.unwrap();
+    let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), tls, Protocols::Grpc, limits).await.unwrap();
     let (address, counts) = (listener.local_addr(), listener.counts());
     (listener.incoming(), address, counts)
 }
@@ -122,7 +125,8 @@ async fn connections_beyond_the_limit_are_closed_and_counted_and_places_come_bac
     for _ in 0..2 {
         let mut client = TcpStream::connect(address).await.unwrap();
         client.write_all(b"hello").await.unwrap();
-        kept.push((client, incoming.next().await.unwrap().unwrap()));
+        let connection = incoming.next().await.unwrap().unwrap();
+        kept.push((client, in_use(&connection, "ada"), connection));
     }
     let mut third = TcpStream::connect(address).await.unwrap();
     assert!(ended(&mut third).await);
@@ -133,11 +137,65 @@ async fn connections_beyond_the_limit_are_closed_and_counted_and_places_come_bac
     assert_eq!(read_five(&mut incoming.next().await.unwrap().unwrap()).await, b"hello");
 }
 
+/// A call that runs on the connection.
+fn in_use(connection: &Connection, user: &str) -> Call {
+    let call = Call::default();
+    call.identified(connection.peer().connection.as_ref().unwrap(), user).unwrap();
+    call
+}
+
+#[tokio::test]
+async fn idle_connections_give_way_the_longest_idle_first() {
+    let limits = Limits { max_connections: 3, ..Limits::default() };
+    let (mut incoming, address, counts) = listen(None, limits).await;
+    let mut open = Vec::new();
+    for _ in 0..3 {
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client.write_all(b"hello").await.unwrap();
+        open.push((client, incoming.next().await.unwrap().unwrap()));
+    }
+    let _call = in_use(&open[0].1, "ada");
+    let mut fourth = TcpStream::connect(address).await.unwrap();
+    fourth.write_all(b"hello").await.unwrap();
+    assert_eq!(read_five(&mut incoming.next().await.unwrap().unwrap()).await, b"hello");
+    for (number, displaced) in [(0, false), (1, true), (2, false)] {
+        let (_, connection) = &mut open[number];
+        let written = connection.write_all(b"x").await;
+        assert_eq!(written.err().map(|error| error.kind()), displaced.then_some(io::ErrorKind::ConnectionAborted), "{number}");
+        assert_eq!(connection.peer().connection.as_ref().unwrap().is_open(), true);
+    }
+    let (mut client, connection) = open.remove(1);
+    let handle = Arc::clone(connection.peer().connection.as_ref().unwrap());
+    drop(connection);
+    assert!(ended(&mut client).await && !handle.is_open());
+    assert_eq!((counts.accepted(), counts.refused()), (4, 0));
+}
+
+#[tokio::test]
+async fn half_a_hello_keeps_nobody_out() {
+    let authority = Authority::new();
+    let limits = Limits { max_connections: 8, ..Limits::default() };
+    let (mut incoming, address, counts) = listen(authority.tls(None), limits).await;
+    // A record of 512 bytes is begun.
+    let half = [0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3];
+    let mut flood = Vec::new();
+    for _ in 0..40 {
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client.write_all(&half).await.unwrap();
+        flood.push(client);
+    }
+    for _ in 0..3 {
+        let _client = authority.connect(address, None).await.unwrap();
+        assert_eq!(read_five(&mut incoming.next().await.unwrap().unwrap()).await, b"hello");
+    }
+    assert!(ended(&mut flood[0]).await);
+    assert_eq!((counts.accepted(), counts.refused()), (3, 0));
+}
+
 #[tokio::test]
 async fn tls_connections_come_through_past_silence_and_garbage() {
     let authority = Authority::new();
-    let limits = Limits { max_handshakes: 1, ..Limits::default() };
-    let (mut incoming, address, counts) = listen(authority.tls(None), limits).await;
+    let (mut incoming, address, counts) = listen(authority.tls(None), Limits::default()).await;
     let _silent = TcpStream::connect(address).await.unwrap();
     let mut garbage = TcpStream::connect(address).await.unwrap();
     garbage.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
@@ -189,7 +247,7 @@ async fn client_certificates_are_asked_for_checked_and_read() {
 #[tokio::test]
 async fn an_address_in_use_says_so() {
     let (_incoming, address, _) = listen(None, Limits::default()).await;
-    let error = Listener::bind(address, None, Limits::default()).await.unwrap_err();
+    let error = Listener::bind(address, None, Protocols::Grpc, Limits::default()).await.unwrap_err();
     assert!(error.message().contains(&address.to_string()) && error.hint().unwrap().contains("port"), "{error:?}");
     assert!(!Path::new(&address.to_string()).exists());
 }

@@ -67,21 +67,21 @@ fn files_that_cannot_be_used_are_named_at_the_start() {
 fn a_changed_pair_is_loaded_and_half_a_change_is_not() {
     let files = Files::new();
     let tls = files.open();
-    let first = tls.current();
-    assert!(Arc::ptr_eq(&first, &tls.current()), "nothing changed");
+    let first = tls.current(Protocols::Grpc);
+    assert!(Arc::ptr_eq(&first, &tls.current(Protocols::Grpc)), "nothing changed");
 
     files.pair("b.example");
-    let second = tls.current();
+    let second = tls.current(Protocols::Grpc);
     assert!(!Arc::ptr_eq(&first, &second));
 
     files.write("key.pem", &KeyPair::generate().unwrap().serialize_pem());
-    assert!(Arc::ptr_eq(&second, &tls.current()), "the key does not fit the certificate");
+    assert!(Arc::ptr_eq(&second, &tls.current(Protocols::Grpc)), "the key does not fit the certificate");
     files.write("cert.pem", "junk");
     tls.reload();
-    assert!(Arc::ptr_eq(&second, &tls.current()));
+    assert!(Arc::ptr_eq(&second, &tls.current(Protocols::Grpc)));
     fs::remove_file(files.path("cert.pem")).unwrap();
-    assert!(Arc::ptr_eq(&second, &tls.current()));
+    assert!(Arc::ptr_eq(&second, &tls.current(Protocols::Grpc)));
 
     files.pair("c.example");
-    assert!(!Arc::ptr_eq(&second, &tls.current()));
+    assert!(!Arc::ptr_eq(&second, &tls.current(Protocols::Grpc)));
 }

@@ -1,0 +1,168 @@
+//! The HTTP port: connections, on a runtime of its own, so that probes and metrics answer while queries keep every other thread busy. HTTP/1.1
+//! only. A client that sends half a request, or does not read its answer, is closed; nothing here waits for a body.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::Router;
+use futures::StreamExt;
+use glaux_engine::{Error, ErrorKind, Result};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto::Builder,
+    service::TowerToHyperService,
+};
+use tokio::runtime::Runtime;
+
+use crate::transport::{Connection, Incoming, Limits, Listener, Protocols, Tls};
+
+/// How long a connection lives; a client that goes on connects again.
+const MAX_AGE: Duration = Duration::from_secs(300);
+
+/// How long an answer may take to be read when the connection's time is over.
+const LAST_ANSWER: Duration = Duration::from_secs(10);
+
+/// Bytes of the head of a request.
+const MAX_HEAD: usize = 64 << 10;
+
+/// What the port takes on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PortLimits {
+    pub(crate) max_connections: usize,
+    /// How long a client may take to send the head of a request, the first or the next.
+    pub(crate) head_timeout: Duration,
+}
+
+/// The port, from when it is bound until this is dropped.
+pub(crate) struct Port {
+    /// Taken when this is dropped.
+    runtime: Option<Runtime>,
+    listener: Option<Listener>,
+    address: SocketAddr,
+    head_timeout: Duration,
+}
+
+impl std::fmt::Debug for Port {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Port").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+impl Port {
+    /// Binds the address. Nothing is accepted yet.
+    ///
+    /// # Errors
+    /// As [`Listener::bind`]; `LimitExceeded` if there are no threads to be had.
+    pub(crate) async fn bind(address: SocketAddr, tls: Option<Arc<Tls>>, limits: PortLimits) -> Result<Self> {
+        let no_threads = |error| Error::new(ErrorKind::LimitExceeded, "cannot start threads for HTTP").with_source(error);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .max_blocking_threads(2)
+            .thread_name("glaux-http")
+            .enable_all()
+            .build()
+            .map_err(no_threads)?;
+        let mut port = Self { runtime: None, listener: None, address, head_timeout: limits.head_timeout };
+        let connections = Limits {
+            max_connections: limits.max_connections,
+            // Whoever asks here is a stranger, and gives way to the next.
+            max_connections_per_address: limits.max_connections,
+            handshake_timeout: limits.head_timeout,
+            ..Limits::default()
+        };
+        let bound = runtime.spawn(Listener::bind(address, tls, Protocols::Http1, connections)).await;
+        port.runtime = Some(runtime);
+        let listener = bound.map_err(|error| Error::internal("the HTTP port was not bound").with_source(error))??;
+        port.address = listener.local_addr();
+        port.listener = Some(listener);
+        Ok(port)
+    }
+
+    /// The address with the port that was taken.
+    pub(crate) const fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers from now on.
+    pub(crate) fn serve(&mut self, router: Router) {
+        if let (Some(runtime), Some(listener)) = (&self.runtime, self.listener.take()) {
+            let head_timeout = self.head_timeout;
+            runtime.spawn(async move { accept(listener.incoming(), router, head_timeout).await });
+        }
+    }
+}
+
+impl Drop for Port {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+async fn accept(mut incoming: Incoming, router: Router, head_timeout: Duration) {
+    let mut builder = Builder::new(TokioExecutor::new()).http1_only();
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(head_timeout).max_buf_size(MAX_HEAD);
+    while let Some(connection) = incoming.next().await {
+        // Those that could not be accepted are counted by the listener.
+        if let Ok(connection) = connection {
+            tokio::spawn(serve_connection(connection, router.clone(), builder.clone()));
+        }
+    }
+}
+
+async fn serve_connection(connection: Connection, router: Router, builder: Builder<TokioExecutor>) {
+    let serving = builder.serve_connection(TokioIo::new(connection), TowerToHyperService::new(router));
+    tokio::pin!(serving);
+    // Errors are the client's: it has gone, or did not send what it should.
+    tokio::select! {
+        ended = serving.as_mut() => return drop(ended),
+        () = tokio::time::sleep(MAX_AGE) => serving.as_mut().graceful_shutdown(),
+    }
+    drop(tokio::time::timeout(LAST_ANSWER, serving).await);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{Read, Write},
+        net::TcpStream,
+        sync::mpsc,
+    };
+
+    use super::*;
+    use crate::{http::router, telemetry::Metrics};
+
+    fn ask(address: SocketAddr, path: &str) -> String {
+        let mut connection = TcpStream::connect(address).unwrap();
+        write!(connection, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    #[test]
+    fn it_answers_while_all_threads_of_the_runtime_that_made_it_are_busy() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let limits = PortLimits { max_connections: 8, head_timeout: Duration::from_secs(10) };
+        let metrics = Metrics::with_recorder().unwrap().0;
+        let mut port = runtime.block_on(Port::bind("127.0.0.1:0".parse().unwrap(), None, limits)).unwrap();
+        port.serve(router(metrics, || Ok(())));
+        let ((busy, is_busy), mut ends) = (mpsc::channel(), Vec::new());
+        for _ in 0..2 {
+            let (end, until_end) = mpsc::channel::<()>();
+            let busy = busy.clone();
+            runtime.spawn(async move {
+                busy.send(()).unwrap();
+                // Blocks the thread, as a plan does that takes for ever.
+                until_end.recv().unwrap_err();
+            });
+            is_busy.recv().unwrap();
+            ends.push(end);
+        }
+        for path in ["/healthz", "/readyz", "/metrics"] {
+            assert!(ask(port.local_addr(), path).starts_with("HTTP/1.1 200"), "{path}");
+        }
+        drop(ends);
+        drop(port);
+    }
+}
