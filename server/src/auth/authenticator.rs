@@ -106,7 +106,7 @@ impl Authenticator {
     /// Begins a session: a handshake with the text of a header `authorization`, or without. What fails is logged.
     ///
     /// # Errors
-    /// Unauthenticated (see `refusal`); `LimitExceeded` if too many log in or failed too often; `Unavailable` if an issuer's keys cannot be had.
+    /// Unauthenticated (see `refusal`); `Throttled` if too many log in or failed too often; `Unavailable` if an issuer's keys cannot be had.
     pub(crate) async fn login(&self, authorization: Option<&str>, peer: &Peer) -> Result<Login> {
         let proven = self.prove(authorization, peer).await.inspect_err(|error| {
             tracing::warn!(%peer, kind = %error.kind(), "failed login: {error}");

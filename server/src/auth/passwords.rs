@@ -121,7 +121,7 @@ impl Passwords {
     /// Whether the password is the user's. `hash` is `None` for a user who has no password or does not exist: that takes as long.
     ///
     /// # Errors
-    /// `LimitExceeded` if too many wait, or if too many passwords were guessed wrong from this address, of this user or of all.
+    /// `Throttled` if too many wait, or if too many passwords were guessed wrong from this address, of this user or of all.
     pub(super) async fn check(&self, user: &str, password: &str, hash: Option<&PasswordText>, from: IpAddr) -> Result<bool> {
         let name_bytes = (user.len() as u64).to_be_bytes();
         let key = self.signer.mac("credentials", &[&name_bytes, user.as_bytes(), password.as_bytes()].concat());
@@ -130,7 +130,7 @@ impl Passwords {
             return Ok(true);
         }
         self.refuse_early(user, from)?;
-        let busy = || Error::new(ErrorKind::LimitExceeded, "too many logins at once").with_hint("Try again in a few seconds");
+        let busy = || Error::new(ErrorKind::Throttled, "too many logins at once").with_hint("Try again in a few seconds");
         let _place_from = self.wait_from(user, from).ok_or_else(busy)?;
         let _place = self.waiting.try_acquire().map_err(|_| busy())?;
         let turn = Arc::clone(&self.running).acquire_owned().await.map_err(|_| busy())?;
@@ -165,7 +165,7 @@ impl Passwords {
             None => Ok(()),
             Some(wait) => {
                 let seconds = (wait.num_milliseconds() + 999) / 1000;
-                Err(Error::new(ErrorKind::LimitExceeded, "too many failed logins of this user, or from this address")
+                Err(Error::new(ErrorKind::Throttled, "too many failed logins of this user, or from this address")
                     .with_hint(format!("Try again in {seconds} seconds")))
             }
         }
@@ -292,7 +292,7 @@ mod tests {
         for waiting in &mut waiting {
             assert!(futures::poll!(waiting).is_pending());
         }
-        assert_eq!(check(MAX_WAITING).await.unwrap_err().kind(), ErrorKind::LimitExceeded);
+        assert_eq!(check(MAX_WAITING).await.unwrap_err().kind(), ErrorKind::Throttled);
         drop(all);
         assert!(futures::future::join_all(waiting).await.into_iter().all(|right| right.unwrap()));
         assert!(check(MAX_WAITING).await.unwrap());
@@ -313,7 +313,7 @@ mod tests {
             assert!(futures::poll!(waiting).is_pending());
         }
         let refused = check("one more".to_owned(), FROM).await.unwrap_err();
-        assert_eq!((refused.kind(), refused.hint()), (ErrorKind::LimitExceeded, Some("Try again in a few seconds")));
+        assert_eq!((refused.kind(), refused.hint()), (ErrorKind::Throttled, Some("Try again in a few seconds")));
         let mut elsewhere = Box::pin(check("bea".to_owned(), "10.0.0.1".parse().unwrap()));
         let mut known = Box::pin(check("ada".to_owned(), FROM));
         assert!(futures::poll!(&mut elsewhere).is_pending() && futures::poll!(&mut known).is_pending());
@@ -334,7 +334,7 @@ mod tests {
             assert!(!passwords.check("ada", "guess", Some(&hash), FROM).await.unwrap());
         }
         let error = passwords.check("ada", "right one", Some(&hash), FROM).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::LimitExceeded);
+        assert_eq!(error.kind(), ErrorKind::Throttled);
         assert!(passwords.check("ada", "right one", Some(&hash), "10.0.0.1".parse().unwrap()).await.unwrap());
         assert!(passwords.check("bea", "right one", Some(&hash), FROM).await.unwrap());
         clock.pass(2);

@@ -106,13 +106,15 @@ impl Callers {
         &self,
         request: Request<Streaming<HandshakeRequest>>,
     ) -> std::result::Result<Response<BoxStream<'static, std::result::Result<HandshakeResponse, Status>>>, Status> {
-        let peer = peer(request.extensions());
+        let extensions = request.extensions().clone();
+        let peer = peer(&extensions);
         let given = authorization(request.metadata().as_ref()).map(str::to_owned);
         let given = match given {
             Some(given) => Some(given),
             None => in_body(request.into_inner()).await,
         };
         let login = self.authenticator.login(given.as_deref(), &peer).await.map_err(|error| status::of(&error))?;
+        in_use(&extensions, &peer, &login.identity.user).map_err(|error| status::of(&error))?;
         let client = self.sessions.fresh(login.identity.session.unwrap_or_else(Uuid::now_v7), &login.identity);
         let answer = HandshakeResponse { protocol_version: 0, payload: login.token.clone().into() };
         let token = Some(login.token);

@@ -230,8 +230,8 @@ async fn ten_thousand_logins_at_once_end_and_the_next_is_served() {
     let answers = futures::future::join_all(all).await;
     assert!(answers.iter().flatten().all(|login| login.identity.user == "ada"));
     let turned_away = answers.iter().filter_map(|answer| answer.as_ref().err());
-    assert!(turned_away.clone().all(|error| is_unauthenticated(error) || error.kind() == ErrorKind::LimitExceeded));
-    assert!(turned_away.filter(|error| error.kind() == ErrorKind::LimitExceeded).count() > 0, "the queue is bounded");
+    assert!(turned_away.clone().all(|error| is_unauthenticated(error) || error.kind() == ErrorKind::Throttled));
+    assert!(turned_away.filter(|error| error.kind() == ErrorKind::Throttled).count() > 0, "the queue is bounded");
     assert!(server.login(Some(&sent), &peer()).await.is_ok());
 }
 

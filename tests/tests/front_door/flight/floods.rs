@@ -283,7 +283,7 @@ async fn guesses_wait_and_those_who_work_do_not() -> Result<(), Failed> {
         assert_eq!(refused.code, Code::Unauthenticated, "{refused}");
     }
     let waits = |refused: &glaux_tests::flight::Refused| {
-        assert_eq!((refused.code, refused.kind.as_str()), (Code::ResourceExhausted, "LIMIT_EXCEEDED"), "{refused}");
+        assert_eq!((refused.code, refused.kind.as_str()), (Code::ResourceExhausted, "THROTTLED"), "{refused}");
         assert!(refused.message.contains("(hint: Try again in 1 seconds)"), "{refused}");
     };
     waits(&Client::login(&server, "user0", "right password").await.expect_err("it is refused"));
