@@ -162,7 +162,7 @@ async fn idle_connections_give_way_the_longest_idle_first() {
         let (_, connection) = &mut open[number];
         let written = connection.write_all(b"x").await;
         assert_eq!(written.err().map(|error| error.kind()), displaced.then_some(io::ErrorKind::ConnectionAborted), "{number}");
-        assert_eq!(connection.peer().connection.as_ref().unwrap().is_open(), true);
+        assert!(connection.peer().connection.as_ref().unwrap().is_open(), "until it is dropped");
     }
     let (mut client, connection) = open.remove(1);
     let handle = Arc::clone(connection.peer().connection.as_ref().unwrap());

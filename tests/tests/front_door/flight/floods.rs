@@ -12,7 +12,7 @@ use tonic::Code;
 
 use super::{
     client::{Raw, ticket},
-    timed,
+    options, timed,
 };
 
 pub(super) fn trials() -> Vec<Trial> {
@@ -136,7 +136,7 @@ async fn statements_that_are_carried_out_lock_out_nobody() -> Result<(), Failed>
     for number in 0..6 {
         raw.info(&format!("CREATE DATABASE d{number}")).await?;
     }
-    assert_eq!(raw.lines("SELECT count(*) AS n FROM information_schema.schemata WHERE schema_name LIKE 'd_'").await, ["6"]);
+    assert_eq!(raw.lines("SHOW DATABASES LIKE 'd0|d5'").await, ["d0", "d5"]);
     // Answers that were fetched may be fetched again, and make room first.
     let waiting = raw.info("SELECT 'waiting' AS x").await?;
     for _ in 0..4 {
@@ -181,7 +181,7 @@ async fn sessions_give_way_to_newer_ones_of_the_same_user() -> Result<(), Failed
         mallory.run("USE mine").await?;
     }
     assert_eq!(metric(&server, "glaux_sessions")?, 4.0);
-    assert_eq!(ada.lines("SELECT current_schema AS x").await, ["mine"]);
+    assert_eq!(options::get(&mut ada).await["schema"], "mine");
     // In another database its client would be wrong without knowing; with nothing set, nothing is lost.
     let refused = first.run("SELECT 1 AS x").await.expect_err("it is refused");
     assert_eq!(refused.code(), Code::Unauthenticated, "{refused}");
