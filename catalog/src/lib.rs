@@ -9,6 +9,7 @@
 //!   Arrow columns, a [`partition::PartitionIndex`], on which the engine prunes.
 //! - [`service`] serves any metastore over gRPC, and [`metastore::RemoteMetastore`] is its client: a catalog that several processes share.
 //! - [`discovery`] finds partitions in storage, for `MSCK REPAIR TABLE`: a walk over directories, and its difference from the catalog.
+//! - [`private`] makes files that only their owner reads.
 //! - [`glue`] reads and writes definitions as AWS Glue tells them in JSON.
 //!
 //! All errors are [`Error`]s with a kind, a message and a hint.
@@ -36,6 +37,7 @@ pub mod ident;
 pub mod metastore;
 pub mod model;
 pub mod partition;
+pub mod private;
 pub mod service;
 mod wire;
 

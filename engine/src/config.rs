@@ -37,8 +37,25 @@ pub struct EngineOptions {
     pub history: HistoryOptions,
     /// What users who are no administrators may do where nothing is granted: `none`, `read` or `write`.
     pub default_access: Access,
+    pub locations: LocationOptions,
     pub tariff: Tariff,
     pub storage: StorageOptions,
+}
+
+/// Which locations tables, partitions, databases, ingest and crawls may name.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LocationOptions {
+    /// URLs and paths below which users who are no administrators may name locations, besides their databases' own and the folders `lake` and
+    /// `warehouse` of the data directory.
+    pub allowed: Vec<String>,
+    /// Whether administrators may name files of this machine that are not below `allowed`. Absent: yes; a server says no.
+    pub file: Option<bool>,
+    /// The same for `http://` and `https://`.
+    pub http: Option<bool>,
+    /// Files and folders that no statement reaches, besides the data directory's own.
+    #[serde(skip)]
+    pub closed: Vec<PathBuf>,
 }
 
 impl Default for EngineOptions {
@@ -56,6 +73,7 @@ impl Default for EngineOptions {
             data_cache: DataCacheOptions::default(),
             history: HistoryOptions::default(),
             default_access: Access::Read,
+            locations: LocationOptions::default(),
             tariff: Tariff::default(),
             storage: StorageOptions::default(),
         }

@@ -12,12 +12,15 @@ use crate::{
     config::EngineOptions,
     error::{Error, Result},
     plan,
-    query::{Description, Failure, History, Parameters, PlannedQuery, Query, QueryManager, QueryObserver, ingest, run},
+    query::{
+        Description, Failure, History, Parameters, PlannedQuery, Query, QueryManager, QueryObserver, access::LocationPolicy,
+        ingest, run,
+    },
     scan::{Fetcher, Footers, KeptFooters, KeptListings},
     session::Session,
-    storage::{DataCache, Stores},
+    storage::{ClosedFiles, DataCache, Stores},
     system::Browser,
-    write::{IngestSummary, IngestTarget},
+    write::{IngestSummary, IngestTarget, staged},
 };
 
 /// The catalog's file in a data directory.
@@ -25,6 +28,12 @@ pub const CATALOG_FILE: &str = "catalog.sqlite";
 
 /// What can be read again is below this directory of a data directory.
 pub const CACHE_DIRECTORY: &str = "cache";
+
+/// What queries spill is below this directory of a data directory.
+pub(crate) const SPILL_DIRECTORY: &str = "spill";
+
+/// What tells of running processes is below this directory of a data directory.
+pub(crate) const RUN_DIRECTORY: &str = "run";
 
 /// A query engine. Clones share it.
 #[derive(Debug, Clone)]
@@ -36,6 +45,7 @@ pub(crate) struct Shared {
     pub options: EngineOptions,
     pub metastore: Arc<dyn Metastore>,
     pub stores: Arc<Stores>,
+    pub locations: Arc<LocationPolicy>,
     pub footers: Arc<Footers>,
     pub listings: Arc<KeptListings>,
     pub fetcher: Arc<Fetcher>,
@@ -81,9 +91,13 @@ impl Engine {
         let caches = options.data_dir.join(CACHE_DIRECTORY);
         let kept = KeptFooters::open(&caches, options.footer_disk_bytes, Arc::clone(&clock));
         let cache = DataCache::open(&options.data_cache, &caches.join("data"))?;
+        let closed = ClosedFiles::new(&options.data_dir, &options.locations.closed);
+        let stores = Stores::without(options.storage.clone(), closed);
+        let locations = Arc::new(LocationPolicy::new(&options.locations, &options.data_dir, stores.closed())?);
         let shared = Shared {
             metastore,
-            stores: Stores::new(options.storage.clone()),
+            stores,
+            locations,
             footers: Footers::new(options.footer_cache_bytes, kept),
             listings: Arc::default(),
             fetcher: Fetcher::new(options.fetch, &options.storage, cache),
@@ -188,6 +202,11 @@ fn open_files(
     open_history: impl FnOnce(&Path) -> Result<History>,
 ) -> Result<(Arc<dyn Metastore>, Arc<History>)> {
     make_directory(data_dir)?;
+    // They hold data of tables.
+    for folder in [CACHE_DIRECTORY, SPILL_DIRECTORY] {
+        make_directory(&data_dir.join(folder))?;
+    }
+    staged::sweep(&data_dir.join(RUN_DIRECTORY));
     let metastore = match metastore {
         Some(metastore) => metastore,
         None => Arc::new(SqliteMetastore::open(data_dir.join(CATALOG_FILE))?),
@@ -200,7 +219,7 @@ fn open_files(
 }
 
 fn make_directory(directory: &Path) -> Result<()> {
-    std::fs::create_dir_all(directory).map_err(|error| {
+    glaux_catalog::private::create_folder(directory).map_err(|error| {
         Error::invalid(format!("data directory \"{}\" cannot be made", directory.display()))
             .with_hint("Choose a data directory that can be written to")
             .with_setting("engine.data_dir")

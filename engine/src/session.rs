@@ -1,4 +1,6 @@
 //! A session: who asks, in which database, with which settings. Shared by handle; a statement such as `USE` changes it for the next.
+//!
+//! What a session begins with is what its settings are reset to, and the most that its limits may be: a session can only tighten them.
 
 use std::{
     collections::BTreeMap,
@@ -66,14 +68,19 @@ impl Default for SessionOptions {
 
 /// The handle of a session. Clones share its state.
 #[derive(Debug, Clone)]
-pub struct Session(Arc<Mutex<SessionOptions>>);
+pub struct Session {
+    now: Arc<Mutex<SessionOptions>>,
+    /// What it began with, but for who asks.
+    configured: Arc<SessionOptions>,
+}
 
 /// A setting that `SET SESSION` accepts and `SHOW SESSION` lists.
 struct Setting {
     name: &'static str,
     description: &'static str,
     get: fn(&SessionOptions) -> String,
-    set: fn(&mut SessionOptions, &str) -> Result<()>,
+    /// Takes the options that the session began with, too.
+    set: fn(&mut SessionOptions, &SessionOptions, &str) -> Result<()>,
     reset: fn(&mut SessionOptions, &SessionOptions) -> Result<()>,
 }
 
@@ -82,7 +89,7 @@ const SETTINGS: &[Setting] = &[
         name: LISTING,
         description: "When files are listed: live, ttl=5m or snapshot; empty for what each table's property \"listing\" says",
         get: |options| options.listing.map(|policy| policy.to_string()).unwrap_or_default(),
-        set: |options, value| {
+        set: |options, _, value| {
             options.listing = if value.is_empty() { None } else { Some(value.parse()?) };
             Ok(())
         },
@@ -95,8 +102,9 @@ const SETTINGS: &[Setting] = &[
         name: "max_scan_bytes",
         description: "Bytes of table data that one query may scan; empty for no limit",
         get: |options| options.max_scan.map(|bytes| bytes.to_string()).unwrap_or_default(),
-        set: |options, value| {
-            options.max_scan = if value.is_empty() { None } else { Some(parse_bytes(value)?) };
+        set: |options, configured, value| {
+            let wanted = if value.is_empty() { None } else { Some(parse_bytes(value)?) };
+            options.max_scan = within("max_scan_bytes", wanted, configured.max_scan)?;
             Ok(())
         },
         reset: |options, from| {
@@ -108,8 +116,9 @@ const SETTINGS: &[Setting] = &[
         name: "query_timeout",
         description: "How long one query may take, such as 30s or 5m; empty for no limit",
         get: |options| options.timeout.map(|time| format!("{}s", time.as_secs_f64())).unwrap_or_default(),
-        set: |options, value| {
-            options.timeout = if value.is_empty() { None } else { Some(parse_duration(value)?) };
+        set: |options, configured, value| {
+            let wanted = if value.is_empty() { None } else { Some(parse_duration(value)?) };
+            options.timeout = within("query_timeout", wanted, configured.timeout)?;
             Ok(())
         },
         reset: |options, from| {
@@ -121,7 +130,7 @@ const SETTINGS: &[Setting] = &[
         name: "time_zone",
         description: "The zone of CURRENT_DATE and of instants as text",
         get: |options| options.time_zone.name().to_owned(),
-        set: |options, value| {
+        set: |options, _, value| {
             options.time_zone = parse_time_zone(value)?;
             Ok(())
         },
@@ -134,10 +143,23 @@ const SETTINGS: &[Setting] = &[
         name: "workgroup",
         description: "The workgroup that queries are recorded under",
         get: |options| options.workgroup.clone(),
-        set: set_workgroup,
+        set: |options, _, value| set_workgroup(options, value),
         reset: |options, from| set_workgroup(options, &from.workgroup),
     },
 ];
+
+/// A limit that a session may have under the one that it began with.
+///
+/// # Errors
+/// `Denied` for a wider one, and for none.
+fn within<T: PartialOrd>(name: &str, wanted: Option<T>, configured: Option<T>) -> Result<Option<T>> {
+    let is_wider = configured.is_some_and(|configured| wanted.as_ref().is_none_or(|wanted| *wanted > configured));
+    if is_wider {
+        return Err(Error::new(ErrorKind::Denied, format!("session setting \"{name}\" may not go beyond what is configured"))
+            .with_hint("A session can only tighten its limits: SHOW SESSION lists what it began with"));
+    }
+    Ok(wanted)
+}
 
 /// # Errors
 /// `Denied` to a user who is bound to another workgroup.
@@ -153,11 +175,11 @@ fn set_workgroup(options: &mut SessionOptions, workgroup: &str) -> Result<()> {
 impl Session {
     #[must_use]
     pub fn new(options: SessionOptions) -> Self {
-        Self(Arc::new(Mutex::new(options)))
+        Self { configured: Arc::new(options.clone()), now: Arc::new(Mutex::new(options)) }
     }
 
     fn lock(&self) -> MutexGuard<'_, SessionOptions> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The session as it is now.
@@ -192,24 +214,24 @@ impl Session {
     /// `SET SESSION name = value`.
     ///
     /// # Errors
-    /// `NotFound` for the name, `Invalid` for the value.
+    /// `NotFound` for the name, `Invalid` for the value, `Denied` for a limit wider than the configured one.
     pub fn set(&self, name: &str, value: &str) -> Result<()> {
-        (setting(name)?.set)(&mut self.lock(), value.trim())
+        (setting(name)?.set)(&mut self.lock(), &self.configured, value.trim())
     }
 
-    /// `RESET SESSION name`: back to the default.
+    /// `RESET SESSION name`: back to what the session began with.
     ///
     /// # Errors
     /// `NotFound` for the name; `Denied` for a workgroup that the user is bound to.
     pub fn reset(&self, name: &str) -> Result<()> {
-        (setting(name)?.reset)(&mut self.lock(), &SessionOptions::default())
+        (setting(name)?.reset)(&mut self.lock(), &self.configured)
     }
 
-    /// `SHOW SESSION`: name, value, default and description of every setting, by name.
+    /// `SHOW SESSION`: name, value, what it is reset to, and description of every setting, by name.
     #[must_use]
     pub fn settings(&self) -> Vec<[String; 4]> {
-        let (options, default) = (self.lock(), SessionOptions::default());
-        let row = |s: &Setting| [s.name.to_owned(), (s.get)(&options), (s.get)(&default), s.description.to_owned()];
+        let (options, default) = (self.lock(), &self.configured);
+        let row = |s: &Setting| [s.name.to_owned(), (s.get)(&options), (s.get)(default), s.description.to_owned()];
         SETTINGS.iter().map(row).collect()
     }
 }
@@ -298,6 +320,35 @@ mod tests {
         assert_eq!(session.reset("workgroup").unwrap_err().kind(), ErrorKind::Denied);
         assert_eq!(session.options().workgroup, "bi");
         assert!(session.set("query_timeout", "soon").unwrap_err().to_string().contains("soon"));
+        assert_eq!(session.reset("max_scan_bytes").map(|()| session.options().max_scan).unwrap(), None);
         assert!(session.set("nope", "1").unwrap_err().hint().unwrap().contains("workgroup"));
+    }
+
+    #[test]
+    fn configured_limits_are_tightened_only() {
+        let zone = Tz::Europe__Berlin;
+        let (max_scan, timeout) = (Some(1_000_000), Some(Duration::from_secs(60)));
+        let session = Session::new(SessionOptions { max_scan, timeout, time_zone: zone, ..SessionOptions::default() });
+        for (name, wider) in [
+            ("max_scan_bytes", "2MB"),
+            ("max_scan_bytes", ""),
+            ("query_timeout", "61s"),
+            ("query_timeout", "1h"),
+            ("query_timeout", " "),
+        ] {
+            assert_eq!(session.set(name, wider).unwrap_err().kind(), ErrorKind::Denied, "{name} {wider}");
+        }
+        assert_eq!((session.options().max_scan, session.options().timeout), (max_scan, timeout));
+        session.set("max_scan_bytes", "1MB").unwrap();
+        session.set("max_scan_bytes", "10kB").unwrap();
+        session.set("max_scan_bytes", "20kB").unwrap();
+        session.set("query_timeout", "1s").unwrap();
+        session.set("time_zone", "UTC").unwrap();
+        for name in ["max_scan_bytes", "query_timeout", "time_zone"] {
+            session.reset(name).unwrap();
+        }
+        let options = session.options();
+        assert_eq!((options.max_scan, options.timeout, options.time_zone), (max_scan, timeout, zone));
+        assert_eq!(session.settings()[1][2], "1000000");
     }
 }

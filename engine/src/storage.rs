@@ -11,6 +11,7 @@
 
 mod builder;
 mod cache;
+mod closed;
 mod failure;
 mod list;
 mod local;
@@ -19,6 +20,7 @@ mod options;
 #[cfg(feature = "aws-profile")]
 mod profile;
 mod ranges;
+mod real;
 mod registry;
 mod url;
 mod wire;
@@ -27,10 +29,13 @@ mod wire;
 mod tests;
 
 pub use cache::{DataCache, DataCacheOptions, ObjectVersion};
+pub use closed::ClosedFiles;
+pub(crate) use closed::refused as closed_location;
 pub use failure::{Place, error};
 pub use list::PAGE_SIZE;
 pub use local::LocalStore;
 pub use metered::{MeterTag, TaggedStore};
 pub use options::{BucketOptions, Environment, Secret, StorageOptions};
 pub use ranges::{MAX_REQUEST_BYTES, MERGE_GAP_BYTES, PARALLEL_REQUESTS, RangePolicy};
+pub(crate) use real::RealLocation;
 pub use registry::{Location, QueryStores, Stores};

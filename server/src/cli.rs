@@ -17,7 +17,7 @@ mod watch;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use glaux_engine::{Error, ErrorKind, Result};
 pub(crate) use shell::restore_terminal;
 
@@ -142,8 +142,6 @@ fn say(line: &str) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

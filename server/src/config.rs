@@ -64,7 +64,27 @@ pub(crate) struct Overrides {
     pub(crate) catalog_ca: Option<PathBuf>,
     /// `--catalog-token` or `GLAUX_CATALOG_TOKEN`.
     pub(crate) catalog_token: Option<String>,
+    /// The variables that gave values in the place of flags.
+    pub(crate) from_variables: Vec<&'static str>,
 }
+
+impl Overrides {
+    /// The variable that gave a key's value, if it was no flag.
+    fn variable_of(&self, key: &str) -> Option<&'static str> {
+        let variable = match key {
+            "engine.data_dir" => DATA_DIR_VARIABLE,
+            "catalog.url" => CATALOG_VARIABLE,
+            "catalog.token" => CATALOG_TOKEN_VARIABLE,
+            _ => return None,
+        };
+        self.from_variables.contains(&variable).then_some(variable)
+    }
+}
+
+/// The variables that stand for flags.
+pub(crate) const DATA_DIR_VARIABLE: &str = "GLAUX_DATA_DIR";
+pub(crate) const CATALOG_VARIABLE: &str = "GLAUX_CATALOG";
+pub(crate) const CATALOG_TOKEN_VARIABLE: &str = "GLAUX_CATALOG_TOKEN";
 
 /// The sections of the file, each with a default for every key.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -171,7 +191,8 @@ pub(crate) fn load(overrides: &Overrides, variables: &[(String, String)]) -> Res
     refuse_copies(&figment)?;
     let Config { engine, storage, tariff, catalog, session, server, flight, log, telemetry, auth, tls } = config;
     let session = session_options(&session, overrides, variables)?;
-    let engine = EngineOptions { tariff, storage, ..engine };
+    let mut engine = EngineOptions { tariff, storage, ..engine };
+    engine.locations.closed.extend([Some(&file), auth.users_file.as_ref(), tls.key.as_ref()].into_iter().flatten().cloned());
     Ok(Loaded { engine, session, server, flight, log, telemetry, auth, tls, catalog, file: exists.then_some(file), figment })
 }
 
@@ -224,12 +245,15 @@ fn merge_file(figment: Figment, file: &Path, named: bool) -> Result<Figment> {
 
 fn merge_flags(mut figment: Figment, overrides: &Overrides) -> Figment {
     let set = |figment: Figment, key: &str, value: Option<String>| match value {
-        Some(value) => figment.merge(origin::Flag { key: key.to_owned(), value: value.into() }),
+        Some(value) => {
+            let variable = overrides.variable_of(key);
+            figment.merge(origin::Flag { key: key.to_owned(), value: value.into(), variable })
+        }
         None => figment,
     };
     figment = set(figment, "engine.data_dir", overrides.data_dir.as_ref().map(|dir| dir.to_string_lossy().into_owned()));
     if let Some(limit) = overrides.memory_limit {
-        figment = figment.merge(origin::Flag { key: "engine.memory_limit".to_owned(), value: limit.into() });
+        figment = figment.merge(origin::Flag { key: "engine.memory_limit".to_owned(), value: limit.into(), variable: None });
     }
     figment = set(figment, "catalog.url", overrides.catalog.clone());
     figment =

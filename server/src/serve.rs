@@ -60,7 +60,10 @@ pub(crate) async fn run(loaded: Loaded, shutdown: &Shutdown) -> Result<()> {
 }
 
 async fn serve(loaded: Loaded, metrics: &Arc<Metrics>, telemetry: &Telemetry, shutdown: &Shutdown) -> Result<()> {
-    let Loaded { engine, session, auth, tls, server, flight: options, catalog, .. } = loaded;
+    let Loaded { mut engine, session, auth, tls, server, flight: options, catalog, .. } = loaded;
+    // Who reaches a server is not who holds its machine, even where all callers are administrators.
+    engine.locations.file.get_or_insert(false);
+    engine.locations.http.get_or_insert(false);
     // The HTTP port tells nothing that needs an identity.
     refuse_open_listener(server.flight_addr, &auth, &tls, server.allow_anonymous_network)?;
     let data_dir = engine.data_dir.clone();

@@ -380,3 +380,29 @@ fn a_join_that_computes_without_end_obeys_its_time_limit() {
         "SELECT count(*) AS c FROM generate_series(1, 100000) AS a (x), generate_series(1, 10000000) AS b (y) WHERE x + y < 0";
     failed(&run(glaux(data.path()).args(["sql", "--timeout", "300ms", "-e", endless])), 15, "TIMED_OUT");
 }
+
+#[test]
+fn settings_say_where_they_come_from() {
+    let folder = TempDir::new().unwrap();
+    let shown = ok(&run(glaux(folder.path()).args(["config", "show"])));
+    let line = |shown: &str| shown.lines().find(|line| line.starts_with("engine.data_dir")).unwrap().to_owned();
+    assert!(line(&shown).ends_with("# environment variable GLAUX_DATA_DIR"), "{}", line(&shown));
+    let shown = ok(&run(glaux(folder.path()).arg("--data-dir").arg(folder.path()).args(["config", "show"])));
+    assert!(line(&shown).ends_with("# flag --data-dir"), "{}", line(&shown));
+    let shown = ok(&run(glaux(folder.path()).args(["config", "show", "--data-dir"]).arg(folder.path())));
+    assert!(line(&shown).ends_with("# flag --data-dir"), "{}", line(&shown));
+}
+
+#[test]
+fn configured_limits_are_no_sessions_to_widen() {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("glaux.toml"), "[session]\nmax_scan = \"1MB\"\ntimeout = \"1m\"\n").unwrap();
+    let denied = |sql: &str| failed(&run(glaux(folder.path()).args(["sql", "-e", sql])), 8, "DENIED");
+    denied("SET SESSION max_scan_bytes = '2MB'");
+    denied("SET SESSION max_scan_bytes = ''");
+    denied("SET SESSION query_timeout = '1h'");
+    let lowered =
+        "SET SESSION max_scan_bytes = '1kB'; SET SESSION max_scan_bytes = '2kB'; RESET SESSION max_scan_bytes; SHOW SESSION";
+    let shown = ok(&run(glaux(folder.path()).args(["sql", "--format", "csv", "-e", lowered])));
+    assert!(shown.contains("max_scan_bytes,1000000,1000000,"), "{shown}");
+}

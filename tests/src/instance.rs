@@ -8,6 +8,7 @@ use futures::TryStreamExt;
 use glaux_engine::{
     Engine, EngineOptions, Error, Session, SessionOptions,
     clock::FixedClock,
+    config::LocationOptions,
     query::{Failure, QueryReport},
     runtime::Parts,
 };
@@ -143,6 +144,7 @@ async fn open(lake: &Lake, data: &TempDir, change: impl FnOnce(&mut EngineOption
         parallelism: Some(2),
         memory_limit: Some(1 << 30),
         storage: lake.storage_options(),
+        locations: LocationOptions { allowed: vec![lake.url()], ..LocationOptions::default() },
         ..EngineOptions::default()
     };
     change(&mut options);

@@ -62,6 +62,19 @@ impl Server {
         Self::start_with(data, &file)
     }
 
+    /// Starts a server as it is configured by default, which defines no tables over files and plain HTTP, but for this.
+    ///
+    /// # Panics
+    /// As [`Server::start`].
+    #[must_use]
+    pub fn strict(config: &str) -> Self {
+        let data = tempfile::tempdir().expect("a folder can be made");
+        let file = data.path().join("config.toml");
+        let text = format!("[engine]\nparallelism = 2\nmemory_limit = 1073741824\n{config}");
+        std::fs::write(&file, text).expect("a file can be written");
+        Self::start_with(data, &file)
+    }
+
     /// Ends a server and starts another on its data directory.
     ///
     /// # Panics
@@ -184,9 +197,12 @@ impl Drop for Server {
     }
 }
 
-/// As an [`crate::instance::Instance`] has it: two streams, a gigabyte, and the lake's store.
+/// As an [`crate::instance::Instance`] has it: two streams, a gigabyte, and the lake's store, below which everybody may define tables.
 fn configuration(lake: Option<&Lake>) -> String {
-    let mut config = String::from("[engine]\nparallelism = 2\nmemory_limit = 1073741824\n");
+    let allowed: Vec<String> = lake.map(Lake::url).into_iter().collect();
+    let mut config = format!(
+        "[engine]\nlocations = {{ file = true, http = true, allowed = {allowed:?} }}\nparallelism = 2\nmemory_limit = 1073741824\n"
+    );
     if let Some(Lake::S3(endpoint)) = lake {
         config += &format!(
             "[storage.defaults]\nallow_http = true\nendpoint = {:?}\nregion = {REGION:?}\naccess_key_id = {ACCESS_KEY_ID:?}\n\

@@ -34,6 +34,8 @@ impl Server {
         let log = data_dir.with_extension("log");
         let mut command = Command::new(bin);
         command.args(["serve", "--flight-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0", "--data-dir"]).arg(data_dir);
+        // Benches define tables over the folders that they write.
+        command.env("GLAUX__ENGINE__LOCATIONS__FILE", "true");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&log)?);
         let child = command.spawn().map_err(|error| format!("{}: {error}", bin.display()))?;
         let mut child = Ended(child);

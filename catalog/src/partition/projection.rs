@@ -90,6 +90,15 @@ impl Projection {
         Ok(Some(Self { table: table.name.to_string(), root, keys, rules, template }))
     }
 
+    /// The folder below which all locations of a table's template lie, whatever its keys' values; `None` for a table without a template. A
+    /// template whose values decide the store has none, and the text is empty or ends before the store's name.
+    #[must_use]
+    pub fn template_folder(table: &Table) -> Option<String> {
+        let whole = whole_template(table.properties.get(TEMPLATE)?, &table.root());
+        let fixed = whole.split("${").next().unwrap_or_default();
+        Some(fixed[..fixed.rfind('/').map_or(0, |slash| slash + 1)].to_owned())
+    }
+
     /// The keys, in order.
     #[must_use]
     pub fn keys(&self) -> &[Column] {
@@ -126,7 +135,7 @@ impl Projection {
                 *value = Some(choices[number % choices.len()].clone());
                 number /= choices.len();
             }
-            let location = self.template.as_ref().map(|template| self.location(template, &row));
+            let location = self.template.as_ref().map(|template| self.location(template, &row)).transpose()?;
             partitions.push((hive_name(&self.keys, &row), location));
         }
         partitions.sort_unstable();
@@ -138,14 +147,24 @@ impl Projection {
         builder.finish().map_err(|error| error.with_context("table", self.table.clone()))
     }
 
-    fn location(&self, template: &str, row: &[Option<String>]) -> String {
-        let filled = self.keys.iter().zip(row).fold(template.to_owned(), |filled, (key, value)| {
+    fn location(&self, template: &str, row: &[Option<String>]) -> Result<String> {
+        let template = whole_template(template, &self.root);
+        let filled = self.keys.iter().zip(row).fold(template, |filled, (key, value)| {
             filled.replace(&format!("${{{}}}", key.name), value.as_deref().unwrap_or_default())
         });
-        // A template may be a path below the table's location; that is not for a value to decide.
-        let is_whole = template.contains("://") || template.starts_with('/');
-        if is_whole { filled } else { format!("{}{filled}", self.root) }
+        // Values next to each other may make what none of them is.
+        if filled.split('/').any(|segment| segment.to_ascii_lowercase().replace("%2e", ".") == "..") {
+            return Err(Error::invalid(format!("\"{TEMPLATE}\" of table \"{}\" leads upwards: \"{filled}\"", self.table))
+                .with_hint("Write it without .. segments"));
+        }
+        Ok(filled)
     }
+}
+
+/// A template may be a path below the table's location; that is not for a value to decide.
+fn whole_template(template: &str, root: &str) -> String {
+    let is_whole = template.contains("://") || template.starts_with('/');
+    if is_whole { template.to_owned() } else { format!("{root}{template}") }
 }
 
 #[cfg(test)]
@@ -208,6 +227,31 @@ mod tests {
             assert_eq!(values(value).unwrap_err().kind(), ErrorKind::Invalid, "{value}");
         }
         assert_eq!(values("a..b/c").unwrap(), ["a..b/c"]);
+    }
+
+    #[test]
+    fn a_template_has_a_folder() {
+        for (template, folder) in [
+            ("s3://lake/x/${region}/y${year}", "s3://lake/x/"),
+            ("s3://lake/x${region}", "s3://lake/"),
+            ("s3://lake${region}/x", "s3://"),
+            ("${region}://lake/x", ""),
+            ("${region}/data", "s3://lake/t/"),
+            ("../${region}", "s3://lake/t/../"),
+            ("/data/${region}/", "/data/"),
+        ] {
+            let table = table(&[("region", HiveType::String)], &[("storage.location.template", template)]);
+            assert_eq!(Projection::template_folder(&table).unwrap(), folder, "{template}");
+        }
+        let properties = [
+            ("projection.enabled", "true"),
+            ("projection.a.type", "enum"),
+            ("projection.a.values", "x,"),
+            ("storage.location.template", "/data/.${a}./other"),
+        ];
+        let projection = Projection::of(&table(&[("a", HiveType::String)], &properties)).unwrap().unwrap();
+        assert_eq!(projection.index(&[vec![String::new()]]).unwrap_err().kind(), ErrorKind::Invalid);
+        assert!(projection.index(&[vec!["x".to_owned()]]).is_ok());
     }
 
     #[test]

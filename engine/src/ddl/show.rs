@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
+    query::access::view_denied,
     sql::{ClusteredBy, CreateTable, CreateView, PartitionSpec, RowFormat, Show, Statement, StoredAs, TableRef},
 };
 
@@ -111,9 +112,12 @@ pub(crate) fn create_table(table: &Table) -> Statement {
 /// The statement that makes the view again.
 ///
 /// # Errors
-/// `Invalid` for a table.
+/// `Invalid` for a table, `Denied` for a view whose text is not shown to who asks.
 pub(crate) fn create_view(table: &Table) -> Result<Statement> {
     let Some(query_text) = table.view_text.clone() else {
+        if table.is_view() {
+            return Err(view_denied(&table.name));
+        }
         return Err(Error::invalid(format!("\"{}\" is a table", table.name)).with_hint("Write SHOW CREATE TABLE"));
     };
     let columns = match table.properties.contains_key(VIEW_COLUMNS) {

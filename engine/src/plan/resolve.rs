@@ -25,6 +25,7 @@ use sqlparser::ast;
 use crate::{
     clock::Clock,
     error::{Error, ErrorKind, Result, from_datafusion, to_datafusion},
+    query::access::{Guarded, view_denied},
     scan::{LakeTable, ScanContext},
     session::SessionOptions,
     sql::{self, Query, Statement, rewrite::HIDDEN_SUFFIX},
@@ -38,7 +39,8 @@ const MAX_VIEW_DEPTH: usize = 32;
 #[derive(Debug, Clone)]
 pub struct PlanContext {
     pub base: Arc<SessionState>,
-    /// The catalog as the session's user may see and change it.
+    /// The catalog as the session's user may see and change it: what judges, and the same as what is looked up in.
+    pub(crate) guard: Arc<Guarded>,
     pub metastore: Arc<dyn Metastore>,
     pub scan: ScanContext,
     pub system: Arc<SystemDeps>,
@@ -208,11 +210,11 @@ impl LakeDatabase {
         if self.view_depth >= MAX_VIEW_DEPTH {
             return Err(Error::invalid(format!("view \"{}\" refers to itself, or views are nested too deeply", view.name)));
         }
-        let text = view.view_text.clone().unwrap_or_default();
+        let Some(text) = view.view_text.clone() else { return Err(view_denied(&view.name)) };
         let stale = |error: Error| {
-            // Who asks needs access to what the view reads; that they lack it does not make the view stale.
+            // Who asks needs access to what the view reads; that they lack it does not make the view stale. What it reads is not told.
             if error.kind() == ErrorKind::Denied {
-                return error;
+                return view_denied(&view.name);
             }
             let kind = if error.kind() == ErrorKind::Internal { ErrorKind::Internal } else { ErrorKind::Invalid };
             Error::new(kind, format!("view \"{}\" is stale: {error}", view.name))

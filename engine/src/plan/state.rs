@@ -18,6 +18,7 @@ use crate::{
     config::EngineOptions,
     error::{Error, Result, from_datafusion},
     functions,
+    runtime::SPILL_DIRECTORY,
     scan::UseLakeScan,
 };
 
@@ -73,8 +74,8 @@ fn base_runtime(options: &EngineOptions) -> Result<Arc<RuntimeEnv>> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let consumers = std::num::NonZeroUsize::new(NAMED_CONSUMERS).unwrap_or(std::num::NonZeroUsize::MIN);
     let pool: Arc<dyn MemoryPool> = Arc::new(TrackConsumersPool::new(GreedyMemoryPool::new(limit), consumers));
-    let spill = options.data_dir.join("spill");
-    std::fs::create_dir_all(&spill).map_err(|error| {
+    let spill = options.data_dir.join(SPILL_DIRECTORY);
+    glaux_catalog::private::create_folder(&spill).map_err(|error| {
         Error::invalid(format!("directory \"{}\" cannot be made", spill.display()))
             .with_hint("Choose a data directory that can be written to")
             .with_setting("engine.data_dir")

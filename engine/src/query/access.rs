@@ -5,12 +5,14 @@
 //! highest. Where nothing is granted, the engine's default holds. Who has no access to a name is told the same whether it exists or not.
 //!
 //! [`Caller::guard`] puts a metastore in front of the catalog that shows and takes what the caller may; whatever a query or a statement
-//! looks up, it looks up there. [`Caller::check`] refuses a statement before it begins. Which queries a user sees and ends is told by
+//! looks up, it looks up there. [`Caller::check`] refuses a statement before it begins, and [`Reach`] a location. Which queries a user sees and ends is told by
 //! [`queries_of`]. Who the caller is was found out before.
 
 mod guarded;
+mod locations;
 #[cfg(test)]
 mod tests;
+mod views;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -23,7 +25,11 @@ use glaux_catalog::{
     model::{Access, Grant, GrantObject, Grantee},
 };
 
-use self::guarded::Guarded;
+pub(crate) use self::{
+    guarded::Guarded,
+    locations::{LocationPolicy, Reach, WAREHOUSE},
+    views::denied as view_denied,
+};
 use crate::{
     error::{Error, ErrorKind, Result},
     session::{Role, SessionOptions},
@@ -38,19 +44,18 @@ pub(crate) struct Caller {
     role: Role,
     /// Where nothing is granted.
     default: Access,
+    locations: Arc<LocationPolicy>,
 }
 
 impl Caller {
-    pub(crate) fn new(session: &SessionOptions, default: Access) -> Self {
-        Self { user: session.user.clone(), groups: session.groups.clone(), role: session.role, default }
+    pub(crate) fn new(session: &SessionOptions, default: Access, locations: &Arc<LocationPolicy>) -> Self {
+        let (user, groups, locations) = (session.user.clone(), session.groups.clone(), Arc::clone(locations));
+        Self { user, groups, role: session.role, default, locations }
     }
 
     /// The catalog as the caller may see and change it. Grants are read once, when they are first needed.
-    pub(crate) fn guard(&self, metastore: &Arc<dyn Metastore>) -> Arc<dyn Metastore> {
-        match self.role {
-            Role::Administrator => Arc::clone(metastore),
-            Role::User => Arc::new(Guarded::new(self.clone(), Arc::clone(metastore))),
-        }
+    pub(crate) fn guard(&self, metastore: &Arc<dyn Metastore>) -> Arc<Guarded> {
+        Arc::new(Guarded::new(self.clone(), Arc::clone(metastore)))
     }
 
     /// Refuses a statement that would change what the caller may not change. What it reads is refused where it is looked up.
@@ -170,6 +175,17 @@ struct Rights {
 }
 
 impl Rights {
+    /// An administrator's.
+    fn all() -> Self {
+        Self { catalog: Access::Write, ..Self::default() }
+    }
+
+    /// Whether the caller may read everything.
+    fn hides_nothing(&self) -> bool {
+        let all = || self.databases.values().chain(self.tables.values());
+        self.catalog > Access::None && all().all(|access| *access > Access::None)
+    }
+
     /// By the most specific grant. Names are folded.
     fn on(&self, object: &GrantObject) -> Access {
         match object {

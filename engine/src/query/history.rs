@@ -264,6 +264,8 @@ fn start(
 }
 
 fn connect(path: &Path) -> Result<Connection> {
+    // What goes wrong here, SQLite says better.
+    _ = glaux_catalog::private::create_database(path);
     let connection = Connection::open(path).map_err(|e| failed(&e).with_context("path", path.display().to_string()))?;
     let prepare = || -> rusqlite::Result<()> {
         connection.busy_timeout(BUSY_TIMEOUT)?;

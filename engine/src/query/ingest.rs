@@ -15,7 +15,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     plan::PlanContext,
-    runtime::Shared,
+    runtime::{RUN_DIRECTORY, Shared},
     session::Session,
     sql::StatementKind,
     write::ingest::{Ingest, IngestSummary, IngestTarget, Resolved, give_up},
@@ -62,7 +62,8 @@ async fn run(
         Err(error) => return Err(guard.fail(error).await),
     };
     let schema: SchemaRef = target.schema;
-    let mut ingest = match Ingest::new(resolved, &schema, &context.scan.stores, guard.id().to_string()) {
+    let run = shared.options.data_dir.join(RUN_DIRECTORY);
+    let mut ingest = match Ingest::new(resolved, &schema, &context.scan.stores, &run, guard.id().to_string()) {
         Ok(ingest) => ingest,
         Err(error) => return Err(guard.fail(error).await),
     };
@@ -84,8 +85,7 @@ async fn run(
 async fn resolve(shared: &Shared, context: &PlanContext, target: &IngestTarget) -> Result<Resolved> {
     let caller = statement::caller(shared, &context.session);
     caller.check_write(target.name(&context.session.database), shared.metastore.as_ref()).await?;
-    let (metastore, stores) = (&context.metastore, context.scan.stores.as_ref());
-    Resolved::find(target, &context.session.database, metastore, stores, &shared.options.data_dir).await
+    Resolved::find(target, context, &shared.options.data_dir).await
 }
 
 async fn write(

@@ -23,6 +23,7 @@ use datafusion::{
 use futures::{StreamExt, stream};
 
 use super::{
+    access::Guarded,
     estimate::Estimate,
     explain,
     guard::{Canceller, Planned, QueryGuard},
@@ -31,7 +32,14 @@ use super::{
     report::{QueryId, QueryReport},
     statement,
 };
-use crate::{ddl, error::from_datafusion, runtime::Shared, session::Session, sql::Statement, system::SystemScan};
+use crate::{
+    ddl,
+    error::{Result, from_datafusion},
+    runtime::Shared,
+    session::{Session, SessionOptions},
+    sql::Statement,
+    system::SystemScan,
+};
 
 /// What is left to do.
 pub(super) enum Work {
@@ -59,11 +67,36 @@ pub struct PlannedQuery {
     session: Session,
     guard: QueryGuard<Planned>,
     work: Work,
+    /// The catalog that it was planned on.
+    access: Option<Arc<Guarded>>,
 }
 
 impl PlannedQuery {
-    pub(super) fn new(shared: &Arc<Shared>, session: &Session, guard: QueryGuard<Planned>, work: Work) -> Self {
-        Self { shared: Arc::clone(shared), session: session.clone(), guard, work }
+    pub(super) fn new(
+        shared: &Arc<Shared>,
+        session: &Session,
+        guard: QueryGuard<Planned>,
+        work: Work,
+        access: Option<Arc<Guarded>>,
+    ) -> Self {
+        Self { shared: Arc::clone(shared), session: session.clone(), guard, work, access }
+    }
+
+    /// Whose it is now: groups and roles may have changed since it was planned, and the same user may fetch it in another session.
+    pub fn asked_by(&self, session: &Session) {
+        let SessionOptions { user, groups, role, workgroup, workgroup_bound, .. } = session.options();
+        self.session.identify(&user, &groups, role, workgroup_bound.then_some(workgroup.as_str()));
+    }
+
+    /// Whether the session's user may still read all that was planned on; grants may have changed since.
+    ///
+    /// # Errors
+    /// `Denied`; those of the catalog.
+    pub async fn check_access(&self) -> Result<()> {
+        match &self.access {
+            Some(access) => access.renew(statement::caller(&self.shared, &self.session.options())).await,
+            None => Ok(()),
+        }
     }
 
     #[must_use]
@@ -121,12 +154,15 @@ impl PlannedQuery {
         self.guard.canceller()
     }
 
-    /// Runs it: a statement that changes something has done so when this returns, a query has begun.
+    /// Runs it: a statement that changes something has done so when this returns, a query has begun. Rights are looked up again.
     ///
     /// # Errors
     /// The error with the query's report.
     pub async fn run(self) -> Result<Query, Failure> {
-        let Self { shared, session, guard, work } = self;
+        if let Err(error) = self.guard.run(self.check_access()).await {
+            return Err(self.guard.fail(error).await);
+        }
+        let Self { shared, session, guard, work, .. } = self;
         match work {
             Work::Answer(batch) => Ok(answered(guard.start(), batch)),
             Work::Statement(statement) => {

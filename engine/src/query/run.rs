@@ -5,6 +5,7 @@ use std::sync::Arc;
 use glaux_catalog::Metastore;
 
 use super::{
+    access::Guarded,
     describe::Description,
     estimate::Estimate,
     explain,
@@ -39,24 +40,28 @@ pub(crate) async fn plan(
 ) -> Result<PlannedQuery, Failure> {
     let guard = shared.queries.receive(session, text)?;
     match guard.run(prepare(shared, &guard, text, parameters)).await {
-        Ok(work) => Ok(PlannedQuery::new(shared, session, guard.planned(), work)),
+        Ok((work, access)) => Ok(PlannedQuery::new(shared, session, guard.planned(), work, access)),
         Err(error) => Err(guard.fail(error).await),
     }
 }
 
-async fn prepare(shared: &Arc<Shared>, guard: &QueryGuard<Received>, text: &str, parameters: &Parameters) -> Result<Work> {
+/// What is to be done, and what a query was planned on.
+type Prepared = (Work, Option<Arc<Guarded>>);
+
+async fn prepare(shared: &Arc<Shared>, guard: &QueryGuard<Received>, text: &str, parameters: &Parameters) -> Result<Prepared> {
     let statement = sql::parse(text)?;
     guard.classify(statement.kind(), statement.is_billable());
     let (query, explain) = match &statement {
         Statement::Query(query) => (query, None),
         Statement::Explain(explain) => (&explain.query, Some(explain)),
-        _ => return parameters.none_wanted().map(|()| Work::Statement(Box::new(statement))),
+        _ => return parameters.none_wanted().map(|()| (Work::Statement(Box::new(statement)), None)),
     };
     let context = statement::plan_context(shared, guard.meter(), guard.options());
+    let access = Some(Arc::clone(&context.guard));
     let (state, logical) = context.logical(query, &context.session.database).await?;
     let logical = parameters.bind(logical, query.parameters)?;
     if let Some(explain) = explain.filter(|explain| !explain.analyze) {
-        return explain::answer(explain.what, &state, &logical).await.map(Work::Answer);
+        return explain::answer(explain.what, &state, &logical).await.map(|answer| (Work::Answer(answer), access));
     }
     let optimized = state.optimize(&logical).map_err(from_datafusion)?;
     let output = Output::of(&optimized);
@@ -64,10 +69,11 @@ async fn prepare(shared: &Arc<Shared>, guard: &QueryGuard<Received>, text: &str,
     let plan = cooperative(plan)?;
     let estimate = Estimate::of(&plan, shared.queries.tariff());
     let context = state.task_ctx();
-    Ok(match explain {
+    let work = match explain {
         Some(_) => Work::Analyze { plan, context, estimate },
         None => Work::Run { plan, context, output, estimate },
-    })
+    };
+    Ok((work, access))
 }
 
 /// Tells of a statement without taking it in as a query.

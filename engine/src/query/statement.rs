@@ -7,7 +7,7 @@ use arrow::{
     datatypes::{DataType, Field, Schema},
 };
 use async_trait::async_trait;
-use glaux_catalog::{HiveType, ident::fold, model::Column, model::Table, partition::PartitionIndex};
+use glaux_catalog::{HiveType, Metastore, ident::fold, model::Column, model::Table, partition::PartitionIndex};
 
 use super::{
     access::{Caller, queries_of},
@@ -32,7 +32,8 @@ use crate::{
 pub(super) fn plan_context(shared: &Arc<Shared>, meter: &Arc<Meter>, session: &SessionOptions) -> PlanContext {
     let stores: Arc<QueryStores> = Arc::new(Stores::for_query(&shared.stores, Arc::clone(meter)));
     let session = session.clone();
-    let metastore = caller(shared, &session).guard(&shared.metastore);
+    let guard = caller(shared, &session).guard(&shared.metastore);
+    let metastore: Arc<dyn Metastore> = Arc::clone(&guard) as _;
     let listing = Listing {
         stores: Arc::clone(&stores),
         metastore: Arc::clone(&metastore),
@@ -58,6 +59,7 @@ pub(super) fn plan_context(shared: &Arc<Shared>, meter: &Arc<Meter>, session: &S
     };
     PlanContext {
         base: Arc::clone(&shared.state),
+        guard,
         metastore,
         scan,
         system: Arc::new(system),
@@ -68,7 +70,7 @@ pub(super) fn plan_context(shared: &Arc<Shared>, meter: &Arc<Meter>, session: &S
 
 /// Whoever asks in this session.
 pub(super) fn caller(shared: &Shared, session: &SessionOptions) -> Caller {
-    Caller::new(session, shared.options.default_access)
+    Caller::new(session, shared.options.default_access, &shared.locations)
 }
 
 /// Carries out a statement that is no query.
@@ -99,6 +101,8 @@ pub(super) async fn answer(
         }
         Statement::Crawl(what) => {
             let (database, clock) = (session.database(), shared.clock.as_ref());
+            let tables_of = what.database.as_deref().unwrap_or(&database);
+            context.guard.check_location(&ddl::normalise_location(&what.url)?, tables_of).await?;
             let context = ProbeContext { metastore: &context.metastore, scan: &context.scan, database: &database, clock };
             crawl::crawl(what, &context).await
         }

@@ -233,15 +233,13 @@ impl<'a> Places<'a> {
     fn add(&mut self, index: &PartitionIndex, row: u32, metas: &[ObjectMeta], files: &mut Vec<DataFile>) -> Result<()> {
         if let Some(own) = index.own_location(row as usize) {
             let opened = Opened::new(&self.listing.stores, own)?;
-            files.extend(metas.iter().map(|meta| opened.file(meta.clone(), row)));
-            return Ok(());
+            return opened.take(self.table, metas, row, files);
         }
         let opened = match &mut self.root {
             Some(opened) => opened,
             none => none.insert(Opened::new(&self.listing.stores, &self.table.root())?),
         };
-        files.extend(metas.iter().map(|meta| opened.file(meta.clone(), row)));
-        Ok(())
+        opened.take(self.table, metas, row, files)
     }
 }
 

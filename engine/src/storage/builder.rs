@@ -13,6 +13,7 @@ use object_store::{
 };
 
 use super::{
+    closed::ClosedFiles,
     failure::{self, Place},
     list::{Disk, Pages},
     options::{BucketOptions, Environment, StorageOptions},
@@ -45,13 +46,14 @@ pub(super) fn build(
     options: &StorageOptions,
     environment: &Environment,
     wire: &WireConnector,
+    closed: &Arc<ClosedFiles>,
 ) -> Result<Backend> {
     let bucket = options.bucket(key);
     let client = Client::new(&bucket, key, wire)?;
     match key.scheme {
         Scheme::File => {
             let place = Arc::new(Place::new(key.clone(), None, None));
-            Ok(Backend { store: None, pages: Pages::Disk(Arc::<Disk>::default()), place })
+            Ok(Backend { store: None, pages: Pages::Disk(Arc::new(Disk::new(Arc::clone(closed)))), place })
         }
         Scheme::S3 => s3(key, &bucket, environment, client),
         Scheme::Google => google(key, &bucket, environment, client),

@@ -21,7 +21,12 @@ use object_store::{
     path::Path,
 };
 
-use super::{failure::Place, list::StoreLister, ranges::RangePolicy};
+use super::{
+    closed::{self, ClosedFiles, real_path},
+    failure::{self, Place},
+    list::StoreLister,
+    ranges::RangePolicy,
+};
 use crate::accounting::{Meter, RequestKind};
 
 /// What a stream of a file's bytes reads at a time.
@@ -35,11 +40,27 @@ pub struct LocalStore {
     meter: Arc<Meter>,
     place: Arc<Place>,
     policy: RangePolicy,
+    closed: Arc<ClosedFiles>,
 }
 
 impl LocalStore {
-    pub(super) fn new(lister: Arc<StoreLister>, meter: Arc<Meter>, place: Arc<Place>, policy: RangePolicy) -> Self {
-        Self { files: LocalFileSystem::new(), lister, meter, place, policy }
+    pub(super) fn new(
+        lister: Arc<StoreLister>,
+        meter: Arc<Meter>,
+        place: Arc<Place>,
+        policy: RangePolicy,
+        closed: Arc<ClosedFiles>,
+    ) -> Self {
+        Self { files: LocalFileSystem::new(), lister, meter, place, policy, closed }
+    }
+
+    /// Refuses what is closed to everybody.
+    fn require_open(&self, location: &Path) -> Result<()> {
+        let path = self.files.path_to_filesystem(location)?;
+        if self.closed.is_empty() || !self.closed.holds(&real_path(&path)) {
+            return Ok(());
+        }
+        Err(failure::to_store(closed::refused(&path.to_string_lossy()), location.as_ref()))
     }
 
     fn explain<T>(&self, location: &Path, result: Result<T>) -> Result<T> {
@@ -81,17 +102,20 @@ impl fmt::Display for LocalStore {
 #[deny(clippy::missing_trait_methods)]
 impl ObjectStore for LocalStore {
     async fn put_opts(&self, location: &Path, payload: PutPayload, opts: PutOptions) -> Result<PutResult> {
+        self.require_open(location)?;
         self.meter.add_request(RequestKind::Put);
         self.explain(location, self.files.put_opts(location, payload, opts).await)
     }
 
     async fn put_multipart_opts(&self, location: &Path, opts: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
+        self.require_open(location)?;
         self.meter.add_request(RequestKind::Put);
         let upload = self.explain(location, self.files.put_multipart_opts(location, opts).await)?;
         Ok(Box::new(LocalUpload { upload, store: self.clone(), location: location.clone() }))
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        self.require_open(location)?;
         let head = options.head;
         self.meter.add_request(if head { RequestKind::Head } else { RequestKind::Get });
         let mut result = self.explain(location, self.files.get_opts(location, options).await)?;
@@ -107,6 +131,7 @@ impl ObjectStore for LocalStore {
     }
 
     async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        self.require_open(location)?;
         let requests = self.policy.requests(ranges);
         let path = self.files.path_to_filesystem(location)?;
         let (meter, wanted) = (Arc::clone(&self.meter), requests.clone());
@@ -137,7 +162,11 @@ impl ObjectStore for LocalStore {
 
     fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
         let (meter, place) = (Arc::clone(&self.meter), Arc::clone(&self.place));
-        let counted = locations.inspect_ok(move |_| meter.add_request(RequestKind::Delete)).boxed();
+        let store = self.clone();
+        let counted = locations
+            .and_then(move |location| std::future::ready(store.require_open(&location).map(|()| location)))
+            .inspect_ok(move |_| meter.add_request(RequestKind::Delete))
+            .boxed();
         self.files.delete_stream(counted).map_err(move |error| place.annotate(error)).boxed()
     }
 
@@ -154,11 +183,15 @@ impl ObjectStore for LocalStore {
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        self.require_open(from)?;
+        self.require_open(to)?;
         self.meter.add_request(RequestKind::Put);
         self.explain(from, self.files.copy_opts(from, to, options).await)
     }
 
     async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
+        self.require_open(from)?;
+        self.require_open(to)?;
         self.meter.add_request(RequestKind::Put);
         self.meter.add_request(RequestKind::Delete);
         self.explain(from, self.files.rename_opts(from, to, options).await)

@@ -14,6 +14,7 @@ use object_store::{ObjectStore, path::Path};
 
 use super::{
     builder::{self, Backend},
+    closed::ClosedFiles,
     list::StoreLister,
     local::LocalStore,
     metered::TaggedStore,
@@ -32,6 +33,7 @@ pub struct Stores {
     options: StorageOptions,
     environment: Environment,
     wire: WireConnector,
+    closed: Arc<ClosedFiles>,
     built: Mutex<HashMap<StoreKey, Backend>>,
 }
 
@@ -42,10 +44,26 @@ impl Stores {
         Self::with_environment(options, Environment::of_process())
     }
 
+    /// Stores by these settings over the process's environment, in which some files of this machine are closed.
+    #[must_use]
+    pub fn without(options: StorageOptions, closed: ClosedFiles) -> Arc<Self> {
+        Self::build(options, Environment::of_process(), closed)
+    }
+
     /// Stores by these settings over the given variables.
     #[must_use]
     pub fn with_environment(options: StorageOptions, environment: Environment) -> Arc<Self> {
-        Arc::new(Self { options, environment, wire: WireConnector::default(), built: Mutex::default() })
+        Self::build(options, environment, ClosedFiles::default())
+    }
+
+    fn build(options: StorageOptions, environment: Environment, closed: ClosedFiles) -> Arc<Self> {
+        let (wire, closed) = (WireConnector::default(), Arc::new(closed));
+        Arc::new(Self { options, environment, wire, closed, built: Mutex::default() })
+    }
+
+    /// The files that are closed to everybody.
+    pub(crate) fn closed(&self) -> &Arc<ClosedFiles> {
+        &self.closed
     }
 
     #[must_use]
@@ -64,7 +82,7 @@ impl Stores {
         if let Some(backend) = built.get(key) {
             return Ok(backend.clone());
         }
-        let backend = builder::build(key, &self.options, &self.environment, &self.wire)?;
+        let backend = builder::build(key, &self.options, &self.environment, &self.wire, &self.closed)?;
         built.insert(key.clone(), backend.clone());
         Ok(backend)
     }
@@ -114,7 +132,7 @@ impl QueryStores {
         let policy = self.stores.options.range_policy();
         let store: Arc<dyn ObjectStore> = match store {
             Some(store) => Arc::new(TaggedStore::new(store, Arc::clone(&lister), meter(), place, policy)),
-            None => Arc::new(LocalStore::new(Arc::clone(&lister), meter(), place, policy)),
+            None => Arc::new(LocalStore::new(Arc::clone(&lister), meter(), place, policy, Arc::clone(&self.stores.closed))),
         };
         Ok((store, lister))
     }

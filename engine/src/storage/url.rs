@@ -115,6 +115,7 @@ pub(super) fn parse(url: &str) -> Result<Parsed> {
             if authority.is_empty() {
                 return Err(Error::invalid(format!("\"{url}\" names no bucket")).with_hint("Write it as s3://bucket/path/"));
             }
+            check_authority(url, authority)?;
             let store = StoreKey { scheme, authority: authority.to_owned() };
             Ok(Parsed { store, path: key_path(url, key)? })
         }
@@ -124,6 +125,16 @@ pub(super) fn parse(url: &str) -> Result<Parsed> {
 fn is_scheme(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_alphabetic())
         && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
+}
+
+/// A bucket's name becomes a part of requests' URLs, in which `..`, `/`, `?`, `#` and `%` would mean something else.
+fn check_authority(url: &str, authority: &str) -> Result<()> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@');
+    if authority.chars().all(is_plain) && authority.chars().any(|c| c.is_ascii_alphanumeric()) {
+        return Ok(());
+    }
+    Err(Error::invalid(format!("\"{url}\" names no bucket"))
+        .with_hint("Names of buckets have letters, digits, -, _ and .: write the location as s3://bucket/path/"))
 }
 
 /// A key as it is, less one slash at its end.
@@ -200,6 +211,11 @@ mod tests {
             ("", ErrorKind::Invalid),
             ("s3:///key", ErrorKind::Invalid),
             ("s3://lake/a//b", ErrorKind::Invalid),
+            ("s3://./lake/a", ErrorKind::Invalid),
+            ("s3://../a", ErrorKind::Invalid),
+            ("s3://lake%2Fa/b", ErrorKind::Invalid),
+            ("gs://lake?x=/b", ErrorKind::Invalid),
+            ("s3://user:pw@lake/b", ErrorKind::Invalid),
             ("file://host/x", ErrorKind::Invalid),
             ("hdfs://nn/x", ErrorKind::Unsupported),
             ("https://user:secret@host/x", ErrorKind::Unsupported),

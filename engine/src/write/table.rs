@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    path::Path as FsPath,
     sync::Arc,
 };
 
@@ -22,9 +23,10 @@ use tokio::sync::Semaphore;
 
 use super::{
     parquet::{ParquetFileWriter, WriteOptions},
-    upload::{Destination, Publishing, Upload},
+    staged::Staged,
+    upload::{Destination, Publishing, Upload, hidden},
 };
-use crate::error::{Error, Result, from_store};
+use crate::error::{Error, ErrorKind, Result, from_store};
 
 /// Parts on their way, of all files of a table.
 const PARTS_IN_FLIGHT: usize = 8;
@@ -105,6 +107,8 @@ pub struct TableWriter {
     sealed: Vec<Upload>,
     /// What is in `sealed`.
     written: Vec<WrittenFile>,
+    /// Where the files of a disk are noted until they are published.
+    staged: Option<Staged>,
 }
 
 /// A partition that has been met.
@@ -168,7 +172,13 @@ impl TableWriter {
             turn: 0,
             sealed: Vec::new(),
             written: Vec::new(),
+            staged: None,
         })
+    }
+
+    /// Notes the files of a disk until they are published, so that those of a process that is killed are found.
+    pub(super) fn noted(self, staged: Staged) -> Self {
+        Self { staged: Some(staged), ..self }
     }
 
     /// Adds rows.
@@ -228,7 +238,12 @@ impl TableWriter {
     /// Those of the store; some files may be visible by then. Call [`TableWriter::abort`] then.
     pub(super) async fn publish(&mut self) -> Result<()> {
         let publishing = self.sealed.iter_mut().map(Upload::publish);
-        stream::iter(publishing).buffer_unordered(FILES_IN_FLIGHT).try_collect().await.map_err(|error| from_store(&error))
+        let published: Result<(), _> = stream::iter(publishing).buffer_unordered(FILES_IN_FLIGHT).try_collect().await;
+        published.map_err(|error| from_store(&error))?;
+        if let Some(staged) = self.staged.take() {
+            staged.done();
+        }
+        Ok(())
     }
 
     /// The files that were ended, in that order.
@@ -244,7 +259,11 @@ impl TableWriter {
             tracing::warn!(path = %upload.path(), %error, "something of a file that was given up may remain in the store");
             Some(upload.path().clone())
         });
-        discarded.buffer_unordered(FILES_IN_FLIGHT).filter_map(std::future::ready).collect().await
+        let left: Vec<Path> = discarded.buffer_unordered(FILES_IN_FLIGHT).filter_map(std::future::ready).collect().await;
+        if let Some(staged) = self.staged.filter(|_| left.is_empty()) {
+            staged.done();
+        }
+        left
     }
 
     /// The rows of a batch by partition, in the order of the keys.
@@ -302,6 +321,13 @@ impl TableWriter {
         let number = self.begun.entry(directory.clone()).or_default();
         let path = joined(&directory, &format!("{}-{number:05}.parquet", self.options.file_prefix))?;
         *number += 1;
+        if let (Publishing::Rename, Some(staged)) = (publishing, &self.staged) {
+            let file = FsPath::new("/").join(hidden(&path).as_ref());
+            staged.note(&file).map_err(|error| {
+                Error::new(ErrorKind::Unavailable, "the data directory takes no note of the files of an ingest")
+                    .with_source(error)
+            })?;
+        }
         let to = Destination { store, path: path.clone(), publishing, slots: Arc::clone(&self.slots) };
         let writer = ParquetFileWriter::create_at(to, Arc::clone(&self.data_schema), &self.options)?;
         Ok(OpenFile { path, writer, memory: 0, turn: self.turn })

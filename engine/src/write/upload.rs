@@ -240,7 +240,7 @@ async fn delete(store: &Arc<dyn ObjectStore>, path: &Path, may_be_gone: bool) ->
 }
 
 /// The name beside a file's that readers pass over.
-fn hidden(path: &Path) -> Path {
+pub(super) fn hidden(path: &Path) -> Path {
     let text = path.as_ref();
     let (directory, name) = text.rsplit_once('/').unwrap_or(("", text));
     // What was a path stays one with a dot before a name.

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use clap::Args;
+use clap::{ArgMatches, Args, parser::ValueSource};
 use glaux_catalog::Metastore;
 use glaux_engine::{Engine, Error, Result, Session, runtime::Parts, session};
 
@@ -15,11 +15,11 @@ use crate::{
 #[command(next_help_heading = "Common options")]
 pub(crate) struct CommonOptions {
     /// Directory of the catalog, history and results [default: ./glaux-data]
-    #[arg(long, global = true, env = "GLAUX_DATA_DIR", value_name = "DIR")]
+    #[arg(long, global = true, env = config::DATA_DIR_VARIABLE, value_name = "DIR")]
     data_dir: Option<PathBuf>,
 
     /// Catalog service to use instead of the data directory's own catalog, such as grpc://host:32010, or grpcs:// for TLS
-    #[arg(long, global = true, env = "GLAUX_CATALOG", value_name = "URL")]
+    #[arg(long, global = true, env = config::CATALOG_VARIABLE, value_name = "URL")]
     catalog: Option<String>,
 
     /// PEM file of the authorities that sign the catalog service's certificate [default: the system's]
@@ -27,7 +27,7 @@ pub(crate) struct CommonOptions {
     catalog_ca: Option<PathBuf>,
 
     /// Token for a catalog service that asks who calls; better given by the variable, which nobody else sees
-    #[arg(long, global = true, env = "GLAUX_CATALOG_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    #[arg(long, global = true, env = config::CATALOG_TOKEN_VARIABLE, hide_env_values = true, value_name = "TOKEN")]
     catalog_token: Option<String>,
 
     /// Database that unqualified table names belong to [default: default]
@@ -61,9 +61,24 @@ pub(crate) struct CommonOptions {
     /// Time zone of CURRENT_DATE and of instants as text, such as Europe/Berlin [default: UTC]
     #[arg(long, global = true, value_name = "ZONE", value_parser = checked_time_zone)]
     time_zone: Option<String>,
+
+    /// The variables that gave values in the place of flags.
+    #[arg(skip)]
+    from_variables: Vec<&'static str>,
 }
 
 impl CommonOptions {
+    /// Notes which values came from the environment: parsed, they are as those of flags.
+    pub(crate) fn note_sources(&mut self, matches: &ArgMatches) {
+        let options = [
+            ("data_dir", config::DATA_DIR_VARIABLE),
+            ("catalog", config::CATALOG_VARIABLE),
+            ("catalog_token", config::CATALOG_TOKEN_VARIABLE),
+        ];
+        let is_variable = |id: &str| matches.value_source(id) == Some(ValueSource::EnvVariable);
+        self.from_variables = options.into_iter().filter(|(id, _)| is_variable(id)).map(|(_, variable)| variable).collect();
+    }
+
     /// What the flags say to the configuration.
     pub(crate) fn overrides(&self) -> Overrides {
         Overrides {
@@ -79,12 +94,13 @@ impl CommonOptions {
             catalog: self.catalog.clone(),
             catalog_ca: self.catalog_ca.clone(),
             catalog_token: self.catalog_token.clone(),
+            from_variables: self.from_variables.clone(),
         }
     }
 
     /// The same options on another data directory and its own catalog.
     pub(crate) fn with_data_dir(&self, dir: PathBuf) -> Self {
-        Self { data_dir: Some(dir), catalog: Some(String::new()), ..self.clone() }
+        Self { data_dir: Some(dir), catalog: Some(String::new()), from_variables: Vec::new(), ..self.clone() }
     }
 
     /// The effective configuration.

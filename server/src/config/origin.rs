@@ -27,15 +27,19 @@ impl Setting {
     }
 }
 
-/// A value given by a flag.
+/// A value given by a flag, or by the variable that stands for it.
 #[derive(Debug)]
 pub(super) struct Flag {
     pub(super) key: String,
     pub(super) value: Value,
+    pub(super) variable: Option<&'static str>,
 }
 
 impl Provider for Flag {
     fn metadata(&self) -> Metadata {
+        if let Some(variable) = self.variable {
+            return Metadata::named(format!("environment variable {variable}"));
+        }
         let name = match self.key.as_str() {
             "catalog.url" => "catalog".to_owned(),
             "catalog.ca_certificate" => "catalog-ca".to_owned(),

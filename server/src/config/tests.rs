@@ -59,6 +59,7 @@ fn flags_win_over_the_environment_over_the_file_over_defaults() {
     assert_eq!((loaded.engine.memory_limit, loaded.session.max_scan), (Some(7), Some(1_000)));
     let origin = |key: &str| loaded.settings().unwrap().into_iter().find(|setting| setting.key == key).unwrap().origin;
     assert_eq!(origin("engine.memory_limit"), "flag --memory-limit");
+    assert_eq!(origin("engine.data_dir"), "flag --data-dir");
     assert_eq!(origin("session.timeout"), "environment variable GLAUX__SESSION__TIMEOUT");
     assert!(origin("engine.max_concurrent_queries").ends_with("glaux.toml\""));
     assert_eq!(origin("engine.spill_limit"), "default");

@@ -33,7 +33,10 @@ const ACTIONS: [(&str, &str); 10] = [
     ("ClosePreparedStatement", "Closes a prepared statement. ActionClosePreparedStatementRequest -> nothing"),
     ("CancelQuery", "Cancels a query by its FlightInfo. ActionCancelQueryRequest -> ActionCancelQueryResult"),
     ("CancelFlightInfo", "Cancels a query by its FlightInfo. CancelFlightInfoRequest -> CancelFlightInfoResult"),
-    ("RenewFlightEndpoint", "Gives a result more time to be fetched. RenewFlightEndpointRequest -> FlightEndpoint"),
+    (
+        "RenewFlightEndpoint",
+        "Gives a result more time to be fetched, within max_ticket_lifetime. RenewFlightEndpointRequest -> FlightEndpoint",
+    ),
     ("SetSessionOptions", "Sets the session's options. SetSessionOptionsRequest -> SetSessionOptionsResult"),
     ("GetSessionOptions", "The session's options. GetSessionOptionsRequest -> GetSessionOptionsResult"),
     ("CloseSession", "Ends the session. CloseSessionRequest -> CloseSessionResult"),
@@ -90,7 +93,7 @@ pub(super) async fn run(flight: &Flight, caller: &Caller, action: &Action) -> Re
                 );
             };
             let (held, ticket) = flight.held_by(caller, &signed)?;
-            flight.statements.renew(&held);
+            flight.statements.renew(&held, &caller.client.session).await?;
             Ok(Some(flight.endpoint(&held, ticket.endpoint).encode_to_vec().into()))
         }
         "SetSessionOptions" => {

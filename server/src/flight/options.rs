@@ -11,6 +11,8 @@ use crate::config::Span;
 pub(crate) struct FlightOptions {
     /// How long a planned result waits to be fetched.
     pub(crate) ticket_lifetime: Span,
+    /// How long it waits with all renewals: what was planned grows old, in what it says of the lake and of rights.
+    pub(crate) max_ticket_lifetime: Span,
     /// How long it waits once the connection is gone by which it was asked for.
     pub(crate) orphan_lifetime: Span,
     /// Results of one session that may wait at the same time; beyond it the oldest goes.
@@ -50,6 +52,7 @@ impl Default for FlightOptions {
         Self {
             ticket_lifetime: Span::seconds(600),
             orphan_lifetime: Span::seconds(30),
+            max_ticket_lifetime: Span::hours(1),
             max_held_statements: 256,
             max_held_statements_per_user: 1_024,
             max_held_statements_total: 4_096,

@@ -35,7 +35,7 @@ use super::{
     prepared::PreparedStatements,
     put, result,
     session::{Sessions, endpoints},
-    statements::{Answer, Held, OpenError, Opened, Statements, carry_out},
+    statements::{Answer, Held, Lifetimes, OpenError, Opened, Statements, carry_out},
     stats, status,
     ticket::Ticket,
     trailers::Trailers,
@@ -108,7 +108,15 @@ impl Flight {
         let sessions = Sessions::new(defaults, options.session_idle.0, options.max_sessions_per_user, options.max_sessions);
         Self {
             callers: Callers { authenticator, sessions },
-            statements: Statements::new(clock, options.ticket_lifetime.0, options.orphan_lifetime.0, options.held_shares()),
+            statements: Statements::new(
+                clock,
+                Lifetimes {
+                    waiting: options.ticket_lifetime.0,
+                    renewed: options.max_ticket_lifetime.0,
+                    orphaned: options.orphan_lifetime.0,
+                },
+                options.held_shares(),
+            ),
             prepared: PreparedStatements::new(options.prepared_idle.0, options.prepared_shares()),
             limits: ServerLimits {
                 statement_idle: Some(options.prepared_idle.0),
@@ -259,7 +267,7 @@ impl Flight {
     ) -> Result<Reading, Refusal> {
         let query = Some(held.query);
         tracing::Span::current().record("query_id", held.query.to_string());
-        let opened = match held.open(endpoint).await {
+        let opened = match held.open(endpoint, &caller.client.session).await {
             Ok(opened) => opened,
             Err(error) => {
                 if let OpenError::Failed(failure) = &error {

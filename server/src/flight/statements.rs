@@ -16,7 +16,7 @@ use arrow::{array::RecordBatch, compute::concat_batches, datatypes::SchemaRef};
 use chrono::{DateTime, Utc};
 use futures::TryStreamExt;
 use glaux_engine::{
-    Error, ErrorKind, Result,
+    Error, ErrorKind, Result, Session,
     clock::Clock,
     query::{CancelReason, Canceller, Estimate, Failure, PlannedQuery, QueryId, QueryReport},
 };
@@ -49,6 +49,8 @@ pub(super) struct Held {
     pub(super) ordered: bool,
     canceller: Canceller,
     expires_at: Mutex<DateTime<Utc>>,
+    /// No renewal leads beyond this.
+    ends_at: DateTime<Utc>,
     /// Whether it has begun to be fetched.
     fetched: AtomicBool,
     /// Whether it was carried out, and only its answer is left.
@@ -124,16 +126,17 @@ impl Held {
         *self.expires_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Opens one of the result's endpoints; the first that is opened begins the query.
+    /// Opens one of the result's endpoints for its user, in a session of theirs; the first that is opened begins the query.
     ///
     /// # Errors
     /// That of running the query; `NotFound` if the endpoint has been fetched before.
-    pub(super) async fn open(&self, endpoint: u16) -> Result<Opened, OpenError> {
+    pub(super) async fn open(&self, endpoint: u16, session: &Session) -> Result<Opened, OpenError> {
         self.fetched.store(true, Relaxed);
         let mut stage = self.stage.lock().await;
         if matches!(&*stage, Stage::Planned(_))
             && let Stage::Planned(planned) = std::mem::replace(&mut *stage, Stage::Gone)
         {
+            planned.asked_by(session);
             let query = planned.run().await.map_err(|failure| OpenError::Failed(Box::new(failure)))?;
             *stage = Stage::Running { feed: Feed::new(query), opened: Vec::new() };
         }
@@ -167,20 +170,28 @@ pub(super) enum OpenError {
     Failed(Box<Failure>),
 }
 
+/// How long a result waits to be fetched.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Lifetimes {
+    /// Without a renewal.
+    pub(super) waiting: Duration,
+    /// With all renewals.
+    pub(super) renewed: Duration,
+    /// Once its connection is gone: its ticket may be in other hands.
+    pub(super) orphaned: Duration,
+}
+
 /// All statements that are held for clients.
 #[derive(Debug)]
 pub(super) struct Statements {
     held: Mutex<Shared<Held>>,
     clock: Arc<dyn Clock>,
-    /// How long a result waits to be fetched.
-    lifetime: Duration,
-    /// How long it waits once its connection is gone: its ticket may be in other hands.
-    orphan_lifetime: Duration,
+    lifetimes: Lifetimes,
 }
 
 impl Statements {
-    pub(super) fn new(clock: Arc<dyn Clock>, lifetime: Duration, orphan_lifetime: Duration, shares: Shares) -> Self {
-        Self { held: Mutex::new(Shared::new(shares)), clock, lifetime, orphan_lifetime }
+    pub(super) fn new(clock: Arc<dyn Clock>, lifetimes: Lifetimes, shares: Shares) -> Self {
+        Self { held: Mutex::new(Shared::new(shares)), clock, lifetimes }
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared<Held>> {
@@ -213,7 +224,8 @@ impl Statements {
             endpoints: if ordered { 1 } else { parallel.clamp(1, MAX_ENDPOINTS) },
             ordered,
             canceller,
-            expires_at: Mutex::new(self.clock.now() + self.lifetime),
+            expires_at: Mutex::new(self.clock.now() + self.lifetimes.waiting.min(self.lifetimes.renewed)),
+            ends_at: self.clock.now() + self.lifetimes.renewed,
             fetched: AtomicBool::new(false),
             is_answer: matches!(stage, Stage::Answered(_)),
             is_orphan: AtomicBool::new(false),
@@ -254,11 +266,21 @@ impl Statements {
         self.lock().remove(&id);
     }
 
-    /// Gives a statement that has not been fetched as much time again.
-    pub(super) fn renew(&self, held: &Held) -> DateTime<Utc> {
-        let until = self.clock.now() + self.lifetime;
+    /// Gives a statement that has not been fetched as much time again, as long as its whole time is not over.
+    ///
+    /// # Errors
+    /// `Denied` if the user may not read any more what it was planned on.
+    pub(super) async fn renew(&self, held: &Held, session: &Session) -> Result<DateTime<Utc>, Error> {
+        // One whose stage is taken is being opened, and judged there.
+        if let Ok(stage) = held.stage.try_lock()
+            && let Stage::Planned(planned) = &*stage
+        {
+            planned.asked_by(session);
+            planned.check_access().await?;
+        }
+        let until = (self.clock.now() + self.lifetimes.waiting).min(held.ends_at);
         *held.expires_at.lock().unwrap_or_else(PoisonError::into_inner) = until;
-        until
+        Ok(until)
     }
 
     /// The statements of a user that have not been fetched.
@@ -274,7 +296,7 @@ impl Statements {
         let over = self.lock().extract(|held| {
             if held.has_lost_its_connection() && !held.is_orphan.swap(true, Relaxed) {
                 let mut expires_at = held.expires_at.lock().unwrap_or_else(PoisonError::into_inner);
-                *expires_at = (*expires_at).min(now + self.orphan_lifetime);
+                *expires_at = (*expires_at).min(now + self.lifetimes.orphaned);
             }
             held.expires_at() <= now && !held.is_running()
         });

@@ -22,12 +22,14 @@ pub(crate) async fn in_time(test: impl Future<Output = Result<(), Failed>>) -> R
 
 mod bill;
 mod catalog;
+mod data_directory;
 mod exchange;
 mod faults;
 mod flight;
 mod history;
 mod house;
 mod ingest;
+mod locations;
 mod partitions;
 mod planned;
 mod pruning;
@@ -40,11 +42,13 @@ fn main() {
     let mut trials = house::trials();
     trials.extend(bill::trials());
     trials.extend(catalog::trials());
+    trials.extend(data_directory::trials());
     trials.extend(exchange::trials());
     trials.extend(faults::trials());
     trials.extend(flight::trials());
     trials.extend(history::trials());
     trials.extend(ingest::trials());
+    trials.extend(locations::trials());
     trials.extend(partitions::trials());
     trials.extend(planned::trials());
     trials.extend(pruning::trials());

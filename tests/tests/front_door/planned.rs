@@ -8,7 +8,7 @@ use arrow::{
 };
 use futures::TryStreamExt;
 use glaux_engine::{
-    ErrorKind,
+    ErrorKind, Role, Session, SessionOptions,
     query::{Failure, Parameters, PlannedQuery, QueryState},
 };
 use glaux_tests::{PATIENCE, instance::Instance, lake::Lake, runner::render};
@@ -22,6 +22,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test("planned/wrong_parameters_are_refused", || crate::block_on(wrong_parameters_are_refused())),
         Trial::test("planned/planning_reads_and_changes_nothing", || crate::block_on(planning_reads_and_changes_nothing())),
         Trial::test("planned/the_described_schema_is_the_results", || crate::block_on(the_described_schema_is_the_results())),
+        Trial::test("planned/rights_are_looked_up_again", || crate::block_on(rights_are_looked_up_again())),
         Trial::test("planned/slow_readers_leave_their_places", || crate::block_on(slow_readers_leave_their_places())),
         Trial::test("planned/a_join_that_computes_stops", || crate::block_on(a_join_that_computes_stops())),
     ]
@@ -49,6 +50,45 @@ fn values(columns: Vec<ArrayRef>) -> Parameters {
 
 fn numbers(values: impl IntoIterator<Item = i64>) -> Vec<ArrayRef> {
     values.into_iter().map(|value| Arc::new(Int64Array::from(vec![value])) as ArrayRef).collect()
+}
+
+async fn rights_are_looked_up_again() -> Result<(), Failed> {
+    let instance = instance().await;
+    instance.run("CREATE DATABASE shop").await;
+    instance.run("CREATE VIEW shop.v AS SELECT n FROM default.t").await;
+    let ada = || Session::new(SessionOptions { user: "ada".to_owned(), role: Role::User, ..SessionOptions::default() });
+    let session = ada();
+    let statements = [
+        "SELECT n FROM t",
+        "SELECT count(*) AS c FROM shop.v",
+        "SELECT 1 AS one FROM t WHERE n > 100",
+        "SELECT * FROM \"t$partitions\"",
+        "EXPLAIN SELECT n FROM t",
+        "EXPLAIN ANALYZE SELECT n FROM t",
+    ];
+    let plan = async |sql: &str| instance.engine.plan(&session, sql, &Parameters::default()).await;
+    let mut planned = Vec::new();
+    for sql in statements {
+        planned.push((sql, plan(sql).await?));
+    }
+    let names = plan("SELECT table_name FROM information_schema.tables WHERE table_name = 't'").await?;
+    instance.run("DENY ALL ON t TO USER ada").await;
+    for (sql, planned) in planned {
+        planned.check_access().await.expect_err(sql);
+        let refused = planned.run().await.expect_err(sql).error;
+        assert_eq!(refused.kind(), ErrorKind::Denied, "{sql}: {refused:?}");
+    }
+    assert_eq!(lines(names).await?, Vec::<String>::new(), "what is listed is what is open when it is listed");
+    instance.run("REVOKE ALL ON t FROM USER ada").await;
+    let again = plan("SELECT count(*) AS c FROM t").await?;
+    assert_eq!(lines(again).await?, ["3"]);
+    // Whoever was an administrator when it was planned.
+    let (session, user) = (ada(), ada());
+    session.identify("ada", &[], Role::Administrator, None);
+    let planned = instance.engine.plan(&session, "SELECT \"user\" FROM system.queries", &Parameters::default()).await?;
+    planned.asked_by(&user);
+    assert_eq!(planned.run().await.expect_err("no administrator").error.kind(), ErrorKind::Denied);
+    Ok(())
 }
 
 async fn lines(planned: PlannedQuery) -> Result<Vec<String>, Failure> {

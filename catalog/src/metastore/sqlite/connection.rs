@@ -12,7 +12,10 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use tokio::sync::Semaphore;
 
 use super::{fault::Fault, schema};
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    private,
+};
 
 /// How long a statement waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -23,6 +26,8 @@ const READERS: usize = 8;
 #[derive(Debug)]
 pub(super) struct Connections {
     path: PathBuf,
+    /// Of the file that was opened.
+    identity: Option<Identity>,
     writer: Arc<tokio::sync::Mutex<Connection>>,
     idle: Mutex<Vec<Connection>>,
     readers: Arc<Semaphore>,
@@ -32,15 +37,17 @@ impl Connections {
     /// Opens the file, creating it, and brings it up to date.
     pub(super) fn open(path: &Path) -> Result<Self> {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder).map_err(|error| {
+            private::create_folder(folder).map_err(|error| {
                 Error::new(crate::ErrorKind::Unavailable, format!("folder \"{}\" cannot be created", folder.display()))
                     .with_hint("Name another place for the catalog")
                     .with_source(error)
             })?;
         }
+        private::create_database(path).map_err(|error| cannot_create(path, error))?;
         let writer = open_writer(path).map_err(|fault| fault.at(path))?;
         Ok(Self {
             path: path.to_owned(),
+            identity: identity(path),
             writer: Arc::new(tokio::sync::Mutex::new(writer)),
             idle: Mutex::new(Vec::new()),
             readers: Arc::new(Semaphore::new(READERS)),
@@ -49,6 +56,16 @@ impl Connections {
 
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Refuses to go on if the file was removed, or another one put in its place: SQLite goes on writing to the one that it has open.
+    fn require_file(&self) -> Result<(), Fault> {
+        if identity(&self.path) == self.identity {
+            return Ok(());
+        }
+        let message = format!("catalog file \"{}\" was removed or replaced while it was open", self.path.display());
+        let error = Error::new(crate::ErrorKind::Unavailable, message);
+        Err(Fault::Catalog(error.with_hint("End this process and start it again; restore a backup if the catalog is lost")))
     }
 
     /// Runs `work` in a read transaction, which sees one state of the catalog throughout.
@@ -87,14 +104,41 @@ impl Connections {
             let outcome = (|| {
                 // IMMEDIATE: to read first and lock later could fail for no reason of ours.
                 let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+                this.require_file()?;
                 let value = work(&transaction)?;
                 transaction.commit()?;
+                // What was committed to a file without a name is lost, and nobody may be told that it is done.
+                this.require_file()?;
                 Ok(value)
             })();
             outcome.map_err(|fault: Fault| fault.at(&this.path))
         })
         .await
     }
+}
+
+/// What tells a file from another of the same name.
+type Identity = (u64, u64);
+
+#[cfg(unix)]
+fn identity(path: &Path) -> Option<Identity> {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
+}
+
+#[cfg(not(unix))]
+fn identity(path: &Path) -> Option<Identity> {
+    path.is_file().then_some((0, 0))
+}
+
+fn cannot_create(path: &Path, error: std::io::Error) -> Error {
+    let kind = match error.kind() {
+        std::io::ErrorKind::PermissionDenied => crate::ErrorKind::Denied,
+        _ => crate::ErrorKind::Unavailable,
+    };
+    Error::new(kind, format!("catalog file \"{}\" cannot be created", path.display()))
+        .with_hint("Check that its folder exists and may be written to")
+        .with_source(error)
 }
 
 /// Runs what blocks on a thread for that.

@@ -14,7 +14,10 @@ use super::{
     schema::{self, FileKind},
     tables,
 };
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    private,
+};
 
 /// More findings than this are only counted.
 const MAX_FINDINGS: usize = 100;
@@ -61,10 +64,11 @@ impl Draft {
     fn beside(target: &Path) -> Result<Self> {
         let path = suffixed(target, &format!(".{}.tmp", std::process::id()));
         if let Some(folder) = target.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder).map_err(|error| file_error("folder", folder, error))?;
+            private::create_folder(folder).map_err(|error| file_error("folder", folder, error))?;
         }
         let draft = Self { path };
         draft.remove();
+        private::create_file(&draft.path).map_err(|error| file_error("file", &draft.path, error))?;
         Ok(draft)
     }
 

@@ -34,6 +34,11 @@ pub async fn export_ddl(metastore: &dyn Metastore, selection: &Selection, out: &
         }
     }
     for view in chosen.iter().flat_map(|(_, tables)| tables).filter(|table| table.is_view()) {
+        if view.view_text.is_none() {
+            writeln!(out, "-- View {} is left out: it reads what is not open to who exports it.\n", view.name)
+                .map_err(cannot_write)?;
+            continue;
+        }
         let database = view.view_database.as_ref().unwrap_or(&view.name.database);
         statement(out, &Statement::Use { database: database.clone() })?;
         statement(out, &create_view_statement(view)?)?;

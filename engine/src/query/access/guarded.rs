@@ -1,11 +1,17 @@
 //! A metastore that shows one caller what they may see of another, and takes the changes that they may make. It decides nothing itself.
+//!
+//! It remembers which tables were looked up through it, so that a query that was planned on it can be judged once more when it runs
+//! ([`Guarded::renew`]).
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use glaux_catalog::{
-    Metastore, TableName,
+    Metastore, TableName, glue,
     ident::fold,
     metastore::{PartitionChange, PartitionChangeSummary, TableVersion},
     model::{Access, Attachment, Database, Grant, GrantObject, Grantee, Partition, PartitionValues, Table},
@@ -13,24 +19,149 @@ use glaux_catalog::{
 };
 use tokio::sync::OnceCell;
 
-use super::{Caller, Rights, not_an_administrator};
-use crate::error::{Error, ErrorKind, Result, nearest};
+use super::{Caller, Reach, Rights, not_an_administrator, views};
+use crate::{
+    error::{Error, ErrorKind, Result, nearest},
+    session::Role,
+};
 
-/// The catalog as one caller has it, during one call.
+/// The catalog as one caller has it, by the grants of one moment.
 #[derive(Debug)]
-pub(super) struct Guarded {
-    caller: Caller,
+pub(crate) struct Guarded {
     catalog: Arc<dyn Metastore>,
-    rights: OnceCell<Rights>,
+    moment: Mutex<Arc<Moment>>,
+    /// The tables and views that were found to be readable.
+    looked_up: Mutex<BTreeSet<TableName>>,
+}
+
+/// Who asks, and what they may. Grants are read once, when they are first needed.
+#[derive(Debug)]
+struct Moment {
+    caller: Caller,
+    rights: OnceCell<Arc<Rights>>,
+    reach: OnceCell<Arc<Reach>>,
+}
+
+impl Moment {
+    fn new(caller: Caller) -> Arc<Self> {
+        Arc::new(Self { caller, rights: OnceCell::new(), reach: OnceCell::new() })
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Guarded {
     pub(super) fn new(caller: Caller, catalog: Arc<dyn Metastore>) -> Self {
-        Self { caller, catalog, rights: OnceCell::new() }
+        Self { catalog, moment: Mutex::new(Moment::new(caller)), looked_up: Mutex::default() }
     }
 
-    async fn rights(&self) -> Result<&Rights> {
-        self.rights.get_or_try_init(|| async { Ok(self.caller.rights(&self.catalog.grants().await?)) }).await
+    fn moment(&self) -> Arc<Moment> {
+        Arc::clone(&lock(&self.moment))
+    }
+
+    fn is_administrator(&self) -> bool {
+        self.moment().caller.role == Role::Administrator
+    }
+
+    async fn rights(&self) -> Result<Arc<Rights>> {
+        let moment = self.moment();
+        let read = || async {
+            Ok(Arc::new(match moment.caller.role {
+                Role::Administrator => Rights::all(),
+                Role::User => moment.caller.rights(&self.catalog.grants().await?),
+            }))
+        };
+        moment.rights.get_or_try_init(read).await.cloned()
+    }
+
+    /// Reads grants anew, for whoever asks now, and judges again all that was looked up.
+    ///
+    /// # Errors
+    /// `Denied` for a table that the caller may not read any more, and for one who is no administrator any more; those of the catalog.
+    pub(crate) async fn renew(&self, caller: Caller) -> Result<()> {
+        let was_administrator = self.is_administrator();
+        if was_administrator && caller.role != Role::Administrator {
+            return Err(Error::new(ErrorKind::Denied, "the statement was planned for an administrator")
+                .with_hint("Run the statement again"));
+        }
+        *lock(&self.moment) = Moment::new(caller);
+        let looked_up = lock(&self.looked_up).clone();
+        if looked_up.is_empty() {
+            return Ok(());
+        }
+        let rights = self.rights().await?;
+        looked_up.into_iter().try_for_each(|name| rights.require(&GrantObject::Table(name), Access::Read))
+    }
+
+    /// Where the caller may name locations, of files to be read (`Access::Read`) or to be written.
+    ///
+    /// # Errors
+    /// Those of the catalog.
+    pub(crate) async fn reach(&self, wanted: Access) -> Result<Arc<Reach>> {
+        let (moment, rights) = (self.moment(), self.rights().await?);
+        let find = || async { Ok(Arc::new(Reach::of(&moment.caller, &rights, wanted, self.catalog.as_ref()).await?)) };
+        match wanted {
+            Access::Read => moment.reach.get_or_try_init(find).await.cloned(),
+            _ => find().await,
+        }
+    }
+
+    /// Refuses a location that the caller may not name for files to be read by tables of a database.
+    ///
+    /// # Errors
+    /// `Denied`; those of the catalog.
+    pub(crate) async fn check_location(&self, location: &str, database: &str) -> Result<()> {
+        self.reach(Access::Read).await?.check(location, &self.places_of(database).await?)
+    }
+
+    /// Where tables of a database may be, by the database's own location.
+    ///
+    /// # Errors
+    /// Those of the catalog, but for a database that does not exist: what is done next says so.
+    pub(crate) async fn places_of(&self, database: &str) -> Result<Vec<String>> {
+        match self.catalog.database(&fold(database)).await {
+            Ok(database) => Ok(database.location.into_iter().collect()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn check_table(&self, table: &Table, before: Option<&Table>) -> Result<()> {
+        let reach = self.reach(Access::Read).await?;
+        reach.check_table(table, before, &self.places_of(&table.name.database).await?)
+    }
+
+    /// Judges partitions that name their own locations, but for those that lie there already.
+    async fn check_partitions(&self, table: &Table, new: &[Partition], replaced: &[Partition]) -> Result<()> {
+        let has_own = |partition: &&Partition| partition.location.is_some();
+        if !new.iter().chain(replaced).any(|partition| has_own(&partition)) {
+            return Ok(());
+        }
+        let reach = self.reach(Access::Read).await?;
+        let mut own = self.places_of(&table.name.database).await?;
+        own.push(table.root());
+        let values: Vec<PartitionValues> = replaced.iter().filter(has_own).map(|partition| partition.values.clone()).collect();
+        let before = if values.is_empty() { Vec::new() } else { self.catalog.partitions(table, &values).await? };
+        let is_there = |partition: &&Partition| {
+            before.iter().any(|before| before.values == partition.values && before.location == partition.location)
+        };
+        for partition in new.iter().chain(replaced.iter().filter(|partition| !is_there(partition))) {
+            if let Some(location) = &partition.location {
+                reach.check(&format!("{}/", location.trim_end_matches('/')), &own)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A view without its text, if the text names what the caller may not read.
+    fn without_closed_text(mut table: Table, rights: &Rights) -> Table {
+        if !rights.hides_nothing() && table.is_view() && !views::is_open(&table, rights) {
+            table.view_text = None;
+            table.properties.remove(glue::KEPT);
+        }
+        table
     }
 
     async fn require(&self, object: GrantObject, wanted: Access) -> Result<()> {
@@ -44,6 +175,7 @@ impl Guarded {
     /// An answer in which the hint for what does not exist names only what the caller sees.
     async fn without_hidden<T>(&self, answer: Result<T>, database: &str, table: Option<&str>) -> Result<T> {
         match answer {
+            answer if self.is_administrator() => answer,
             Err(error) if error.kind() == ErrorKind::NotFound => Err(error.with_hint(self.hint(database, table).await?)),
             answer => answer,
         }
@@ -79,12 +211,21 @@ impl Metastore for Guarded {
 
     async fn create_database(&self, database: Database) -> Result<()> {
         self.rights().await?.require_new_database(&fold(&database.name))?;
+        if let Some(location) = &database.location {
+            self.reach(Access::Read).await?.check(location, &[])?;
+        }
         self.catalog.create_database(database).await
     }
 
     async fn replace_database(&self, database: Database) -> Result<()> {
         self.require(GrantObject::Database(database.name.clone()), Access::Write).await?;
         let name = database.name.clone();
+        if let Some(location) = &database.location {
+            let before = self.places_of(&name).await?;
+            if before.first() != Some(location) {
+                self.reach(Access::Read).await?.check(location, &before)?;
+            }
+        }
         self.without_hidden(self.catalog.replace_database(database).await, &name, None).await
     }
 
@@ -93,6 +234,9 @@ impl Metastore for Guarded {
         self.require(GrantObject::Database(name.to_owned()), Access::Write).await?;
         let rights = self.rights().await?;
         let name = fold(name);
+        if self.is_administrator() {
+            return self.catalog.drop_database(&name, cascade).await;
+        }
         let tables = self.without_hidden(self.catalog.table_names(&name).await, &name, None).await?;
         let is_kept = |table: String| rights.on_table(&TableName::new(&name, table)) < Access::Write;
         if tables.into_iter().any(is_kept) {
@@ -115,21 +259,23 @@ impl Metastore for Guarded {
         rights.require_shown(&database)?;
         let mut tables = self.without_hidden(self.catalog.tables(&database).await, &database, None).await?;
         tables.retain(|table| rights.on_table(&table.name) > Access::None);
-        Ok(tables)
+        Ok(tables.into_iter().map(|table| Self::without_closed_text(table, &rights)).collect())
     }
 
     async fn table(&self, name: &TableName) -> Result<Table> {
         self.require_table(name, Access::Read).await?;
-        self.without_hidden(self.catalog.table(name).await, &name.database, Some(&name.table)).await
+        let table = self.without_hidden(self.catalog.table(name).await, &name.database, Some(&name.table)).await?;
+        lock(&self.looked_up).insert(table.name.clone());
+        Ok(Self::without_closed_text(table, self.rights().await?.as_ref()))
     }
 
     /// What is hidden has no id.
     async fn table_by_id(&self, id: i64) -> Result<Table> {
-        let table = self.catalog.table_by_id(id).await?;
-        match self.rights().await?.on_table(&table.name) {
+        let (table, rights) = (self.catalog.table_by_id(id).await?, self.rights().await?);
+        match rights.on_table(&table.name) {
             Access::None => Err(Error::not_found(format!("there is no table with the id {id}"))
                 .with_hint("It was dropped; SHOW TABLES lists what there is")),
-            _ => Ok(table),
+            _ => Ok(Self::without_closed_text(table, &rights)),
         }
     }
 
@@ -142,6 +288,7 @@ impl Metastore for Guarded {
 
     async fn create_table(&self, table: Table) -> Result<Table> {
         self.require_table(&table.name, Access::Write).await?;
+        self.check_table(&table, None).await?;
         let database = table.name.database.clone();
         self.without_hidden(self.catalog.create_table(table).await, &database, None).await
     }
@@ -149,15 +296,23 @@ impl Metastore for Guarded {
     /// Takes write access to what it is called now and to what it is to be called.
     async fn replace_table(&self, table: Table) -> Result<Table> {
         self.require_table(&table.name, Access::Write).await?;
-        if let Ok(now) = self.catalog.table_by_id(table.id).await {
-            self.require_table(&now.name, Access::Write).await?;
+        let before = self.catalog.table_by_id(table.id).await.ok();
+        if let Some(before) = &before {
+            self.require_table(&before.name, Access::Write).await?;
+            if table.is_view() && table.view_text.is_none() && before.view_text.is_some() {
+                return Err(views::denied(&before.name));
+            }
         }
+        self.check_table(&table, before.as_ref()).await?;
         let database = table.name.database.clone();
         self.without_hidden(self.catalog.replace_table(table).await, &database, None).await
     }
 
     async fn install_table(&self, table: Table, partitions: Vec<Partition>, replace: bool) -> Result<Table> {
         self.require_table(&table.name, Access::Write).await?;
+        let before = if replace { self.catalog.table(&table.name).await.ok() } else { None };
+        self.check_table(&table, before.as_ref()).await?;
+        self.check_partitions(&table, &partitions, &[]).await?;
         let database = table.name.database.clone();
         self.without_hidden(self.catalog.install_table(table, partitions, replace).await, &database, None).await
     }
@@ -184,6 +339,7 @@ impl Metastore for Guarded {
 
     async fn change_partitions(&self, table: &Table, change: PartitionChange) -> Result<PartitionChangeSummary> {
         self.require_table(&table.name, Access::Write).await?;
+        self.check_partitions(table, &change.add, &change.replace).await?;
         self.catalog.change_partitions(table, change).await
     }
 
@@ -199,17 +355,20 @@ impl Metastore for Guarded {
 
     /// Those for the caller, on what the caller sees.
     async fn grants(&self) -> Result<Vec<Grant>> {
-        let rights = self.rights().await?;
+        let (moment, rights) = (self.moment(), self.rights().await?);
         let mut grants = self.catalog.grants().await?;
-        grants.retain(|grant| self.caller.is_meant(&grant.grantee) && rights.on(&grant.object) > Access::None);
+        if moment.caller.role == Role::Administrator {
+            return Ok(grants);
+        }
+        grants.retain(|grant| moment.caller.is_meant(&grant.grantee) && rights.on(&grant.object) > Access::None);
         Ok(grants)
     }
 
-    async fn set_grant(&self, _grant: Grant) -> Result<()> {
-        Err(not_an_administrator())
+    async fn set_grant(&self, grant: Grant) -> Result<()> {
+        if self.is_administrator() { self.catalog.set_grant(grant).await } else { Err(not_an_administrator()) }
     }
 
-    async fn remove_grant(&self, _object: &GrantObject, _grantee: &Grantee) -> Result<()> {
-        Err(not_an_administrator())
+    async fn remove_grant(&self, object: &GrantObject, grantee: &Grantee) -> Result<()> {
+        if self.is_administrator() { self.catalog.remove_grant(object, grantee).await } else { Err(not_an_administrator()) }
     }
 }

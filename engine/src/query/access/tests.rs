@@ -1,6 +1,6 @@
 //! The rule as a table, and what a guarded catalog shows, takes and tells.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use arrow::{datatypes::Schema, util::pretty::pretty_format_batches};
 use futures::{TryStreamExt, stream};
@@ -10,9 +10,10 @@ use glaux_catalog::{
     model::{Access, Column, Database, Grant, GrantObject, Grantee, Properties, SerDe, StorageDescriptor, Table, TableType},
 };
 
-use super::{Caller, queries_of};
+use super::{Caller, LocationPolicy, queries_of};
 use crate::{
     Engine, EngineOptions, Session,
+    config::LocationOptions,
     error::{ErrorKind, Result},
     query::Parameters,
     session::{Role, SessionOptions},
@@ -22,7 +23,13 @@ use crate::{
 
 /// `user` in `groups`, where reading is the default.
 fn caller(user: &str, groups: &[&str]) -> Caller {
-    Caller::new(&session(user, groups), Access::Read)
+    Caller::new(&session(user, groups), Access::Read, &locations())
+}
+
+/// The bucket in which the tables of these tests are.
+fn locations() -> Arc<LocationPolicy> {
+    let options = LocationOptions { allowed: vec!["s3://b/".to_owned()], ..LocationOptions::default() };
+    Arc::new(LocationPolicy::new(&options, Path::new("/nowhere/data"), &Arc::default()).unwrap())
 }
 
 fn session(user: &str, groups: &[&str]) -> SessionOptions {
@@ -93,7 +100,7 @@ fn the_most_specific_grant_decides() {
 #[test]
 fn the_default_is_for_what_nobody_granted() {
     for default in Access::ALL {
-        let caller = Caller::new(&session("ada", &[]), default);
+        let caller = Caller::new(&session("ada", &[]), default, &locations());
         let rights = caller.rights(&[grant("sales ada read"), grant("default.t ada write")]);
         let found = ["catalog", "default", "default.u", "sales.t", "default.t"].map(|name| rights.on(&object(name)));
         assert_eq!(found, [default, default, default, Access::Read, Access::Write]);
@@ -182,7 +189,7 @@ async fn only_what_is_open_is_shown() {
         let catalog = catalog(grants).await;
         assert_eq!(shown(caller("ada", &["analysts"]).guard(&catalog).as_ref()).await, expected, "{grants:?}");
         let administrator = SessionOptions { role: Role::Administrator, ..session("ada", &["analysts"]) };
-        assert_eq!(shown(Caller::new(&administrator, Access::None).guard(&catalog).as_ref()).await, ALL);
+        assert_eq!(shown(Caller::new(&administrator, Access::None, &locations()).guard(&catalog).as_ref()).await, ALL);
     }
 }
 

@@ -34,7 +34,7 @@ impl Instance {
                 .with_hint("Give this user write access to the data directory, on a file system with locks")
                 .with_source(e)
         };
-        fs::create_dir_all(folder).map_err(failed)?;
+        glaux_catalog::private::create_folder(folder).map_err(failed)?;
         sweep(folder);
         let (new, path) = (folder.join(format!("{id}.new")), path_of(folder, &id));
         let file = OpenOptions::new().write(true).create_new(true).open(&new).map_err(failed)?;

@@ -18,7 +18,7 @@ use super::{
     cover::{Part, parts},
 };
 use crate::{
-    error::{Result, from_store},
+    error::{Error, Result, from_store},
     storage::QueryStores,
 };
 
@@ -282,6 +282,28 @@ impl Opened {
 
     fn relative<'a>(&self, meta: &'a ObjectMeta) -> Option<&'a str> {
         meta.location.as_ref().strip_prefix(&self.prefix)
+    }
+
+    /// Takes files that were noted down. A snapshot is written by whoever may write the table, and leads nowhere else.
+    ///
+    /// # Errors
+    /// `CorruptData` for a file that is not below this location.
+    pub(super) fn take(&self, table: &Table, metas: &[ObjectMeta], partition: u32, files: &mut Vec<DataFile>) -> Result<()> {
+        if let Some(meta) = metas.iter().find(|meta| self.is_elsewhere(meta)) {
+            return Err(Error::corrupt(format!(
+                "the snapshot of the files of table \"{}\" names one of another place",
+                table.name
+            ))
+            .with_context("file", meta.location.as_ref())
+            .with_hint(format!("REFRESH TABLE {} takes it anew", table.name)));
+        }
+        files.extend(metas.iter().map(|meta| self.file(meta.clone(), partition)));
+        Ok(())
+    }
+
+    /// On plain HTTP a location is the file itself.
+    fn is_elsewhere(&self, meta: &ObjectMeta) -> bool {
+        self.relative(meta).is_none() && meta.location.as_ref() != self.prefix.trim_end_matches('/')
     }
 
     pub(super) fn file(&self, meta: ObjectMeta, partition: u32) -> DataFile {

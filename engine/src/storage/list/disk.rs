@@ -1,7 +1,7 @@
 //! Listing directories as an object store would: keys in byte order, pages of a thousand, prefixes that need not end at a `/`.
 //!
 //! Symbolic links are followed; broken ones, and those that lead back to a directory above them, are left out, as are files that are
-//! still being written. A walk that is not finished waits for the next page, so that a directory is read once and not for each page.
+//! still being written and those that are closed to everybody. A walk that is not finished waits for the next page, so that a directory is read once and not for each page.
 
 use std::{
     collections::HashMap,
@@ -15,21 +15,28 @@ use glaux_catalog::discovery::{ListPage, ListRequest};
 use object_store::{ObjectMeta, path::Path};
 
 use super::PAGE_SIZE;
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    storage::closed::ClosedFiles,
+};
 
 /// Walks that wait for their next page; beyond this they are begun anew.
 const MAX_WAITING: usize = 256;
 
 /// The disk's lister, shared by all queries.
-#[derive(Default)]
 pub(in crate::storage) struct Disk {
     waiting: Mutex<HashMap<WalkKey, Walk>>,
+    closed: Arc<ClosedFiles>,
 }
 
 /// What identifies a walk that waits: prefix, delimited, start, token.
 type WalkKey = (String, bool, Option<String>, String);
 
 impl Disk {
+    pub(in crate::storage) fn new(closed: Arc<ClosedFiles>) -> Self {
+        Self { waiting: Mutex::default(), closed }
+    }
+
     /// One page. A directory that does not exist has no keys.
     pub(super) async fn page(self: &Arc<Self>, request: ListRequest) -> Result<ListPage> {
         let disk = Arc::clone(self);
@@ -44,7 +51,7 @@ impl Disk {
             token.as_ref().and_then(|token| waiting().remove(&(prefix.clone(), delimited, start_after.clone(), token.clone())));
         let mut walk = match known {
             Some(walk) => walk,
-            None => Walk::new(&prefix, delimited, start_after.clone(), token)?,
+            None => Walk::new(&prefix, delimited, start_after.clone(), token, Arc::clone(&self.closed))?,
         };
         let mut page = ListPage::default();
         let mut last = String::new();
@@ -101,16 +108,23 @@ struct Walk {
     resume: Option<String>,
     stack: Vec<vec::IntoIter<Entry>>,
     peeked: Option<Found>,
+    closed: Arc<ClosedFiles>,
 }
 
 impl Walk {
-    fn new(prefix: &str, delimited: bool, after: Option<String>, resume: Option<String>) -> Result<Self> {
+    fn new(
+        prefix: &str,
+        delimited: bool,
+        after: Option<String>,
+        resume: Option<String>,
+        closed: Arc<ClosedFiles>,
+    ) -> Result<Self> {
         let base = prefix.rfind('/').map_or("", |slash| &prefix[..=slash]);
         Path::parse(base)
             .map_err(|error| Error::invalid(format!("\"{prefix}\" is not a path that can be listed")).with_source(error))?;
-        let mut entries = read_directory(FsPath::new("/").join(base.trim_end_matches('/')).as_path(), base)?;
+        let mut entries = read_directory(FsPath::new("/").join(base.trim_end_matches('/')).as_path(), base, &closed)?;
         entries.retain(|entry| entry.key.starts_with(prefix));
-        Ok(Self { delimited, after, resume, stack: vec![entries.into_iter()], peeked: None })
+        Ok(Self { delimited, after, resume, stack: vec![entries.into_iter()], peeked: None, closed })
     }
 
     fn next(&mut self) -> Result<Option<Found>> {
@@ -135,7 +149,7 @@ impl Walk {
             } else if self.delimited {
                 return Ok(Some(Found::Directory(entry.key)));
             } else {
-                self.stack.push(read_directory(&entry.path, &entry.key)?.into_iter());
+                self.stack.push(read_directory(&entry.path, &entry.key, &self.closed)?.into_iter());
             }
         }
         Ok(None)
@@ -153,18 +167,29 @@ impl Walk {
 }
 
 /// The entries of a directory in the order of their keys. One that is missing, or no directory, has none.
-fn read_directory(directory: &FsPath, prefix: &str) -> Result<Vec<Entry>> {
+fn read_directory(directory: &FsPath, prefix: &str, closed: &ClosedFiles) -> Result<Vec<Entry>> {
     let reader = match fs::read_dir(directory) {
         Ok(reader) => reader,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(Vec::new()),
         Err(error) => return Err(unreadable(directory, error)),
     };
+    let real = directory.canonicalize().map_err(|error| unreadable(directory, error))?;
+    if closed.hides(&real) {
+        return Ok(Vec::new());
+    }
+    let is_concerned = closed.concerns(&real);
     let mut entries = Vec::new();
     for entry in reader {
         let entry = entry.map_err(|error| unreadable(directory, error))?;
         let path = entry.path();
+        if is_concerned && closed.hides(&real.join(entry.file_name())) {
+            continue;
+        }
         let mut kind = entry.file_type().map_err(|error| unreadable(&path, error))?;
         if kind.is_symlink() {
+            if path.canonicalize().is_ok_and(|target| closed.hides(&target)) {
+                continue;
+            }
             match fs::metadata(&path) {
                 Ok(target) if !target.is_dir() || !leads_up(&path) => kind = target.file_type(),
                 _ => continue,

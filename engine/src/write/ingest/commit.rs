@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    path::Path,
     sync::Arc,
     time::Duration,
 };
@@ -25,8 +26,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     sql::Statement,
     storage::QueryStores,
-    write::table::TableWriter,
-    write::{WriteOptions, WrittenFile},
+    write::{WriteOptions, WrittenFile, staged::Staged, table::TableWriter},
 };
 
 /// Rows that are converted and written at a time, between two looks at whether anybody wants them.
@@ -47,7 +47,7 @@ pub(crate) struct Ingest {
 }
 
 impl Ingest {
-    /// Nothing is sent yet. Files are named `<prefix>-00000.parquet` and so on, which must be unique.
+    /// Nothing is sent yet. What is staged on disks is noted in the folder `run`. Files are named `<prefix>-00000.parquet` and so on, which must be unique.
     ///
     /// # Errors
     /// `Invalid` for columns that do not fit the table, naming them.
@@ -55,6 +55,7 @@ impl Ingest {
         target: Resolved,
         schema: &arrow::datatypes::SchemaRef,
         stores: &Arc<QueryStores>,
+        run: &Path,
         file_prefix: String,
     ) -> Result<Self> {
         let columns = Columns::matched(&target.name, schema, &target.columns, &target.keys)?;
@@ -67,7 +68,12 @@ impl Ingest {
             arrow_schema: false,
             ..WriteOptions::default()
         };
-        let writer = TableWriter::placed(Box::new(places), columns.schema(), &target.keys, options)?;
+        let staged = Staged::begin(run, &options.file_prefix).map_err(|error| {
+            Error::new(ErrorKind::Unavailable, format!("\"{}\" cannot be written to", run.display()))
+                .with_hint("Give this user write access to the data directory, on a file system with locks")
+                .with_source(error)
+        })?;
+        let writer = TableWriter::placed(Box::new(places), columns.schema(), &target.keys, options)?.noted(staged);
         Ok(Self { target, columns, writer })
     }
 

@@ -6,7 +6,7 @@ use glaux_catalog::{
     HiveType, Metastore, TableName,
     discovery::{ListRequest, StoreProvider},
     ident,
-    model::{Column, Properties, Table, TableFormat},
+    model::{Access, Column, Properties, Table, TableFormat},
     partition::PartitionIndex,
 };
 
@@ -18,6 +18,8 @@ use super::{
 use crate::{
     ddl::normalise_location,
     error::{Error, ErrorKind, Result, nearest},
+    plan::PlanContext,
+    query::access::{Guarded, WAREHOUSE},
     sql::{CreateTable, StoredAs, TableRef},
     storage::QueryStores,
     system,
@@ -50,14 +52,10 @@ impl Resolved {
     /// # Errors
     /// `Invalid` for options that were not chosen or contradict the table, for a view, and for a new table's location that holds files;
     /// `Unsupported` for a replacement, a format that is not written, and types that Hive does not have; `AlreadyExists`; `NotFound`.
-    pub(crate) async fn find(
-        target: &IngestTarget,
-        current_database: &str,
-        metastore: &Arc<dyn Metastore>,
-        stores: &QueryStores,
-        data_dir: &Path,
-    ) -> Result<Self> {
-        let name = target.name(current_database);
+    pub(crate) async fn find(target: &IngestTarget, context: &PlanContext, data_dir: &Path) -> Result<Self> {
+        let PlanContext { metastore, guard, .. } = context;
+        let stores = context.scan.stores.as_ref();
+        let name = target.name(&context.session.database);
         if target.if_exists == IfExists::Unspecified || target.if_not_exists == IfNotExists::Unspecified {
             return Err(Error::invalid(format!("it is not said whether table \"{name}\" is to be created or appended to"))
                 .with_hint("Choose what happens if the table exists, and if it does not"));
@@ -67,7 +65,11 @@ impl Resolved {
                 .with_hint("Choose another database"));
         }
         match metastore.table(&name).await {
-            Ok(table) => Self::existing(target, table, metastore).await,
+            Ok(table) => {
+                let found = Self::existing(target, table, metastore).await?;
+                found.check_places(guard).await?;
+                Ok(found)
+            }
             Err(missing) if missing.kind() == ErrorKind::NotFound => {
                 let database = metastore.database(&name.database).await?;
                 if target.if_not_exists == IfNotExists::Fail {
@@ -77,10 +79,12 @@ impl Resolved {
                     (Some(location), _) => location.clone(),
                     (None, Some(database)) => format!("{}/{}/", database.trim_end_matches('/'), name.table),
                     (None, None) => {
-                        data_dir.join("warehouse").join(&name.database).join(&name.table).to_string_lossy().into_owned()
+                        data_dir.join(WAREHOUSE).join(&name.database).join(&name.table).to_string_lossy().into_owned()
                     }
                 };
-                Self::new(target, name, normalise_location(&location)?, stores).await
+                let root = normalise_location(&location)?;
+                guard.reach(Access::Write).await?.check(&root, &guard.places_of(&name.database).await?)?;
+                Self::new(target, name, root, stores).await
             }
             Err(error) => Err(error),
         }
@@ -136,6 +140,16 @@ impl Resolved {
             index,
             fate: Fate::Append(table),
         })
+    }
+
+    /// Refuses to write where the caller may not: a table that one may write can lie over another that one may not.
+    async fn check_places(&self, guard: &Guarded) -> Result<()> {
+        let reach = guard.reach(Access::Write).await?;
+        reach.check_others(&self.name, &self.root)?;
+        for row in self.index.located() {
+            reach.check_others(&self.name, &self.index.location(*row as usize, &self.root))?;
+        }
+        Ok(())
     }
 
     async fn new(target: &IngestTarget, name: TableName, root: String, stores: &QueryStores) -> Result<Self> {

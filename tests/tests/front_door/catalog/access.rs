@@ -2,14 +2,17 @@
 
 use std::{io::Write, path::Path, process::Stdio};
 
+use arrow_flight::{Action, FlightInfo, RenewFlightEndpointRequest};
 use glaux_catalog::{
     Metastore, TableName,
     metastore::{PartitionChange, RemoteMetastore},
-    model::{Access, Grant, GrantObject, Grantee},
+    model::{Access, Grant, GrantObject, Grantee, Partition},
 };
 use glaux_engine::ErrorKind;
-use glaux_tests::server::Server;
+use glaux_tests::{flight::Client, server::Server};
 use libtest_mimic::{Failed, Trial};
+use prost::Message;
+use tonic::{Code, Request};
 
 use super::{Shared, as_user, glaux, options};
 
@@ -21,6 +24,9 @@ pub(super) fn trials() -> Vec<Trial> {
         strangers_are_not_let_in,
         readers_read_and_change_nothing,
         what_is_hidden_cannot_be_had_by_its_id,
+        a_snapshot_leads_nowhere_else,
+        a_remote_engine_names_no_closed_place,
+        a_ticket_is_judged_when_it_is_fetched,
         a_server_that_judges_its_users_must_see_all_grants,
     ]
 }
@@ -131,6 +137,125 @@ async fn what_is_hidden_cannot_be_had_by_its_id() -> Result<(), Failed> {
     forged.name = TableName::new("default", "mine");
     ada.replace_table(forged).await.expect_err("hidden");
     assert_eq!(root.table(&secret.name).await?, secret);
+    Ok(())
+}
+
+/// A snapshot of a table's files is written by whoever may write the table: it may name no files but the table's.
+async fn a_snapshot_leads_nowhere_else() -> Result<(), Failed> {
+    let server = server();
+    let lake = super::lake(2).await;
+    let engine = Shared::on(&as_user(&server, "root", PASSWORD)).await?;
+    for (name, partition) in [("secret", 1), ("open", 2)] {
+        let create = format!(
+            "CREATE EXTERNAL TABLE {name} (n BIGINT) STORED AS PARQUET LOCATION '{{lake}}/t/p={partition}/' \
+             TBLPROPERTIES ('listing' = 'snapshot')"
+        );
+        engine.run(&lake.expand(&create)).await?;
+        engine.run(&format!("REFRESH TABLE {name}")).await?;
+    }
+    engine.run("DENY ALL ON TABLE secret TO USER ada").await?;
+    engine.run("GRANT INSERT ON TABLE open TO USER ada").await?;
+    assert_eq!(engine.run("SELECT n FROM open").await?, ["2"]);
+    let root = RemoteMetastore::connect(&as_user(&server, "root", PASSWORD)).await?;
+    let ada = RemoteMetastore::connect(&as_user(&server, "ada", PASSWORD)).await?;
+    let (secret, open) =
+        (root.table(&TableName::new("default", "secret")).await?, ada.table(&TableName::new("default", "open")).await?);
+    let forge = |bytes: &[u8]| match std::str::from_utf8(bytes) {
+        Ok(text) => text.replace("p=1", "p=2").into_bytes(),
+        Err(_) => bytes.to_vec(),
+    };
+    let taken = root.attachments(&secret, "files/").await?;
+    let forged = taken.into_iter().map(|kept| (kept.name, Some(forge(&kept.bytes).into()))).collect();
+    ada.set_attachments(&open, forged).await?;
+    let fresh = Shared::on(&as_user(&server, "ada", PASSWORD)).await?;
+    let refused = fresh.run("SELECT n FROM open").await.expect_err("the snapshot names another table's file");
+    assert_eq!(refused.kind(), ErrorKind::CorruptData, "{refused:?}");
+    Ok(())
+}
+
+/// The engine beside the client holds itself for an administrator; the service knows better.
+async fn a_remote_engine_names_no_closed_place() -> Result<(), Failed> {
+    let server = server();
+    let root = Shared::on(&as_user(&server, "root", PASSWORD)).await?;
+    for sql in [
+        "CREATE EXTERNAL TABLE secret (n BIGINT) STORED AS PARQUET LOCATION '/lake/secret/'",
+        "DENY ALL ON TABLE secret TO USER ada",
+        "CREATE EXTERNAL TABLE mine (n BIGINT) PARTITIONED BY (p INT) STORED AS PARQUET LOCATION '/lake/mine/'",
+        "CREATE DATABASE own LOCATION '/lake/own/'",
+        "GRANT INSERT ON SCHEMA default TO USER ada",
+        "GRANT INSERT ON SCHEMA own TO USER ada",
+    ] {
+        root.run(sql).await?;
+    }
+    let ada = Shared::on(&as_user(&server, "ada", PASSWORD)).await?;
+    ada.run("CREATE EXTERNAL TABLE own.fine (n BIGINT) STORED AS PARQUET LOCATION '/lake/own/fine/'").await?;
+    let data = server.data_dir().display().to_string();
+    for at in ["/lake/secret/", "/etc/", "s3://lake/", &data, "/lake/own/../secret/"] {
+        for sql in [
+            format!("CREATE EXTERNAL TABLE own.x (n BIGINT) STORED AS PARQUET LOCATION '{at}'"),
+            format!("ALTER TABLE mine SET LOCATION '{at}'"),
+            format!("ALTER TABLE mine ADD PARTITION (p = 1) LOCATION '{at}'"),
+        ] {
+            assert_eq!(ada.run(&sql).await.expect_err(&sql).kind(), ErrorKind::Denied, "{sql}");
+        }
+    }
+    // Written by hand, as no statement would write them.
+    let catalog = RemoteMetastore::connect(&as_user(&server, "ada", PASSWORD)).await?;
+    let mine = catalog.table(&TableName::new("default", "mine")).await?;
+    for at in [
+        "/lake/secret",
+        "FILE:///lake/secret//",
+        " /lake/secret/ ",
+        "file:/lake/own/../secret",
+        "s3a://lake/x",
+        "",
+        "/",
+        "../x",
+        "hdfs://x/y",
+    ] {
+        let mut moved = mine.clone();
+        moved.storage.location = at.to_owned();
+        catalog.replace_table(moved.clone()).await.expect_err(at);
+        moved.name = TableName::new("own", "x");
+        catalog.create_table(moved.clone()).await.expect_err(at);
+        catalog.install_table(moved, Vec::new(), true).await.expect_err(at);
+        let mut partition = Partition::new(vec![Some("3".to_owned())], mine.created_at);
+        partition.location = Some(at.to_owned());
+        let change = PartitionChange { add: vec![partition.clone()], ..PartitionChange::default() };
+        catalog.change_partitions(&mine, change).await.expect_err(at);
+        catalog.install_table(mine.clone(), vec![partition], true).await.expect_err(at);
+        let mut database = catalog.database("own").await?;
+        database.location = Some(at.to_owned());
+        catalog.replace_database(database).await.expect_err(at);
+    }
+    assert_eq!(root.run("SHOW TABLES").await?, ["mine", "secret"]);
+    assert_eq!(root.run("SHOW PARTITIONS mine").await?, Vec::<String>::new());
+    Ok(())
+}
+
+async fn a_ticket_is_judged_when_it_is_fetched() -> Result<(), Failed> {
+    let server = server();
+    let lake = super::lake(1).await;
+    let root = Shared::on(&as_user(&server, "root", PASSWORD)).await?;
+    root.run(&super::create(&lake)).await?;
+    root.run("MSCK REPAIR TABLE t").await?;
+    let mut ada = Client::login(&server, "ada", PASSWORD).await?;
+    let planned = ada.sql.execute("SELECT n FROM t".to_owned(), None).await?;
+    let other = ada.sql.execute("SELECT n FROM t".to_owned(), None).await?;
+    let renew = |info: &FlightInfo, ada: &Client| {
+        let renewal = RenewFlightEndpointRequest { endpoint: info.endpoint.first().cloned() };
+        let mut request = Request::new(Action { r#type: "RenewFlightEndpoint".to_owned(), body: renewal.encode_to_vec().into() });
+        let token = ada.sql.token().and_then(|token| format!("Bearer {token}").parse().ok()).expect("a token");
+        request.metadata_mut().insert("authorization", token);
+        request
+    };
+    let mut rpc = ada.sql.inner().clone();
+    rpc.do_action(renew(&planned, &ada)).await?;
+    root.run("DENY ALL ON TABLE t TO USER ada").await?;
+    assert_eq!(rpc.do_action(renew(&planned, &ada)).await.expect_err("denied").code(), Code::PermissionDenied);
+    assert_eq!(ada.fetch(planned).await.expect_err("denied").code, Code::PermissionDenied);
+    root.run("REVOKE ALL ON TABLE t FROM USER ada").await?;
+    assert_eq!(ada.fetch(other).await?.lines(), ["1"]);
     Ok(())
 }
 

@@ -19,6 +19,7 @@ pub(super) fn trials() -> Vec<Trial> {
         forged_tickets_are_refused,
         a_ticket_is_its_users_and_good_once,
         tickets_expire_and_are_renewed,
+        renewals_come_to_an_end,
         what_is_never_fetched_is_recorded,
         tickets_of_a_server_before_are_gone,
     ]
@@ -97,6 +98,33 @@ async fn tickets_expire_and_are_renewed() -> Result<(), Failed> {
     assert_eq!(raw.action("RenewFlightEndpoint", renew).await.expect_err("it is refused").code(), Code::NotFound);
     // One that is fetched in time.
     assert_eq!(raw.run("SELECT 2 AS x").await?.lines().await, ["2"]);
+    Ok(())
+}
+
+async fn renewals_come_to_an_end() -> Result<(), Failed> {
+    let lake = Lake::in_folder();
+    let server = Server::start(Some(&lake), "[flight]\nticket_lifetime = \"10m\"\nmax_ticket_lifetime = \"601s\"\n");
+    let mut raw = Raw::login(&server, "ada").await;
+    let info = raw.info("SELECT 1 AS x").await?;
+    let expires =
+        |endpoint: &arrow_flight::FlightEndpoint| endpoint.expiration_time.as_ref().map(|time| time.seconds).ok_or("a time");
+    let first = expires(&info.endpoint[0])?;
+    let mut endpoint = info.endpoint[0].clone();
+    for _ in 0..3 {
+        let renew = RenewFlightEndpointRequest { endpoint: Some(endpoint) }.encode_to_vec();
+        endpoint = arrow_flight::FlightEndpoint::decode(raw.action("RenewFlightEndpoint", renew).await?[0].clone())?;
+        let renewed = expires(&endpoint)?;
+        assert!((first..=first + 2).contains(&renewed), "{first} {renewed}");
+    }
+    assert_eq!(raw.get(ticket(&endpoint)).await?.lines().await, ["1"]);
+    // A plan's whole time may be shorter than a ticket's.
+    let server = Server::start(Some(&lake), "[flight]\nmax_ticket_lifetime = \"1s\"\n");
+    let mut raw = Raw::login(&server, "ada").await;
+    let info = raw.info("SELECT 1 AS x").await?;
+    while !raw.waiting().await.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(raw.get(ticket(&info.endpoint[0])).await.expect_err("it is over").code(), Code::NotFound);
     Ok(())
 }
 

@@ -1,0 +1,42 @@
+//! Views whose text may be shown: to those who may read all that it names. To others a view is its name and its columns.
+
+use datafusion::sql::{TableReference, parser::Statement as PlannedStatement, resolve::resolve_table_references};
+use glaux_catalog::{TableName, ident::fold, model::Access, model::Table};
+use sqlparser::ast;
+
+use super::Rights;
+use crate::{
+    error::{Error, ErrorKind},
+    sql::{self, Statement, rewrite::HIDDEN_SUFFIX},
+    system::{self, PARTITIONS_SUFFIX},
+};
+
+/// Functions in FROM, which look like tables.
+const TABLE_FUNCTIONS: [&str; 3] = ["generate_series", "range", "unnest"];
+
+/// Whether all tables and views that a view's text names are open to the caller. A text that does not parse, as one of Hive's, is not shown.
+pub(super) fn is_open(view: &Table, rights: &Rights) -> bool {
+    let Some(text) = &view.view_text else { return false };
+    let Ok(Statement::Query(query)) = sql::parse(text) else { return false };
+    let statement = PlannedStatement::Statement(Box::new(ast::Statement::Query(query.ast.clone())));
+    let Ok((tables, _)) = resolve_table_references(&statement, true) else { return false };
+    let database = view.view_database.as_deref().unwrap_or(&view.name.database);
+    tables.iter().all(|table| is_readable(table, database, rights))
+}
+
+fn is_readable(table: &TableReference, database: &str, rights: &Rights) -> bool {
+    let plain = table.table();
+    if table.schema().is_none() && TABLE_FUNCTIONS.contains(&plain) {
+        return true;
+    }
+    let schema = fold(table.schema().unwrap_or(database));
+    let plain = plain.strip_suffix(HIDDEN_SUFFIX).unwrap_or(plain);
+    let plain = plain.strip_suffix(PARTITIONS_SUFFIX).unwrap_or(plain);
+    system::is_system_schema(&schema) || rights.on_table(&TableName::new(&schema, plain)) > Access::None
+}
+
+/// What is said of a view that reads what the caller may not. What that is, is not told.
+pub(crate) fn denied(view: &TableName) -> Error {
+    Error::new(ErrorKind::Denied, format!("access to what view \"{view}\" reads is denied"))
+        .with_hint("An administrator can grant access to the tables that the view reads")
+}
