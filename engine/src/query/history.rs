@@ -269,8 +269,11 @@ fn connect(path: &Path) -> Result<Connection> {
     let connection = Connection::open(path).map_err(|e| failed(&e).with_context("path", path.display().to_string()))?;
     let prepare = || -> rusqlite::Result<()> {
         connection.busy_timeout(BUSY_TIMEOUT)?;
-        // Of a new file: what is forgotten gives its pages back.
-        connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+        // Of a new file: what is forgotten gives its pages back. If another makes the file at this moment, the file just keeps them.
+        let pages = connection.pragma_query_value(None, "page_count", |row| row.get::<_, i64>(0));
+        if pages.is_ok_and(|pages| pages == 0) {
+            _ = connection.pragma_update(None, "auto_vacuum", "INCREMENTAL");
+        }
         // SQLite does not wait for others while it turns a file to WAL, so that of two who make one, one may be told that it is busy.
         let mut attempts = 0;
         while let Err(error) = connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(())) {

@@ -39,7 +39,9 @@ impl HistoryOptions {
 
     /// Lets go of some of what is too old or too much; tells whether there is more.
     pub(super) fn step(&self, connection: &Connection, now: DateTime<Utc>) -> rusqlite::Result<bool> {
+        // Looked at first, so that no process waits to write where there is nothing to do.
         if let Some(horizon) = self.horizon(now)
+            && has_older(connection, horizon)?
             && forget(connection, horizon, STEP)? == STEP
         {
             return Ok(true);
@@ -54,6 +56,12 @@ impl HistoryOptions {
         }
         Ok(true)
     }
+}
+
+fn has_older(connection: &Connection, horizon: DateTime<Utc>) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM queries WHERE ended_at IS NOT NULL AND submitted_at < ?)")?
+        .query_row([horizon.timestamp_millis()], |row| row.get(0))
 }
 
 /// Bytes of the file that hold something.
@@ -90,8 +98,10 @@ pub(super) fn forget(connection: &Connection, before: DateTime<Utc>, limit: usiz
     let gone = connection.prepare_cached(&format!("DELETE FROM queries WHERE query_id IN ({OLDEST})"))?.execute(values)?;
     if let Some(transaction) = transaction {
         transaction.commit()?;
-        // Files of before keep their size, and use it again.
-        connection.execute_batch(&format!("PRAGMA incremental_vacuum({PAGES})"))?;
+        // A row a page, so that all must be asked for. Files of before keep their size, and use it again.
+        let mut vacuum = connection.prepare(&format!("PRAGMA incremental_vacuum({PAGES})"))?;
+        let mut freed = vacuum.query([])?;
+        while freed.next()?.is_some() {}
     }
     Ok(gone)
 }

@@ -192,6 +192,7 @@ impl Means {
 
     /// What is left to do when nobody will ask for anything any more.
     fn finish(&self, unsynced: bool, has_looked: bool) {
+        let changes = self.connection.total_changes();
         if !self.backlog.is_empty() {
             self.commit(VecDeque::new(), &mut Instant::now());
             for record in self.backlog.records() {
@@ -202,8 +203,10 @@ impl Means {
             }
         }
         // Processes that live for one statement let go of something too.
-        let more = !has_looked && self.let_go();
-        if unsynced || more {
+        if !has_looked {
+            self.let_go();
+        }
+        if unsynced || self.connection.total_changes() != changes {
             checkpoint(&self.connection);
         }
     }
