@@ -12,6 +12,7 @@
 mod builder;
 mod cache;
 mod closed;
+mod entity_tag;
 mod failure;
 mod list;
 mod local;
@@ -19,6 +20,7 @@ mod metered;
 mod options;
 #[cfg(feature = "aws-profile")]
 mod profile;
+mod provider;
 mod ranges;
 mod real;
 mod registry;
@@ -31,6 +33,7 @@ mod tests;
 pub use cache::{DataCache, DataCacheOptions, ObjectVersion};
 pub use closed::ClosedFiles;
 pub(crate) use closed::refused as closed_location;
+pub use entity_tag::is_same_version;
 pub use failure::{Place, error};
 pub use list::PAGE_SIZE;
 pub use local::LocalStore;

@@ -36,7 +36,7 @@ use glaux_engine::{
     storage::{BucketOptions, Environment, Secret, StorageOptions, Stores},
 };
 pub use log::Request;
-pub use space::{Content, Fill};
+pub use space::{Content, Fill, TagSpelling};
 use tokio::{net::TcpListener, task::JoinHandle};
 
 /// The access key that [`S3Endpoint::storage_options`] gives.
@@ -192,6 +192,11 @@ impl S3Endpoint {
     /// From now on `If-Match` and `If-None-Match` mean nothing, as to some servers.
     pub fn ignore_conditions(&self, ignores: bool) {
         self.state.ignores_conditions.store(ignores, SeqCst);
+    }
+
+    /// From now on entity tags are written so in listings, and so in the headers of answers.
+    pub fn spell_tags(&self, listed: TagSpelling, answered: TagSpelling) {
+        lock(&self.state.space).spellings = (listed, answered);
     }
 
     /// Adds a fault to the script. The first that matches a request applies.

@@ -1,11 +1,22 @@
 //! Locations in statements: one form for every way to write them.
 //!
 //! A location is a prefix, an absolute URL with one `/` at its end. Keys and paths are taken as they are: nothing is percent-decoded.
-//! Whether anything is there is not asked.
+//! Its store must be one that can be opened; whether anything is there is not asked.
 
 use std::path::{Component, Path, PathBuf};
 
+use super::StatementContext;
 use crate::error::{Error, Result};
+
+/// [`normalise`], for a location that a definition is to have: one that no store can open is refused, with the reason.
+///
+/// # Errors
+/// Those of [`normalise`]; `Unsupported` for an unknown scheme, `Invalid` for what is missing or does not fit in the URL or in the store's settings.
+pub(super) fn for_definition(location: &str, context: &StatementContext<'_>) -> Result<String> {
+    let location = normalise(location)?;
+    context.stores.open(&location)?;
+    Ok(location)
+}
 
 /// Brings a location to the form in which the catalog keeps it: `s3://bucket/prefix/`, `file:///folder/`. Plain paths are made absolute,
 /// from the current directory if they are relative.

@@ -2,13 +2,13 @@
 
 #![expect(clippy::disallowed_types, reason = "this is the place that builds stores")]
 
-use std::{fmt, fs, path::Path as FsPath, str::FromStr, sync::Arc};
+use std::{fmt, fs, path::{Path as FsPath, PathBuf}, str::FromStr, sync::Arc};
 
 use object_store::{
-    BackoffConfig, Certificate, ClientConfigKey, ClientOptions, ObjectStore, RetryConfig,
+    BackoffConfig, Certificate, ClientConfigKey, ClientOptions, ObjectStore, RetryConfig, StaticCredentialProvider,
     aws::{AmazonS3Builder, AmazonS3ConfigKey},
     azure::{AzureConfigKey, MicrosoftAzureBuilder},
-    gcp::{GoogleCloudStorageBuilder, GoogleConfigKey},
+    gcp::{GcpCredential, GoogleCloudStorageBuilder, GoogleConfigKey},
     http::HttpBuilder,
 };
 
@@ -17,6 +17,7 @@ use super::{
     failure::{self, Place},
     list::{Disk, Pages},
     options::{BucketOptions, Environment, StorageOptions},
+    provider::{GOOGLE_FILES, GoogleFile, check_google_file, origin_of_credentials},
     url::{Scheme, StoreKey},
     wire::WireConnector,
 };
@@ -50,15 +51,17 @@ pub(super) fn build(
 ) -> Result<Backend> {
     let bucket = options.bucket(key);
     let client = Client::new(&bucket, key, wire)?;
+    let mut place = Place::of(key.clone());
+    place.credentials = origin_of_credentials(key, options, environment);
     match key.scheme {
         Scheme::File => {
-            let place = Arc::new(Place::new(key.clone(), None, None));
-            Ok(Backend { store: None, pages: Pages::Disk(Arc::new(Disk::new(Arc::clone(closed)))), place })
+            let disk = Disk::new(Arc::clone(closed));
+            Ok(Backend { store: None, pages: Pages::Disk(Arc::new(disk)), place: Arc::new(place) })
         }
-        Scheme::S3 => s3(key, &bucket, environment, client),
-        Scheme::Google => google(key, &bucket, environment, client),
-        Scheme::Azure => azure(key, &bucket, environment, client),
-        Scheme::Http | Scheme::Https => http(key, client),
+        Scheme::S3 => s3(place, key, &bucket, environment, client),
+        Scheme::Google => google(place, key, &bucket, environment, client),
+        Scheme::Azure => azure(place, key, &bucket, environment, client),
+        Scheme::Http | Scheme::Https => http(place, key, client),
     }
 }
 
@@ -115,17 +118,24 @@ fn configure<K: FromStr>(environment: &Environment, prefix: &str, mut apply: imp
     }
 }
 
-/// Whether plain HTTP is allowed; an endpoint that needs it and may not have it is refused here, with the reason.
-fn allow_http(bucket: &BucketOptions, environment: &Environment, endpoint: Option<&str>) -> Result<bool> {
-    let from_environment =
-        ["AWS_ALLOW_HTTP", "AZURE_ALLOW_HTTP", "GOOGLE_ALLOW_HTTP"].iter().find_map(|name| environment.get(name));
+/// Whether plain HTTP is allowed; an endpoint that needs it and may not have it, or is no URL, is refused here, with the reason.
+fn allow_http(key: &StoreKey, bucket: &BucketOptions, environment: &Environment, endpoint: Option<&str>) -> Result<bool> {
+    let names = [key.scheme.allow_http_variable(), "AWS_ALLOW_HTTP", "AZURE_ALLOW_HTTP", "GOOGLE_ALLOW_HTTP"];
+    let from_environment = names.iter().find_map(|name| environment.get(name));
     let allowed = bucket.allow_http.unwrap_or_else(|| from_environment.is_some_and(is_true));
-    match endpoint {
-        Some(endpoint) if !allowed && endpoint.starts_with("http://") => {
-            Err(Error::invalid(format!("the endpoint \"{endpoint}\" is not encrypted"))
-                .with_hint("Set AWS_ALLOW_HTTP=true, or allow_http = true in the bucket's settings, to use it all the same"))
+    let Some(endpoint) = endpoint else { return Ok(allowed) };
+    let parsed = ::url::Url::parse(endpoint).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    match parsed {
+        None => Err(Error::invalid(format!("the endpoint \"{endpoint}\" of \"{key}\" is no URL"))
+            .with_hint("Write it as https://host:port, without the bucket")),
+        Some(url) if !allowed && url.scheme() == "http" => {
+            Err(Error::invalid(format!("the endpoint \"{endpoint}\" is not encrypted")).with_hint(format!(
+                "Set {}=true, or allow_http = true in the {}'s settings, to use it all the same",
+                key.scheme.allow_http_variable(),
+                key.scheme.bucket_noun()
+            )))
         }
-        _ => Ok(allowed),
+        Some(_) => Ok(allowed),
     }
 }
 
@@ -133,7 +143,13 @@ fn is_true(value: &str) -> bool {
     matches!(value.to_ascii_lowercase().as_str(), "1" | "true" | "on" | "yes" | "y")
 }
 
-fn s3(key: &StoreKey, bucket: &BucketOptions, environment: &Environment, client: Client) -> Result<Backend> {
+fn s3(
+    mut place: Place,
+    key: &StoreKey,
+    bucket: &BucketOptions,
+    environment: &Environment,
+    client: Client,
+) -> Result<Backend> {
     use AmazonS3ConfigKey as Key;
     if bucket.access_key_id.is_some() != bucket.secret_access_key.is_some() {
         return Err(Error::invalid(format!("the settings of \"{key}\" have one half of an access key"))
@@ -153,7 +169,7 @@ fn s3(key: &StoreKey, bucket: &BucketOptions, environment: &Environment, client:
     let endpoints = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"];
     let endpoint = bucket.endpoint.as_deref().or_else(|| endpoints.iter().find_map(|name| environment.get(name)));
     let endpoint = endpoint.map(|endpoint| endpoint.trim_end_matches('/').to_owned());
-    options = options.with_allow_http(allow_http(bucket, environment, endpoint.as_deref())?);
+    options = options.with_allow_http(allow_http(key, bucket, environment, endpoint.as_deref())?);
     builder = builder.with_client_options(options).with_retry(client.retry).with_http_connector(client.wire);
     builder = builder.with_bucket_name(&key.authority);
     if let Some(region) = &bucket.region {
@@ -178,15 +194,14 @@ fn s3(key: &StoreKey, bucket: &BucketOptions, environment: &Environment, client:
     if let Some(token) = &bucket.session_token {
         builder = builder.with_token(token.reveal());
     }
-    let mut hint = None;
     if let Some(profile) = bucket.profile.as_deref().or_else(|| environment.get("AWS_PROFILE"))
         && builder.get_config_value(&Key::AccessKeyId).is_none()
     {
-        (builder, hint) = with_profile(builder, profile);
+        (builder, place.no_credentials) = with_profile(builder, profile);
     }
-    let store = Arc::new(builder.build().map_err(|error| refused(key, &error))?);
-    let place = Arc::new(Place::new(key.clone(), endpoint, hint));
-    Ok(Backend { store: Some(Arc::clone(&store) as _), pages: Pages::Store(store), place })
+    place.endpoint = endpoint;
+    let store = Arc::new(builder.build().map_err(|error| refused(&place, &error))?);
+    Ok(Backend { store: Some(Arc::clone(&store) as _), pages: Pages::Store(store), place: Arc::new(place) })
 }
 
 /// The credentials and the region of a profile, if this build reads profiles; otherwise what to say when there are no others.
@@ -217,56 +232,101 @@ fn with_bucket(endpoint: &str, bucket: &str) -> String {
     }
 }
 
-fn google(key: &StoreKey, bucket: &BucketOptions, environment: &Environment, client: Client) -> Result<Backend> {
+fn google(
+    mut place: Place,
+    key: &StoreKey,
+    bucket: &BucketOptions,
+    environment: &Environment,
+    client: Client,
+) -> Result<Backend> {
     use GoogleConfigKey as Key;
     let mut builder = GoogleCloudStorageBuilder::new();
     let mut options = client.options;
     let mut endpoint = None;
-    if let Some(path) = environment.get("SERVICE_ACCOUNT") {
-        builder = builder.with_service_account_path(path);
-    }
+    let own_file = bucket.service_account_file.as_ref();
+    let skips_signature = || environment.get("GOOGLE_SKIP_SIGNATURE").is_some_and(is_true);
+    let is_anonymous = bucket.anonymous.unwrap_or_else(skips_signature);
+    let has_own_credentials = own_file.is_some() || is_anonymous;
+    let mut file = own_file.map(|path| (path.clone(), "service_account_file".to_owned()));
     configure(environment, "GOOGLE_", |name: Key, value| match name {
         Key::Client(name) => options = from_environment(std::mem::take(&mut options), name, value, bucket),
         Key::Bucket => {}
         Key::BaseUrl => endpoint = Some(value.to_owned()),
+        // Files are looked at first, below.
+        Key::ServiceAccount | Key::ApplicationCredentials => {}
+        Key::ServiceAccountKey if has_own_credentials => {}
         name => builder = std::mem::take(&mut builder).with_config(name, value),
     });
+    if !has_own_credentials && environment.get("GOOGLE_SERVICE_ACCOUNT_KEY").is_none() {
+        file = GOOGLE_FILES
+            .iter()
+            .find_map(|name| Some((PathBuf::from(environment.get(name)?), format!("The variable {name}"))));
+    }
     let endpoint = bucket.endpoint.clone().or(endpoint).map(|endpoint| endpoint.trim_end_matches('/').to_owned());
-    options = options.with_allow_http(allow_http(bucket, environment, endpoint.as_deref())?);
+    options = options.with_allow_http(allow_http(key, bucket, environment, endpoint.as_deref())?);
     builder = builder.with_client_options(options).with_retry(client.retry).with_http_connector(client.wire);
     builder = builder.with_bucket_name(&key.authority);
     if let Some(endpoint) = &endpoint {
         builder = builder.with_config(Key::BaseUrl, endpoint);
     }
-    if let Some(path) = &bucket.service_account_file {
-        builder = builder.with_service_account_path(path.to_string_lossy());
+    if let Some((path, named_by)) = &file {
+        let path_of_key = path.to_string_lossy();
+        builder = match check_google_file(path, named_by)? {
+            GoogleFile::ServiceAccount => builder.with_service_account_path(path_of_key),
+            GoogleFile::User => builder.with_application_credentials(path_of_key),
+        };
     }
     if let Some(anonymous) = bucket.anonymous {
         builder = builder.with_skip_signature(anonymous);
     }
-    let store = Arc::new(builder.build().map_err(|error| refused(key, &error))?);
-    let place = Arc::new(Place::new(key.clone(), endpoint, None));
-    Ok(Backend { store: Some(Arc::clone(&store) as _), pages: Pages::Store(store), place })
+    if is_anonymous {
+        // No file of credentials is looked for, which may be there and be of no use.
+        builder = builder.with_credentials(Arc::new(StaticCredentialProvider::new(GcpCredential { bearer: String::new() })));
+    }
+    place.endpoint = endpoint;
+    let store = Arc::new(builder.build().map_err(|error| refused(&place, &error))?);
+    Ok(Backend { store: Some(Arc::clone(&store) as _), pages: Pages::Store(store), place: Arc::new(place) })
 }
 
-fn azure(key: &StoreKey, bucket: &BucketOptions, environment: &Environment, client: Client) -> Result<Backend> {
+fn azure(
+    mut place: Place,
+    key: &StoreKey,
+    bucket: &BucketOptions,
+    environment: &Environment,
+    client: Client,
+) -> Result<Backend> {
     use AzureConfigKey as Key;
     let mut builder = MicrosoftAzureBuilder::new();
     let mut options = client.options;
     let mut endpoint = None;
     let has_own_credentials = bucket.account_key.is_some() || bucket.sas_token.is_some();
+    // Azure's command line has names of its own.
+    if let Some(account) = environment.get("AZURE_STORAGE_ACCOUNT") {
+        builder = builder.with_account(account);
+    }
+    if let Some(account_key) = environment.get("AZURE_STORAGE_KEY").filter(|_| !has_own_credentials) {
+        builder = builder.with_access_key(account_key);
+    }
     configure(environment, "AZURE_", |name: Key, value| match name {
         Key::Client(name) => options = from_environment(std::mem::take(&mut options), name, value, bucket),
         Key::ContainerName => {}
         Key::Endpoint => endpoint = Some(value.to_owned()),
-        Key::AccessKey | Key::SasKey | Key::Token if has_own_credentials => {}
+        // Whatever of the environment would be tried before the container's own.
+        Key::AccessKey
+        | Key::SasKey
+        | Key::Token
+        | Key::ClientId
+        | Key::ClientSecret
+        | Key::FederatedTokenFile
+        | Key::FabricTokenServiceUrl
+            if has_own_credentials => {}
         name => builder = std::mem::take(&mut builder).with_config(name, value),
     });
     if let Some(url) = environment.get("MSI_ENDPOINT") {
         builder = builder.with_msi_endpoint(url);
     }
     let endpoint = bucket.endpoint.clone().or(endpoint).map(|endpoint| endpoint.trim_end_matches('/').to_owned());
-    options = options.with_allow_http(allow_http(bucket, environment, endpoint.as_deref())?);
+    options = options.with_allow_http(allow_http(key, bucket, environment, endpoint.as_deref())?);
     builder = builder.with_client_options(options).with_retry(client.retry).with_http_connector(client.wire);
     builder = builder.with_container_name(key.bucket());
     if let Some((_, host)) = key.authority.split_once('@') {
@@ -275,6 +335,13 @@ fn azure(key: &StoreKey, bucket: &BucketOptions, environment: &Environment, clie
     }
     if let Some(account) = &bucket.account {
         builder = builder.with_account(account);
+    }
+    let is_emulator = builder.get_config_value(&Key::UseEmulator).is_some_and(|value| is_true(&value));
+    if builder.get_config_value(&Key::AccountName).is_none() && !is_emulator {
+        return Err(Error::invalid(format!("\"{key}\" names no storage account")).with_hint(format!(
+            "Write it as {}, or set AZURE_STORAGE_ACCOUNT_NAME, or account in the container's settings",
+            key.scheme.example()
+        )));
     }
     if let Some(endpoint) = &endpoint {
         builder = builder.with_endpoint(endpoint.clone());
@@ -288,18 +355,17 @@ fn azure(key: &StoreKey, bucket: &BucketOptions, environment: &Environment, clie
     if let Some(anonymous) = bucket.anonymous {
         builder = builder.with_skip_signature(anonymous);
     }
-    let store = Arc::new(builder.build().map_err(|error| refused(key, &error))?);
-    let place = Arc::new(Place::new(key.clone(), endpoint, None));
-    Ok(Backend { store: Some(Arc::clone(&store) as _), pages: Pages::Store(store), place })
+    place.endpoint = endpoint;
+    let store = Arc::new(builder.build().map_err(|error| refused(&place, &error))?);
+    Ok(Backend { store: Some(Arc::clone(&store) as _), pages: Pages::Store(store), place: Arc::new(place) })
 }
 
-fn http(key: &StoreKey, client: Client) -> Result<Backend> {
+fn http(place: Place, key: &StoreKey, client: Client) -> Result<Backend> {
     let options = client.options.with_allow_http(key.scheme == Scheme::Http);
     let builder = HttpBuilder::new().with_url(format!("{key}/")).with_client_options(options);
     let store =
-        builder.with_retry(client.retry).with_http_connector(client.wire).build().map_err(|error| refused(key, &error))?;
-    let place = Arc::new(Place::new(key.clone(), None, None));
-    Ok(Backend { store: Some(Arc::new(store)), pages: Pages::None, place })
+        builder.with_retry(client.retry).with_http_connector(client.wire).build().map_err(|error| refused(&place, &error))?;
+    Ok(Backend { store: Some(Arc::new(store)), pages: Pages::None, place: Arc::new(place) })
 }
 
 /// A client's setting from the environment, unless the bucket's settings have it.
@@ -314,9 +380,10 @@ fn from_environment(options: ClientOptions, name: ClientConfigKey, value: &str, 
 }
 
 /// A store whose settings its builder does not accept.
-fn refused(key: &StoreKey, error: &object_store::Error) -> Error {
-    let error = failure::error(error, &Place::default());
-    Error::invalid(format!("the settings of \"{key}\" name no store that can be opened"))
-        .with_hint("Check the bucket's settings and the environment variables of its provider")
-        .with_source(error)
+fn refused(place: &Place, error: &object_store::Error) -> Error {
+    let reason = failure::innermost(error);
+    Error::invalid(format!("\"{}\" cannot be opened: {reason}", place.key(""))).with_hint(match &place.credentials {
+        Some(origin) => format!("Check its settings; the credentials come from {origin}"),
+        None => "Check its settings, and the environment variables of its provider".to_owned(),
+    })
 }

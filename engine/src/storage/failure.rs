@@ -3,7 +3,7 @@
 //!
 //! Stores tell their reasons in an XML document (`<Code>NoSuchBucket</Code>`), in a status, or not at all, when the connection failed.
 
-use std::{error::Error as StdError, io, sync::Arc};
+use std::{error::Error as StdError, io};
 
 use object_store::client::{HttpError, HttpErrorKind};
 
@@ -19,14 +19,16 @@ pub struct Place {
     store: Option<StoreKey>,
     key: Option<String>,
     /// The service's URL where it is not the provider's usual one.
-    endpoint: Option<String>,
-    /// What to say of credentials that were not found.
-    credentials_hint: Option<Arc<str>>,
+    pub(super) endpoint: Option<String>,
+    /// The file, variable or setting that the credentials come from.
+    pub(super) credentials: Option<String>,
+    /// What to say of credentials that were not found, where it is not the usual.
+    pub(super) no_credentials: Option<String>,
 }
 
 impl Place {
-    pub(super) fn new(store: StoreKey, endpoint: Option<String>, credentials_hint: Option<String>) -> Self {
-        Self { store: Some(store), key: None, endpoint, credentials_hint: credentials_hint.map(Arc::from) }
+    pub(super) fn of(store: StoreKey) -> Self {
+        Self { store: Some(store), ..Self::default() }
     }
 
     /// The same store, at a key.
@@ -66,6 +68,19 @@ impl Place {
 
     fn scheme(&self) -> Option<Scheme> {
         self.store.as_ref().map(|store| store.scheme)
+    }
+
+    /// What the provider calls a bucket.
+    fn noun(&self) -> &'static str {
+        self.scheme().map_or("bucket", Scheme::bucket_noun)
+    }
+
+    /// Where to look if the credentials are wrong.
+    fn check_credentials(&self) -> String {
+        match &self.credentials {
+            Some(origin) => format!("They come from {origin}"),
+            None => self.scheme().unwrap_or(Scheme::S3).credentials_hint().to_owned(),
+        }
     }
 
     /// Who does not answer: the endpoint, or the provider's for this bucket.
@@ -120,28 +135,41 @@ pub fn error(failed: &object_store::Error, place: &Place) -> Error {
 fn by_code(failed: &object_store::Error, place: &Place) -> Option<Error> {
     let text = failed.to_string();
     let code = text.split_once("<Code>")?.1.split_once("</Code>")?.0;
-    let (object, bucket) = (place.name(path_of(failed)), place.bucket());
+    let (object, bucket, noun) = (place.name(path_of(failed)), place.bucket(), place.noun());
     Some(match code {
-        "NoSuchBucket" | "ContainerNotFound" => Error::not_found(format!("the bucket \"{bucket}\" does not exist"))
-            .with_hint("Check the bucket's name and the endpoint"),
+        "NoSuchBucket" | "ContainerNotFound" => no_bucket(place),
         "NoSuchKey" | "BlobNotFound" => Error::not_found(format!("\"{object}\" does not exist")),
-        "InvalidAccessKeyId" | "InvalidClientTokenId" => {
-            denied(format!("the access key for \"{object}\" is not known to the store"))
-                .with_hint("Check AWS_ACCESS_KEY_ID, or the access_key_id of the bucket's settings")
+        "InvalidBucketName" | "InvalidResourceName" | "OutOfRangeInput" => {
+            Error::invalid(format!("\"{bucket}\" is no name of a {noun}")).with_hint(format!("Check the {noun}'s name"))
         }
-        "SignatureDoesNotMatch" | "AuthenticationFailed" => denied(format!("the secret key for \"{object}\" is wrong"))
-            .with_hint("Check AWS_SECRET_ACCESS_KEY, or the bucket's settings; it must belong to the access key"),
+        "InvalidAccessKeyId" | "InvalidClientTokenId" => {
+            denied(format!("the access key for \"{object}\" is not known to the store")).with_hint(place.check_credentials())
+        }
+        "SignatureDoesNotMatch" => denied(format!("the secret key for \"{object}\" is wrong"))
+            .with_hint(format!("{}; the secret must belong to the access key", place.check_credentials())),
+        "AuthenticationFailed" | "InvalidAuthenticationInfo" | "InvalidSecurity" => {
+            denied(format!("the credentials for \"{object}\" are wrong")).with_hint(place.check_credentials())
+        }
         "ExpiredToken" | "InvalidToken" | "TokenRefreshRequired" => {
-            denied(format!("the session token for \"{object}\" has expired")).with_hint("Obtain new temporary credentials")
+            denied(format!("the session token for \"{object}\" has expired"))
+                .with_hint(format!("Obtain new temporary credentials. {}", place.check_credentials()))
         }
         "RequestTimeTooSkewed" => {
             denied(format!("the store of \"{object}\" finds this machine's clock wrong")).with_hint("Set the clock")
         }
-        "AccessDenied" | "AllAccessDisabled" | "AuthorizationFailure" | "AuthorizationPermissionMismatch" | "AccountProblem" => {
-            access_denied(&object)
-        }
+        "AccessDenied"
+        | "AllAccessDisabled"
+        | "AuthorizationFailure"
+        | "AuthorizationPermissionMismatch"
+        | "InsufficientAccountPermissions"
+        | "NoAuthenticationInformation"
+        | "AuthenticationRequired"
+        | "PublicAccessNotPermitted"
+        | "AccountIsDisabled"
+        | "UserProjectAccountProblem"
+        | "AccountProblem" => access_denied(&object, place),
         "AuthorizationHeaderMalformed" | "PermanentRedirect" | "TemporaryRedirect" | "IllegalLocationConstraintException" => {
-            wrong_region(bucket)
+            wrong_region(place)
         }
         "SlowDown"
         | "RequestLimitExceeded"
@@ -160,30 +188,40 @@ fn by_code(failed: &object_store::Error, place: &Place) -> Option<Error> {
 fn by_connection(failed: &object_store::Error, place: &Place) -> Option<Error> {
     let service = place.service();
     if find::<NoMetadataService>(failed).is_some() {
-        let hint = match &place.credentials_hint {
-            Some(hint) => hint.to_string(),
-            None => credentials_hint(place.scheme()).to_owned(),
-        };
+        let usual = || place.scheme().unwrap_or(Scheme::S3).credentials_hint().to_owned();
+        let hint = place.no_credentials.clone().unwrap_or_else(usual);
         return Some(denied(format!("no credentials for \"{}\" were found", place.name(None))).with_hint(hint));
+    }
+    if failed.to_string().contains("Error performing token request") {
+        let error = denied(format!("no token for \"{}\" was obtained with its credentials", place.name(None)));
+        let reason = innermost(failed);
+        return Some(error.with_context("reason", reason).with_hint(place.check_credentials()));
     }
     let http = innermost_http(failed)?;
     let chain = chain(http);
     let unavailable = |message: String| Error::new(ErrorKind::Unavailable, message);
     Some(match http.kind() {
         HttpErrorKind::Connect if chain.contains("dns error") || chain.contains("failed to lookup address") => {
-            unavailable(format!("the host of \"{service}\" is not known"))
-                .with_hint("Check the endpoint, the region and the bucket's name, and that names are resolved here")
+            unavailable(format!("the host of \"{service}\" is not known")).with_hint(match place.scheme() {
+                Some(Scheme::Azure) => "Check the account's name and the endpoint, and that names are resolved here",
+                Some(Scheme::Google) => "Check the endpoint, and that names are resolved here",
+                _ => "Check the endpoint, the region and the bucket's name, and that names are resolved here",
+            })
         }
         HttpErrorKind::Connect if chain.contains("certificate") => {
             unavailable(format!("the certificate of \"{service}\" is not trusted"))
-                .with_hint("Name its authority's PEM file as ca_certificate_file in the bucket's settings")
+                .with_hint(format!("Name its authority's PEM file as ca_certificate_file in the {}'s settings", place.noun()))
         }
         HttpErrorKind::Connect => unavailable(format!("\"{service}\" refuses the connection"))
             .with_hint("Check the endpoint and its port, and that the service is running"),
         HttpErrorKind::Timeout => unavailable(format!("\"{service}\" does not answer in time"))
             .with_hint("Check the endpoint and the network, or retry later"),
         _ if chain.contains("scheme is not allowed") => Error::invalid(format!("\"{service}\" is a plain HTTP endpoint"))
-            .with_hint("Set AWS_ALLOW_HTTP=true, or allow_http in the bucket's settings, to use it without encryption"),
+            .with_hint(format!(
+                "Set {}=true, or allow_http in the {}'s settings, to use it without encryption",
+                place.scheme().unwrap_or(Scheme::S3).allow_http_variable(),
+                place.noun()
+            )),
         _ => unavailable(format!("the connection to \"{service}\" broke off")).with_hint("Retry later"),
     })
 }
@@ -193,13 +231,13 @@ fn by_status(failed: &object_store::Error, place: &Place) -> Option<Error> {
     let text = failed.to_string();
     let object = place.name(path_of(failed));
     if text.contains("redirect without LOCATION") {
-        return Some(wrong_region(place.bucket()));
+        return Some(wrong_region(place));
     }
     let status = text.split_once("status code: ").map(|(_, rest)| rest.get(..3).unwrap_or_default());
     Some(match status? {
         "429" | "503" => throttled(&object),
-        "401" | "403" => access_denied(&object),
-        "301" | "307" => wrong_region(place.bucket()),
+        "401" | "403" => access_denied(&object, place),
+        "301" | "307" => wrong_region(place),
         "416" => Error::corrupt(format!("\"{object}\" is shorter than was expected"))
             .with_hint("It may have been replaced while it was read: run the query again"),
         "500" | "502" | "504" | "408" => {
@@ -238,7 +276,7 @@ fn by_variant(failed: &object_store::Error, place: &Place) -> Error {
         Store::Precondition { .. } | Store::NotModified { .. } => {
             Error::conflict(format!("\"{object}\" was changed meanwhile")).with_hint("Run the statement again")
         }
-        Store::PermissionDenied { .. } | Store::Unauthenticated { .. } => access_denied(&object),
+        Store::PermissionDenied { .. } | Store::Unauthenticated { .. } => access_denied(&object, place),
         Store::NotSupported { .. } | Store::NotImplemented { .. } => {
             Error::unsupported(format!("the store of \"{object}\" cannot do this")).with_context("reason", failed.to_string())
         }
@@ -255,30 +293,35 @@ fn denied(message: String) -> Error {
     Error::new(ErrorKind::Denied, message)
 }
 
-fn access_denied(object: &str) -> Error {
-    denied(format!("access to \"{object}\" is denied"))
-        .with_hint("Check the credentials and the bucket's policy; a public bucket may need anonymous = true in its settings")
+fn access_denied(object: &str, place: &Place) -> Error {
+    let noun = place.noun();
+    let credentials = match &place.credentials {
+        Some(origin) => format!("the credentials, which come from {origin},"),
+        None => "the credentials".to_owned(),
+    };
+    denied(format!("access to \"{object}\" is denied")).with_hint(format!(
+        "Check {credentials} and the {noun}'s policy; a public {noun} may need anonymous = true in its settings"
+    ))
+}
+
+fn no_bucket(place: &Place) -> Error {
+    let noun = place.noun();
+    let whose = if place.scheme() == Some(Scheme::Azure) { ", the account" } else { "" };
+    Error::not_found(format!("the {noun} \"{}\" does not exist", place.bucket()))
+        .with_hint(format!("Check the {noun}'s name{whose} and the endpoint"))
 }
 
 fn throttled(object: &str) -> Error {
     Error::new(ErrorKind::Throttled, format!("the store of \"{object}\" asks for a slower pace")).with_hint("Retry later")
 }
 
-fn wrong_region(bucket: &str) -> Error {
-    Error::invalid(format!("the bucket \"{bucket}\" is in another region"))
-        .with_hint("Set AWS_REGION, or region in the bucket's settings, to the bucket's region")
-}
-
-/// What to set so that a store finds credentials.
-fn credentials_hint(scheme: Option<Scheme>) -> &'static str {
-    match scheme {
-        Some(Scheme::Google) => {
-            "Set GOOGLE_APPLICATION_CREDENTIALS, or service_account_file or anonymous = true in the bucket's settings"
+fn wrong_region(place: &Place) -> Error {
+    let error = Error::invalid(format!("the {} \"{}\" is in another region", place.noun(), place.bucket()));
+    match place.scheme() {
+        Some(Scheme::S3) | None => {
+            error.with_hint("Set AWS_REGION, or region in the bucket's settings, to the bucket's region")
         }
-        Some(Scheme::Azure) => {
-            "Set AZURE_STORAGE_ACCOUNT_KEY, or account_key, sas_token or anonymous = true in the container's settings"
-        }
-        _ => "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or access_key_id or anonymous = true in the bucket's settings",
+        _ => error.with_hint("Check the endpoint"),
     }
 }
 
@@ -314,6 +357,11 @@ fn innermost_http<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a HttpErr
         Some(refusing) => refusing.source().and_then(find::<HttpError>),
         None => find::<HttpError>(error),
     }
+}
+
+/// What the error at the bottom of a chain says: the reason itself.
+pub(super) fn innermost(error: &(dyn StdError + 'static)) -> String {
+    causes(error).last().map(ToString::to_string).unwrap_or_default()
 }
 
 fn chain(error: &(dyn StdError + 'static)) -> String {

@@ -20,6 +20,7 @@ pub(super) use disk::Disk;
 pub(super) use early::EarlyPage;
 
 use super::{
+    entity_tag,
     failure::{self, Place},
     metered::MeterTag,
 };
@@ -151,6 +152,7 @@ impl StoreLister {
         let mut objects = page.result.objects;
         // `object_store` loses the slash of `t/`, the empty object by which consoles mark a directory, and would tell of a file `t`.
         objects.retain(|object| object.location.as_ref().starts_with(&request.prefix));
+        objects.iter_mut().for_each(|object| entity_tag::normalise(&mut object.e_tag));
         Ok(ListPage {
             objects,
             prefixes: page.result.common_prefixes.iter().map(|prefix| format!("{prefix}/")).collect(),

@@ -20,7 +20,7 @@ use object_store::{
     PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result, UploadPart, path::Path,
 };
 
-use super::{failure::Place, list::StoreLister, ranges::RangePolicy};
+use super::{entity_tag, failure::Place, list::StoreLister, ranges::RangePolicy};
 use crate::accounting::Meter;
 
 /// The meter of the query that makes a request, as it travels in the request's extensions. One operation has one tag.
@@ -110,7 +110,9 @@ impl ObjectStore for TaggedStore {
 
     async fn get_opts(&self, location: &Path, mut options: GetOptions) -> Result<GetResult> {
         options.extensions.insert(self.tag());
+        options.if_match = options.if_match.as_deref().and_then(entity_tag::condition);
         let mut result = self.explain(location, self.inner.get_opts(location, options).await)?;
+        entity_tag::normalise(&mut result.meta.e_tag);
         if let GetResultPayload::Stream(stream) = result.payload {
             let place = self.place.at(location.as_ref());
             result.payload = GetResultPayload::Stream(stream.map_err(move |error| place.annotate(error)).boxed());

@@ -49,6 +49,17 @@ impl StorageOptions {
         options
     }
 
+    /// The section of the configuration from which a store has a setting.
+    pub(super) fn section(&self, key: &StoreKey, is_set: &dyn Fn(&BucketOptions) -> bool) -> Option<String> {
+        let is_bare = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+        let own = key.names().into_iter().find(|name| self.buckets.get(name).is_some_and(is_set));
+        match own {
+            Some(name) if is_bare(&name) => Some(format!("storage.buckets.{name}")),
+            Some(name) => Some(format!("storage.buckets.\"{name}\"")),
+            None => is_set(&self.defaults).then(|| "storage.defaults".to_owned()),
+        }
+    }
+
     /// How many ranges of one file become requests.
     #[must_use]
     pub fn range_policy(&self) -> RangePolicy {

@@ -113,10 +113,18 @@ pub(super) fn parse(url: &str) -> Result<Parsed> {
         Scheme::Http | Scheme::Https => http(url, scheme),
         Scheme::S3 | Scheme::Google | Scheme::Azure => {
             if authority.is_empty() {
-                return Err(Error::invalid(format!("\"{url}\" names no bucket")).with_hint("Write it as s3://bucket/path/"));
+                return Err(Error::invalid(format!("\"{url}\" names no {}", scheme.bucket_noun()))
+                    .with_hint(format!("Write it as {}", scheme.example())));
             }
             check_authority(url, authority)?;
             let store = StoreKey { scheme, authority: authority.to_owned() };
+            if let (Scheme::Azure, Some((container, host))) = (scheme, authority.split_once('@'))
+                && (container.is_empty() || host.is_empty())
+            {
+                let lacking = if container.is_empty() { "container" } else { "storage account" };
+                return Err(Error::invalid(format!("\"{url}\" names no {lacking}"))
+                    .with_hint(format!("Write it as {}", scheme.example())));
+            }
             Ok(Parsed { store, path: key_path(url, key)? })
         }
     }
@@ -210,6 +218,8 @@ mod tests {
         for (url, kind) in [
             ("", ErrorKind::Invalid),
             ("s3:///key", ErrorKind::Invalid),
+            ("abfss://@account/t", ErrorKind::Invalid),
+            ("abfss://container@/t", ErrorKind::Invalid),
             ("s3://lake/a//b", ErrorKind::Invalid),
             ("s3://./lake/a", ErrorKind::Invalid),
             ("s3://../a", ErrorKind::Invalid),

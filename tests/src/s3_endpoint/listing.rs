@@ -63,7 +63,7 @@ pub(super) fn list(space: &Space, operation: &Operation) -> String {
                     let modified = object.modified().to_rfc3339_opts(SecondsFormat::Millis, true);
                     xml.text("Key", encoded(key, is_encoded))
                         .text("LastModified", modified)
-                        .text("ETag", object.e_tag())
+                        .text("ETag", space.spellings.0.of(&object.e_tag()))
                         .text("Size", object.content.size().to_string())
                         .text("StorageClass", "STANDARD")
                 }),

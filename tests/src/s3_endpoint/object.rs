@@ -88,7 +88,7 @@ fn read(space: &Space, operation: &Operation) -> Answer {
         Method::HEAD => CountedBody::empty(),
         _ => CountedBody::new(object.content.clone(), range.clone()),
     };
-    let mut answer = described(Response::new(body), object);
+    let mut answer = described(Response::new(body), object, &space.spellings.1.of(&e_tag));
     *answer.status_mut() = code;
     answer = with_header(answer, CONTENT_LENGTH, &(range.end - range.start).to_string());
     if code == StatusCode::PARTIAL_CONTENT {
@@ -162,9 +162,9 @@ fn delete_many(space: &mut Space, operation: &Operation) -> Answer {
     document(200, xml.finish())
 }
 
-fn described(answer: Answer, object: &Object) -> Answer {
+fn described(answer: Answer, object: &Object, e_tag: &str) -> Answer {
     let modified = object.modified().format("%a, %d %b %Y %H:%M:%S GMT").to_string();
-    let answer = with_header(answer, ETAG, &object.e_tag());
+    let answer = with_header(answer, ETAG, e_tag);
     let answer = with_header(answer, LAST_MODIFIED, &modified);
     with_header(with_header(answer, ACCEPT_RANGES, "bytes"), CONTENT_TYPE, "application/octet-stream")
 }

@@ -65,6 +65,28 @@ impl<T: Into<Bytes>> From<T> for Content {
     }
 }
 
+/// How a store writes an entity tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TagSpelling {
+    /// `"tag"`, as S3 does everywhere.
+    #[default]
+    Quoted,
+    /// `tag`, as Azure does in listings.
+    Bare,
+    /// `W/"tag"`, as a proxy makes it that changes bodies.
+    Weak,
+}
+
+impl TagSpelling {
+    pub(super) fn of(self, quoted: &str) -> String {
+        match self {
+            Self::Quoted => quoted.to_owned(),
+            Self::Bare => quoted.trim_matches('"').to_owned(),
+            Self::Weak => format!("W/{quoted}"),
+        }
+    }
+}
+
 /// An object and what identifies its state.
 #[derive(Debug, Clone)]
 pub(super) struct Object {
@@ -97,6 +119,8 @@ pub(super) struct Space {
     buckets: HashMap<String, BTreeMap<String, Object>>,
     uploads: HashMap<String, Upload>,
     puts: u32,
+    /// How tags are written in listings, and in headers.
+    pub(super) spellings: (TagSpelling, TagSpelling),
 }
 
 impl Space {

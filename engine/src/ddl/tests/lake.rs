@@ -54,7 +54,8 @@ impl Lister for Bucket {
 
 impl StoreProvider for Bucket {
     fn open(&self, location: &str) -> Result<OpenLocation> {
-        let prefix = location.strip_prefix("s3://b/").expect("the bucket is b").trim_end_matches('/').to_owned();
+        // What is elsewhere can be opened too, and holds nothing.
+        let prefix = location.strip_prefix("s3://b/").unwrap_or(location).trim_end_matches('/').to_owned();
         Ok(OpenLocation { lister: Arc::new(self.clone()), prefix })
     }
 }

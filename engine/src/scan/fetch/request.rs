@@ -10,6 +10,7 @@ use crate::{
     accounting::Meter,
     error::{Error, ErrorKind, Result, from_store},
     scan::listing::DataFile,
+    storage::is_same_version,
 };
 
 /// Gets a range, whole, of the file as it was listed.
@@ -17,15 +18,15 @@ pub(super) async fn get(file: &DataFile, range: Range<u64>, pace: &Pace) -> Resu
     let started = Instant::now();
     let options = GetOptions {
         range: Some(GetRange::Bounded(range.clone())),
-        // A weak tag never matches; what comes is then compared below.
-        if_match: file.meta.e_tag.clone().filter(|tag| !tag.starts_with("W/")),
+        // A weak tag is not sent, and some servers pass over the others: what comes is compared below.
+        if_match: file.meta.e_tag.clone(),
         ..GetOptions::default()
     };
     let answer = file.store.get_opts(&file.meta.location, options).await.map_err(|error| failed(file, &error))?;
     let latency = started.elapsed();
     let is_same = answer.meta.size == file.meta.size
         && match (&answer.meta.e_tag, &file.meta.e_tag) {
-            (Some(now), Some(listed)) => now == listed,
+            (Some(now), Some(listed)) => is_same_version(now, listed),
             // HTTP tells of time in seconds.
             (None, None) => answer.meta.last_modified.timestamp() == file.meta.last_modified.timestamp(),
             _ => true,

@@ -10,7 +10,7 @@ use glaux_catalog::{
 use glaux_engine::{
     Error, ErrorKind, Result,
     accounting::Meter,
-    storage::{QueryStores, StorageOptions, Stores},
+    storage::{BucketOptions, QueryStores, StorageOptions, Stores},
 };
 
 use super::Findings;
@@ -24,8 +24,8 @@ const CONCURRENCY: usize = 8;
 
 pub(super) async fn examine(findings: &mut Findings, options: &StorageOptions, metastore: Option<&dyn Metastore>) -> Result<()> {
     let mut locations: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for bucket in options.buckets.keys() {
-        if let Some(url) = bucket_url(bucket) {
+    for (name, settings) in &options.buckets {
+        if let Some(url) = bucket_url(name, settings) {
             locations.entry(store_of(&url)).or_default().insert(url);
         }
     }
@@ -68,11 +68,16 @@ async fn table_locations(metastore: &dyn Metastore) -> Result<BTreeSet<String>> 
     Ok(locations)
 }
 
-/// The URL of a bucket that the configuration names; a bare name is one of S3, a name that says nothing of a store is left out.
-fn bucket_url(name: &str) -> Option<String> {
+/// The URL of a bucket that the configuration names; a bare name is one of the provider that its settings are for, or of S3. A name that says nothing of a
+/// store is left out.
+fn bucket_url(name: &str, settings: &BucketOptions) -> Option<String> {
     if name.contains("://") {
         Some(name.to_owned())
-    } else if name.contains(['@', ':', '.']) {
+    } else if name.contains('@') || settings.account.is_some() || settings.account_key.is_some() || settings.sas_token.is_some() {
+        Some(format!("abfss://{name}"))
+    } else if settings.service_account_file.is_some() {
+        Some(format!("gs://{name}"))
+    } else if name.contains([':', '.']) {
         None
     } else {
         Some(format!("s3://{name}"))
@@ -103,10 +108,10 @@ fn advised(error: Error) -> Error {
     }
     let advice = match error.kind() {
         ErrorKind::Denied => {
-            "Check the credentials (AWS_ACCESS_KEY_ID or storage.buckets in the configuration) and that they may list the bucket"
+            "Check the credentials, and that they may list the bucket"
         }
-        ErrorKind::NotFound => "Check the name of the bucket, its region, and the endpoint (AWS_ENDPOINT_URL)",
-        ErrorKind::Unavailable => "Check the network and the endpoint (AWS_ENDPOINT_URL); plain http needs AWS_ALLOW_HTTP=true",
+        ErrorKind::NotFound => "Check the name of the bucket, its region, and the endpoint",
+        ErrorKind::Unavailable => "Check the network and the endpoint",
         ErrorKind::Throttled => "Try again later",
         _ => return error,
     };
