@@ -5,7 +5,10 @@
 
 mod compare;
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -13,7 +16,7 @@ use futures::{StreamExt, TryStreamExt, future::BoxFuture, stream};
 
 use self::compare::Comparison;
 use super::{
-    Ignored, ListRequest, StoreProvider, findings,
+    Ignored, ListRequest, OpenLocation, StoreProvider, findings,
     walk::{Walk, WalkOptions},
 };
 use crate::{
@@ -141,11 +144,7 @@ pub async fn repair(
     let comparison = Comparison::new(table, &index, now);
     let mut run = Run { metastore, table, options, progress, comparison };
     run.add_found(&mut walk).await?;
-    let mut repaired = Repaired {
-        missing_in_metastore: run.comparison.new_partitions(options.named),
-        pages: walk.pages(),
-        ..Repaired::default()
-    };
+    let mut repaired = Repaired { pages: walk.pages(), ..Repaired::default() };
     if !options.tail {
         let drops = options.mode != RepairMode::Add;
         let mut gone = run.comparison.gone();
@@ -159,6 +158,7 @@ pub async fn repair(
             run.drop_rows(&index, &gone).await?;
         }
     }
+    repaired.missing_in_metastore = run.comparison.new_partitions(options.named);
     repaired.ignored = run.comparison.into_ignored();
     if !options.tail {
         keep(metastore, table, &kept, walk.finish(), &repaired.ignored, now).await?;
@@ -229,25 +229,62 @@ impl<'a> Run<'a> {
         self.progress.dropped.fetch_add(summary.dropped as u64, Relaxed);
     }
 
-    /// The rows with locations of their own at which there is no key. Those that the walk came by are not asked for.
+    /// The rows with locations of their own at which there is nothing. Those that the walk came by are not asked for.
     async fn gone_elsewhere(&self, stores: &dyn StoreProvider) -> Result<Vec<usize>> {
-        let asked = self.comparison.unseen_elsewhere().into_iter().map(|(row, location)| async move {
-            let opened = stores.open(&location)?;
-            let prefix = if opened.prefix.is_empty() { String::new() } else { format!("{}/", opened.prefix) };
-            let page = opened.lister.page(ListRequest { prefix, ..ListRequest::default() }).await?;
-            Ok((page.objects.is_empty() && page.next_token.is_none()).then_some(row))
+        // Several may have one location.
+        let mut rows: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (row, location) in self.comparison.unseen_elsewhere() {
+            rows.entry(location).or_default().push(row);
+        }
+        let asked = rows.into_iter().map(|(location, rows)| async move {
+            let is_there = is_there(&stores.open(&location)?).await?;
+            Ok(if is_there { Vec::new() } else { rows })
         });
         let answers = stream::iter(asked).buffer_unordered(self.options.concurrency.max(1));
-        answers.try_filter_map(|row| std::future::ready(Ok(row))).try_collect().await
+        answers.try_concat().await
     }
 
-    async fn drop_rows(&self, index: &PartitionIndex, rows: &[usize]) -> Result<()> {
+    /// Drops rows. Where another directory has a row's values, a repair that adds puts that in its place.
+    async fn drop_rows(&mut self, index: &PartitionIndex, rows: &[usize]) -> Result<()> {
+        let mut moved = match self.options.mode {
+            RepairMode::Sync => self.comparison.moved(rows),
+            _ => HashMap::new(),
+        };
         for rows in rows.chunks(BATCH_MOST) {
             let drop = |row: &usize| DropPartition { values: index.raw_values(*row), if_exists: true };
-            let change = PartitionChange { drop: rows.iter().map(drop).collect(), ..PartitionChange::default() };
+            let change = PartitionChange {
+                drop: rows.iter().map(drop).collect(),
+                add: rows.iter().filter_map(|row| moved.remove(row)).collect(),
+                ..PartitionChange::default()
+            };
             self.written(self.metastore.change_partitions(self.table, change).await?);
         }
         Ok(())
+    }
+}
+
+/// Whether a location is a directory that exists, as the walk sees directories: a key is in it, or is its marker, or it is one on a disk. A single file
+/// is a location too.
+async fn is_there(location: &OpenLocation) -> Result<bool> {
+    let directory = format!("{}/", location.prefix);
+    let mut request = match location.prefix.is_empty() {
+        true => ListRequest::default(),
+        // From its name on, without its slash: a marker alone is listed as a directory only so.
+        false => ListRequest { prefix: location.prefix.clone(), delimited: true, ..ListRequest::default() },
+    };
+    loop {
+        let page = location.lister.page(request.clone()).await?;
+        let is_found = match location.prefix.is_empty() {
+            true => !page.objects.is_empty(),
+            false => {
+                page.prefixes.contains(&directory)
+                    || page.objects.iter().any(|object| object.location.as_ref() == location.prefix)
+            }
+        };
+        if is_found || page.next_token.is_none() {
+            return Ok(is_found);
+        }
+        request.token = page.next_token;
     }
 }
 

@@ -1,7 +1,7 @@
 //! Compares the directories that a walk finds, page by page, with the index of the table's partitions. It changes neither.
 //!
-//! A directory is known if a partition has its values, or has it as location (after a rename), as in Hive. One that is not spelt as the Hive name of
-//! its values is added with a location of its own, if no other directory has these values.
+//! A directory is known if a partition has its values, or has it as location (after a rename, or as an alias of another partition), as in Hive; several
+//! may have it. One that is not spelt as the Hive name of its values is added with a location of its own, if no other directory has these values.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
@@ -23,7 +23,9 @@ pub(super) struct Comparison<'a> {
     /// Whether a row's directory was found.
     seen: Vec<bool>,
     /// Rows by their own locations, without a final `/`.
-    own: HashMap<String, usize>,
+    own: HashMap<String, Vec<usize>>,
+    /// Rows that lie elsewhere, or whose directory was not found, with another directory that has their values.
+    others: HashMap<usize, Found>,
     /// The names of what is new.
     new: HashSet<Box<str>>,
     pending: VecDeque<Partition>,
@@ -34,15 +36,20 @@ pub(super) struct Comparison<'a> {
 
 impl<'a> Comparison<'a> {
     pub(super) fn new(table: &'a Table, index: &'a PartitionIndex, now: DateTime<Utc>) -> Self {
-        let located = index.located().iter().map(|row| *row as usize);
-        let own = located.filter_map(|row| Some((index.own_location(row)?.trim_end_matches('/').to_owned(), row)));
+        let mut own: HashMap<String, Vec<usize>> = HashMap::new();
+        for row in index.located().iter().map(|row| *row as usize) {
+            if let Some(location) = index.own_location(row) {
+                own.entry(location.trim_end_matches('/').to_owned()).or_default().push(row);
+            }
+        }
         Self {
             table,
             index,
             now,
             root: table.root(),
             seen: vec![false; index.len()],
-            own: own.collect(),
+            own,
+            others: HashMap::new(),
             new: HashSet::new(),
             pending: VecDeque::new(),
             unusual: Vec::new(),
@@ -55,17 +62,17 @@ impl<'a> Comparison<'a> {
             self.ignored.insert(ignored.path, ignored.reason);
         }
         for found in piece.found {
-            let owner = if self.own.is_empty() { None } else { self.own.get(&format!("{}{}", self.root, found.path)) };
-            if let Some(row) = owner {
+            let owners = if self.own.is_empty() { None } else { self.own.get(&format!("{}{}", self.root, found.path)) };
+            for row in owners.into_iter().flatten() {
                 self.seen[*row] = true;
-            } else if !found.usual {
-                self.unusual.push(found);
-            } else {
-                match self.index.find(&found.path) {
-                    // One that lies elsewhere is not told of by what is in its usual place.
-                    Some(row) => self.seen[row] |= self.index.own_location(row).is_none(),
-                    None => self.add(&found, None),
-                }
+            }
+            match found.usual.then(|| self.index.find(&found.path)) {
+                Some(Some(row)) if self.index.own_location(row).is_none() => self.seen[row] = true,
+                // One that lies elsewhere is not told of by what is in its usual place.
+                Some(Some(row)) => _ = self.others.insert(row, found),
+                _ if owners.is_some() => {}
+                Some(None) => self.add(&found, None),
+                None => self.unusual.push(found),
             }
         }
     }
@@ -89,11 +96,31 @@ impl<'a> Comparison<'a> {
             let usual_is_there = row.is_some_and(|row| self.seen[row]) || row.is_none() && self.new.contains(name.as_str());
             if usual_is_there || !taken.insert(name) {
                 self.ignored.insert(found.path, IgnoredReason::SameValues);
-            } else if row.is_none() {
-                let location = format!("{}{}/", self.root, found.path);
-                self.add(&found, Some(location));
+            } else if let Some(row) = row {
+                self.others.entry(row).or_insert(found);
+            } else {
+                let location = self.location(&found);
+                self.add(&found, location);
             }
         }
+    }
+
+    /// Where a directory is, if that is not the usual place of its values.
+    fn location(&self, found: &Found) -> Option<String> {
+        (!found.usual).then(|| format!("{}{}/", self.root, found.path))
+    }
+
+    /// Of rows that are gone, those whose values another directory has: partitions that are there after all, which count as new.
+    pub(super) fn moved(&mut self, gone: &[usize]) -> HashMap<usize, Partition> {
+        let mut moved = HashMap::new();
+        for row in gone {
+            if let Some(found) = self.others.get(row) {
+                let partition = Partition { location: self.location(found), ..Partition::new(found.values(), self.now) };
+                moved.insert(*row, partition);
+                self.new.insert(self.index.name(*row).into_boxed_str());
+            }
+        }
+        moved
     }
 
     /// New partitions that wait to be added.
