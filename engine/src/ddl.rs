@@ -8,6 +8,7 @@ mod columns;
 mod create;
 mod describe;
 mod drop;
+mod engine_tables;
 mod formats;
 mod grant;
 mod location;
@@ -115,7 +116,9 @@ pub fn schema(statement: &Statement) -> SchemaRef {
 
 /// A table or view by the name in a statement.
 async fn find(table: &TableRef, context: &StatementContext<'_>) -> Result<Table> {
-    context.metastore.table(&resolve(table, context)).await
+    let name = resolve(table, context);
+    engine_tables::refuse(&name)?;
+    context.metastore.table(&name).await
 }
 
 /// A table by the name in a statement; a view is refused.

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use glaux_catalog::model::{Column, Database, Properties, SerDe, StorageDescriptor, Table, TableType};
 use sqlparser::ast::{ObjectNamePart, visit_relations};
 
-use super::{StatementContext, formats, is_missing, location, resolve, rows::Row};
+use super::{StatementContext, engine_tables, formats, is_missing, location, resolve, rows::Row};
 use crate::{
     error::{Error, ErrorKind, Result, nearest},
     scan::{LISTING, ListingPolicy},
@@ -25,7 +25,7 @@ pub(super) async fn database(create: &CreateDatabase, context: &StatementContext
     let database = Database {
         name: create.database.clone(),
         comment: create.comment.clone(),
-        location: create.location.as_deref().map(location::normalise).transpose()?,
+        location: create.location.as_deref().map(|at| location::for_definition(at, context)).transpose()?,
         properties: create.properties.clone(),
         created_at: context.clock.now(),
     };
@@ -42,6 +42,7 @@ fn unless_exists<T>(result: Result<T>, if_not_exists: bool) -> Result<Vec<Row>> 
 
 pub(super) async fn table(create: &CreateTable, context: &StatementContext<'_>) -> Result<Vec<Row>> {
     let name = resolve(&create.table, context);
+    engine_tables::check_writable(&name.database)?;
     let Some(location) = &create.location else {
         return Err(Error::invalid(format!("table \"{name}\" has no LOCATION"))
             .with_hint("Name the folder that holds its files, as in LOCATION 's3://bucket/prefix/'"));
@@ -73,7 +74,7 @@ pub(super) async fn table(create: &CreateTable, context: &StatementContext<'_>) 
     touch(&mut properties, now);
     let storage = StorageDescriptor {
         columns: create.columns.clone(),
-        location: location::normalise(location)?,
+        location: location::for_definition(location, context)?,
         input_format: classes.input_format,
         output_format: classes.output_format,
         serde: classes.serde,
@@ -95,6 +96,7 @@ pub(super) fn touch(properties: &mut Properties, now: DateTime<Utc>) {
 
 pub(super) async fn view(create: &CreateView, context: &StatementContext<'_>) -> Result<Vec<Row>> {
     let name = resolve(&create.view, context);
+    engine_tables::check_writable(&name.database)?;
     let database = context.session.database();
     let existing = context.metastore.table(&name).await;
     let existing = if is_missing(&existing) { None } else { Some(existing?) };

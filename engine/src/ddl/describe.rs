@@ -2,12 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use glaux_catalog::{
-    HiveType,
+    HiveType, TableName,
     model::{Column, Partition, Properties, Table},
 };
 
 use super::{
-    StatementContext, columns, find, partitions,
+    StatementContext, columns, engine_tables, find, partitions, resolve,
     rows::{Row, row},
     show::written,
     stats,
@@ -18,6 +18,10 @@ use crate::{
 };
 
 pub(super) async fn describe(what: &Describe, context: &StatementContext<'_>) -> Result<Vec<Row>> {
+    let name = resolve(&what.table, context);
+    if let Some(columns) = engine_tables::columns(&name, context).await? {
+        return describe_engine_table(what, &name, &columns);
+    }
     let table = find(&what.table, context).await?;
     let partition = match &what.partition {
         Some(spec) => Some(partitions::find(&table, spec, context).await?),
@@ -52,6 +56,21 @@ pub(super) async fn describe(what: &Describe, context: &StatementContext<'_>) ->
         false => extended(&table, partition.as_ref()),
     });
     Ok(rows)
+}
+
+/// One of the engine's tables has columns, and nothing else to tell.
+fn describe_engine_table(what: &Describe, name: &TableName, columns: &[Column]) -> Result<Vec<Row>> {
+    if what.partition.is_some() {
+        return Err(Error::invalid(format!("table \"{name}\" is not partitioned")));
+    }
+    match what.path.as_slice() {
+        [] => Ok(columns.iter().map(column_row).collect()),
+        [of, steps @ ..] => match columns.iter().find(|column| column.name == *of) {
+            Some(column) => path(column, steps),
+            None => Err(Error::not_found(format!("table \"{name}\" has no column \"{of}\""))
+                .with_hint(format!("DESCRIBE {name} lists them"))),
+        },
+    }
 }
 
 /// With what `ANALYZE` found among the parameters, where Hive has it.

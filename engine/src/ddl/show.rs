@@ -8,8 +8,9 @@ use glaux_catalog::{
 use super::{
     StatementContext,
     create::VIEW_COLUMNS,
-    find, find_table, grant, partitions,
+    engine_tables, find, find_table, grant, partitions,
     pattern::matches,
+    resolve,
     rows::{Row, row},
     stats,
 };
@@ -17,6 +18,7 @@ use crate::{
     error::{Error, Result},
     query::access::view_denied,
     sql::{ClusteredBy, CreateTable, CreateView, PartitionSpec, RowFormat, Show, Statement, StoredAs, TableRef},
+    system::{is_system_schema, table_names},
 };
 
 pub(super) async fn show(what: &Show, context: &StatementContext<'_>) -> Result<Vec<Row>> {
@@ -24,12 +26,19 @@ pub(super) async fn show(what: &Show, context: &StatementContext<'_>) -> Result<
     let database = |name: &Option<String>| name.clone().unwrap_or_else(|| context.session.database());
     Ok(match what {
         Show::Databases { pattern } => names(metastore.databases().await?.into_iter().map(|database| database.name), pattern),
+        Show::Tables { database: of, pattern } if is_system_schema(&database(of)) => {
+            names(table_names(&database(of)).into_iter().map(str::to_owned), pattern)
+        }
         Show::Tables { database: of, pattern } => names(metastore.table_names(&database(of)).await?.into_iter(), pattern),
+        Show::Views { database: of, .. } if is_system_schema(&database(of)) => Vec::new(),
         Show::Views { database: of, pattern } => {
             let tables = metastore.tables(&database(of)).await?;
             names(tables.into_iter().filter(Table::is_view).map(|table| table.name.table), pattern)
         }
-        Show::Columns { table } => find(table, context).await?.all_columns().map(|column| row([&column.name])).collect(),
+        Show::Columns { table } => match engine_tables::columns(&resolve(table, context), context).await? {
+            Some(columns) => columns.iter().map(|column| row([&column.name])).collect(),
+            None => find(table, context).await?.all_columns().map(|column| row([&column.name])).collect(),
+        },
         Show::Partitions { table, partition } => {
             let table = find_table(table, "SHOW PARTITIONS", context).await?;
             show_partitions(&table, partition.as_ref(), context).await?
