@@ -10,7 +10,7 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind, Result};
 
 /// The type of a column, a partition key or a field.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -46,12 +46,25 @@ impl HiveType {
     pub fn is_nested(&self) -> bool {
         matches!(self, Self::Array(_) | Self::Map(..) | Self::Struct(_))
     }
+
+    /// The type as a catalog gives it back: types are kept as text, so whatever Hive's grammar does not read cannot be kept.
+    ///
+    /// # Errors
+    /// `Invalid`, naming the type and what is wrong with it: a map's key that is no scalar, a field without a name, two fields of one name, a depth or
+    /// a length beyond what is read.
+    pub fn checked(&self) -> Result<Self> {
+        let text = self.to_string();
+        text.parse::<Self>().map_err(|error| match error.kind() {
+            ErrorKind::Syntax => Error::invalid(error.message()),
+            _ => error,
+        })
+    }
 }
 
 impl TryFrom<String> for HiveType {
     type Error = Error;
 
-    fn try_from(text: String) -> Result<Self, Error> {
+    fn try_from(text: String) -> Result<Self> {
         text.parse()
     }
 }

@@ -36,7 +36,8 @@ pub fn checked(what: &str, name: &str) -> Result<String> {
     } else {
         return Ok(name);
     };
-    Err(Error::invalid(format!("{what} name \"{name}\" {fault}")).with_hint("Use lower-case letters, digits and underscores"))
+    let shown = if name.chars().any(char::is_control) { name.escape_default().to_string() } else { name };
+    Err(Error::invalid(format!("{what} name \"{shown}\" {fault}")).with_hint("Use lower-case letters, digits and underscores"))
 }
 
 /// A table or view by its full name, both parts folded.

@@ -20,6 +20,7 @@ use bytes::Bytes;
 pub use memory::MemoryMetastore;
 pub use remote::{CatalogChange, ChangeKind, Credentials, RemoteMetastore, RemoteOptions, ServiceAnswer};
 pub(crate) use rules::dropped;
+pub use rules::{checked_column, checked_table};
 pub use sqlite::SqliteMetastore;
 
 use crate::{

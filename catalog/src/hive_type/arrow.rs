@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Fields, TimeUnit};
 
-use super::HiveType;
+use super::{
+    HiveType,
+    parse::{MAX_DEPTH, too_deep},
+};
 use crate::error::{Error, Result};
 
 impl HiveType {
@@ -40,8 +43,16 @@ impl HiveType {
     /// `decimal(20,0)`); timestamps lose what is finer than a millisecond, and their zone if it is UTC.
     ///
     /// # Errors
-    /// `Unsupported` for what Hive has no type for, naming it.
+    /// `Unsupported` for what Hive has no type for, naming it; `Invalid` for a type that no catalog keeps ([`HiveType::checked`]).
     pub fn from_arrow(data_type: &DataType) -> Result<Self> {
+        Self::of_arrow(data_type, 0)?.checked()
+    }
+
+    fn of_arrow(data_type: &DataType, depth: usize) -> Result<Self> {
+        if depth > MAX_DEPTH {
+            return Err(too_deep());
+        }
+        let part = |data_type: &DataType| Self::of_arrow(data_type, depth + 1);
         Ok(match data_type {
             DataType::Boolean => Self::Boolean,
             DataType::Int8 => Self::TinyInt,
@@ -68,20 +79,19 @@ impl HiveType {
             | DataType::LargeList(element)
             | DataType::FixedSizeList(element, _)
             | DataType::ListView(element)
-            | DataType::LargeListView(element) => Self::Array(Box::new(Self::from_arrow(element.data_type())?)),
+            | DataType::LargeListView(element) => Self::Array(Box::new(part(element.data_type())?)),
             DataType::Map(entries, _) => match entries.data_type() {
-                DataType::Struct(fields) if fields.len() == 2 => Self::Map(
-                    Box::new(Self::from_arrow(fields[0].data_type())?),
-                    Box::new(Self::from_arrow(fields[1].data_type())?),
-                ),
+                DataType::Struct(fields) if fields.len() == 2 => {
+                    Self::Map(Box::new(part(fields[0].data_type())?), Box::new(part(fields[1].data_type())?))
+                }
                 _ => return Err(unsupported(data_type)),
             },
             DataType::Struct(fields) if !fields.is_empty() => {
-                let field = |field: &Arc<Field>| Ok((field.name().to_lowercase(), Self::from_arrow(field.data_type())?));
+                let field = |field: &Arc<Field>| Ok((field.name().to_lowercase(), part(field.data_type())?));
                 Self::Struct(fields.iter().map(field).collect::<Result<_>>()?)
             }
-            DataType::Dictionary(_, value) => Self::from_arrow(value)?,
-            DataType::RunEndEncoded(_, value) => Self::from_arrow(value.data_type())?,
+            DataType::Dictionary(_, value) => part(value)?,
+            DataType::RunEndEncoded(_, value) => part(value.data_type())?,
             _ => return Err(unsupported(data_type)),
         })
     }

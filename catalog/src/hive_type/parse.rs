@@ -6,7 +6,11 @@ use super::HiveType;
 use crate::error::{Error, ErrorKind, Result};
 
 /// How deep types may nest: more than any reader writes, less than the stack.
-const MAX_DEPTH: usize = 64;
+pub(super) const MAX_DEPTH: usize = 64;
+
+pub(super) fn too_deep() -> Error {
+    Error::invalid(format!("a type nests deeper than {MAX_DEPTH} levels")).with_hint("Use a flatter type")
+}
 
 impl FromStr for HiveType {
     type Err = Error;
@@ -33,7 +37,7 @@ struct Parser<'a> {
 impl Parser<'_> {
     fn hive_type(&mut self, depth: usize) -> Result<HiveType> {
         if depth > MAX_DEPTH {
-            return Err(Error::invalid(format!("a type nests deeper than {MAX_DEPTH} levels")));
+            return Err(too_deep());
         }
         self.space();
         let start = self.at;

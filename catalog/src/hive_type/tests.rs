@@ -85,6 +85,16 @@ fn arrow_types_come_back_as_the_hive_type_that_holds_them() {
     {
         assert_eq!(HiveType::from_arrow(&arrow).unwrap_err().kind(), ErrorKind::Unsupported, "{arrow}");
     }
+    // What Hive's grammar does not read back.
+    let of = |names: &[&str]| -> DataType {
+        DataType::Struct(names.iter().map(|name| Field::new(*name, DataType::Int32, true)).collect())
+    };
+    let entries = vec![Field::new("key", of(&["a"]), false), Field::new("value", DataType::Int32, true)];
+    let by_struct = DataType::Map(Arc::new(Field::new("entries", DataType::Struct(entries.into()), false)), false);
+    let list = |inner| DataType::List(Arc::new(Field::new("item", inner, true)));
+    for arrow in [by_struct, of(&["a", "A"]), of(&[""]), (0..100).fold(DataType::Int32, |inner, _| list(inner))] {
+        assert_eq!(HiveType::from_arrow(&arrow).unwrap_err().kind(), ErrorKind::Invalid, "{arrow}");
+    }
     assert_eq!(
         parse("map<string,int>").to_arrow().to_string(),
         DataType::Map(

@@ -42,8 +42,22 @@ pub(super) fn checked_grant(mut grant: Grant) -> Result<Grant> {
     Ok(grant)
 }
 
-/// A table with all its names checked and folded, if its definition does not contradict itself.
-pub(super) fn checked_table(mut table: Table) -> Result<Table> {
+/// A column as it is kept, if its name and its type can be.
+///
+/// # Errors
+/// `Invalid` for a name that no catalog accepts and a type that would not be read back, naming the column.
+pub fn checked_column(mut column: Column) -> Result<Column> {
+    column.name = ident::checked("column", &column.name)?;
+    column.hive_type = column.hive_type.checked().map_err(|error| error.with_context("column", &column.name))?;
+    Ok(column)
+}
+
+/// A table as it is kept: all its names checked and folded, if its definition does not contradict itself. Whatever is refused is refused here, before
+/// anything is stored; nothing that is stored is refused when it is read back.
+///
+/// # Errors
+/// `Invalid`, naming the table and what is wrong with it.
+pub fn checked_table(mut table: Table) -> Result<Table> {
     table.name.database = ident::fold(&table.name.database);
     table.name.table = ident::checked("table", &table.name.table)?;
     let name = table.name.to_string();
@@ -57,17 +71,22 @@ pub(super) fn checked_table(mut table: Table) -> Result<Table> {
     }
     let mut seen = HashSet::new();
     for column in &mut table.storage.columns {
-        column.name = ident::checked("column", &column.name)?;
+        *column = checked_column(column.clone()).map_err(|error| error.with_context("table", &name))?;
         if !seen.insert(column.name.clone()) {
             return Err(Error::invalid(format!("table \"{name}\" has two columns named \"{}\"", column.name))
                 .with_hint("Names are the same if they differ only in case"));
         }
     }
     for key in &mut table.partition_keys {
-        key.name = ident::checked("column", &key.name)?;
+        *key = checked_column(key.clone()).map_err(|error| error.with_context("table", &name))?;
         if !seen.insert(key.name.clone()) {
-            return Err(Error::invalid(format!("partition key \"{}\" of table \"{name}\" is also another column", key.name))
-                .with_hint("Leave it out of the columns; its values come from the partitions"));
+            let is_column = table.storage.columns.iter().any(|column| column.name == key.name);
+            return Err(match is_column {
+                true => Error::invalid(format!("partition key \"{}\" of table \"{name}\" is also another column", key.name))
+                    .with_hint("Leave it out of the columns; its values come from the partitions"),
+                false => Error::invalid(format!("table \"{name}\" has two partition keys named \"{}\"", key.name))
+                    .with_hint("Names are the same if they differ only in case"),
+            });
         }
         if key.hive_type.is_nested() {
             return Err(Error::invalid(format!(
@@ -140,7 +159,7 @@ pub(super) fn checked_partition(table: &Table, mut partition: Partition) -> Resu
     partition.location = own_location(&table.root(), &name, partition.location.as_deref());
     let mut seen = HashSet::new();
     for column in partition.columns.iter_mut().flatten() {
-        column.name = ident::checked("column", &column.name)?;
+        *column = checked_column(column.clone()).map_err(|error| error.with_context("partition", &name))?;
         if !seen.insert(column.name.clone()) {
             return Err(Error::invalid(format!("partition \"{name}\" has two columns named \"{}\"", column.name)));
         }

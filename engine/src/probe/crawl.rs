@@ -24,6 +24,7 @@ pub(crate) use self::difference::schema;
 use self::{
     compare::Comparison,
     difference::{Change, Difference},
+    found::Look,
     group::Grouping,
     sample::Sampler,
 };
@@ -78,19 +79,20 @@ pub(crate) async fn crawl(crawl: &Crawl, context: &ProbeContext<'_>) -> Result<R
     let mut comparison = Comparison::begin(crawl, &database, &url, context).await?;
     for candidate in &grouping.tables {
         let mut notes = Vec::new();
-        let found = found::look(candidate, &url, sample, &sampler, &mut notes).await?;
-        let rows = match &found {
-            Some(found) => comparison.table(found).await?,
-            None => {
-                let location = format!("{url}{}", candidate.path);
-                let detail = "nothing was learned of its columns".to_owned();
-                vec![Difference { object: "table", name: location, change: Change::Ignored, detail, ..Difference::default() }]
+        let rows = match found::look(candidate, &url, sample, &sampler, &mut notes).await? {
+            Look::Table(found) => comparison.table(&found).await?,
+            Look::NoTable(detail) => {
+                let place = format!("{url}{}", candidate.path);
+                let name = format!("{}/", place.trim_end_matches('/'));
+                vec![Difference { object: "table", name, change: Change::Ignored, detail, ..Difference::default() }]
             }
         };
-        let table = rows.first().map(|row| row.table.clone()).unwrap_or_default();
+        // Of what is no table, the place is told.
+        let table = rows.first().map(|row| if row.table.is_empty() { row.name.clone() } else { row.table.clone() });
+        let table = table.unwrap_or_default();
         differences.extend(rows);
         differences.extend(notes.into_iter().map(|note| Difference { table: table.clone(), ..note }));
     }
-    differences.extend(comparison.missing_tables().await?);
+    differences.extend(comparison.missing_tables(&tree).await?);
     difference::batch(&differences)
 }

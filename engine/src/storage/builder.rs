@@ -2,7 +2,12 @@
 
 #![expect(clippy::disallowed_types, reason = "this is the place that builds stores")]
 
-use std::{fmt, fs, path::{Path as FsPath, PathBuf}, str::FromStr, sync::Arc};
+use std::{
+    fmt, fs,
+    path::{Path as FsPath, PathBuf},
+    str::FromStr,
+    sync::Arc,
+};
 
 use object_store::{
     BackoffConfig, Certificate, ClientConfigKey, ClientOptions, ObjectStore, RetryConfig, StaticCredentialProvider,
@@ -143,13 +148,7 @@ fn is_true(value: &str) -> bool {
     matches!(value.to_ascii_lowercase().as_str(), "1" | "true" | "on" | "yes" | "y")
 }
 
-fn s3(
-    mut place: Place,
-    key: &StoreKey,
-    bucket: &BucketOptions,
-    environment: &Environment,
-    client: Client,
-) -> Result<Backend> {
+fn s3(mut place: Place, key: &StoreKey, bucket: &BucketOptions, environment: &Environment, client: Client) -> Result<Backend> {
     use AmazonS3ConfigKey as Key;
     if bucket.access_key_id.is_some() != bucket.secret_access_key.is_some() {
         return Err(Error::invalid(format!("the settings of \"{key}\" have one half of an access key"))
@@ -258,9 +257,7 @@ fn google(
         name => builder = std::mem::take(&mut builder).with_config(name, value),
     });
     if !has_own_credentials && environment.get("GOOGLE_SERVICE_ACCOUNT_KEY").is_none() {
-        file = GOOGLE_FILES
-            .iter()
-            .find_map(|name| Some((PathBuf::from(environment.get(name)?), format!("The variable {name}"))));
+        file = GOOGLE_FILES.iter().find_map(|name| Some((PathBuf::from(environment.get(name)?), format!("The variable {name}"))));
     }
     let endpoint = bucket.endpoint.clone().or(endpoint).map(|endpoint| endpoint.trim_end_matches('/').to_owned());
     options = options.with_allow_http(allow_http(key, bucket, environment, endpoint.as_deref())?);
@@ -288,13 +285,7 @@ fn google(
     Ok(Backend { store: Some(Arc::clone(&store) as _), pages: Pages::Store(store), place: Arc::new(place) })
 }
 
-fn azure(
-    mut place: Place,
-    key: &StoreKey,
-    bucket: &BucketOptions,
-    environment: &Environment,
-    client: Client,
-) -> Result<Backend> {
+fn azure(mut place: Place, key: &StoreKey, bucket: &BucketOptions, environment: &Environment, client: Client) -> Result<Backend> {
     use AzureConfigKey as Key;
     let mut builder = MicrosoftAzureBuilder::new();
     let mut options = client.options;

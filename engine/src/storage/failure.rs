@@ -318,9 +318,7 @@ fn throttled(object: &str) -> Error {
 fn wrong_region(place: &Place) -> Error {
     let error = Error::invalid(format!("the {} \"{}\" is in another region", place.noun(), place.bucket()));
     match place.scheme() {
-        Some(Scheme::S3) | None => {
-            error.with_hint("Set AWS_REGION, or region in the bucket's settings, to the bucket's region")
-        }
+        Some(Scheme::S3) | None => error.with_hint("Set AWS_REGION, or region in the bucket's settings, to the bucket's region"),
         _ => error.with_hint("Check the endpoint"),
     }
 }

@@ -27,12 +27,8 @@ const AZURE: Variables = &[
 ];
 
 /// The variables that name a file of Google's credentials, in the order in which they are tried.
-pub(super) const GOOGLE_FILES: [&str; 4] = [
-    "GOOGLE_SERVICE_ACCOUNT",
-    "GOOGLE_SERVICE_ACCOUNT_PATH",
-    "SERVICE_ACCOUNT",
-    "GOOGLE_APPLICATION_CREDENTIALS",
-];
+pub(super) const GOOGLE_FILES: [&str; 4] =
+    ["GOOGLE_SERVICE_ACCOUNT", "GOOGLE_SERVICE_ACCOUNT_PATH", "SERVICE_ACCOUNT", "GOOGLE_APPLICATION_CREDENTIALS"];
 
 impl Scheme {
     /// What the provider calls a bucket.
@@ -144,8 +140,10 @@ pub(super) fn check_google_file(path: &FsPath, named_by: &str) -> Result<GoogleF
             (GoogleFile::ServiceAccount, lacks(&["client_email", "private_key", "private_key_id"]))
         }
         Some(other) => {
-            return Err(Error::unsupported(format!("the credentials file \"{shown}\" is of type \"{other}\", which is not read"))
-                .with_hint(format!("{named_by} names it: name the JSON key file of a service account")));
+            return Err(Error::unsupported(format!(
+                "the credentials file \"{shown}\" is of type \"{other}\", which is not read"
+            ))
+            .with_hint(format!("{named_by} names it: name the JSON key file of a service account")));
         }
         None => return Err(invalid("is no JSON object")),
     };

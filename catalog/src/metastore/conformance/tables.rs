@@ -68,6 +68,21 @@ async fn contradictions_are_refused(store: &dyn Metastore) {
     let nested = table("default", "t", &[("k", HiveType::Array(Box::new(HiveType::Int)))]);
     refused(store.create_table(nested).await, ErrorKind::Invalid, "scalar");
     refused(store.create_table(table("default", "a.b", &[])).await, ErrorKind::Invalid, "a.b");
+    // Types that would not be read back.
+    let field = |name: &str| (name.to_owned(), HiveType::Int);
+    let by_struct = HiveType::Map(Box::new(HiveType::Struct(vec![field("a")])), Box::new(HiveType::Int));
+    let deep = (0..100).fold(HiveType::Int, |inner, _| HiveType::Array(Box::new(inner)));
+    for (hive_type, why) in [
+        (by_struct, "the key of a map has a primitive type"),
+        (HiveType::Struct(vec![field("a"), field("A")]), "named twice"),
+        (HiveType::Char(0), "length"),
+        (deep, "deeper"),
+    ] {
+        let mut odd = table("default", "t", &[]);
+        odd.storage.columns.push(Column::new("odd", hive_type));
+        refused(store.create_table(odd.clone()).await, ErrorKind::Invalid, why);
+        refused(store.install_table(odd, Vec::new(), false).await, ErrorKind::Invalid, why);
+    }
     assert!(store.table_names("default").await.expect("names").is_empty());
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use glaux_catalog::{
     TableName,
-    metastore::{DropPartition, PartitionChange},
+    metastore::{DropPartition, PartitionChange, checked_table},
     model::{Column, StorageDescriptor, Table, TableFormat},
     partition::{PartitionIndex, Projection, check_value, hive_name, parse_name},
 };
@@ -17,12 +17,16 @@ use super::{
     keys::Found,
     merge::Clash,
     partitions::{Repair, compare},
+    tree::Folder,
 };
 use crate::{
-    error::Result,
+    error::{Error, ErrorKind, Result},
     probe::ProbeContext,
     sql::{Crawl, CrawlDeletions, CrawlPolicy},
 };
+
+/// The property with the template of a projected table's locations.
+const LOCATION_TEMPLATE: &str = "storage.location.template";
 
 /// Partitions that are named where many are meant.
 const NAMED: usize = 3;
@@ -34,8 +38,6 @@ pub(super) struct Comparison<'a> {
     database: &'a str,
     url: &'a str,
     tables: Vec<Table>,
-    /// Locations that were found.
-    seen: BTreeSet<String>,
     /// Names that are taken.
     names: BTreeSet<String>,
 }
@@ -45,7 +47,7 @@ impl<'a> Comparison<'a> {
         let tables = context.metastore.tables(database).await?;
         // All names, of what the caller does not see as well, would be better; creating one of those is refused anyway.
         let names = tables.iter().map(|table| table.name.table.clone()).collect();
-        Ok(Self { crawl, context, database, url, tables, seen: BTreeSet::new(), names })
+        Ok(Self { crawl, context, database, url, tables, names })
     }
 
     /// Whether something is changed at all.
@@ -62,23 +64,35 @@ impl<'a> Comparison<'a> {
         })
     }
 
-    /// Compares a table, and changes the catalog as far as the policy says.
+    /// Compares a table, and changes the catalog as far as the policy says. A table that cannot be defined or changed is told, and keeps no other from it.
     ///
     /// # Errors
-    /// Those of the catalog.
-    pub(super) async fn table(&mut self, found: &FoundTable) -> Result<Vec<Difference>> {
-        self.seen.insert(found.location.clone());
+    /// Those of the catalog that are not about this table alone.
+    pub(super) async fn table(&mut self, found: &FoundTable<'_>) -> Result<Vec<Difference>> {
         let existing = self.tables.iter().find(|table| !table.is_view() && table.root() == found.location).cloned();
-        let rows = match existing {
-            None => self.create(found).await?,
-            Some(table) => self.update(table, found).await?,
+        let (table, name, change) = match &existing {
+            None => (String::new(), found.location.clone(), Change::Ignored),
+            Some(table) => (table.name.table.clone(), table.name.table.clone(), Change::Conflict),
         };
-        Ok(rows)
+        let compared = match existing {
+            None => self.create(found).await,
+            Some(table) => self.update(table, found).await,
+        };
+        match compared {
+            Err(error) if is_about_one_table(&error) => {
+                let detail = match error.hint() {
+                    Some(hint) => format!("{error}; {hint}"),
+                    None => error.to_string(),
+                };
+                Ok(vec![Difference { table, object: "table", name, change, detail, ..Difference::default() }])
+            }
+            compared => compared,
+        }
     }
 
-    async fn create(&mut self, found: &FoundTable) -> Result<Vec<Difference>> {
+    async fn create(&mut self, found: &FoundTable<'_>) -> Result<Vec<Difference>> {
+        check_readable(found)?;
         let name = self.free_name(&found.location);
-        self.names.insert(name.clone());
         let Some(classes) = classes(found.format, found.compression, found.text) else { return Ok(Vec::new()) };
         let now = self.context.clock.now();
         let mut properties = classes.table;
@@ -101,8 +115,9 @@ impl<'a> Comparison<'a> {
             ..StorageDescriptor::default()
         };
         let name_of_table = TableName::new(self.database, &name);
-        let table = Table { properties, ..Table::external(name_of_table, storage, found.keys.clone(), now) };
-        let repair = compare(&found.partitions, &table, &PartitionIndex::empty(&table.partition_keys)?, now);
+        let table = checked_table(Table { properties, ..Table::external(name_of_table, storage, found.keys.clone(), now) })?;
+        let index = PartitionIndex::empty(&table.partition_keys)?;
+        let repair = compare(&found.partitions, &|path| found.folder.may_hold(path), &table, &index, now);
         let keys: Vec<String> = table.partition_keys.iter().map(|key| format!("{} {}", key.name, key.hive_type)).collect();
         let mut detail =
             format!("{}, {} of {} files read", counted(table.storage.columns.len(), "column"), found.sampled, found.files);
@@ -125,10 +140,11 @@ impl<'a> Comparison<'a> {
         if self.writes() {
             self.context.metastore.install_table(table, repair.lacking, false).await?;
         }
+        self.names.insert(name);
         Ok(rows)
     }
 
-    async fn update(&mut self, table: Table, found: &FoundTable) -> Result<Vec<Difference>> {
+    async fn update(&mut self, table: Table, found: &FoundTable<'_>) -> Result<Vec<Difference>> {
         let name = table.name.table.clone();
         let row = |object, of: &str, change| Difference {
             table: name.clone(),
@@ -155,11 +171,14 @@ impl<'a> Comparison<'a> {
             return Ok(vec![Difference { table: name.clone(), object: "table", name: name.clone(), ..conflict }]);
         }
         let (columns, mut rows) = self.columns(&table, found);
-        if columns != table.storage.columns && self.writes() {
+        if columns != table.storage.columns {
             let mut changed = table.clone();
             changed.storage.columns = columns;
             changed.updated_at = self.context.clock.now();
-            self.context.metastore.replace_table(changed).await?;
+            let changed = checked_table(changed)?;
+            if self.writes() {
+                self.context.metastore.replace_table(changed).await?;
+            }
         }
         if table.is_partitioned() {
             rows.extend(self.partitions(&table, found).await?);
@@ -174,7 +193,7 @@ impl<'a> Comparison<'a> {
     }
 
     /// The table's columns as they should be by the policy, and what differs.
-    fn columns(&self, table: &Table, found: &FoundTable) -> (Vec<Column>, Vec<Difference>) {
+    fn columns(&self, table: &Table, found: &FoundTable<'_>) -> (Vec<Column>, Vec<Difference>) {
         let name = &table.name.table;
         let mut rows = Vec::new();
         let mut columns = Vec::new();
@@ -233,7 +252,7 @@ impl<'a> Comparison<'a> {
     }
 
     /// Adds the partitions that the catalog lacks, and by the policy drops those that are gone.
-    async fn partitions(&self, table: &Table, found: &FoundTable) -> Result<Vec<Difference>> {
+    async fn partitions(&self, table: &Table, found: &FoundTable<'_>) -> Result<Vec<Difference>> {
         if Projection::is_enabled(table) {
             // They are computed: none is missing, and none that is added would be read.
             return Ok(Vec::new());
@@ -256,7 +275,7 @@ impl<'a> Comparison<'a> {
             rows.push(Difference { found: Some(others.len().to_string()), detail, ..row(Change::Conflict) });
         }
         let index = self.context.metastore.partition_index(table).await?;
-        let repair = compare(&fitting, table, &index, self.context.clock.now());
+        let repair = compare(&fitting, &|path| found.folder.may_hold(path), table, &index, self.context.clock.now());
         rows.extend(same_values(name, &repair));
         if !repair.lacking.is_empty() {
             let names: Vec<String> = repair.lacking.iter().map(|new| hive_name(&table.partition_keys, &new.values)).collect();
@@ -289,16 +308,16 @@ impl<'a> Comparison<'a> {
         Ok(rows)
     }
 
-    /// Tables of the catalog below the URL of which nothing was found.
-    pub(super) async fn missing_tables(&self) -> Result<Vec<Difference>> {
-        let gone = |table: &&Table| {
-            !table.is_view()
-                && table.root().starts_with(self.url)
-                && !self.seen.iter().any(|seen| seen.starts_with(&table.root()) || table.root().starts_with(seen.as_str()))
-        };
+    /// Tables of the catalog below the URL that have no data: neither at their location nor, in partitions that lie elsewhere, there.
+    pub(super) async fn missing_tables(&self, tree: &Folder) -> Result<Vec<Difference>> {
         let mut rows = Vec::new();
         let is_dropped = self.crawl.policy == CrawlPolicy::Update && self.crawl.deletions == CrawlDeletions::Delete;
-        for table in self.tables.iter().filter(gone) {
+        for table in self.tables.iter().filter(|table| !table.is_view()) {
+            let root = table.root();
+            let Some(path) = root.strip_prefix(self.url) else { continue };
+            if tree.may_hold(path.trim_end_matches('/')) || self.has_partitions_elsewhere(table).await? {
+                continue;
+            }
             rows.push(Difference {
                 table: table.name.table.clone(),
                 object: "table",
@@ -316,6 +335,19 @@ impl<'a> Comparison<'a> {
         Ok(rows)
     }
 
+    /// Whether a table has partitions that need not be below its location.
+    async fn has_partitions_elsewhere(&self, table: &Table) -> Result<bool> {
+        if Projection::is_enabled(table) {
+            return Ok(table.properties.contains_key(LOCATION_TEMPLATE));
+        }
+        if !table.is_partitioned() {
+            return Ok(false);
+        }
+        let (index, root) = (self.context.metastore.partition_index(table).await?, table.root());
+        let is_elsewhere = |row: &u32| index.own_location(*row as usize).is_some_and(|location| !location.starts_with(&root));
+        Ok(index.located().iter().any(is_elsewhere))
+    }
+
     /// The name of the folder, with the prefix; with a hash of the location after it if that is taken.
     fn free_name(&self, location: &str) -> String {
         let folder = location.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_lowercase();
@@ -328,8 +360,26 @@ impl<'a> Comparison<'a> {
     }
 }
 
+/// Whether an error is about one table, so that the others can be looked at all the same.
+fn is_about_one_table(error: &Error) -> bool {
+    use ErrorKind::{AlreadyExists, Conflict, Invalid, LimitExceeded, NotFound, Unsupported};
+    matches!(error.kind(), Invalid | Unsupported | AlreadyExists | NotFound | Conflict | LimitExceeded)
+}
+
+/// A table reads all files of its location, as in Hive: one that no query can read would make every query fail.
+///
+/// # Errors
+/// `Invalid`, naming such a file.
+fn check_readable(found: &FoundTable<'_>) -> Result<()> {
+    let Some((_, such)) = found.unreadable.first() else { return Ok(()) };
+    let count: u64 = found.unreadable.iter().map(|(count, _)| count).sum();
+    let files = if count == 1 { "a file".to_owned() } else { format!("{count} files") };
+    Err(Error::invalid(format!("no table was made of it: {files} in it cannot be read as {}, such as {such}", found.format))
+        .with_hint("Move what is no data of the table elsewhere, or let its name begin with _ or ."))
+}
+
 /// Whether the folders are divided by other keys than the table; folders without names go with any.
-fn keys_conflict(table: &Table, found: &FoundTable) -> Option<Difference> {
+fn keys_conflict(table: &Table, found: &FoundTable<'_>) -> Option<Difference> {
     let names = |keys: &[Column]| keys.iter().map(|key| key.name.clone()).collect::<Vec<_>>().join(", ");
     let is_same = if found.keys_are_named {
         found.keys.iter().map(|key| &key.name).eq(table.partition_keys.iter().map(|key| &key.name))

@@ -1,16 +1,19 @@
 //! A table as it lies in a lake: its columns out of samples, its keys out of folders. The catalog is not asked.
 
-use glaux_catalog::model::Column;
+use std::collections::BTreeMap;
+
+use glaux_catalog::{ident, model::Column};
 use object_store::ObjectMeta;
 
 use super::{
     difference::{Change, Difference},
     format::{Compression, Delimited, Format, Kind},
-    group::{Candidate, main_kind},
-    keys::{self, Found, Layout},
+    group::Candidate,
+    keys::{self, Found},
     merge::Columns,
     sample::{Sampled, Sampler},
     text,
+    tree::Folder,
 };
 use crate::error::Result;
 
@@ -20,9 +23,20 @@ const MOST_FILES: usize = 1000;
 /// Files that are named where several are meant.
 const NAMED: usize = 3;
 
+/// Files of an unexpected kind that are read to find out what they are.
+const LOOKED_AT: usize = 16;
+
+/// What a folder turns out to be.
+#[derive(Debug)]
+pub(super) enum Look<'a> {
+    Table(Box<FoundTable<'a>>),
+    /// It is no table, for this reason.
+    NoTable(String),
+}
+
 /// A table in a lake.
 #[derive(Debug)]
-pub(super) struct FoundTable {
+pub(super) struct FoundTable<'a> {
     /// With a `/` at its end.
     pub location: String,
     pub format: Format,
@@ -37,86 +51,92 @@ pub(super) struct FoundTable {
     pub files: u64,
     /// How many of them were read.
     pub sampled: usize,
+    /// The folder that it is.
+    pub folder: &'a Folder,
+    /// Files among its own that no query of the table can read: how many, with the name of one.
+    pub unreadable: Vec<(u64, String)>,
 }
 
-/// Looks at a folder that is a table. What of it cannot be used is told under the name that `differences` are for; `None` if nothing can.
-pub(super) async fn look(
-    candidate: &Candidate<'_>,
+/// Looks at a folder that may be a table. What of it is not used goes to `differences`.
+pub(super) async fn look<'a>(
+    candidate: &Candidate<'a>,
     url: &str,
     sample: usize,
     sampler: &Sampler<'_>,
     differences: &mut Vec<Difference>,
-) -> Result<Option<FoundTable>> {
+) -> Result<Look<'a>> {
     let location = if candidate.path.is_empty() { url.to_owned() } else { format!("{url}{}/", candidate.path) };
     let folder = candidate.folder;
     let layout = keys::layout(folder, candidate.unnamed);
-    let mut tell = |object, name: &str, change, found: &str, detail: String| {
-        differences.push(Difference {
-            object,
-            name: name.to_owned(),
-            change,
-            found: Some(found.to_owned()),
-            detail,
-            ..Difference::default()
-        });
+    let mut tell = |object, name: &str, change, detail: String| {
+        differences.push(Difference { object, name: name.to_owned(), change, detail, ..Difference::default() });
     };
     for (path, why) in &layout.ignored {
-        tell("folder", path, Change::Ignored, "", (*why).to_owned());
+        tell("folder", path, Change::Ignored, (*why).to_owned());
     }
     for path in &layout.beside {
         let path = if path.is_empty() { "." } else { path };
-        tell(
-            "folder",
-            path,
-            Change::Ignored,
-            "",
-            "it has files beside the folders of partitions, which no partition reads".to_owned(),
-        );
+        let detail = "it has files beside the folders of partitions, which no partition reads";
+        tell("folder", path, Change::Ignored, detail.to_owned());
     }
-    let Some(kind) = main_kind(folder) else { return Ok(None) };
-    let mut totals = std::collections::BTreeMap::new();
-    folder.totals(&mut totals);
-    for (other, (count, _)) in totals.iter().filter(|(other, _)| **other != kind) {
-        let mut held = Vec::new();
-        folder.held(*other, &mut held);
-        let such = held.first().map_or_else(String::new, |file| format!(", such as {}{}", sampler.store_url, file.location));
-        tell("files", &other.format.to_string(), Change::Ignored, "", format!("{count} files of another format than most{such}"));
+    if let Some(reason) = keys_fault(&layout.names) {
+        return Ok(Look::NoTable(reason));
     }
-    let sampled = sampler.read(chosen(&layout, candidate, kind, sample)).await?;
+    let read = if layout.names.is_empty() { vec![folder] } else { layout.folders.clone() };
+    let mut totals = BTreeMap::new();
+    read.iter().for_each(|folder| folder.totals(&mut totals));
+    let Some((&kind, &(mut files, _))) = totals.iter().max_by_key(|(_, (count, bytes))| (*count, *bytes)) else {
+        return Ok(Look::NoTable("none of its partitions has files".to_owned()));
+    };
+    let mut sampled = sampler.read(chosen(&read, kind, sample)).await?;
     let count = sampled.len();
-    for faulty in sampled.iter().filter(|one| one.fault.is_some()) {
-        tell("file", &faulty.url, Change::Ignored, "", faulty.fault.clone().unwrap_or_default());
+    let mut unreadable = Vec::new();
+    let main = most(sampled.iter().filter(|one| one.fault.is_none()));
+    // Names that tell nothing may hide anything, among most files too.
+    for (other, (count, _)) in totals.iter().filter(|(other, _)| **other != kind || other.format == Format::Unknown) {
+        let mut held = Vec::new();
+        read.iter().for_each(|folder| folder.held(*other, &mut held));
+        match strays(*other, &held, main.map(|(format, _)| format), sampler).await? {
+            Ok(alike) if *other != kind => {
+                sampled.extend(alike);
+                files += count;
+            }
+            Ok(_) => {}
+            Err(such) => {
+                let count = if *other == kind { 1 } else { *count };
+                let some = if count == 1 { "1 file".to_owned() } else { format!("{count} files") };
+                let detail = format!("{some} of another format than most, such as {such}");
+                tell("files", &other.format.to_string(), Change::Ignored, detail);
+                unreadable.push((count, such));
+            }
+        }
     }
+    for one in &sampled {
+        if let Some(fault) = &one.fault {
+            tell("file", &one.url, Change::Ignored, fault.clone());
+            unreadable.push((1, one.url.clone()));
+        }
+    }
+    let Some((format, text)) = main else {
+        return Ok(Look::NoTable(NOTHING.to_owned()));
+    };
     let mut usable: Vec<Sampled> = sampled.into_iter().filter(|one| one.fault.is_none()).collect();
-    let Some((format, text)) = most(&usable) else { return Ok(None) };
     for other in usable.iter().filter(|one| (one.format, one.text) != (Some(format), text)) {
-        tell("file", &other.url, Change::Conflict, "", "it is laid out otherwise than most".to_owned());
+        tell("file", &other.url, Change::Conflict, "it is laid out otherwise than most".to_owned());
     }
     usable.retain(|one| (one.format, one.text) == (Some(format), text));
     let keys = keys::typed(&layout.names, &layout.partitions);
-    let mut columns = Columns::default();
-    for one in &usable {
-        for (name, hive_type) in one.columns.iter().filter(|(name, _)| !layout.names.contains(name)) {
-            columns.add(name, hive_type, &one.url);
-        }
-    }
-    for name in layout.names.iter().filter(|name| usable.iter().any(|one| one.columns.iter().any(|(column, _)| column == *name)))
-    {
-        tell("column", name, Change::Ignored, "", "it is also a partition key; the folders' values count".to_owned());
-    }
-    let mut left_out: Vec<&(String, String)> = usable.iter().flat_map(|one| &one.left_out).collect();
-    left_out.sort_unstable();
-    left_out.dedup_by(|one, other| one.0 == other.0);
+    let (mut columns, left_out) = columns(&usable, &layout.names);
     for (name, why) in left_out {
-        tell("column", name, Change::Ignored, "", why.clone());
+        tell("column", &name, Change::Ignored, why);
     }
     if columns.0.is_empty() {
-        return Ok(None);
+        return Ok(Look::NoTable(NOTHING.to_owned()));
     }
     if format != Format::Parquet {
         columns = of_text(columns);
     }
-    Ok(Some(FoundTable {
+    Ok(Look::Table(Box::new(FoundTable {
         location,
         format,
         compression: usable.first().and_then(|one| one.compression).unwrap_or(Compression::None),
@@ -125,14 +145,79 @@ pub(super) async fn look(
         keys,
         keys_are_named: layout.is_named.iter().all(|named| *named),
         partitions: layout.partitions,
-        files: totals.get(&kind).map_or(0, |(count, _)| *count),
+        files,
         sampled: count,
-    }))
+        folder,
+        unreadable,
+    })))
+}
+
+/// What is said of a folder of whose columns nothing is known.
+const NOTHING: &str = "nothing was learned of its columns";
+
+/// Why these cannot be the keys of a table.
+fn keys_fault(names: &[String]) -> Option<String> {
+    let twice = names.iter().enumerate().find(|(at, name)| names[..*at].contains(name));
+    if let Some((_, name)) = twice {
+        return Some(format!("two levels of its folders have the key \"{name}\""));
+    }
+    let faulty = names.iter().find_map(|name| Some((name, name_fault(name)?)));
+    faulty.map(|(name, why)| format!("its partition key \"{}\" cannot be one: {why}", name.escape_default()))
+}
+
+/// Why the catalog does not take a name as it is.
+fn name_fault(name: &str) -> Option<String> {
+    match ident::checked("column", name) {
+        Ok(kept) if kept == name => None,
+        Ok(_) => Some("a name does not begin or end with a blank".to_owned()),
+        Err(error) => Some(error.message().to_owned()),
+    }
+}
+
+/// The columns of files, and those that no table can have, by name, with the reason.
+fn columns(usable: &[Sampled], keys: &[String]) -> (Columns, BTreeMap<String, String>) {
+    let mut columns = Columns::default();
+    let mut left_out: BTreeMap<String, String> = BTreeMap::new();
+    for one in usable {
+        for (name, hive_type) in &one.columns {
+            if keys.contains(name) {
+                left_out.insert(name.clone(), "it is also a partition key; the folders' values count".to_owned());
+            } else if let Some(why) = name_fault(name) {
+                left_out.insert(name.clone(), why);
+            } else {
+                columns.add(name, hive_type, &one.url);
+            }
+        }
+        for (name, why) in &one.left_out {
+            left_out.entry(name.clone()).or_insert_with(|| why.clone());
+        }
+    }
+    (columns, left_out)
+}
+
+/// Whether files whose names tell of another kind than most are of the main format all the same: what was learned of them, or else one that is not.
+async fn strays(
+    kind: Kind,
+    held: &[&ObjectMeta],
+    main: Option<Format>,
+    sampler: &Sampler<'_>,
+) -> Result<std::result::Result<Vec<Sampled>, String>> {
+    let named = || held.first().map_or_else(String::new, |file| format!("{}{}", sampler.store_url, file.location));
+    if Some(kind.format) == main {
+        return Ok(Ok(Vec::new()));
+    }
+    if kind.format != Format::Unknown {
+        return Ok(Err(named()));
+    }
+    let looked_at = sampler.read(held.iter().copied().take(LOOKED_AT).collect()).await?;
+    Ok(match looked_at.iter().find(|one| one.fault.is_some() || one.format != main) {
+        Some(stray) => Err(stray.url.clone()),
+        None => Ok(looked_at),
+    })
 }
 
 /// The files to read: so many of each partition, evenly over the partitions if there are too many.
-fn chosen<'a>(layout: &Layout<'a>, candidate: &Candidate<'a>, kind: Kind, sample: usize) -> Vec<&'a ObjectMeta> {
-    let folders = if layout.folders.is_empty() { vec![candidate.folder] } else { layout.folders.clone() };
+fn chosen<'a>(folders: &[&'a Folder], kind: Kind, sample: usize) -> Vec<&'a ObjectMeta> {
     let step = (folders.len() * sample).div_ceil(MOST_FILES).max(1);
     let mut chosen = Vec::new();
     // The last partition, mostly the newest, is always among them.
@@ -156,7 +241,7 @@ fn chosen<'a>(layout: &Layout<'a>, candidate: &Candidate<'a>, kind: Kind, sample
 type Laid = (Option<Format>, Option<Delimited>);
 
 /// The format and layout of most files.
-fn most(sampled: &[Sampled]) -> Option<(Format, Option<Delimited>)> {
+fn most<'a>(sampled: impl Iterator<Item = &'a Sampled>) -> Option<(Format, Option<Delimited>)> {
     let mut counts: Vec<(Laid, usize)> = Vec::new();
     for one in sampled {
         match counts.iter_mut().find(|(known, _)| *known == (one.format, one.text)) {

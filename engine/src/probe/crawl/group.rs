@@ -36,7 +36,7 @@ pub(super) struct Grouping<'a> {
 }
 
 /// The kind of most of the files in and below a folder.
-pub(super) fn main_kind(folder: &Folder) -> Option<Kind> {
+fn main_kind(folder: &Folder) -> Option<Kind> {
     let mut totals = BTreeMap::new();
     folder.totals(&mut totals);
     totals.into_iter().max_by_key(|(_, (count, bytes))| (*count, *bytes)).map(|(kind, _)| kind)

@@ -1,5 +1,5 @@
-//! The partitions of a table as they lie in folders, beside those of the catalog. All folders below the table's root are known, so what the catalog has
-//! there and no folder is, is gone.
+//! The partitions of a table as they lie in folders, beside those of the catalog. All folders below the table's root are known, so a partition that the
+//! catalog has there and that has no files is gone. One that lies elsewhere is not judged.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -16,14 +16,21 @@ use super::keys::Found;
 pub(super) struct Repair {
     /// Partitions to add, by name.
     pub lacking: Vec<Partition>,
-    /// The names of partitions below the table's root that have no folder.
+    /// The names of partitions below the table's root at whose location nothing is.
     pub gone: Vec<String>,
     /// Folders with the values of another one, which has the usual spelling of them or comes first.
     pub same: Vec<String>,
 }
 
-/// Compares folders with partitions. A folder is known if a partition has its values, or has it as its location.
-pub(super) fn compare(found: &[Found], table: &Table, index: &PartitionIndex, now: DateTime<Utc>) -> Repair {
+/// Compares folders with partitions. A folder is known if a partition has its values, or has it as its location. `holds` tells whether files may lie at a
+/// path below the table's root.
+pub(super) fn compare(
+    found: &[Found],
+    holds: &dyn Fn(&str) -> bool,
+    table: &Table,
+    index: &PartitionIndex,
+    now: DateTime<Utc>,
+) -> Repair {
     let root = table.root();
     let mut repair = Repair::default();
     let mut by_name: BTreeMap<String, &Found> = BTreeMap::new();
@@ -50,7 +57,7 @@ pub(super) fn compare(found: &[Found], table: &Table, index: &PartitionIndex, no
         }
     }
     let paths: HashSet<&str> = found.iter().map(|folder| folder.path.as_str()).collect();
-    let is_gone = |row: &usize| below_root(*row).is_some_and(|path| !paths.contains(path.as_str()));
+    let is_gone = |row: &usize| below_root(*row).is_some_and(|path| !paths.contains(path.as_str()) && !holds(&path));
     repair.gone = (0..index.len()).filter(is_gone).map(|row| index.name(row)).collect();
     repair
 }
@@ -80,12 +87,20 @@ mod tests {
         let folders =
             [found("K=1", "1"), found("k=1", "1"), found("2", "2"), found("k=3", "3"), found("4", "4"), found("5", "5")];
         let mut builder = PartitionIndexBuilder::new(&table().partition_keys);
-        for (name, location) in
-            [("k=3", None), ("k=6", None), ("k=7", Some("s3://b/t/4/")), ("k=8", Some("s3://b/t/8/")), ("k=9", Some("s3://x/9/"))]
-        {
+        for (name, location) in [
+            ("k=3", None),
+            ("k=6", None),
+            ("k=7", Some("s3://b/t/4/")),
+            ("k=8", Some("s3://b/t/8/")),
+            ("k=9", Some("s3://x/9/")),
+            ("k=alias", Some("s3://b/t/k=3/")),
+            ("k=all", Some("s3://b/t/")),
+            ("k=part", Some("s3://b/t/k=3/part/")),
+        ] {
             builder.push(name, location, None).unwrap();
         }
-        let repair = compare(&folders, &table(), &builder.finish().unwrap(), DateTime::UNIX_EPOCH);
+        let holds = |path: &str| ["", "k=3/part"].contains(&path);
+        let repair = compare(&folders, &holds, &table(), &builder.finish().unwrap(), DateTime::UNIX_EPOCH);
         let lacking: Vec<_> =
             repair.lacking.iter().map(|new| (new.values[0].as_deref().unwrap(), new.location.as_deref())).collect();
         assert_eq!(lacking, [("1", None), ("2", Some("s3://b/t/2/")), ("5", Some("s3://b/t/5/"))]);

@@ -62,9 +62,7 @@ impl Sampler<'_> {
     async fn one(&self, file: DataFile) -> Result<Sampled> {
         let mut sampled = Sampled { url: file.url(), ..Sampled::default() };
         match self.learn(&file, &mut sampled).await {
-            Err(error) if matches!(error.kind(), ErrorKind::CorruptData | ErrorKind::Unsupported | ErrorKind::Invalid) => {
-                sampled.fault = Some(error.to_string());
-            }
+            Err(error) if is_of_the_file(error.kind()) => sampled.fault = Some(error.to_string()),
             Err(error) => return Err(error),
             Ok(()) => {}
         }
@@ -116,17 +114,40 @@ impl Sampler<'_> {
         let schema = parquet_to_arrow_schema(footer.file_metadata().schema_descr(), None)
             .map_err(|error| crate::error::Error::unsupported(format!("its schema is not understood: {error}")))?;
         for field in schema.fields() {
-            // A second column of the same name but for its case.
-            if field.name().starts_with('/') {
+            if is_twin(field.name()) {
                 continue;
             }
             match HiveType::from_arrow(field.data_type()) {
+                Ok(hive_type) if has_twins(&hive_type) => {
+                    let why = "two fields of a struct in it have names that differ in case alone";
+                    sampled.left_out.push((field.name().to_lowercase(), why.to_owned()));
+                }
                 Ok(hive_type) => sampled.columns.push((field.name().to_lowercase(), hive_type)),
                 Err(error) => sampled.left_out.push((field.name().to_lowercase(), error.to_string())),
             }
         }
         Ok(())
     }
+}
+
+/// Whether this is the second column or field of one name but for its case: it has its position for a name.
+fn is_twin(name: &str) -> bool {
+    name.strip_prefix('/').is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+fn has_twins(hive_type: &HiveType) -> bool {
+    match hive_type {
+        HiveType::Array(element) => has_twins(element),
+        HiveType::Map(key, value) => has_twins(key) || has_twins(value),
+        HiveType::Struct(fields) => fields.iter().any(|(name, field)| is_twin(name) || has_twins(field)),
+        _ => false,
+    }
+}
+
+/// Whether an error says something of this file, and not of its store.
+fn is_of_the_file(kind: ErrorKind) -> bool {
+    use ErrorKind::{Conflict, CorruptData, Denied, Invalid, NotFound, Unsupported};
+    matches!(kind, CorruptData | Unsupported | Invalid | NotFound | Conflict | Denied)
 }
 
 fn understand(format: Format, text: &str) -> Option<Text> {

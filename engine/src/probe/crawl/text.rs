@@ -3,7 +3,7 @@
 //! Numbers are `bigint` or `double`, whatever their size in the sample; a column whose values are of several types is `string`, which text can always
 //! be read as.
 
-use glaux_catalog::HiveType;
+use glaux_catalog::{HiveType, ident};
 use serde_json::Value;
 
 use super::format::Delimited;
@@ -112,7 +112,7 @@ pub(super) fn delimited(text: &str) -> Option<Text> {
     let differs = data_types.iter().any(|found| found.as_ref().is_some_and(|found| *found != HiveType::String));
     let has_header = are_names && !rest.is_empty() && differs;
     let (names, types): (Vec<String>, _) = if has_header {
-        (first.iter().map(|name| column_name(name)).collect(), data_types)
+        (column_names(first), data_types)
     } else {
         ((0..width).map(|at| format!("col{at}")).collect(), types(&rows))
     };
@@ -120,8 +120,19 @@ pub(super) fn delimited(text: &str) -> Option<Text> {
     Some(Text::Delimited(Delimited { delimiter, is_quoted, has_header }, columns))
 }
 
-/// A name as the catalog takes it.
-pub(super) fn column_name(name: &str) -> String {
+/// Names out of a header: each column has one of its own, that the catalog takes.
+fn column_names(header: &[String]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::with_capacity(header.len());
+    for (at, name) in header.iter().enumerate() {
+        let name = column_name(name);
+        let is_free = ident::checked("column", &name).is_ok() && !names.contains(&name);
+        names.push(if is_free { name } else { format!("col{at}") });
+    }
+    names
+}
+
+/// A name without what the catalog does not take.
+fn column_name(name: &str) -> String {
     let name = name.trim().to_lowercase();
     name.chars().map(|c| if c.is_control() || matches!(c, '/' | '.' | ' ') { '_' } else { c }).collect()
 }
@@ -212,6 +223,7 @@ mod tests {
             ("zip,n\n01234,\n98765,1e3\n", "',' header: zip string, n double"),
             ("a,b\nc,d\n", "',': col0 string, col1 string"),
             ("2024-01-02 03:04:05,1\n", "',': col0 timestamp, col1 bigint"),
+            ("a b,A.b,n\nx,y,1", "',' header: a_b string, col1 string, n bigint"),
             ("one column\nof text", "nothing"),
             ("a,b\nc", "nothing"),
             ("", "nothing"),

@@ -57,6 +57,16 @@ impl Folder {
         !self.files.is_empty() || !self.folders.is_empty()
     }
 
+    /// The folder at a path below it, without a slash at either end; itself for the empty path.
+    pub(super) fn at(&self, path: &str) -> Option<&Self> {
+        path.split('/').filter(|name| !name.is_empty()).try_fold(self, |folder, name| folder.folders.get(name))
+    }
+
+    /// Whether data files lie at a path below it, or might: what is hidden was not listed.
+    pub(super) fn may_hold(&self, path: &str) -> bool {
+        is_hidden(path) || self.at(path).is_some_and(Self::has_data)
+    }
+
     /// The files in it and below it, by kind: how many, and their bytes.
     pub(super) fn totals(&self, totals: &mut BTreeMap<Kind, (u64, u64)>) {
         for (kind, files) in &self.files {

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use glaux_catalog::{
     Metastore, TableName,
     glue::{self, Documents, GluePartition, SharedStorage},
+    ident,
     metastore::PartitionChange,
     model::{Database, Partition, PartitionValues, Table},
 };
@@ -14,6 +15,7 @@ use crate::{
     ddl::normalise_location,
     error::{Error, ErrorKind, Result},
     sql::{self, Statement},
+    system::is_system_schema,
 };
 
 /// What decides about definitions that exist already, as errors name it.
@@ -100,7 +102,12 @@ pub async fn import_glue(
     }
     let mut imported = Vec::new();
     for database in documents.databases {
-        imported.push(import_database(metastore, glue::database(database, now)?, if_exists).await?);
+        let object = format!("database \"{}\"", database.name);
+        let outcome = match glue::database(database, now) {
+            Ok(database) => import_database(metastore, database, if_exists).await?,
+            Err(reason) => Outcome::LeftOut(reason),
+        };
+        imported.push(Imported { object, outcome, partitions: 0, is_view: false });
     }
     for (object, is_view, read) in tables {
         let (outcome, partitions) = match read {
@@ -157,15 +164,24 @@ fn place(location: &str) -> Result<String> {
     normalise_location(&rest.map_or_else(|| location.to_owned(), |rest| format!("s3://{rest}")))
 }
 
-async fn import_database(metastore: &dyn Metastore, database: Database, if_exists: IfExists) -> Result<Imported> {
-    let object = format!("database \"{}\"", database.name);
-    let outcome = match metastore.database(&database.name).await {
+async fn import_database(metastore: &dyn Metastore, database: Database, if_exists: IfExists) -> Result<Outcome> {
+    if let Some(reserved) = reserved(&database.name) {
+        return Ok(Outcome::LeftOut(reserved));
+    }
+    left_out(match metastore.database(&database.name).await {
         Err(error) if error.kind() == ErrorKind::NotFound => metastore.create_database(database).await.map(|()| Outcome::Created),
         Err(error) => return Err(error),
         Ok(_) if if_exists == IfExists::Replace => metastore.replace_database(database).await.map(|()| Outcome::Replaced),
         Ok(_) => Ok(Outcome::Skipped),
-    };
-    Ok(Imported { object, outcome: left_out(outcome)?, partitions: 0, is_view: false })
+    })
+}
+
+/// Why a database cannot have this name, if it is that of one of the engine's own schemas.
+fn reserved(database: &str) -> Option<Error> {
+    is_system_schema(&ident::fold(database)).then(|| {
+        Error::invalid(format!("database name \"{database}\" is reserved"))
+            .with_hint("It holds the engine's own tables; rename the database before it is exported")
+    })
 }
 
 /// An object that does not make sense is left out; what the catalog fails at ends the import.
@@ -190,6 +206,9 @@ async fn import_table(
     if_exists: IfExists,
     now: DateTime<Utc>,
 ) -> Result<(Outcome, usize)> {
+    if let Some(reserved) = reserved(&table.name.database) {
+        return Ok((Outcome::LeftOut(reserved), 0));
+    }
     let existing = exists(metastore, &table.name).await?;
     if existing.is_some() && if_exists == IfExists::Skip {
         return Ok((Outcome::Skipped, 0));
@@ -207,7 +226,9 @@ async fn import_table(
             properties: Default::default(),
             created_at: now,
         };
-        metastore.create_database(plain).await?;
+        if let outcome @ Outcome::LeftOut(_) = left_out(metastore.create_database(plain).await.map(|()| Outcome::Created))? {
+            return Ok((outcome, 0));
+        }
     }
     let count = partitions.len();
     let replace = if_exists == IfExists::Replace;

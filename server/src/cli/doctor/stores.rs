@@ -107,9 +107,7 @@ fn advised(error: Error) -> Error {
         return error;
     }
     let advice = match error.kind() {
-        ErrorKind::Denied => {
-            "Check the credentials, and that they may list the bucket"
-        }
+        ErrorKind::Denied => "Check the credentials, and that they may list the bucket",
         ErrorKind::NotFound => "Check the name of the bucket, its region, and the endpoint",
         ErrorKind::Unavailable => "Check the network and the endpoint",
         ErrorKind::Throttled => "Try again later",
