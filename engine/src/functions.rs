@@ -6,6 +6,8 @@ mod aggregate;
 mod arithmetic;
 mod date_trunc;
 mod decimal;
+mod float_order;
+mod named_cast;
 mod strict;
 mod text;
 mod time_zone;
@@ -15,8 +17,11 @@ use std::sync::Arc;
 
 use datafusion::{common::Result, execution::FunctionRegistry, logical_expr::ScalarUDF};
 
+pub(crate) use aggregate::extreme_of_floats;
 pub(crate) use arithmetic::Arithmetic;
 pub(crate) use decimal::{divide, is_decimal_division};
+pub(crate) use float_order::Extreme;
+pub(crate) use named_cast::NAMED_CAST;
 pub(crate) use time_zone::{AT_TIMEZONE, WITH_TIMEZONE, at_timezone, local_times};
 pub(crate) use to_varchar::{TO_VARCHAR, TRY_TO_VARCHAR, is_written_otherwise, to_varchar};
 
@@ -34,7 +39,8 @@ pub(crate) fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
     }
     let plain = registry.udf(date_trunc::NAME)?;
     registry.register_udf(Arc::new(date_trunc::function(plain)))?;
-    let functions: [ScalarUDF; 6] = [
+    let functions: [ScalarUDF; 7] = [
+        named_cast::named_cast(),
         text::substr(),
         text::split_part(),
         time_zone::with_timezone(),

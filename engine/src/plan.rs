@@ -3,10 +3,12 @@
 
 mod cooperate;
 mod operators;
+mod recursion;
 mod resolve;
 mod rules;
 mod state;
 
 pub(crate) use cooperate::cooperative;
+pub(crate) use recursion::bounded;
 pub use resolve::{Catalogs, PlanContext};
 pub use state::base_state;

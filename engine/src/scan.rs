@@ -1,10 +1,11 @@
 //! The scan of a table: which partitions survive (`prune`; computed ones: `projected`), which files they hold (`listing`), what is known of these (`metadata`, on disk `kept`,
-//! for the planner `statistics`), how their schemas become the table's (`evolve`), how they are read (`leaf`), and how bytes are got (`fetch`).
+//! for the planner `statistics`), and of that believed (`belief`), how their schemas become the table's (`evolve`), how they are read (`leaf`), and how bytes are got (`fetch`).
 //!
 //! Data flows one way: `provider` prunes the partition index, lists the survivors, and hands DataFusion a plan node; the last rule of planning
 //! swaps it for that of `leaf`, which decodes and counts for the bill; everything it reads comes through `fetch`.
 
 mod analyzed;
+mod belief;
 mod evolve;
 mod fetch;
 mod hidden;

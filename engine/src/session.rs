@@ -46,7 +46,12 @@ pub struct SessionOptions {
     pub timeout: Option<Duration>,
     /// When the files of tables are listed, in place of what the tables say.
     pub listing: Option<ListingPolicy>,
+    /// How many steps a recursive query may take.
+    pub max_recursion_depth: u64,
 }
+
+/// Steps that a recursive query may take where nobody says otherwise.
+const RECURSION_DEPTH: u64 = 1000;
 
 impl Default for SessionOptions {
     fn default() -> Self {
@@ -62,6 +67,7 @@ impl Default for SessionOptions {
             max_scan: None,
             timeout: None,
             listing: None,
+            max_recursion_depth: RECURSION_DEPTH,
         }
     }
 }
@@ -95,6 +101,19 @@ const SETTINGS: &[Setting] = &[
         },
         reset: |options, from| {
             options.listing = from.listing;
+            Ok(())
+        },
+    },
+    Setting {
+        name: "max_recursion_depth",
+        description: "Steps that a recursive query may take, at least 1",
+        get: |options| options.max_recursion_depth.to_string(),
+        set: |options, value| {
+            options.max_recursion_depth = parse_depth(value)?;
+            Ok(())
+        },
+        reset: |options, from| {
+            options.max_recursion_depth = from.max_recursion_depth;
             Ok(())
         },
     },
@@ -287,6 +306,13 @@ pub fn parse_duration(text: &str) -> Result<Duration> {
     number
         .and_then(|number| Duration::try_from_secs_f64(number * seconds).ok())
         .ok_or_else(|| Error::invalid(format!("\"{text}\" is not a duration")).with_hint("Write it as 250ms, 30s, 5m or 1h"))
+}
+
+/// Parses a number of steps, at least one.
+fn parse_depth(text: &str) -> Result<u64> {
+    text.trim().parse().ok().filter(|depth| *depth > 0).ok_or_else(|| {
+        Error::invalid(format!("\"{text}\" is not a recursion depth")).with_hint("Write a whole number of steps, 1 or more")
+    })
 }
 
 /// Parses a zone by its IANA name.

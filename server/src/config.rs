@@ -284,6 +284,7 @@ fn session_options(section: &SessionSection, overrides: &Overrides, variables: &
         max_scan: wanted(&section.max_scan).as_deref().map(parse_bytes).transpose()?,
         timeout: wanted(&section.timeout).as_deref().map(parse_duration).transpose()?,
         listing: default.listing,
+        max_recursion_depth: default.max_recursion_depth,
     })
 }
 

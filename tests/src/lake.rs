@@ -11,7 +11,10 @@ use parquet::{
 };
 use tempfile::TempDir;
 
-use crate::s3_endpoint::{Request, S3Endpoint};
+use crate::{
+    footer,
+    s3_endpoint::{Request, S3Endpoint},
+};
 
 /// The bucket of lakes on S3.
 pub const BUCKET: &str = "lake";
@@ -87,6 +90,19 @@ impl Lake {
             }
             Self::S3(endpoint) => endpoint.put(BUCKET, path, bytes),
         }
+    }
+
+    /// Gives a file another footer: see [`crate::footer`].
+    ///
+    /// # Errors
+    /// If there is no such file, it is not Parquet, or an edit is none.
+    pub fn edit_footer(&self, path: &str, edits: &str) -> Result<(), String> {
+        let file = match self {
+            Self::Folder(folder) => std::fs::read(folder.path().join(path)).map_err(|error| format!("{path}: {error}"))?,
+            Self::S3(endpoint) => endpoint.get(BUCKET, path).ok_or_else(|| format!("{path} does not exist"))?.to_vec(),
+        };
+        self.put(path, footer::edited(&file, edits)?);
+        Ok(())
     }
 
     /// Removes a file.

@@ -5,6 +5,7 @@
 //! ```text
 //! @write PATH [OPTIONS] SELECT ...   a Parquet file of the query's rows at a path of the lake (OPTIONS: see `lake::WriteOptions`)
 //! @text PATH TEXT                    a file of that text
+//! @footer PATH EDIT...               another footer of a file written before (EDITs: see `footer`)
 //! @fixture PATH NAME                 a copy of tests/fixtures/NAME
 //! @remove PATH                       removes a file
 //! @requests                          the requests of the statement before, in order (lakes on S3 only)

@@ -1,8 +1,8 @@
-//! `sum` and `avg` with Trino's results. A sum of integers fails where it is no BIGINT, where DataFusion's wraps around; an average of decimals has
-//! their precision and scale, where DataFusion's has more digits. Both are DataFusion's own with another type within: what goes in and what comes out
-//! is converted. As DataFusion's, a sum of decimals of 38 digits, and one of different values in a window that slides, are not checked.
+//! `sum`, `avg`, and `max` and `min` of floats with Trino's results. A sum of integers fails where it is no BIGINT, where DataFusion's wraps around; an
+//! average of decimals has their precision and scale, where DataFusion's has more digits; to the extremes of floats NaN is nothing unless there is
+//! nothing else. All are DataFusion's own with another type within: what goes in and what comes out is converted. As DataFusion's, a sum of decimals of 38 digits, and one of different values in a window that slides, are not checked.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow::{
     array::{Array, ArrayRef, AsArray, BooleanArray},
@@ -12,13 +12,19 @@ use arrow::{
 };
 use datafusion::{
     common::{Result, ScalarValue, exec_err},
-    functions_aggregate::{average::avg_udaf, sum::sum_udaf},
+    functions_aggregate::{
+        average::avg_udaf,
+        min_max::{max_udaf, min_udaf},
+        sum::sum_udaf,
+    },
     logical_expr::{
         Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, ReversedUDAF, SetMonotonicity, Signature,
         function::{AccumulatorArgs, StateFieldsArgs},
         utils::AggregateOrderSensitivity,
     },
 };
+
+use super::float_order::{Extreme, number_type};
 
 /// What integers are added up as: it holds the sum of any table's.
 const WIDE: DataType = DataType::Decimal128(38, 0);
@@ -27,6 +33,8 @@ const WIDE: DataType = DataType::Decimal128(38, 0);
 enum Kind {
     Sum,
     Average,
+    /// Of floats only.
+    Extreme(Extreme),
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -40,21 +48,40 @@ pub(super) fn functions() -> [AggregateUDF; 2] {
         .map(|(kind, plain)| AggregateUDF::new_from_impl(Aggregate { kind, plain }))
 }
 
+/// `max` or `min` of floats, which planning puts in the place of DataFusion's; of other types that is right, and can do more.
+pub(crate) fn extreme_of_floats(extreme: Extreme) -> Arc<AggregateUDF> {
+    static GREATEST: LazyLock<Arc<AggregateUDF>> = LazyLock::new(|| extreme_udaf(Extreme::Greatest, max_udaf()));
+    static LEAST: LazyLock<Arc<AggregateUDF>> = LazyLock::new(|| extreme_udaf(Extreme::Least, min_udaf()));
+    Arc::clone(match extreme {
+        Extreme::Greatest => &GREATEST,
+        Extreme::Least => &LEAST,
+    })
+}
+
+fn extreme_udaf(extreme: Extreme, plain: Arc<AggregateUDF>) -> Arc<AggregateUDF> {
+    Arc::new(AggregateUDF::new_from_impl(Aggregate { kind: Kind::Extreme(extreme), plain }))
+}
+
 impl Aggregate {
     /// The result's type and, where it differs, DataFusion's within.
     fn types(&self, result: &DataType) -> Result<Option<Conversion>> {
         let within = match (self.kind, result) {
             (Kind::Sum, DataType::Int64) => WIDE,
             (Kind::Average, DataType::Decimal128(..)) => self.plain.return_type(std::slice::from_ref(result))?,
+            (Kind::Extreme(_), floats) => match number_type(floats) {
+                Some(numbers) => numbers,
+                None => return Ok(None),
+            },
             _ => return Ok(None),
         };
-        Ok(Some(Conversion { within, result: result.clone() }))
+        Ok(Some(Conversion { kind: self.kind, within, result: result.clone() }))
     }
 }
 
 /// From the type of a result within to that of the result.
 #[derive(Debug, Clone)]
 struct Conversion {
+    kind: Kind,
     within: DataType,
     result: DataType,
 }
@@ -65,6 +92,9 @@ impl Conversion {
     }
 
     fn before(&self, values: &[ArrayRef]) -> Vec<ArrayRef> {
+        if let Kind::Extreme(extreme) = self.kind {
+            return values.iter().map(|values| extreme.numbers(values)).collect();
+        }
         let widened = |array: &ArrayRef| match array.as_primitive_opt::<Int64Type>() {
             Some(integers) => {
                 let wide = integers.unary::<_, Decimal128Type>(i128::from).with_data_type(WIDE);
@@ -76,6 +106,9 @@ impl Conversion {
     }
 
     fn after(&self, results: &ArrayRef) -> Result<ArrayRef> {
+        if let Kind::Extreme(extreme) = self.kind {
+            return Ok(extreme.floats(results));
+        }
         let options = CastOptions { safe: true, ..CastOptions::default() };
         let converted = cast_with_options(results, &self.result, &options)?;
         if converted.null_count() > results.null_count() {
@@ -124,6 +157,7 @@ impl AggregateUDFImpl for Aggregate {
     }
 
     fn groups_accumulator_supported(&self, args: AccumulatorArgs<'_>) -> bool {
+        // Of floats as of the numbers that stand for them.
         self.plain.groups_accumulator_supported(args)
     }
 
@@ -156,7 +190,11 @@ impl AggregateUDFImpl for Aggregate {
     }
 
     fn set_monotonicity(&self, data_type: &DataType) -> SetMonotonicity {
-        self.plain.inner().set_monotonicity(data_type)
+        match self.kind {
+            // A number takes the place of NaN, which is greater in the order of rows.
+            Kind::Extreme(_) => SetMonotonicity::NotMonotonic,
+            _ => self.plain.inner().set_monotonicity(data_type),
+        }
     }
 }
 

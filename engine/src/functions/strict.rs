@@ -1,9 +1,10 @@
-//! Functions that are NULL where an argument is, as in Trino; DataFusion's of the same names pass over NULLs.
+//! Functions that are NULL where an argument is, as in Trino; DataFusion's of the same names pass over NULLs. Those that choose among floats pass over
+//! NaN, which DataFusion's take for the greatest number. Of an array, its elements are what is chosen from.
 
 use std::sync::Arc;
 
 use arrow::{
-    array::{Array, BooleanArray},
+    array::{Array, ArrayRef, AsArray, BooleanArray, ListArray},
     buffer::NullBuffer,
     compute::nullif,
     datatypes::{DataType, Field, FieldRef},
@@ -13,15 +14,79 @@ use datafusion::{
     logical_expr::{ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature},
 };
 
-pub(super) const NAMES: [&str; 3] = ["concat", "greatest", "least"];
+use super::float_order::{Extreme, number_type};
+
+pub(super) const NAMES: [&str; 5] = ["array_max", "array_min", "concat", "greatest", "least"];
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Strict {
     lenient: Arc<ScalarUDF>,
+    /// What it chooses, if it does.
+    chooses: Option<Extreme>,
+    /// Whether it looks at an array's elements.
+    is_of_elements: bool,
 }
 
 pub(super) fn function(lenient: Arc<ScalarUDF>) -> ScalarUDF {
-    ScalarUDF::new_from_impl(Strict { lenient })
+    let (chooses, is_of_elements) = match lenient.name() {
+        "array_max" => (Some(Extreme::Greatest), true),
+        "array_min" => (Some(Extreme::Least), true),
+        "greatest" => (Some(Extreme::Greatest), false),
+        "least" => (Some(Extreme::Least), false),
+        _ => (None, false),
+    };
+    ScalarUDF::new_from_impl(Strict { lenient, chooses, is_of_elements })
+}
+
+impl Strict {
+    /// The function's values, where an argument's are not NULL.
+    fn values(&self, mut args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let floats = args.return_field.data_type().clone();
+        let (Some(extreme), Some(numbers)) = (self.chooses, number_type(&floats)) else {
+            return self.lenient.invoke_with_args(args);
+        };
+        let rows = args.number_rows;
+        let as_numbers = |argument: ColumnarValue| -> Result<ColumnarValue> {
+            let is_scalar = matches!(argument, ColumnarValue::Scalar(_));
+            let array = argument.into_array(if is_scalar { 1 } else { rows })?;
+            let array = match array.as_list_opt::<i32>() {
+                Some(list) => Arc::new(list_of_numbers(list, extreme)?) as ArrayRef,
+                None => extreme.numbers(&array),
+            };
+            Ok(if is_scalar {
+                ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?)
+            } else {
+                ColumnarValue::Array(array)
+            })
+        };
+        args.args = args.args.into_iter().map(as_numbers).collect::<Result<_>>()?;
+        let with_type = |field: &FieldRef, data_type| Arc::new(Field::clone(field).with_data_type(data_type));
+        args.arg_fields = args.arg_fields.iter().zip(&args.args).map(|(field, of)| with_type(field, of.data_type())).collect();
+        args.return_field = with_type(&args.return_field, numbers);
+        Ok(match self.lenient.invoke_with_args(args)? {
+            ColumnarValue::Array(numbers) => ColumnarValue::Array(extreme.floats(&numbers)),
+            ColumnarValue::Scalar(number) => {
+                ColumnarValue::Scalar(ScalarValue::try_from_array(&extreme.floats(&number.to_array()?), 0)?)
+            }
+        })
+    }
+
+    /// Which rows of an argument are not NULL, if some are.
+    fn nulls(&self, array: &ArrayRef) -> Option<NullBuffer> {
+        let Some(list) = array.as_list_opt::<i32>().filter(|_| self.is_of_elements) else { return array.logical_nulls() };
+        let Some(elements) = list.values().logical_nulls() else { return array.logical_nulls() };
+        let is_whole = |range: &[i32]| elements.slice(range[0] as usize, (range[1] - range[0]) as usize).null_count() == 0;
+        let whole: NullBuffer = list.offsets().windows(2).map(is_whole).collect::<Vec<bool>>().into();
+        NullBuffer::union(Some(&whole), array.logical_nulls().as_ref())
+    }
+}
+
+/// The same list of the numbers that stand for its floats.
+fn list_of_numbers(list: &ListArray, extreme: Extreme) -> Result<ListArray> {
+    let numbers = extreme.numbers(list.values());
+    let DataType::List(element) = list.data_type() else { return Ok(list.clone()) };
+    let element = Arc::new(Field::clone(element).with_data_type(numbers.data_type().clone()));
+    Ok(ListArray::try_new(element, list.offsets().clone(), numbers, list.nulls().cloned())?)
 }
 
 impl ScalarUDFImpl for Strict {
@@ -42,7 +107,8 @@ impl ScalarUDFImpl for Strict {
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
-        let is_nullable = args.arg_fields.iter().any(|field| field.is_nullable());
+        // An array may be empty.
+        let is_nullable = self.is_of_elements || args.arg_fields.iter().any(|field| field.is_nullable());
         let field = self.lenient.return_field_from_args(args)?;
         Ok(Arc::new(Field::clone(&field).with_nullable(is_nullable)))
     }
@@ -54,15 +120,22 @@ impl ScalarUDFImpl for Strict {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let mut nulls = None;
         for argument in &args.args {
-            match argument {
+            let of = match argument {
                 ColumnarValue::Scalar(value) if value.is_null() => {
                     return Ok(ColumnarValue::Scalar(ScalarValue::try_from(args.return_field.data_type())?));
                 }
-                ColumnarValue::Scalar(_) => {}
-                ColumnarValue::Array(array) => nulls = NullBuffer::union(nulls.as_ref(), array.logical_nulls().as_ref()),
-            }
+                ColumnarValue::Scalar(value) if self.is_of_elements => {
+                    if self.nulls(&value.to_array()?).is_some_and(|nulls| nulls.null_count() > 0) {
+                        return Ok(ColumnarValue::Scalar(ScalarValue::try_from(args.return_field.data_type())?));
+                    }
+                    continue;
+                }
+                ColumnarValue::Scalar(_) => continue,
+                ColumnarValue::Array(array) => self.nulls(array),
+            };
+            nulls = NullBuffer::union(nulls.as_ref(), of.as_ref());
         }
-        let values = self.lenient.invoke_with_args(args)?;
+        let values = self.values(args)?;
         match (values, nulls) {
             (ColumnarValue::Array(array), Some(nulls)) => {
                 let is_null = BooleanArray::new(!nulls.inner(), None);

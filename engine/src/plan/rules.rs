@@ -1,10 +1,11 @@
 //! Rules of ours that run before DataFusion coerces types: where its semantics are not Trino's, or where what it derives from an
-//! expression would lose rows. `floats` aligns decimals with floats, `nan` compares floats as numbers, `timestamps` compares with finer
+//! expression would lose rows. `floats` aligns decimals with floats, `nan` compares floats as numbers, `extremes` has their `max` and `min` pass over NaN, `timestamps` compares with finer
 //! constants exactly, `zones` takes local times for the session's zone's, `arithmetic` has integers fail rather than wrap around, `lossy` hides
 //! casts that lose something behind a function (`cast`).
 
 mod arithmetic;
 mod cast;
+mod extremes;
 mod floats;
 mod lossy;
 mod nan;
@@ -29,9 +30,10 @@ pub(super) fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     let mut rules = Analyzer::new().rules;
     // GROUPING is resolved by comparing expressions as they are written, before any are changed.
     let at = rules.iter().position(|rule| rule.name() == "type_coercion").unwrap_or(0);
-    let ours: [ExprRule; 6] = [
+    let ours: [ExprRule; 7] = [
         ExprRule { name: "glaux_floats", rewrite: floats::rewrite, pair: Some(floats::rewrite_pair) },
         ExprRule { name: "glaux_nan", rewrite: nan::rewrite, pair: Some(nan::rewrite_pair) },
+        ExprRule { name: "glaux_extremes", rewrite: extremes::rewrite, pair: None },
         ExprRule { name: "glaux_zones", rewrite: zones::rewrite, pair: Some(zones::rewrite_pair) },
         ExprRule { name: "glaux_timestamps", rewrite: timestamps::rewrite, pair: None },
         ExprRule { name: "glaux_arithmetic", rewrite: arithmetic::rewrite, pair: None },

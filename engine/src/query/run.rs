@@ -19,7 +19,7 @@ use super::{
 use crate::{
     accounting::Meter,
     error::{Result, from_datafusion},
-    plan::cooperative,
+    plan::{bounded, cooperative},
     runtime::Shared,
     session::Session,
     sql::{self, Statement},
@@ -66,7 +66,7 @@ async fn prepare(shared: &Arc<Shared>, guard: &QueryGuard<Received>, text: &str,
     let optimized = state.optimize(&logical).map_err(from_datafusion)?;
     let output = Output::of(&optimized);
     let plan = state.query_planner().create_physical_plan(&optimized, &state).await.map_err(from_datafusion)?;
-    let plan = cooperative(plan)?;
+    let plan = bounded(cooperative(plan)?, context.session.max_recursion_depth)?;
     let estimate = Estimate::of(&plan, shared.queries.tariff());
     let context = state.task_ctx();
     let work = match explain {

@@ -1,7 +1,8 @@
 //! What is changed in a query of the Trino half between the text and the planner: tokens before parsing (`tokens`, `types`), the tree
-//! after it (`forms`, `numbers`, `calls`, `joins`, `like`, `hidden`, `labels`, `duplicates`). Each pass is small, and leaves alone what it does not know.
+//! after it (`forms`, `numbers`, `calls`, `joins`, `like`, `hidden`, `casts`, `labels`, `duplicates`). Each pass is small, and leaves alone what it does not know.
 
 mod calls;
+mod casts;
 mod duplicates;
 mod forms;
 mod hidden;
@@ -37,6 +38,7 @@ pub(super) fn apply(query: &mut Query, originals: &Originals) -> Result<()> {
     like::apply(query)?;
     types::check(query)?;
     hidden::apply(query)?;
+    casts::apply(query);
     labels::apply(query, originals);
     duplicates::apply(query);
     Ok(())

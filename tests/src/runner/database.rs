@@ -178,6 +178,7 @@ impl<E: Executor> AsyncDB for Database<E> {
         match name {
             "write" => self.write(rest).await?,
             "text" => self.executor.lake().put(path, text.as_bytes().to_vec()),
+            "footer" => self.executor.lake().edit_footer(path, text).map_err(Failed)?,
             "fixture" => {
                 let fixture = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(text.trim());
                 let bytes = std::fs::read(&fixture).map_err(|error| Failed(format!("{}: {error}", fixture.display())))?;

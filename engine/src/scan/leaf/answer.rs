@@ -8,7 +8,7 @@ use std::{
 
 use arrow::{
     array::{Array, ArrayRef, BooleanArray, RecordBatch},
-    datatypes::{DataType, SchemaRef},
+    datatypes::SchemaRef,
 };
 use datafusion::{
     common::{Result as DataFusionResult, ScalarValue, tree_node::TreeNodeRecursion},
@@ -35,7 +35,10 @@ use super::{
     shape::{Shape, is_value},
     spec::ScanSpec,
 };
-use crate::error::{Error, Result, to_datafusion};
+use crate::{
+    error::{Error, Result, to_datafusion},
+    scan::belief::{self, Exact},
+};
 
 /// What is asked of all rows.
 #[derive(Debug, Clone)]
@@ -82,7 +85,7 @@ impl FooterAggregate {
                 "count" => Asked::Count(Some(output_column(spec, &of)?)),
                 // Of some types no footer tells: then none is asked first.
                 "min" | "max"
-                    if !is_value(spec, &output_column(spec, &of)?) && exactness(&of.data_type(&spec.output).ok()?).is_none() =>
+                    if !is_value(spec, &output_column(spec, &of)?) && Exact::of(&of.data_type(&spec.output).ok()?).is_none() =>
                 {
                     return None;
                 }
@@ -175,6 +178,9 @@ async fn answer(spec: &Arc<ScanSpec>, asked: &[Asked], schema: SchemaRef) -> Res
             let (spec, asked) = (Arc::clone(spec), asked.to_vec());
             async move {
                 let opened = footer::footer(&spec.table, &planned, false).await?;
+                if !opened.metadata.row_groups().iter().all(belief::is_sound) {
+                    return Ok(None);
+                }
                 let shape = Shape::new(&spec, &planned, &opened.metadata).map_err(|error| fault::named(error, &planned.file))?;
                 let projection = shape.projection_of(&spec, &planned).map_err(|error| fault::named(error, &planned.file))?;
                 let one = |asked| of_file(&spec, &projection, &shape, &opened.metadata, asked);
@@ -239,32 +245,24 @@ fn of_file(
     }
     let column = in_file.downcast_ref::<Column>()?;
     let converter = StatisticsConverter::try_new(column.name(), &shape.file, &shape.parquet).ok()?;
+    let converter = converter.with_missing_null_counts_as_zero(false);
     let groups = || metadata.row_groups();
-    let nulls = converter.row_group_null_counts(groups());
+    let nulls = converter.row_group_null_counts(groups()).ok()?;
     if let Asked::Count(_) = asked {
-        let nulls = StatisticsConverter::try_new(column.name(), &shape.file, &shape.parquet)
-            .ok()?
-            .with_missing_null_counts_as_zero(false)
-            .row_group_null_counts(groups())
-            .ok()?;
         if nulls.null_count() > 0 {
             return None;
         }
-        let nulls = nulls.values().iter().zip(groups()).try_fold(0_u64, |sum, (nulls, group)| {
-            let is_sound = i64::try_from(*nulls).is_ok_and(|nulls| nulls <= group.num_rows());
-            if is_sound { sum.checked_add(*nulls) } else { None }
-        })?;
+        let nulls = nulls.values().iter().try_fold(0_u64, |sum, nulls| sum.checked_add(*nulls))?;
         return Some(ScalarValue::Int64(Some(rows.checked_sub(i64::try_from(nulls).ok()?)?)));
     }
     let data_type = shape.file.field_with_name(column.name()).ok()?.data_type().clone();
     let is_min = matches!(asked, Asked::Min(_));
     let values = if is_min { converter.row_group_mins(groups()) } else { converter.row_group_maxes(groups()) }.ok()?;
-    let exact = match exactness(&data_type)? {
-        Exactness::Always => None,
-        Exactness::AsMarked if is_min => Some(converter.row_group_is_min_value_exact(groups()).ok()?),
-        Exactness::AsMarked => Some(converter.row_group_is_max_value_exact(groups()).ok()?),
+    let exact = match Exact::of(&data_type)? {
+        Exact::Always => None,
+        Exact::AsMarked if is_min => Some(converter.row_group_is_min_value_exact(groups()).ok()?),
+        Exact::AsMarked => Some(converter.row_group_is_max_value_exact(groups()).ok()?),
     };
-    let nulls = nulls.ok()?;
     let mut best = ScalarValue::try_new_null(&data_type).ok()?;
     for (at, group) in metadata.row_groups().iter().enumerate() {
         if values.is_null(at) {
@@ -279,22 +277,4 @@ fn of_file(
         best = merge(asked, best, ScalarValue::try_from_array(&values, at).ok()?)?;
     }
     Some(best)
-}
-
-enum Exactness {
-    /// A footer's least and greatest values are values of the column.
-    Always,
-    /// They may be shortened; the footer says so.
-    AsMarked,
-}
-
-/// Whether a type's least and greatest value in footers are those of the rows; `None` if that cannot be told.
-fn exactness(data_type: &DataType) -> Option<Exactness> {
-    Some(match data_type {
-        data_type if data_type.is_integer() => Exactness::Always,
-        DataType::Boolean | DataType::Date32 | DataType::Timestamp(..) | DataType::Decimal128(..) => Exactness::Always,
-        DataType::Utf8 | DataType::Utf8View => Exactness::AsMarked,
-        // Of floats, footers leave NaN out.
-        _ => return None,
-    })
 }

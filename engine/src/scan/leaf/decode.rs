@@ -29,7 +29,7 @@ use super::{
     fault, late,
     unit::Unit,
 };
-use crate::error::Result;
+use crate::{error::Result, scan::metadata::unreadable};
 
 /// Rows that are decoded at once at most where only the best of a row group are wanted.
 const TOP_BATCH: usize = 1 << 18;
@@ -56,8 +56,11 @@ impl Unit {
                 DecodeResult::Data(reader) => {
                     let sieve = (!self.is_late).then(|| self.sieve(&execution)).flatten();
                     let is_thinned = self.filter.is_some() || self.rows.is_some() || execution.has_top();
+                    let expected = self.expected_rows(&execution);
                     return Ok(Some(Ready {
                         reader,
+                        decoded: 0,
+                        expected,
                         sieve,
                         is_thinned,
                         projector: None,
@@ -111,6 +114,19 @@ impl Unit {
             builder = builder.with_row_filter(RowFilter::new(vec![Box::new(predicate)])).with_max_predicate_cache_size(0);
         }
         builder.build()
+    }
+
+    /// The rows that its decoder gives, by the footer; `None` where that depends on what is in them.
+    fn expected_rows(&self, execution: &Arc<Execution>) -> Option<u64> {
+        if self.is_late || self.rows.is_some() {
+            return None;
+        }
+        let rows = u64::try_from(self.file.group(self.group).num_rows()).ok()?;
+        let is_sieved = self.filter.is_some() || self.sieve(execution).is_some();
+        Some(match execution.spec.limit.filter(|_| !is_sieved) {
+            Some(limit) => rows.min(limit as u64),
+            None => rows,
+        })
     }
 
     /// How many rows to decode at once where only the best are wanted: the more, the tighter the bound, as far as memory allows.
@@ -199,6 +215,9 @@ impl ArrowPredicate for SievePredicate {
 pub(super) struct Ready {
     pub unit: Unit,
     reader: ParquetRecordBatchReader,
+    /// Rows that it has given, and has to give in all, if that is known.
+    decoded: u64,
+    expected: Option<u64>,
     sieve: Option<Sieve>,
     /// Whether its rows may be few of those that were decoded.
     is_thinned: bool,
@@ -220,7 +239,16 @@ impl Ready {
         file.consume(&std::mem::take(&mut self.given))?;
         loop {
             let decoded = fault::decode(&file.planned.file, || self.reader.next().transpose())?;
-            let Some(batch) = decoded else { return Ok(None) };
+            let Some(batch) = decoded else {
+                return match self.expected.filter(|expected| *expected != self.decoded) {
+                    None => Ok(None),
+                    Some(expected) => {
+                        let why = format!("a row group has {} rows, and {expected} by its footer", self.decoded);
+                        Err(unreadable(&file.planned.file.url(), &why))
+                    }
+                };
+            };
+            self.decoded += batch.num_rows() as u64;
             let batch = fault::decode(&file.planned.file, || self.shape(batch))?;
             if batch.num_rows() > 0 {
                 return Ok(Some(batch));

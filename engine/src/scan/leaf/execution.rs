@@ -29,7 +29,7 @@ use super::{prune, shape::Shape, spec::ScanSpec, top::TopBound, unit::Unit};
 use crate::{
     accounting::PrunedBy,
     error::{Error, Result},
-    scan::provider::PlannedFile,
+    scan::{belief, provider::PlannedFile},
 };
 
 /// Units under way while a bound moves that may make others needless.
@@ -228,7 +228,7 @@ impl Execution {
             return unit.best.as_ref().is_some_and(|best| top.excludes(best, is_seen));
         }
         let shape = &unit.file.shape;
-        let Some(moving) = &shape.moving else { return false };
+        let Some(told) = &shape.told else { return false };
         let generation = {
             let mut moving = self.moving.lock().unwrap_or_else(PoisonError::into_inner);
             if moving.tracking.watcher().is_some_and(|watcher| watcher.changed()) {
@@ -239,7 +239,7 @@ impl Execution {
         if unit.was_kept(generation) {
             return false;
         }
-        let pruning = shape.moving_pruning(generation, moving);
+        let pruning = shape.moving_pruning(generation, told);
         let is_excluded = pruning.is_some_and(|pruning| prune::excludes(&pruning, shape, &unit.file.metadata, unit.group));
         if !is_excluded {
             unit.keep(generation);
@@ -313,6 +313,7 @@ impl Execution {
             let rows = u64::try_from(metadata.row_group(group).num_rows()).unwrap_or(u64::MAX);
             match nulls {
                 Some(nulls) if nulls == rows => Some(null.clone()),
+                _ if !belief::is_sound(metadata.row_group(group)) => None,
                 _ if values.is_null(group) => None,
                 Some(0) => Some(key),
                 // There may be a null, which is better than any value, or worse.

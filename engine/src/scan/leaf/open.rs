@@ -21,7 +21,8 @@ use crate::{
     accounting::PrunedBy,
     error::Result,
     scan::{
-        metadata::{Indexes, MetadataReads},
+        belief,
+        metadata::{Indexes, MetadataReads, unreadable},
         provider::PlannedFile,
     },
 };
@@ -42,6 +43,11 @@ pub(super) async fn open(execution: &Execution, planned: &Arc<PlannedFile>) -> R
     let name = |error| fault::named(error, &planned.file);
     let shape = execution.shape(planned, &metadata).map_err(name)?;
 
+    // Without a column, rows are what the footer says.
+    let is_counted = (0..metadata.file_metadata().schema_descr().num_columns()).any(|leaf| shape.all_mask.leaf_included(leaf));
+    if !is_counted && let Some(why) = metadata.row_groups().iter().find_map(belief::unsound) {
+        return Err(unreadable(&planned.file.url(), &why));
+    }
     let pruned = prune::row_groups(&shape, &metadata);
     let total = metadata.num_row_groups();
     meter.scan().pruned(PrunedBy::Statistics, (total - pruned.len()) as u64);

@@ -1,23 +1,26 @@
 //! Which row groups of a file, and which of their pages, can hold rows that the fixed filter lets pass. Pruning is inclusive: what cannot be told
 //! is kept, and nothing here fails a query but reading.
 
-use std::{ops::Range, sync::Arc};
+use std::{collections::HashSet, ops::Range, sync::Arc};
 
+use arrow::array::{ArrayRef, BooleanArray, UInt64Array};
 use datafusion::{
+    common::{Column, ScalarValue, pruning::PruningStatistics},
     datasource::physical_plan::parquet::{
         BloomFilterStatistics, PagePruningAccessPlanFilter, ParquetAccessPlan, ParquetFileMetrics, RowGroupAccess,
-        RowGroupAccessPlanFilter,
     },
-    physical_expr::utils::collect_columns,
     physical_optimizer::pruning::PruningPredicate,
     physical_plan::metrics::ExecutionPlanMetricsSet,
 };
 use futures::future::try_join_all;
 use parquet::{
-    arrow::{arrow_reader::RowSelection, parquet_column},
+    arrow::{
+        arrow_reader::{RowSelection, statistics::StatisticsConverter},
+        parquet_column,
+    },
     basic::Type as PhysicalType,
     bloom_filter::Sbbf,
-    file::metadata::ParquetMetaData,
+    file::metadata::{ParquetMetaData, RowGroupMetaData},
 };
 
 use super::{late, shape::Shape};
@@ -25,6 +28,7 @@ use crate::{
     accounting::{PrunedBy, ScanCounters},
     error::Result,
     scan::{
+        belief,
         metadata::{Footers, MetadataReads},
         provider::PlannedFile,
     },
@@ -50,31 +54,65 @@ fn uncounted() -> ParquetFileMetrics {
 
 /// By the footer's statistics.
 pub(super) fn row_groups(shape: &Shape, metadata: &ParquetMetaData) -> Vec<Survivor> {
-    let groups = metadata.row_groups();
-    let mut plan = RowGroupAccessPlanFilter::new(ParquetAccessPlan::new_all(groups.len()));
-    let mut fixed_holds = vec![shape.fixed.is_none(); groups.len()];
-    if let Some(pruning) = &shape.pruning {
-        plan.prune_by_statistics(&shape.file, &shape.parquet, groups, pruning, &uncounted());
-        // Statistics leave NaN out, which passes or fails by rules of its own.
-        let floats = shape.fixed.iter().flat_map(collect_columns).any(|column| {
-            shape
-                .file
-                .field_with_name(column.name())
-                .map_or(true, |field| field.data_type().is_nested() || field.data_type().is_floating())
-        });
-        for (held, now) in fixed_holds.iter_mut().zip(plan.is_fully_matched()) {
-            *held |= *now && !floats;
-        }
-    }
-    let left: Vec<_> = plan.row_group_indexes().collect();
-    left.into_iter().map(|group| Survivor { group, fixed_holds: fixed_holds[group], rows: None }).collect()
+    let groups: Vec<&RowGroupMetaData> = metadata.row_groups().iter().collect();
+    let statistics = GroupStatistics { shape, groups };
+    let may_hold = |pruning: &Option<Arc<PruningPredicate>>| pruning.as_ref().and_then(|pruning| pruning.prune(&statistics).ok());
+    let (matches, failures) = (may_hold(&shape.pruning), may_hold(&shape.failing));
+    (0..statistics.groups.len())
+        .filter(|group| matches.as_ref().is_none_or(|matches| matches[*group]))
+        .map(|group| {
+            let fixed_holds = shape.fixed.is_none() || failures.as_ref().is_some_and(|failures| !failures[group]);
+            Survivor { group, fixed_holds, rows: None }
+        })
+        .collect()
 }
 
 /// Whether the statistics of one row group tell that a predicate fails.
 pub(super) fn excludes(pruning: &PruningPredicate, shape: &Shape, metadata: &ParquetMetaData, group: usize) -> bool {
-    let mut plan = RowGroupAccessPlanFilter::new(ParquetAccessPlan::new_all(1));
-    plan.prune_by_statistics(&shape.file, &shape.parquet, &metadata.row_groups()[group..=group], pruning, &uncounted());
-    plan.remaining_row_group_count() == 0
+    let statistics = GroupStatistics { shape, groups: vec![metadata.row_group(group)] };
+    pruning.prune(&statistics).is_ok_and(|kept| kept.first() == Some(&false))
+}
+
+/// What predicates ask of row groups. How many values are NULL is not known where the footer does not say.
+struct GroupStatistics<'a> {
+    shape: &'a Shape,
+    groups: Vec<&'a RowGroupMetaData>,
+}
+
+impl GroupStatistics<'_> {
+    fn converter(&self, column: &str) -> Option<StatisticsConverter<'_>> {
+        let converter = StatisticsConverter::try_new(column, &self.shape.file, &self.shape.parquet).ok()?;
+        Some(converter.with_missing_null_counts_as_zero(false))
+    }
+}
+
+impl PruningStatistics for GroupStatistics<'_> {
+    fn min_values(&self, column: &Column) -> Option<ArrayRef> {
+        self.converter(&column.name)?.row_group_mins(self.groups.iter().copied()).ok()
+    }
+
+    fn max_values(&self, column: &Column) -> Option<ArrayRef> {
+        self.converter(&column.name)?.row_group_maxes(self.groups.iter().copied()).ok()
+    }
+
+    fn num_containers(&self) -> usize {
+        self.groups.len()
+    }
+
+    fn null_counts(&self, column: &Column) -> Option<ArrayRef> {
+        let nulls = self.converter(&column.name)?.row_group_null_counts(self.groups.iter().copied()).ok()?;
+        Some(Arc::new(nulls))
+    }
+
+    fn row_counts(&self) -> Option<ArrayRef> {
+        // Of one that its footer contradicts, it is not known.
+        let rows = self.groups.iter().map(|group| u64::try_from(group.num_rows()).ok().filter(|_| belief::is_sound(group)));
+        Some(Arc::new(rows.collect::<UInt64Array>()))
+    }
+
+    fn contained(&self, _: &Column, _: &HashSet<ScalarValue>) -> Option<BooleanArray> {
+        None
+    }
 }
 
 /// By bloom filters, of columns that are compared for equality; all are read at once, where they are small beside what they may save.

@@ -9,9 +9,10 @@ use arrow::datatypes::SchemaRef;
 use datafusion::{
     common::{Result, ScalarValue},
     datasource::physical_plan::parquet::{Int96Coercer, PagePruningAccessPlanFilter, apply_file_schema_type_coercions},
+    logical_expr::Operator,
     physical_expr::{
         PhysicalExpr, PhysicalExprSimplifier, conjunction,
-        expressions::{Column, DynamicFilterTracking, Literal},
+        expressions::{BinaryExpr, Column, DynamicFilterTracking, IsNullExpr, Literal, NotExpr},
         projection::ProjectionExprs,
         split_conjunction,
         utils::collect_columns,
@@ -43,16 +44,20 @@ pub(super) struct Shape {
     /// Conjuncts that stay as they are, and those that change while the query runs.
     pub fixed: Option<Arc<dyn PhysicalExpr>>,
     pub moving: Option<Arc<dyn PhysicalExpr>>,
+    /// Those of the latter that statistics can tell of: not of floats, since NaN passes them, and is in no statistics.
+    pub told: Option<Arc<dyn PhysicalExpr>>,
     /// The keys of [`ScanSpec::top`].
     pub keys: Vec<Arc<dyn PhysicalExpr>>,
     /// Tells from statistics that `fixed` fails.
     pub pruning: Option<Arc<PruningPredicate>>,
+    /// Tells from statistics that no row fails `fixed`: what it prunes holds none for which `fixed` is false or NULL.
+    pub failing: Option<Arc<PruningPredicate>>,
     pub pages: Option<PagePruningAccessPlanFilter>,
     /// The columns of the result, of the filter and keys, and of both.
     pub output_mask: ProjectionMask,
     pub filter_mask: ProjectionMask,
     pub all_mask: ProjectionMask,
-    /// Tells from statistics that `moving` fails, as it was at some generation.
+    /// Tells from statistics that `told` fails, as it was at some generation.
     moving_pruning: Mutex<Option<(u64, Option<Arc<PruningPredicate>>)>>,
     /// The partition and hidden values that the expressions have taken in, if they speak of them.
     values: Option<Vec<ScalarValue>>,
@@ -81,8 +86,9 @@ impl Shape {
             if is_moving { &mut moving } else { &mut fixed }.push(Arc::clone(conjunct));
         }
         fixed.retain(|conjunct| !is_true(conjunct));
+        let told = moving.iter().filter(|conjunct| !speaks_of_floats(conjunct, &file)).cloned().collect();
         let all = |conjuncts: Vec<_>| (!conjuncts.is_empty()).then(|| conjunction(conjuncts));
-        let (fixed, moving) = (all(fixed), all(moving));
+        let (fixed, moving, told) = (all(fixed), all(moving), all(told));
         let own = || spec.literals(planned);
         let keys = spec.top.iter().flat_map(|top| &top.keys).map(|(key, _)| {
             let key = key_of(&projection, key)?;
@@ -92,6 +98,7 @@ impl Shape {
         let pruning = fixed
             .as_ref()
             .and_then(|fixed| PruningPredicateBuilder::new().with_file_schema(Arc::clone(&file)).build(Arc::clone(fixed)));
+        let failing = fixed.as_ref().and_then(|fixed| failing(fixed, &file));
         let pages = fixed.as_ref().map(|fixed| PagePruningAccessPlanFilter::new(fixed, Arc::clone(&file)));
         let outputs: Vec<_> = projection.expr_iter().filter(|expr| !is_value(spec, expr)).collect();
         let filters: Vec<_> = fixed.iter().chain(&moving).chain(&keys).cloned().collect();
@@ -103,8 +110,10 @@ impl Shape {
             projection,
             fixed,
             moving,
+            told,
             keys,
             pruning,
+            failing,
             pages: pages.filter(|pages| pages.filter_number() > 0),
             output_mask,
             filter_mask,
@@ -144,12 +153,12 @@ impl Shape {
     }
 
     /// What tells that the moving part fails, as it is now: `generation` says how often it has changed.
-    pub(super) fn moving_pruning(&self, generation: u64, moving: &Arc<dyn PhysicalExpr>) -> Option<Arc<PruningPredicate>> {
+    pub(super) fn moving_pruning(&self, generation: u64, told: &Arc<dyn PhysicalExpr>) -> Option<Arc<PruningPredicate>> {
         let mut cached = self.moving_pruning.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, pruning)) = cached.as_ref().filter(|(of, _)| *of == generation) {
             return pruning.clone();
         }
-        let pruning = PruningPredicateBuilder::new().with_file_schema(Arc::clone(&self.file)).build(Arc::clone(moving));
+        let pruning = PruningPredicateBuilder::new().with_file_schema(Arc::clone(&self.file)).build(Arc::clone(told));
         *cached = Some((generation, pruning.clone()));
         pruning
     }
@@ -158,6 +167,33 @@ impl Shape {
     pub(super) fn leading_key(&self) -> Option<&Column> {
         self.keys.first()?.downcast_ref::<Column>()
     }
+}
+
+/// Whether an expression speaks of columns of floats, or of nested ones, which may hold some.
+fn speaks_of_floats(expr: &Arc<dyn PhysicalExpr>, file: &SchemaRef) -> bool {
+    let is_one = |column: &Column| {
+        file.field_with_name(column.name()).map_or(true, |field| field.data_type().is_nested() || field.data_type().is_floating())
+    };
+    collect_columns(expr).iter().any(is_one)
+}
+
+/// What tells that no row fails a predicate; `None` where statistics cannot: they leave NaN out, which passes or fails by rules of its own.
+fn failing(fixed: &Arc<dyn PhysicalExpr>, file: &SchemaRef) -> Option<Arc<PruningPredicate>> {
+    if speaks_of_floats(fixed, file) {
+        return None;
+    }
+    let mut fails: Arc<dyn PhysicalExpr> = Arc::new(NotExpr::new(Arc::clone(fixed)));
+    let mut columns: Vec<Column> = collect_columns(fixed).into_iter().collect();
+    columns.sort_by_key(Column::index);
+    for column in columns {
+        let field = file.field_with_name(column.name()).ok()?;
+        // A predicate that is NULL lets no row pass.
+        if field.is_nullable() {
+            fails = Arc::new(BinaryExpr::new(fails, Operator::Or, Arc::new(IsNullExpr::new(Arc::new(column)))));
+        }
+    }
+    let fails = PhysicalExprSimplifier::new(file).simplify(fails).ok()?;
+    PruningPredicateBuilder::new().with_file_schema(Arc::clone(file)).build(fails)
 }
 
 fn is_true(expr: &Arc<dyn PhysicalExpr>) -> bool {

@@ -9,6 +9,7 @@ use datafusion::physical_expr::PhysicalExpr;
 use parquet::arrow::arrow_reader::RowSelection;
 
 use super::{file::OpenFile, late, prune::Survivor, spec::ScanSpec};
+use crate::scan::belief;
 
 /// A row group that is to be read.
 #[derive(Debug)]
@@ -58,6 +59,8 @@ impl Unit {
             }
             None => expected.is_some_and(|expected| late::pays(rest, expected, total, stretch)),
         };
+        // Of one that its footer contradicts, all rows are counted.
+        let is_late = is_late && belief::is_sound(group);
         let sieved = filter.is_some() || has_bound;
         let mask = if sieved { &shape.all_mask } else { &shape.output_mask };
         let all = late::bytes_of(group, mask);

@@ -1,6 +1,6 @@
 //! Parquet metadata out of bytes, normalised so that nothing above sees a file's peculiarities: names fold to lower case (or become the table's by
-//! position, for `parquet.column.index.access`), the embedded Arrow schema is dropped in favour of Parquet's own types, and offsets that point
-//! outside the file are refused before a decoder meets them. Nothing is read here.
+//! position, for `parquet.column.index.access`), the embedded Arrow schema is dropped in favour of Parquet's own types, offsets that point
+//! outside the file are refused before a decoder meets them, and statistics that must not be believed are gone (`belief`). Nothing is read here.
 
 use std::sync::Arc;
 
@@ -8,20 +8,18 @@ use bytes::Bytes;
 use glaux_catalog::model::Table;
 use parquet::{
     DecodeResult,
-    basic::{ConvertedType, Type as PhysicalType},
     errors::ParquetError,
     file::metadata::{
-        ColumnChunkMetaData, FileMetaData, PageIndexPolicy, ParquetMetaData, ParquetMetaDataBuilder, ParquetMetaDataOptions,
-        ParquetMetaDataPushDecoder, ParquetMetaDataReader, RowGroupMetaData,
+        FileMetaData, PageIndexPolicy, ParquetMetaData, ParquetMetaDataBuilder, ParquetMetaDataOptions,
+        ParquetMetaDataPushDecoder, ParquetMetaDataReader, ParquetStatisticsPolicy, RowGroupMetaData,
     },
-    file::statistics::Statistics,
     schema::types::{SchemaDescPtr, SchemaDescriptor, Type, TypePtr},
 };
 
 use super::Indexes;
 use crate::{
     error::{Error, Result},
-    scan::listing::DataFile,
+    scan::{belief, listing::DataFile},
 };
 
 /// The length of the footer's length and the magic after it.
@@ -65,7 +63,13 @@ pub(super) fn footer_length(file: &DataFile, end: &[u8]) -> Result<u64> {
 /// The metadata of a footer's bytes, without its tail.
 pub(super) fn footer(file: &DataFile, thrift: &[u8], naming: &Naming) -> Result<ParquetMetaData> {
     let metadata = decode(thrift, naming).map_err(|error| not_decoded(file, error))?;
-    check_ranges(file, metadata)
+    if let Some(why) = belief::contradiction(&metadata) {
+        return Err(corrupt(file, &why));
+    }
+    // A row group without rows has no bytes either, and may say that they lie anywhere.
+    let groups = metadata.row_groups().iter().filter(|group| group.num_rows() > 0).cloned().collect();
+    let metadata = check_ranges(file, metadata.into_builder().set_row_groups(groups).build())?;
+    belief::of_footer(metadata).map_err(|error| not_decoded(file, error))
 }
 
 /// The same metadata with page indexes, out of the region of the file that holds them.
@@ -82,7 +86,7 @@ pub(super) fn indexed(
             .with_offset_index_policy(PageIndexPolicy::Optional);
         decoder.push_range(offset..offset + region.len() as u64, region)?;
         match decoder.try_decode()? {
-            DecodeResult::Data(metadata) => Ok(metadata),
+            DecodeResult::Data(metadata) => Ok(belief::of_indexes(metadata)),
             _ => Err(ParquetError::General("its page indexes lie apart".to_owned())),
         }
     };
@@ -90,10 +94,19 @@ pub(super) fn indexed(
 }
 
 fn decode(thrift: &[u8], naming: &Naming) -> Result<ParquetMetaData, ParquetError> {
-    let mut metadata = ParquetMetaDataReader::decode_metadata(thrift)?;
+    let read = |options: &ParquetMetaDataOptions| ParquetMetaDataReader::decode_metadata_with_options(thrift, Some(options));
+    let mut options = ParquetMetaDataOptions::new();
+    let mut metadata = match read(&options) {
+        Ok(metadata) => metadata,
+        // Statistics that are none, such as a negative count of NULLs, are no loss.
+        Err(error) => {
+            options.set_column_stats_policy(ParquetStatisticsPolicy::SkipAll);
+            read(&options).map_err(|_| error)?
+        }
+    };
     if let Some(schema) = renamed(metadata.file_metadata().schema_descr(), naming)? {
-        let options = ParquetMetaDataOptions::new().with_schema(schema);
-        metadata = ParquetMetaDataReader::decode_metadata_with_options(thrift, Some(&options))?;
+        options.set_schema(schema);
+        metadata = read(&options)?;
     }
     let file = metadata.file_metadata();
     let properties = file.key_value_metadata().map(|properties| {
@@ -107,40 +120,15 @@ fn decode(thrift: &[u8], naming: &Naming) -> Result<ParquetMetaData, ParquetErro
         file.schema_descr_ptr(),
         file.column_orders().cloned(),
     );
-    // A row group without rows has no bytes either, and may say that they lie anywhere.
-    let groups = metadata.row_groups().iter().filter(|group| group.num_rows() > 0).cloned().collect();
-    Ok(ParquetMetaDataBuilder::new(plain).set_row_groups(groups).build())
+    Ok(ParquetMetaDataBuilder::new(plain).set_row_groups(metadata.row_groups().to_vec()).build())
 }
 
-/// Statistics without values, for a chunk whose least and greatest values cannot be believed: old writers compared bytes as signed numbers, and
-/// unsigned numbers as signed ones.
-fn distrusted(chunk: &ColumnChunkMetaData) -> Option<Statistics> {
-    let statistics = chunk.statistics()?;
-    if !statistics.is_min_max_deprecated() || statistics.min_bytes_opt() == statistics.max_bytes_opt() {
-        return None;
-    }
-    let nulls = statistics.null_count_opt();
-    let is_unsigned = matches!(
-        chunk.column_descr().converted_type(),
-        ConvertedType::UINT_8 | ConvertedType::UINT_16 | ConvertedType::UINT_32 | ConvertedType::UINT_64
-    );
-    Some(match chunk.column_type() {
-        PhysicalType::BYTE_ARRAY => Statistics::byte_array(None, None, None, nulls, true),
-        PhysicalType::FIXED_LEN_BYTE_ARRAY => Statistics::fixed_len_byte_array(None, None, None, nulls, true),
-        PhysicalType::INT96 => Statistics::int96(None, None, None, nulls, true),
-        PhysicalType::INT32 if is_unsigned => Statistics::int32(None, None, None, nulls, true),
-        PhysicalType::INT64 if is_unsigned => Statistics::int64(None, None, None, nulls, true),
-        _ => return None,
-    })
-}
-
-/// Refuses column chunks outside the file; forgets dictionary offsets that some writers set without a dictionary, and statistics that mislead.
+/// Refuses column chunks outside the file; forgets dictionary offsets that some writers set without a dictionary.
 fn check_ranges(file: &DataFile, metadata: ParquetMetaData) -> Result<ParquetMetaData> {
     let size = i64::try_from(file.meta.size).unwrap_or(i64::MAX);
     let mut mended: Option<Vec<RowGroupMetaData>> = None;
     for (at, group) in metadata.row_groups().iter().enumerate() {
         for (column, chunk) in group.columns().iter().enumerate() {
-            let distrusted = distrusted(chunk);
             let dictionary = chunk.dictionary_page_offset();
             let stray = dictionary.is_some_and(|offset| offset < 4 || offset >= chunk.data_page_offset());
             let start = dictionary.filter(|_| !stray).unwrap_or_else(|| chunk.data_page_offset());
@@ -149,16 +137,10 @@ fn check_ranges(file: &DataFile, metadata: ParquetMetaData) -> Result<ParquetMet
                 let name = chunk.column_path().string();
                 return Err(corrupt(file, &format!("its footer puts column \"{name}\" outside the file")));
             }
-            if stray || distrusted.is_some() {
+            if stray {
                 let groups = mended.get_or_insert_with(|| metadata.row_groups().to_vec());
                 let mut columns = groups[at].columns().to_vec();
-                let mut chunk = columns[column].clone().into_builder();
-                if stray {
-                    chunk = chunk.set_dictionary_page_offset(None);
-                }
-                if let Some(statistics) = distrusted {
-                    chunk = chunk.set_statistics(statistics);
-                }
+                let chunk = columns[column].clone().into_builder().set_dictionary_page_offset(None);
                 columns[column] = chunk.build().map_err(|error| not_decoded(file, error))?;
                 let group = groups[at].clone().into_builder().set_column_metadata(columns).build();
                 groups[at] = group.map_err(|error| not_decoded(file, error))?;

@@ -1,4 +1,4 @@
-//! Random tables and queries. Each table is written twice: as files of random sizes, layouts and schemas, and as one file of one row group without
+//! Random tables and queries. Each table is written twice: as files of random sizes, layouts, schemas and footers, and as one file of one row group without
 //! statistics. Predicates are evaluated over the latter as a column of the result and not as a filter, orders without a limit, and extremes without
 //! footers, so that what the scan leaves out is compared with what there is.
 

@@ -29,7 +29,29 @@ struct File {
     options: String,
     /// Its schema is an older one: `n` is an INT, and there is no `k`.
     is_old: bool,
+    /// How its footer is changed afterwards, by a writer who says less, or says what is known not to be so.
+    footer: &'static str,
 }
+
+/// Footers of other writers: see [`glaux_tests::footer`].
+const FOOTERS: [&str; 16] = [
+    "",
+    "",
+    "",
+    "",
+    "nulls=*:none",
+    "nulls=*:none pages=none",
+    "by=parquet-cpp-arrow_version_4.0.1 nulls=*:0",
+    "by=parquet-cpp_version_1.5.1-SNAPSHOT nulls=*:0 pages=none",
+    "min=x:nan max=x:nan",
+    "max=x:nan pages=none nulls=*:none",
+    "by=parquet-mr_version_1.7.0 min=s:m max=s:m bounds=s:old pages=none",
+    "by=parquet-mr_version_1.9.1 min=s:b max=s:c pages=none",
+    "orders=none min=s:b max=s:c pages=none",
+    "min=n:900 max=n:-5 min=d:20000 max=d:19000 nulls=k:1000000",
+    "bounds=*:old exact=*:none total=0",
+    "by= orders=none total=1",
+];
 
 #[derive(Debug)]
 pub(super) struct Layout {
@@ -60,7 +82,8 @@ impl Layout {
                 chance.of(&["none", "chunk", "page", "page"]),
             );
             let name = format!("{:08x}.parquet", chance.next() as u32);
-            files.push(File { name, rows: start..start + rows, options, is_old: chance.one_in(4) });
+            let footer = chance.of(&FOOTERS);
+            files.push(File { name, rows: start..start + rows, options, is_old: chance.one_in(4), footer });
             start += rows;
         }
         Self { seed: chance.0, files, is_fat, is_shuffled: chance.one_in(3) }
@@ -77,7 +100,9 @@ impl Layout {
             let batch = self.rows(file);
             let options = file.options.parse()?;
             let written = if file.is_old { older(&batch)? } else { batch.clone() };
-            lake.write(&format!("t/{}", file.name), &written.schema(), std::slice::from_ref(&written), &options)?;
+            let path = format!("t/{}", file.name);
+            lake.write(&path, &written.schema(), std::slice::from_ref(&written), &options)?;
+            lake.edit_footer(&path, file.footer)?;
             batches.push(batch);
         }
         let schema = batches.first().ok_or("no files")?.schema();

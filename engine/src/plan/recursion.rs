@@ -1,0 +1,121 @@
+//! A recursive query ends after so many steps, by the session's `max_recursion_depth`: without that, one that never comes to its end would run, and give
+//! rows, for ever.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+use datafusion::{
+    common::{
+        Result as DataFusionResult,
+        tree_node::{Transformed, TreeNode, TreeNodeRecursion},
+    },
+    execution::{SendableRecordBatchStream, TaskContext},
+    physical_expr::PhysicalExpr,
+    physical_plan::{
+        DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, recursive_query::RecursiveQueryExec,
+        stream::RecordBatchStreamAdapter,
+    },
+};
+use futures::TryStreamExt;
+
+use crate::error::{Error, ErrorKind, Result, from_datafusion, to_datafusion};
+
+/// The plan with the steps of its recursive queries counted, and refused beyond `most`.
+///
+/// # Errors
+/// `Internal` if DataFusion does not take its own plan.
+pub(crate) fn bounded(plan: Arc<dyn ExecutionPlan>, most: u64) -> Result<Arc<dyn ExecutionPlan>> {
+    let wrapped = plan.transform_up(|node| {
+        let Some(query) = node.downcast_ref::<RecursiveQueryExec>() else { return Ok(Transformed::no(node)) };
+        let steps = Arc::new(AtomicU64::new(0));
+        let counted = |input: &Arc<dyn ExecutionPlan>, role| {
+            Arc::new(Counted { input: Arc::clone(input), steps: Arc::clone(&steps), role }) as Arc<dyn ExecutionPlan>
+        };
+        let (first, next) = (counted(query.static_term(), Role::First), counted(query.recursive_term(), Role::Next { most }));
+        Ok(Transformed::yes(node.with_new_children(vec![first, next])?))
+    });
+    wrapped.map(|wrapped| wrapped.data).map_err(from_datafusion)
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Role {
+    /// The query's first part, with which a run begins.
+    First,
+    /// The part that is run for each step.
+    Next { most: u64 },
+}
+
+/// A part of a recursive query, whose runs are counted.
+#[derive(Debug, Clone)]
+struct Counted {
+    input: Arc<dyn ExecutionPlan>,
+    /// Steps of this run so far, shared by both parts.
+    steps: Arc<AtomicU64>,
+    role: Role,
+}
+
+impl DisplayAs for Counted {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.role {
+            Role::First => f.write_str("RecursionStart"),
+            Role::Next { most } => write!(f, "RecursionStep: most={most}"),
+        }
+    }
+}
+
+impl ExecutionPlan for Counted {
+    fn name(&self) -> &str {
+        "Recursion"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        self.input.properties()
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+
+    fn maintains_input_order(&self) -> Vec<bool> {
+        vec![true]
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> DataFusionResult<TreeNodeRecursion>,
+    ) -> DataFusionResult<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
+        let input = children.into_iter().next().unwrap_or_else(|| Arc::clone(&self.input));
+        Ok(Arc::new(Self { input, ..Self::clone(&self) }))
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> DataFusionResult<SendableRecordBatchStream> {
+        let stream = self.input.execute(partition, context)?;
+        let most = match self.role {
+            Role::First => {
+                self.steps.store(0, Relaxed);
+                return Ok(stream);
+            }
+            Role::Next { most } if self.steps.fetch_add(1, Relaxed) < most => return Ok(stream),
+            Role::Next { most } => most,
+        };
+        // One more step may be taken, to find that nothing is left.
+        let ended = stream.and_then(move |batch| async move {
+            if batch.num_rows() == 0 { Ok(batch) } else { Err(to_datafusion(too_deep(most))) }
+        });
+        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), ended)))
+    }
+}
+
+fn too_deep(most: u64) -> Error {
+    Error::new(ErrorKind::LimitExceeded, format!("recursion depth limit exceeded ({most})"))
+        .with_hint("Give the recursive query a condition that ends it, or raise the session setting max_recursion_depth")
+}
