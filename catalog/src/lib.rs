@@ -11,6 +11,7 @@
 //! - [`discovery`] finds partitions in storage, for `MSCK REPAIR TABLE`: a walk over directories, and its difference from the catalog.
 //! - [`private`] makes files that only their owner reads.
 //! - [`glue`] reads and writes definitions as AWS Glue tells them in JSON.
+//! - [`contained`] lets libraries work on bytes from outside: a panic of theirs is an error.
 //!
 //! All errors are [`Error`]s with a kind, a message and a hint.
 //!
@@ -29,6 +30,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod contained;
 pub mod discovery;
 pub mod error;
 pub mod glue;

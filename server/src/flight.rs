@@ -7,6 +7,7 @@
 mod actions;
 mod caller;
 mod command;
+mod decode;
 mod encode;
 mod feed;
 pub(crate) mod metadata;

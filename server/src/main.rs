@@ -23,5 +23,6 @@ mod transport;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    glaux_catalog::contained::silence_contained();
     cli::run(cli::parse())
 }

@@ -9,7 +9,10 @@ use arrow::{
 };
 use bytes::Bytes;
 
-use crate::error::{Error, Result};
+use crate::{
+    contained::contained,
+    error::{Error, Result},
+};
 
 /// Writes a stream piece by piece.
 pub(super) struct Encoder {
@@ -54,11 +57,15 @@ impl Decoder {
     /// # Errors
     /// `CorruptData`.
     pub(super) fn batches(&mut self, piece: Bytes) -> Result<Vec<RecordBatch>> {
-        let (mut buffer, mut batches) = (Buffer::from(piece), Vec::new());
-        while !buffer.is_empty() {
-            batches.extend(self.decoder.decode(&mut buffer).map_err(unread)?);
-        }
-        Ok(batches)
+        let mut buffer = Buffer::from(piece);
+        let decoded = contained(|| {
+            let mut batches = Vec::new();
+            while !buffer.is_empty() {
+                batches.extend(self.decoder.decode(&mut buffer)?);
+            }
+            Ok::<_, ArrowError>(batches)
+        });
+        decoded.unwrap_or_else(|panic| Err(ArrowError::IpcError(panic))).map_err(unread)
     }
 
     /// The schema, once it has come.

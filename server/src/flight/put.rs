@@ -2,35 +2,28 @@
 
 use std::sync::Arc;
 
-use arrow::{
-    array::RecordBatch,
-    datatypes::{Schema, SchemaRef},
-};
+use arrow::datatypes::{Schema, SchemaRef};
 use arrow_flight::{
     FlightData,
-    decode::{DecodedPayload, FlightDataDecoder},
-    error::FlightError,
     sql::{CommandStatementIngest, DoPutPreparedStatementResult, DoPutUpdateResult, TableExistsOption, TableNotExistOption},
 };
 use bytes::Bytes;
-use futures::{Stream, StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, TryStreamExt, stream};
 use glaux_catalog::ident::{CATALOG_NAME, fold};
 use glaux_engine::{
-    Error, ErrorKind, Result,
+    Error, Result,
     query::Parameters,
     write::{IfExists, IfNotExists, IngestTarget},
 };
 use prost::Message;
-use tonic::{Status, Streaming};
+use tonic::Streaming;
 
 use super::{
     caller::Caller,
     command::{self, Put},
+    decode::{decode, sent},
     service::{Flight, Refusal},
 };
-
-/// Rows of parameters that one DoPut may bind.
-const MAX_BOUND_ROWS: usize = 1;
 
 /// Carries out what the stream's first message asks for; gives the metadata of its answer.
 pub(super) async fn run(flight: &Flight, caller: &Caller, mut messages: Streaming<FlightData>) -> Result<Bytes, Refusal> {
@@ -61,71 +54,23 @@ pub(super) async fn run(flight: &Flight, caller: &Caller, mut messages: Streamin
     Ok(DoPutUpdateResult { record_count: count }.encode_to_vec().into())
 }
 
-/// What went wrong with the client's stream.
-fn sent(status: &Status) -> Error {
-    let kind = match status.code() {
-        // Unknown is what a connection that went away leaves.
-        tonic::Code::Cancelled | tonic::Code::Unknown => ErrorKind::Cancelled,
-        tonic::Code::OutOfRange | tonic::Code::ResourceExhausted => ErrorKind::LimitExceeded,
-        _ => ErrorKind::Invalid,
-    };
-    Error::new(kind, format!("the client's stream broke: {}", status.message()))
-}
-
-/// The decoded stream, from its schema on.
-type Batches = stream::BoxStream<'static, Result<RecordBatch>>;
-
-/// The schema of the stream and its batches; `None` if it holds none.
-async fn decode(first: FlightData, rest: Streaming<FlightData>) -> Result<Option<(SchemaRef, Batches)>> {
-    let messages = stream::once(async { Ok(first) }).chain(rest.map_err(FlightError::from));
-    // A message with nothing but the command in it says nothing of batches.
-    let messages = messages.try_filter(|message| std::future::ready(!message.data_header.is_empty()));
-    let mut decoder = FlightDataDecoder::new(messages);
-    let schema = match decoder.next().await {
-        None => return Ok(None),
-        Some(Err(error)) => return Err(undecodable(error)),
-        Some(Ok(decoded)) => match decoded.payload {
-            DecodedPayload::Schema(schema) => schema,
-            DecodedPayload::None | DecodedPayload::RecordBatch(_) => {
-                return Err(Error::invalid("the stream of DoPut has batches before its schema"));
-            }
-        },
-    };
-    Ok(Some((schema, batches(decoder).boxed())))
-}
-
-fn batches(decoder: FlightDataDecoder) -> impl Stream<Item = Result<RecordBatch>> + Send {
-    decoder.filter_map(|decoded| {
-        let batch = match decoded.map(|decoded| decoded.payload) {
-            Ok(DecodedPayload::RecordBatch(batch)) => Some(Ok(batch)),
-            Ok(DecodedPayload::None) => None,
-            Ok(DecodedPayload::Schema(_)) => Some(Err(Error::invalid("the stream of DoPut changes its schema"))),
-            Err(error) => Some(Err(undecodable(error))),
-        };
-        std::future::ready(batch)
-    })
-}
-
-fn undecodable(error: FlightError) -> Error {
-    match error {
-        FlightError::Tonic(status) => sent(&status),
-        error => Error::invalid("the batches of DoPut do not decode").with_source(error),
-    }
-}
-
-/// The one row of values that the stream holds; `None` if it holds no schema.
+/// The rows of values that the stream holds; `None` if it holds no schema.
 async fn values(first: FlightData, rest: Streaming<FlightData>) -> Result<Option<Parameters>> {
-    let Some((schema, batches)) = decode(first, rest).await? else { return Ok(None) };
+    let Some((schema, mut batches)) = decode(first, rest).await? else { return Ok(None) };
     if schema.fields().is_empty() {
         return Ok(Some(Parameters::default()));
     }
-    let batches: Vec<RecordBatch> = batches.try_filter(|batch| std::future::ready(batch.num_rows() > 0)).try_collect().await?;
-    match batches.iter().map(RecordBatch::num_rows).sum() {
-        0 => Err(Error::invalid("no values are bound").with_hint("Send one row of values")),
-        MAX_BOUND_ROWS => Parameters::from_row(&batches[0], 0).map(Some),
-        rows => Err(Error::unsupported(format!("{rows} rows of values are bound, and a statement takes one"))
-            .with_hint("Bind one row, run the statement, and bind the next")),
+    let mut rows = 0;
+    let mut kept = Vec::new();
+    while let Some(batch) = batches.try_next().await? {
+        rows += batch.num_rows();
+        kept.push(batch);
+        // What is too much is not collected first.
+        if rows > Parameters::MAX_ROWS {
+            break;
+        }
     }
+    Parameters::from_batches(&kept).map(Some)
 }
 
 /// Creates a table from the stream's rows, or appends them to one.

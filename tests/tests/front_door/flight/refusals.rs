@@ -3,11 +3,17 @@
 use std::{
     io::{Read as _, Write as _},
     net::{Shutdown, TcpStream},
+    sync::Arc,
 };
 
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow_flight::{
     Action, FlightData, FlightDescriptor, Ticket,
-    sql::{CommandStatementQuery, CommandStatementUpdate, ProstMessageExt},
+    sql::{
+        ActionCreatePreparedStatementRequest, ActionCreatePreparedStatementResult, Any, CommandPreparedStatementQuery,
+        CommandStatementQuery, CommandStatementUpdate, ProstMessageExt,
+    },
+    utils::batches_to_flight_data,
 };
 use futures::stream;
 use glaux_tests::{lake::Lake, server::Server};
@@ -26,6 +32,7 @@ pub(super) fn trials() -> Vec<Trial> {
         statements_of_ten_megabytes_are_refused,
         messages_over_the_limit_are_refused,
         what_does_not_decode_is_the_clients_mistake,
+        batches_that_do_not_decode_are_the_clients_mistake,
         what_is_not_offered_says_so,
     ]
 }
@@ -129,6 +136,48 @@ async fn what_does_not_decode_is_the_clients_mistake() -> Result<(), Failed> {
     // A command of the wrong sort for the call.
     let update = CommandStatementUpdate { query: "SELECT 1".to_owned(), transaction_id: None }.as_any().encode_to_vec();
     check(&raw.info_of(update).await.expect_err("it is refused"), &mistake);
+    is_alive(&mut server).await;
+    Ok(())
+}
+
+/// A DoPut of a batch, for a prepared statement or a table.
+fn put(command: Vec<u8>, batch: &RecordBatch) -> Vec<FlightData> {
+    let mut messages = batches_to_flight_data(&batch.schema(), vec![batch.clone()]).expect("a batch is encoded");
+    messages[0].flight_descriptor = Some(FlightDescriptor::new_cmd(command));
+    messages
+}
+
+async fn batches_that_do_not_decode_are_the_clients_mistake() -> Result<(), Failed> {
+    let (mut server, _lake) = server();
+    let mut raw = Raw::login(&server, "ada").await;
+    let query = "SELECT CAST(? AS varchar) AS x, CAST(? AS bigint) AS y".to_owned();
+    let prepare = ActionCreatePreparedStatementRequest { query, transaction_id: None }.as_any().encode_to_vec();
+    let prepared = raw.action("CreatePreparedStatement", prepare).await?;
+    let prepared: ActionCreatePreparedStatementResult = Any::decode(&*prepared[0])?.unpack()?.ok_or("a statement")?;
+    let bind = CommandPreparedStatementQuery { prepared_statement_handle: prepared.prepared_statement_handle };
+    let bind = bind.as_any().encode_to_vec();
+    let texts: ArrayRef = Arc::new(StringArray::from(vec![Some("a text"), None]));
+    let numbers: ArrayRef = Arc::new(Int64Array::from(vec![Some(1), None]));
+    let batch = RecordBatch::try_from_iter_with_nullable([("x", texts, true), ("y", numbers, true)])?;
+    let whole = put(bind, &batch);
+    let request = raw.request(stream::iter(whole.clone()));
+    raw.rpc.do_put(request).await?;
+    let mut refused = 0;
+    for at in 0..whole.len() {
+        for byte in (0..whole[at].data_header.len()).step_by(3) {
+            let mut damaged = whole.clone();
+            let mut header = damaged[at].data_header.to_vec();
+            header[byte] ^= 0x80;
+            damaged[at].data_header = header.into();
+            let request = raw.request(stream::iter(damaged));
+            if let Err(status) = raw.rpc.do_put(request).await {
+                check(&status, &[Code::InvalidArgument, Code::ResourceExhausted, Code::Unimplemented]);
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 30, "{refused} were refused");
+    assert!(!server.log().contains("panicked"), "{}", server.log());
     is_alive(&mut server).await;
     Ok(())
 }
