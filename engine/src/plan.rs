@@ -1,5 +1,5 @@
 //! From a query's syntax tree to DataFusion's plans: `state` sets DataFusion up for one query, `resolve` finds the tables and views it
-//! names in the metastore, `rules` makes expressions mean what they mean in Trino. Planning changes nothing.
+//! names in the metastore, `types` knows the types of times, `rules` makes expressions mean what they mean in Trino. Planning changes nothing.
 
 mod cooperate;
 mod operators;
@@ -7,6 +7,7 @@ mod recursion;
 mod resolve;
 mod rules;
 mod state;
+mod types;
 
 pub(crate) use cooperate::cooperative;
 pub(crate) use recursion::bounded;

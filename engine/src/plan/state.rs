@@ -13,7 +13,7 @@ use datafusion::{
 };
 use glaux_catalog::ident::{CATALOG_NAME, DEFAULT_DATABASE};
 
-use super::{operators::Operators, rules::analyzer_rules};
+use super::{operators::Operators, rules::analyzer_rules, types::Types};
 use crate::{
     config::EngineOptions,
     error::{Error, Result, from_datafusion},
@@ -60,6 +60,7 @@ pub fn base_state(options: &EngineOptions) -> Result<SessionState> {
         .with_runtime_env(base_runtime(options)?)
         // Ours are asked before DataFusion's.
         .with_expr_planners(vec![Arc::new(Operators)])
+        .with_type_planner(Arc::new(Types))
         .with_default_features()
         .with_analyzer_rules(analyzer_rules())
         .with_physical_optimizer_rule(Arc::new(UseLakeScan))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::{
     array::{Array, ArrayRef, AsArray},
     compute::{CastOptions, cast_with_options},
-    datatypes::{DataType, Field, FieldRef, Float32Type, Float64Type, TimeUnit},
+    datatypes::{DataType, Field, FieldRef, Float32Type, Float64Type, Int64Type, TimeUnit},
     util::display::array_value_to_string,
 };
 use datafusion::{
@@ -107,6 +107,9 @@ impl ScalarUDFImpl for CastFunction {
 /// The values rounded half away from zero where Arrow would cut what is behind the point, and by way of a type that Arrow casts from.
 fn rounded(array: &ArrayRef, target: &DataType, options: &CastOptions<'_>) -> Result<ArrayRef> {
     let is_integer = target.is_integer();
+    if let Some(finer) = finer(array.data_type(), target) {
+        return to_unit(&cast_with_options(array, &finer, options)?, target, options);
+    }
     let by_way_of = match array.data_type() {
         DataType::Float32 if is_integer => {
             return Ok(Arc::new(array.as_primitive::<Float32Type>().unary::<_, Float32Type>(f32::round)));
@@ -120,6 +123,40 @@ fn rounded(array: &ArrayRef, target: &DataType, options: &CastOptions<'_>) -> Re
         _ => return Ok(Arc::clone(array)),
     };
     Ok(cast_with_options(array, &by_way_of, options)?)
+}
+
+/// The type of times from which values are rounded to the target's unit; none if it has all of their digits.
+fn finer(from: &DataType, target: &DataType) -> Option<DataType> {
+    use DataType as T;
+    match (from, target) {
+        (T::Timestamp(unit, _), T::Timestamp(to, _)) => (to < unit).then(|| from.clone()),
+        (T::Time32(unit) | T::Time64(unit), T::Time32(to) | T::Time64(to)) => (to < unit).then(|| from.clone()),
+        // Microseconds reach as far as the calendar does, and tell where half a millisecond is.
+        (text, T::Timestamp(_, zone)) if text.is_string() => Some(T::Timestamp(TimeUnit::Microsecond, zone.clone())),
+        (text, T::Time32(_)) if text.is_string() => Some(T::Time64(TimeUnit::Nanosecond)),
+        _ => None,
+    }
+}
+
+/// Ticks of a day's clock, a second of them.
+fn per_second(data_type: &DataType) -> Option<i64> {
+    let (DataType::Timestamp(unit, _) | DataType::Time32(unit) | DataType::Time64(unit)) = data_type else { return None };
+    Some(10_i64.pow(digits(unit).into()))
+}
+
+/// Times of a finer unit at whole ticks of the target's; halves go up, and midnight follows a day's last tick.
+fn to_unit(array: &ArrayRef, target: &DataType, options: &CastOptions<'_>) -> Result<ArrayRef> {
+    const DAY: i64 = 86_400;
+    let data_type = array.data_type();
+    let Some((fine, coarse)) = per_second(data_type).zip(per_second(target)) else { return Ok(Arc::clone(array)) };
+    let step = (fine / coarse).max(1);
+    let is_clock = !matches!(data_type, DataType::Timestamp(..));
+    let ticks = cast_with_options(array, &DataType::Int64, options)?;
+    let rounded = ticks.as_primitive::<Int64Type>().unary::<_, Int64Type>(|tick| {
+        let tick = tick.saturating_add(step / 2).div_euclid(step).saturating_mul(step);
+        if is_clock { tick.rem_euclid(DAY * fine) } else { tick }
+    });
+    Ok(cast_with_options(&rounded, data_type, options)?)
 }
 
 /// A type's name in Trino.

@@ -1,7 +1,7 @@
 //! Which casts DataFusion must not see through. It moves a cast from a column to the constant that it is compared with, and prunes by
 //! statistics through it; where a cast loses something, that loses rows.
 
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::{
     common::{DFSchema, Result, tree_node::Transformed},
     config::ConfigOptions,
@@ -38,6 +38,9 @@ fn is_lossy(from: &DataType, to: &DataType) -> bool {
         // What clocks show, which DataFusion's is not, and which is there twice when they are put back.
         (DataType::Timestamp(_, Some(_)), DataType::Timestamp(_, None)) => true,
         (DataType::Timestamp(from, _), DataType::Timestamp(to, _)) => to < from,
+        (DataType::Time32(from) | DataType::Time64(from), DataType::Time32(to) | DataType::Time64(to)) => to < from,
+        // Digits of the text that the type has none for are rounded.
+        (from, DataType::Timestamp(unit, _) | DataType::Time32(unit)) => from.is_string() && *unit < TimeUnit::Microsecond,
         _ => false,
     }
 }

@@ -1,14 +1,17 @@
-//! The precision of timestamp literals: as many digits as are written, as in Trino. The planner would take nanoseconds for all of them, which
-//! reach from 1677 to 2262 only.
+//! The precision of times and timestamps, as in Trino: of literals as many digits as are written, of types that name none milliseconds. The
+//! planner would take nanoseconds for all of them, which reach from 1677 to 2262 only.
 
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{DataType, Expr, Query, TimezoneInfo, TypedString, Value, VisitMut, VisitorMut};
+use sqlparser::ast::{ArrayElemTypeDef, DataType, Expr, Query, TimezoneInfo, TypedString, Value, VisitMut, VisitorMut};
+
+/// The digits of a type that names none.
+const DEFAULT: usize = 3;
 
 /// The digits of a second's fraction that the planner knows.
 const PRECISIONS: [usize; 3] = [3, 6, 9];
 
-/// Writes the precision of literals down.
+/// Writes the precision of literals and types down.
 pub(super) fn apply(query: &mut Query) {
     // It never breaks off.
     let _ = query.visit(&mut Timestamps);
@@ -20,18 +23,29 @@ impl VisitorMut for Timestamps {
     type Break = ();
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        if let Expr::TypedString(TypedString { data_type, value, .. }) = expr
-            && let Value::SingleQuotedString(text) = &value.value
-        {
-            fill(data_type, digits(text));
+        match expr {
+            Expr::TypedString(TypedString { data_type, value, .. }) => {
+                if let Value::SingleQuotedString(text) = &value.value {
+                    fill(data_type, digits(text));
+                }
+            }
+            Expr::Cast { data_type, .. } => fill(data_type, DEFAULT),
+            _ => {}
         }
         ControlFlow::Continue(())
     }
 }
 
 fn fill(data_type: &mut DataType, digits: usize) {
-    if let DataType::Timestamp(precision @ None, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) = data_type {
-        *precision = PRECISIONS.into_iter().find(|known| *known >= digits).or(Some(9)).map(|digits| digits as u64);
+    match data_type {
+        DataType::Timestamp(precision @ None, _)
+        | DataType::Time(precision @ None, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => {
+            *precision = PRECISIONS.into_iter().find(|known| *known >= digits).or(Some(9)).map(|digits| digits as u64);
+        }
+        DataType::Array(ArrayElemTypeDef::AngleBracket(item)) => fill(item, digits),
+        DataType::Struct(fields, _) => fields.iter_mut().for_each(|field| fill(&mut field.field_type, digits)),
+        DataType::Map(key, value) => [key, value].into_iter().for_each(|part| fill(part, digits)),
+        _ => {}
     }
 }
 
