@@ -27,14 +27,16 @@ pub struct Estimate {
 }
 
 impl Estimate {
-    pub(super) fn of(plan: &Arc<dyn ExecutionPlan>, tariff: &Tariff) -> Self {
+    /// Of plans that are run one after another.
+    pub(super) fn of(plans: &[Arc<dyn ExecutionPlan>], tariff: &Tariff) -> Self {
         let (mut files, mut bytes) = (0, 0);
-        let walked = plan.apply(|node| {
+        let mut walk = |node: &Arc<dyn ExecutionPlan>| {
             for size in node.downcast_ref::<LakeScan>().into_iter().flat_map(LakeScan::files) {
                 (files, bytes) = (files + 1, bytes + size);
             }
             Ok(TreeNodeRecursion::Continue)
-        });
+        };
+        let walked = plans.iter().try_for_each(|plan| plan.apply(&mut walk).map(drop));
         debug_assert!(walked.is_ok(), "looking at a plan cannot fail");
         Self { files, bytes, bill: tariff.bill(bytes) }
     }

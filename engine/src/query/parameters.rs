@@ -1,14 +1,15 @@
 //! A statement's parameters: of which types they are, and their values put in their places.
 //!
-//! A value takes the type that its place asks for, if it can without loss; otherwise it keeps its own, and is compared as any value of that
-//! type would be.
+//! A value takes the type that its place asks for if it is equal to itself there; otherwise it keeps its own, and is compared or cast as any
+//! value of that type would be. It is never read as something else: no number is a date, no timestamp a number of another unit's ticks.
 
 use std::{collections::HashMap, sync::Arc};
 
 use arrow::{
     array::{Array, ArrayRef, RecordBatch, UnionArray},
-    compute::{CastOptions, cast_with_options},
-    datatypes::{DataType, Field, Schema, SchemaRef},
+    compute::{CastOptions, cast_with_options, concat},
+    datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit},
+    error::ArrowError,
     util::display::FormatOptions,
 };
 use datafusion::{
@@ -20,42 +21,47 @@ use datafusion::{
 };
 
 use super::output::plain;
-use crate::error::{Error, Result, from_datafusion};
+use crate::error::{Error, ErrorKind, Result, from_datafusion, type_name};
 use crate::functions::{TO_VARCHAR, TRY_TO_VARCHAR};
 
 /// A value that does not fit is an error, never NULL.
 const LOSSLESS: CastOptions<'static> = CastOptions { safe: false, format_options: FormatOptions::new() };
 
-/// The values of a statement's parameters, by position.
+/// The values of a statement's parameters, by position: one row or several, for each of which the statement is run.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Parameters(Vec<ScalarValue>);
+pub struct Parameters(Vec<ArrayRef>);
 
 impl Parameters {
-    /// One row of a batch: its first column is the first parameter, whatever the columns' names.
+    /// How many rows of values a statement takes at once.
+    pub const MAX_ROWS: usize = 1_000;
+
+    /// The rows of batches of one schema: their first column is the first parameter, whatever the columns' names.
     ///
     /// # Errors
-    /// `Invalid` if there is no such row; `Unsupported` for types that no value here can have.
-    pub fn from_row(batch: &RecordBatch, row: usize) -> Result<Self> {
-        if row >= batch.num_rows() {
-            return Err(Error::invalid(format!("there is no row {row} of parameters, only {}", batch.num_rows())));
-        }
-        let value = |column: &ArrayRef| {
-            // Some clients send every value as a union of the types that it could have.
-            let column = match column.as_any().downcast_ref::<UnionArray>() {
-                Some(union) => union.value(row),
-                None => column.slice(row, 1),
-            };
-            let column = cast_with_options(&column, &plain(column.data_type()), &LOSSLESS);
-            column.map_err(Into::into).and_then(|column| ScalarValue::try_from_array(&column, 0))
+    /// `Invalid` if there is no row, or a value is too large for any type here; `LimitExceeded` for more than [`Self::MAX_ROWS`];
+    /// `Unsupported` for types that no value here can have.
+    pub fn from_batches(batches: &[RecordBatch]) -> Result<Self> {
+        let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+        let Some(first) = batches.iter().find(|batch| batch.num_rows() > 0) else {
+            return Err(Error::invalid("no values are bound").with_hint("Send a row of values"));
         };
-        let values: datafusion::error::Result<Vec<_>> = batch.columns().iter().map(value).collect();
-        values.map(Self).map_err(|error| {
-            Error::unsupported("a parameter has a type that no value can have here")
-                .with_hint("Bind numbers, text, binary, booleans, dates, timestamps, decimals, lists or NULL")
-                .with_source(error)
-        })
+        if rows > Self::MAX_ROWS {
+            return Err(Error::new(
+                ErrorKind::LimitExceeded,
+                format!("{rows} rows of values are bound, and a statement takes {}", Self::MAX_ROWS),
+            )
+            .with_hint("Bind fewer rows at a time; rows for a table are ingested"));
+        }
+        let column = |at: usize| {
+            let parts = batches.iter().filter(|batch| batch.num_rows() > 0).map(|batch| taken(batch.column(at)));
+            let parts = parts.collect::<Result<Vec<_>>>()?;
+            let parts: Vec<&dyn Array> = parts.iter().map(|part| part.as_ref()).collect();
+            concat(&parts).map_err(|error| unlike(&error))
+        };
+        (0..first.num_columns()).map(column).collect::<Result<_>>().map(Self)
     }
 
+    /// How many values a row has.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
@@ -71,36 +77,143 @@ impl Parameters {
     /// # Errors
     /// `Invalid` if there are values.
     pub(super) fn none_wanted(&self) -> Result<()> {
-        match self.0.len() {
+        match self.len() {
             0 => Ok(()),
             given => Err(Error::invalid(format!("the statement has no parameters, and {given} values were given"))
                 .with_hint("Only queries have parameters")),
         }
     }
 
-    /// The plan with the values in their places; `wanted` is how many the statement has.
+    /// How many rows there are; a statement without parameters is run once.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.0.first().map_or(1, Array::len)
+    }
+
+    /// For a statement that is run for one row alone.
+    ///
+    /// # Errors
+    /// `Unsupported` if there are several.
+    pub(super) fn one_row(&self) -> Result<()> {
+        match self.rows() {
+            1 => Ok(()),
+            rows => Err(Error::unsupported(format!("EXPLAIN is given {rows} rows of values")).with_hint("Bind one row")),
+        }
+    }
+
+    /// The plan with the values in their places, once for each row; `wanted` is how many the statement has. All have one schema.
     ///
     /// # Errors
     /// `Invalid` if there are more or fewer values than that, or one cannot stand in its place.
-    pub(super) fn bind(&self, plan: LogicalPlan, wanted: usize) -> Result<LogicalPlan> {
-        let given = self.0.len();
+    pub(super) fn bind(&self, plan: LogicalPlan, wanted: usize) -> Result<Vec<LogicalPlan>> {
+        let given = self.len();
         if given != wanted {
             return Err(Error::invalid(format!("the statement has {wanted} parameters, and {given} values were given"))
                 .with_hint("Bind one value for every ? of the statement"));
         }
         if wanted == 0 {
-            return Ok(plan);
+            return Ok(vec![plan]);
         }
         let types = types(&plan, wanted)?;
-        let values: Vec<_> = self.0.iter().zip(types).map(|(value, wanted)| fitted(value, &wanted)).collect();
-        plan.replace_params_with_values(&ParamValues::from(values)).map_err(from_datafusion)
+        for (number, (column, wanted)) in (1..).zip(self.0.iter().zip(&types)) {
+            if is_other(column.data_type(), wanted) {
+                let [found, wanted] = [column.data_type(), wanted].map(type_name);
+                return Err(Error::invalid(format!("parameter {number} has the type {found}, and its place takes {wanted}"))
+                    .with_hint("A number is no time, and a time no number: bind a value of the place's kind"));
+            }
+        }
+        let columns: Vec<_> = self.0.iter().zip(&types).map(|(column, wanted)| fitted(column, wanted)).collect();
+        let row = |row| {
+            let values = columns.iter().map(|column| ScalarValue::try_from_array(column, row));
+            let values: Vec<_> = values.collect::<datafusion::error::Result<_>>()?;
+            plan.clone().replace_params_with_values(&ParamValues::from(values))
+        };
+        (0..self.rows()).map(row).collect::<datafusion::error::Result<_>>().map_err(from_datafusion)
+    }
+}
+
+/// A column of values in a type that values here can have, without loss.
+fn taken(column: &ArrayRef) -> Result<ArrayRef> {
+    // Some clients send every value as a union of the types that it could have.
+    if let Some(union) = column.as_any().downcast_ref::<UnionArray>() {
+        let values: Vec<_> = (0..union.len()).map(|row| union.value(row)).collect();
+        let values: Vec<&dyn Array> = values.iter().map(|value| value.as_ref()).collect();
+        return taken(&concat(&values).map_err(|error| unlike(&error))?);
+    }
+    let unsupported = || {
+        Error::unsupported(format!("a parameter has the type \"{}\", which no value can have here", column.data_type()))
+            .with_hint("Bind numbers, text, binary, booleans, dates, times, timestamps, decimals, lists or NULL")
+    };
+    let wanted = taken_type(column.data_type()).ok_or_else(unsupported)?;
+    if wanted == *column.data_type() {
+        return Ok(Arc::clone(column));
+    }
+    let cast = cast_with_options(column, &wanted, &LOSSLESS).map_err(|error| match error {
+        ArrowError::NotYetImplemented(_) => unsupported(),
+        error => lost(column.data_type(), &wanted).with_source(error),
+    })?;
+    // A day with a time in it is cut without a word.
+    if *column.data_type() == DataType::Date64
+        && cast_with_options(&cast, column.data_type(), &LOSSLESS).is_ok_and(|back| back != *column)
+    {
+        return Err(lost(column.data_type(), &wanted));
+    }
+    Ok(cast)
+}
+
+fn lost(found: &DataType, wanted: &DataType) -> Error {
+    Error::invalid(format!("a parameter of type \"{found}\" has a value that does not fit \"{wanted}\""))
+        .with_hint("Bind it as a decimal, a timestamp or text, and CAST it in the statement")
+}
+
+fn unlike(error: &ArrowError) -> Error {
+    Error::unsupported("the rows of a parameter have values of different types")
+        .with_hint("Bind values of one type, or one row at a time")
+        .with_source(Error::invalid(error.to_string()))
+}
+
+/// The engine's type for values of a type that clients send; none for what it has no values of.
+fn taken_type(found: &DataType) -> Option<DataType> {
+    use DataType as T;
+    let part = |field: &FieldRef| Some(Arc::new(field.as_ref().clone().with_data_type(taken_type(field.data_type())?)));
+    Some(match found {
+        T::Float16 => T::Float32,
+        T::Decimal32(precision, scale) | T::Decimal64(precision, scale) => T::Decimal128(*precision, *scale),
+        T::Decimal256(precision, scale) if *scale <= 38 => T::Decimal128((*precision).min(38), *scale),
+        T::Decimal256(..) | T::Union(..) => return None,
+        T::FixedSizeBinary(_) => T::Binary,
+        T::Date64 => T::Date32,
+        T::Time32(TimeUnit::Second) => T::Time32(TimeUnit::Millisecond),
+        T::RunEndEncoded(_, values) => taken_type(values.data_type())?,
+        T::Dictionary(_, values) => taken_type(values)?,
+        T::List(item) | T::LargeList(item) | T::ListView(item) | T::LargeListView(item) | T::FixedSizeList(item, _) => {
+            T::List(part(item)?)
+        }
+        T::Struct(fields) => T::Struct(fields.iter().map(part).collect::<Option<_>>()?),
+        T::Map(entries, sorted) => T::Map(part(entries)?, *sorted),
+        other => plain(other),
+    })
+}
+
+/// The type as which a parameter is declared: the one of its kind that takes a value from every client.
+///
+/// Drivers write values as the declared type says, and some do not look at its width or unit: JDBC's sends milliseconds whatever the unit,
+/// and cuts longs to the declared integer. So there is one type for each kind; a value takes its place's type when it is bound.
+fn declared(wanted: &DataType) -> DataType {
+    match plain(wanted) {
+        DataType::Timestamp(_, zone) => DataType::Timestamp(TimeUnit::Millisecond, zone),
+        DataType::Time32(_) | DataType::Time64(_) => DataType::Time32(TimeUnit::Millisecond),
+        DataType::Date64 => DataType::Date32,
+        integer if integer.is_integer() => DataType::Int64,
+        float if float.is_floating() => DataType::Float64,
+        other => other,
     }
 }
 
 /// The plan with NULLs of the right types in the parameters' places, and those types: `Null` for a parameter whose place does not tell.
 pub(super) fn describe(plan: LogicalPlan, count: usize) -> Result<(LogicalPlan, SchemaRef)> {
     let types = types(&plan, count)?;
-    let fields: Vec<_> = (1..).zip(&types).map(|(at, wanted)| Field::new(format!("${at}"), plain(wanted), true)).collect();
+    let fields: Vec<_> = (1..).zip(&types).map(|(at, wanted)| Field::new(format!("${at}"), declared(wanted), true)).collect();
     let schema = Arc::new(Schema::new(fields));
     if count == 0 {
         return Ok((plan, schema));
@@ -151,16 +264,51 @@ fn learn(known: &mut HashMap<String, Option<DataType>>, expr: &Expr, wanted: &Da
     }
 }
 
-/// The value in the wanted type, if nothing of it is lost.
-fn fitted(value: &ScalarValue, wanted: &DataType) -> ScalarValue {
-    let own = value.data_type();
-    if own == *wanted || *wanted == DataType::Null {
-        return value.clone();
+/// The values in the wanted type, if all of them are equal to themselves there.
+fn fitted(values: &ArrayRef, wanted: &DataType) -> ArrayRef {
+    let own = values.data_type();
+    if own == wanted || !is_akin(own, wanted) {
+        return Arc::clone(values);
     }
     let there_and_back = || {
-        let cast = value.cast_to_with_options(wanted, &LOSSLESS).ok()?;
-        let back = cast.cast_to_with_options(&own, &LOSSLESS).ok()?;
-        (back == *value || value.is_null()).then_some(cast)
+        let cast = cast_with_options(values, wanted, &LOSSLESS).ok()?;
+        let back = cast_with_options(&cast, own, &LOSSLESS).ok()?;
+        (values.null_count() == values.len() || back == *values).then_some(cast)
     };
-    there_and_back().unwrap_or_else(|| value.clone())
+    there_and_back().unwrap_or_else(|| Arc::clone(values))
+}
+
+/// Whether values of one type can be values of another, and not only be read as such.
+fn is_akin(found: &DataType, wanted: &DataType) -> bool {
+    use DataType as T;
+    match (found, wanted) {
+        (_, T::Null) => false,
+        (T::Null, _) => true,
+        // Text that is written as values of the type are.
+        (T::Utf8, T::Timestamp(_, None)) => true,
+        (T::Utf8, wanted) if wanted.is_string() || wanted.is_numeric() || is_clock(wanted) => true,
+        (T::Timestamp(_, found), T::Timestamp(_, wanted)) => found.is_some() == wanted.is_some(),
+        (T::Date32, T::Timestamp(_, None)) => true,
+        (T::Binary, T::Binary | T::LargeBinary | T::BinaryView) => true,
+        (T::Time32(_) | T::Time64(_), T::Time32(_) | T::Time64(_)) => true,
+        (T::List(found), T::List(wanted)) => is_akin(found.data_type(), wanted.data_type()),
+        (T::Struct(found), T::Struct(wanted)) => {
+            let same = |(found, wanted): (&FieldRef, &FieldRef)| {
+                found.name() == wanted.name() && is_akin(found.data_type(), wanted.data_type())
+            };
+            found.len() == wanted.len() && found.iter().zip(wanted).all(same)
+        }
+        (T::Map(found, _), T::Map(wanted, _)) => is_akin(found.data_type(), wanted.data_type()),
+        (found, wanted) => found == wanted || found.is_numeric() && wanted.is_numeric(),
+    }
+}
+
+/// Whether one is a time and the other is something that DataFusion would read as a time's ticks.
+fn is_other(found: &DataType, wanted: &DataType) -> bool {
+    let is_ticks = |data_type: &DataType| data_type.is_numeric() || matches!(data_type, DataType::Boolean | DataType::Binary);
+    found.is_temporal() && is_ticks(wanted) || is_ticks(found) && wanted.is_temporal()
+}
+
+fn is_clock(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Date32 | DataType::Time32(_) | DataType::Time64(_))
 }

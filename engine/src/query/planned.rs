@@ -7,9 +7,12 @@ use std::{fmt, sync::Arc};
 
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use datafusion::{
-    common::tree_node::{TreeNode, TreeNodeRecursion},
+    common::{
+        internal_err,
+        tree_node::{TreeNode, TreeNodeRecursion},
+    },
     datasource::{memory::MemorySourceConfig, source::DataSourceExec},
-    execution::TaskContext,
+    execution::{SendableRecordBatchStream, TaskContext},
     physical_plan::{
         ExecutionPlan,
         empty::EmptyExec,
@@ -17,10 +20,11 @@ use datafusion::{
         joins::{CrossJoinExec, NestedLoopJoinExec},
         placeholder_row::PlaceholderRowExec,
         recursive_query::RecursiveQueryExec,
+        stream::RecordBatchStreamAdapter,
         unnest::UnnestExec,
     },
 };
-use futures::{StreamExt, stream};
+use futures::{StreamExt, TryStreamExt, stream};
 
 use super::{
     access::Guarded,
@@ -47,18 +51,10 @@ pub(super) enum Work {
     Answer(RecordBatch),
     /// A definition, `SHOW`, or a statement about the session: carried out when it is run.
     Statement(Box<Statement>),
-    Run {
-        plan: Arc<dyn ExecutionPlan>,
-        context: Arc<TaskContext>,
-        output: Output,
-        estimate: Estimate,
-    },
+    /// A query, or one for each row of its parameters, whose rows follow one another.
+    Run { plans: Vec<Arc<dyn ExecutionPlan>>, context: Arc<TaskContext>, output: Output, estimate: Estimate },
     /// `EXPLAIN ANALYZE`: runs, and tells how it went.
-    Analyze {
-        plan: Arc<dyn ExecutionPlan>,
-        context: Arc<TaskContext>,
-        estimate: Estimate,
-    },
+    Analyze { plan: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>, estimate: Estimate },
 }
 
 /// A statement that has been planned and not been run.
@@ -137,7 +133,10 @@ impl PlannedQuery {
     #[must_use]
     pub fn is_ordered(&self) -> bool {
         match &self.work {
-            Work::Run { plan, .. } => plan.properties().output_ordering().is_some(),
+            Work::Run { plans, .. } => match plans.as_slice() {
+                [plan] => plan.properties().output_ordering().is_some(),
+                _ => true,
+            },
             Work::Answer(_) | Work::Statement(_) | Work::Analyze { .. } => true,
         }
     }
@@ -173,10 +172,10 @@ impl PlannedQuery {
                     Err(error) => Err(guard.fail(error).await),
                 }
             }
-            Work::Run { plan, context, output, .. } => {
-                let mut guard = if needs_place(&plan) { guard.admit().await? } else { guard.start() };
+            Work::Run { plans, context, output, .. } => {
+                let mut guard = if plans.iter().any(needs_place) { guard.admit().await? } else { guard.start() };
                 let place = guard.take_place();
-                match execute_stream(plan, context) {
+                match in_turn(plans, context) {
                     Ok(batches) => Ok(Query::new(guard, output.schema(), output.shape(batches, place))),
                     Err(error) => Err(guard.fail(from_datafusion(error)).await),
                 }
@@ -216,6 +215,22 @@ fn needs_place(plan: &Arc<dyn ExecutionPlan>) -> bool {
 fn is_memory(node: &Arc<dyn ExecutionPlan>) -> bool {
     let source = node.downcast_ref::<DataSourceExec>().map(DataSourceExec::data_source);
     source.is_some_and(|source| source.downcast_ref::<MemorySourceConfig>().is_some())
+}
+
+/// The batches of several plans of one schema, each begun when the one before has ended; the first at once.
+fn in_turn(
+    plans: Vec<Arc<dyn ExecutionPlan>>,
+    context: Arc<TaskContext>,
+) -> datafusion::error::Result<SendableRecordBatchStream> {
+    let mut plans = plans.into_iter();
+    let Some(first) = plans.next() else { return internal_err!("there is no plan to run") };
+    let first = execute_stream(first, Arc::clone(&context))?;
+    if plans.len() == 0 {
+        return Ok(first);
+    }
+    let schema = first.schema();
+    let others = stream::iter(plans).map(move |plan| execute_stream(plan, Arc::clone(&context))).try_flatten();
+    Ok(Box::pin(RecordBatchStreamAdapter::new(schema, first.chain(others))))
 }
 
 fn answered(guard: QueryGuard<super::guard::Executing>, batch: RecordBatch) -> Query {

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     accounting::Meter,
-    error::{Result, from_datafusion},
+    error::{Error, Result, from_datafusion},
     plan::{bounded, cooperative},
     runtime::Shared,
     session::Session,
@@ -59,19 +59,25 @@ async fn prepare(shared: &Arc<Shared>, guard: &QueryGuard<Received>, text: &str,
     let context = statement::plan_context(shared, guard.meter(), guard.options());
     let access = Some(Arc::clone(&context.guard));
     let (state, logical) = context.logical(query, &context.session.database).await?;
-    let logical = parameters.bind(logical, query.parameters)?;
-    if let Some(explain) = explain.filter(|explain| !explain.analyze) {
-        return explain::answer(explain.what, &state, &logical).await.map(|answer| (Work::Answer(answer), access));
+    let (mut plans, mut output) = (Vec::new(), None);
+    for logical in parameters.bind(logical, query.parameters)? {
+        if let Some(explain) = explain {
+            parameters.one_row()?;
+            if !explain.analyze {
+                return explain::answer(explain.what, &state, &logical).await.map(|answer| (Work::Answer(answer), access));
+            }
+        }
+        let optimized = state.optimize(&logical).map_err(from_datafusion)?;
+        output.get_or_insert_with(|| Output::of(&optimized));
+        let plan = state.query_planner().create_physical_plan(&optimized, &state).await.map_err(from_datafusion)?;
+        plans.push(bounded(cooperative(plan)?, context.session.max_recursion_depth)?);
     }
-    let optimized = state.optimize(&logical).map_err(from_datafusion)?;
-    let output = Output::of(&optimized);
-    let plan = state.query_planner().create_physical_plan(&optimized, &state).await.map_err(from_datafusion)?;
-    let plan = bounded(cooperative(plan)?, context.session.max_recursion_depth)?;
-    let estimate = Estimate::of(&plan, shared.queries.tariff());
+    let estimate = Estimate::of(&plans, shared.queries.tariff());
     let context = state.task_ctx();
+    let unbound = || Error::internal("a statement was bound to no values");
     let work = match explain {
-        Some(_) => Work::Analyze { plan, context, estimate },
-        None => Work::Run { plan, context, output, estimate },
+        Some(_) => Work::Analyze { plan: plans.pop().ok_or_else(unbound)?, context, estimate },
+        None => Work::Run { plans, context, output: output.ok_or_else(unbound)?, estimate },
     };
     Ok((work, access))
 }

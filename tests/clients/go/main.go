@@ -201,9 +201,20 @@ func databaseSQL(address, user, password string) {
 		expect("database/sql parameters", count, bound)
 	}
 	check(statement.Close(), "Close")
-	// The driver binds no int64 to a parameter that is an int; under a cast it is what the cast says.
-	check(db.QueryRow("SELECT count(*) AS n FROM types WHERE i < CAST(? AS BIGINT)", 0).Scan(&count), "QueryRow with a cast")
-	expect("database/sql cast", count, int64(1))
+	// database/sql makes an int64 of every integer and a float64 of every float, whatever the column's width.
+	for _, bound := range []struct {
+		where string
+		value any
+		count int64
+	}{
+		{"i < CAST(? AS BIGINT)", 0, 1}, {"i < ?", 0, 1}, {"ti = ?", 127, 1}, {"ti = ?", 127 + 256, 0}, {"si < ?", int64(0), 1}, {"bi = ?", int64(1) << 62, 0},
+		{"re = ?", 1.5, 1}, {"re = ?", float32(1.5), 1}, {"\"do\" = ?", 1e308, 1}, {"bo = ?", true, 1}, {"st = ?", "none", 0}, {"va = ?", []byte{0, 0xff, 16}, 1},
+		{"ts = ?", time.Date(2024, 2, 29, 23, 59, 59, 123_000_000, time.UTC), 1}, {"ts = CAST(? AS timestamp)", time.Date(1969, 12, 31, 23, 59, 59, 999_000_000, time.UTC), 1},
+		{"da = ?", time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC), 1},
+	} {
+		check(db.QueryRow("SELECT count(*) AS n FROM types WHERE "+bound.where, bound.value).Scan(&count), "QueryRow with "+bound.where)
+		expect("database/sql "+bound.where, count, bound.count)
+	}
 
 	_, err = db.Exec("CREATE DATABASE by_database_sql")
 	check(err, "Exec")

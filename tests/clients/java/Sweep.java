@@ -75,6 +75,7 @@ public final class Sweep {
             objects(connection.getMetaData());
             queries(connection);
             parameters(connection);
+            setters(connection);
             types(connection);
             changes(connection);
             errors(connection);
@@ -304,6 +305,65 @@ public final class Sweep {
                 rows.next();
                 expect("decimal parameter", rows.getLong(1), 1L);
             }
+        }
+    }
+
+    private interface Setter {
+        void set(PreparedStatement statement) throws SQLException;
+    }
+
+    private static String bound(Connection connection, String expression, Setter setter) throws SQLException {
+        String from = expression.startsWith("CAST") ? "SELECT " + expression + " AS x" : "SELECT count(*) AS x FROM types WHERE " + expression;
+        try (PreparedStatement statement = connection.prepareStatement(from)) {
+            setter.set(statement);
+            try (ResultSet rows = statement.executeQuery()) {
+                rows.next();
+                return rows.getString(1);
+            }
+        }
+    }
+
+    /** Each setter, by the types that its values are for. The driver sends them as the server declares the parameter, whatever they are. */
+    private static void setters(Connection connection) throws Exception {
+        Timestamp leap = Timestamp.valueOf("2024-02-29 23:59:59.123");
+        for (String type : List.of("timestamp", "timestamp(3)", "timestamp(6)", "timestamp(9)", "timestamp with time zone")) {
+            String text = bound(connection, "CAST(CAST(? AS " + type + ") AS varchar)", s -> s.setTimestamp(1, leap));
+            expect("setTimestamp as " + type, text.startsWith("2024-02-29 23:59:59.123"), true);
+            text = bound(connection, "CAST(CAST(? AS " + type + ") AS varchar)", s -> s.setObject(1, Timestamp.valueOf("1900-01-01 00:00:00.5")));
+            expect("setObject of an old Timestamp as " + type, text.startsWith("1900-01-01 00:00:00.5"), true);
+        }
+        expect("setTimestamp of a column", bound(connection, "ts = ?", s -> s.setTimestamp(1, leap)), "1");
+        expect("setTimestamp beside a column", bound(connection, "ts < CAST(? AS timestamp)", s -> s.setTimestamp(1, leap)), "1");
+        expect("setTimestamp of a time ago", bound(connection, "ts = ?", s -> s.setTimestamp(1, Timestamp.valueOf("1969-12-31 23:59:59.999"))), "1");
+        expect("setTime", bound(connection, "CAST(? AS time)", s -> s.setTime(1, java.sql.Time.valueOf("10:11:12"))), "10:11:12");
+        expect("setDate", bound(connection, "CAST(? AS date)", s -> s.setDate(1, Date.valueOf("2024-02-29"))), "2024-02-29");
+        expect("setDate of a column", bound(connection, "da = ?", s -> s.setDate(1, Date.valueOf("1900-01-01"))), "1");
+        expect("setDate of a timestamp", failure(() -> bound(connection, "ts = ?", s -> s.setDate(1, Date.valueOf("1900-01-01")))).isEmpty(), false);
+        expect("setBoolean", bound(connection, "bo = ?", s -> s.setBoolean(1, true)), "1");
+        for (String column : List.of("ti", "si", "i", "bi")) {
+            expect("setByte of " + column, bound(connection, column + " > ?", s -> s.setByte(1, (byte) 7)), "1");
+            expect("setShort of " + column, bound(connection, column + " > ?", s -> s.setShort(1, (short) 7)), "1");
+            expect("setInt of " + column, bound(connection, column + " > ?", s -> s.setInt(1, 7)), "1");
+            expect("setLong of " + column, bound(connection, column + " > ?", s -> s.setLong(1, 7)), "1");
+        }
+        // Cut to 32 bits it would be 2147483647, which is there.
+        expect("setLong beyond int", bound(connection, "i = ?", s -> s.setLong(1, (1L << 32) + Integer.MAX_VALUE)), "0");
+        expect("setLong beyond tinyint", bound(connection, "ti = ?", s -> s.setLong(1, 256 + 127)), "0");
+        expect("setLong cast to int", failure(() -> bound(connection, "CAST(? AS integer)", s -> s.setLong(1, 1L << 32))).contains("out of range"), true);
+        expect("setFloat", bound(connection, "re = ?", s -> s.setFloat(1, 1.5f)), "1");
+        expect("setDouble", bound(connection, "\"do\" = ?", s -> s.setDouble(1, 1e308)), "1");
+        expect("setDouble of a real", bound(connection, "re = ?", s -> s.setDouble(1, 1.5)), "1");
+        expect("setDouble that no real is", bound(connection, "re = ?", s -> s.setDouble(1, 1.5000000001)), "0");
+        expect("setBigDecimal", bound(connection, "de = ?", s -> s.setBigDecimal(1, new BigDecimal("12345678.90"))), "1");
+        expect("setString", bound(connection, "vc = ?", s -> s.setString(1, "a varchar")), "1");
+        expect("setNString", bound(connection, "vc = ?", s -> s.setNString(1, "a varchar")), "1");
+        expect("setString of char", bound(connection, "ch = ?", s -> s.setString(1, "abcde")), "1");
+        expect("setBytes", bound(connection, "va = ?", s -> s.setBytes(1, new byte[] {0, (byte) 0xff, 16})), "1");
+        for (String column : List.of("bo", "ti", "bi", "re", "\"do\"", "de", "st", "va", "da", "ts")) {
+            expect("setNull of " + column, bound(connection, column + " = ?", s -> s.setNull(1, Types.NULL)), "0");
+        }
+        try (PreparedStatement statement = connection.prepareStatement("SELECT count(*) FROM texts WHERE id = ?")) {
+            expect("parameter's type", statement.getParameterMetaData().getParameterType(1), Types.BIGINT);
         }
     }
 
