@@ -12,7 +12,6 @@ use arrow::{
     ipc::writer::{DictionaryTracker, IpcDataGenerator, IpcWriteContext, IpcWriteOptions},
 };
 use arrow_flight::{FlightData, SchemaAsIpc};
-use bytes::Bytes;
 use glaux_engine::{Error, Result};
 
 /// The size that messages are cut to.
@@ -72,15 +71,14 @@ impl Encoder {
         Ok(())
     }
 
-    /// A batch without rows, for its metadata or for nothing but a sign of life.
+    /// A batch without rows, a sign of life.
     ///
     /// # Errors
     /// As [`Encoder::batch`].
-    pub(super) fn empty(&mut self, schema: &Arc<Schema>, app_metadata: Bytes) -> Result<FlightData> {
+    pub(super) fn empty(&mut self, schema: &Arc<Schema>) -> Result<FlightData> {
         let mut messages = VecDeque::new();
         self.batch(&RecordBatch::new_empty(Arc::clone(schema)), &mut messages)?;
-        let message = messages.pop_back().ok_or_else(|| Error::internal("an empty batch gave no message"))?;
-        Ok(message.with_app_metadata(app_metadata))
+        messages.pop_back().ok_or_else(|| Error::internal("an empty batch gave no message"))
     }
 }
 
@@ -146,8 +144,7 @@ mod tests {
         let rows = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &options).unwrap();
         assert_eq!(decoded(&rows, &messages(&rows))[0].num_rows(), 3);
         let schema = Arc::new(Schema::new(vec![Field::new("s", DataType::Utf8, true)]));
-        let message = Encoder::new().empty(&schema, Bytes::from_static(b"{}")).unwrap();
-        assert_eq!(message.app_metadata, "{}");
+        let message = Encoder::new().empty(&schema).unwrap();
         assert_eq!(decoded(&RecordBatch::new_empty(schema), &[message])[0].num_rows(), 0);
     }
 

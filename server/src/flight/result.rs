@@ -4,7 +4,6 @@ use std::{collections::VecDeque, future::poll_fn, sync::Arc, time::Duration};
 
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use arrow_flight::FlightData;
-use bytes::Bytes;
 use futures::{Stream, stream};
 use glaux_engine::{
     Error,
@@ -88,20 +87,15 @@ pub(super) fn of_batch(
     let schema = batch.schema();
     let mut encoder = Encoder::new();
     let mut queue = VecDeque::from([encoder.schema(&schema)]);
-    let mut encoded = match schema.fields().is_empty() && batch.num_rows() == 0 {
+    let encoded = match schema.fields().is_empty() && batch.num_rows() == 0 {
         true => Ok(()),
         false => encoder.batch(batch, &mut queue),
     };
     if let Some(report) = report {
         trailers.write(|trailers| stats::write_trailers(report, trailers));
-        encoded = encoded.and_then(|()| encoder.empty(&schema, figures(report)).map(|message| queue.push_back(message)));
     }
     let end = encoded.err().map(|error| Err(status::of(&error)));
     stream::iter(queue.into_iter().map(Ok).chain(end))
-}
-
-fn figures(report: &QueryReport) -> Bytes {
-    Bytes::from(stats::json(report).to_string())
 }
 
 /// A reader after which the bill is told, however it goes.
@@ -167,7 +161,7 @@ impl Rows {
                 }
                 batch = self.reader.next() => batch,
                 _ = self.alive.tick() => {
-                    return Some(self.encoder.empty(&self.schema, Bytes::new()).map_err(|error| status::of(&error)));
+                    return Some(self.encoder.empty(&self.schema).map_err(|error| status::of(&error)));
                 }
             };
             let step = match batch {
@@ -177,7 +171,8 @@ impl Rows {
                     self.ended = true;
                     let report = self.reader.feed.report();
                     self.trailers.write(|trailers| stats::write_trailers(&report, trailers));
-                    self.encoder.empty(&self.schema, figures(&report)).map(|message| self.queue.push_back(message))
+                    // No batch carries them: clients count batches, and take one without rows for the end.
+                    return None;
                 }
             };
             if let Err(error) = step {

@@ -186,10 +186,9 @@ impl Read {
         stream.schema().expect("a stream begins with a schema").as_ref().clone()
     }
 
-    /// The figures of the last message.
+    /// The figures of the trailers.
     pub(super) fn figures(&self) -> Value {
-        let last = self.messages.last().expect("a stream has messages");
-        serde_json::from_slice(&last.app_metadata).expect("the last message has figures")
+        serde_json::from_str(&text(&self.trailers, "x-glaux-stats")).expect("the trailers have figures")
     }
 }
 
