@@ -280,14 +280,18 @@ def test_a_parameter_that_does_not_fit(cursor):
     assert one(cursor, "SELECT count(*) FROM orders WHERE o_orderkey = ?", [1]) == 1
 
 
-def test_several_rows_of_parameters_are_run_or_refused_but_never_cut(cursor):
-    rows = pa.table({"0": pa.array([1, 2, 3], pa.int64())})
-    try:
-        got = table(cursor, "SELECT o_orderkey FROM orders WHERE o_orderkey = ?", rows)
-    except adbc_driver_manager.Error as error:
-        assert error.status_code in (AdbcStatusCode.INVALID_ARGUMENT, AdbcStatusCode.NOT_IMPLEMENTED)
-    else:
-        assert sorted(got["o_orderkey"].to_pylist()) == [1, 2, 3]
+def test_a_statement_is_run_for_each_row_of_parameters(anonymous, cursor):
+    sql = "SELECT o_orderkey FROM orders WHERE o_orderkey = ?"
+    rows = pa.table({"0": pa.array([3, 1, None, 2**40, 2], pa.int64())})
+    assert table(cursor, sql, rows)["o_orderkey"].to_pylist() == [3, 1, 2]
+    assert len(history(anonymous, sql)) == 1
+    many = pa.Table.from_batches(pa.table({"0": list(range(1, 1_001))}).to_batches(max_chunksize=7))
+    assert table(cursor, "SELECT ? AS x", many)["x"].to_pylist() == list(range(1, 1_001))
+    with pytest.raises(adbc_driver_manager.Error, match="1000"):
+        table(cursor, "SELECT ? AS x", pa.table({"0": list(range(1_001))}))
+    cursor.executemany(sql, [[1], [2]])
+    # A value that fits its place in one row and not in another: all rows have one type.
+    assert table(cursor, "SELECT CAST(? AS BIGINT) AS x", pa.table({"0": ["1", "007"]}))["x"].to_pylist() == [1, 7]
 
 
 def test_a_result_is_described_without_running(anonymous, cursor):
@@ -676,10 +680,63 @@ def test_ingest_of_twenty_megabytes(cursor):
     assert one(cursor, "SELECT sum(length(text)) AS n FROM texts_in") == lake.TEXTS * 10_000
 
 
+def files_of(anonymous, name):
+    """The files of ingested tables of a name, below the server's data directory."""
+    return sorted(path for folder in (anonymous.data_dir / "warehouse").glob(f"*/{name}-*") for path in folder.rglob("*.parquet"))
+
+
+def test_an_ingested_table_is_dropped_with_its_files_and_replaced(anonymous, cursor, numbers):
+    for round in range(2):
+        cursor.adbc_ingest("again", numbers, mode="create")
+        cursor.adbc_ingest("again", numbers, mode="append")
+        assert len(files_of(anonymous, "again")) == 2
+        cursor.execute('DROP TABLE "again"')
+        assert files_of(anonymous, "again") == []
+    cursor.adbc_ingest("again", numbers, mode="create")
+    for rows in (numbers.select(["id"]).slice(0, 3), numbers.slice(0, 5)):
+        assert cursor.adbc_ingest("again", rows, mode="replace") == rows.num_rows
+        assert table(cursor, "SELECT * FROM again ORDER BY id").to_pylist() == rows.to_pylist()
+        assert len(files_of(anonymous, "again")) == 1
+    cursor.execute("CREATE DATABASE going")
+    cursor.adbc_ingest("inside", numbers, mode="create", db_schema_name="going")
+    cursor.execute("DROP DATABASE going CASCADE")
+    assert files_of(anonymous, "inside") == []
+
+
+def test_files_of_external_tables_stay(anonymous, cursor, numbers, tmp_path):
+    cursor.adbc_ingest("mine", numbers, mode="create")
+    [file] = files_of(anonymous, "mine")
+    stranger = file.parent / "part-0.parquet"
+    stranger.write_bytes(file.read_bytes())
+    cursor.execute(f"CREATE EXTERNAL TABLE over_mine (id BIGINT) STORED AS PARQUET LOCATION '{file.parent}/'")
+    cursor.execute("DROP TABLE mine")
+    assert files_of(anonymous, "mine") == sorted([file, stranger])
+    assert one(cursor, "SELECT count(*) FROM over_mine") == 2_000
+    cursor.execute("DROP TABLE over_mine")
+    assert file.exists() and stranger.exists()
+    # What lies there by other ways stays, too.
+    cursor.adbc_ingest("mixed", numbers, mode="create")
+    [file] = files_of(anonymous, "mixed")
+    stranger = file.parent / "notes.txt"
+    stranger.write_text("mine")
+    cursor.execute("DROP TABLE mixed")
+    assert not file.exists() and stranger.read_text() == "mine"
+
+
+def test_names_in_double_quotes(cursor, tmp_path):
+    cursor.execute('CREATE DATABASE IF NOT EXISTS "Quoted"')
+    cursor.execute(f'CREATE EXTERNAL TABLE "Quoted"."a table" ("an id" BIGINT COMMENT "text", `b` STRING) STORED AS PARQUET LOCATION \'{tmp_path}/\'')
+    assert [row["col_name"].strip() for row in table(cursor, 'DESCRIBE "quoted"."a table"').to_pylist()] == ["an id", "b"]
+    assert table(cursor, 'SELECT "an id" FROM quoted."a table"').num_rows == 0
+    cursor.execute('ALTER TABLE "quoted"."a table" ADD COLUMNS ("c" INT)')
+    cursor.execute('DROP TABLE IF EXISTS "quoted"."a table"')
+    cursor.execute('DROP DATABASE "quoted"')
+
+
 def test_ingest_refuses_what_it_does_not_do(cursor, numbers):
     cursor.adbc_ingest("kept", numbers, mode="create")
-    with pytest.raises(adbc_driver_manager.NotSupportedError) as error:
-        cursor.adbc_ingest("kept", numbers.slice(0, 1), mode="replace")
+    with pytest.raises(adbc_driver_manager.NotSupportedError, match="external") as error:
+        cursor.adbc_ingest("orders", numbers.slice(0, 1), mode="replace")
     assert status(error) == AdbcStatusCode.NOT_IMPLEMENTED
     with pytest.raises(adbc_driver_manager.NotSupportedError):
         cursor.adbc_ingest("passing", numbers, mode="create", temporary=True)
@@ -742,6 +799,11 @@ def test_pandas_writes_a_table(connection):
     assert frame.to_sql("written_by_pandas", connection, index=False, if_exists="fail") == 3
     back = pandas.read_sql("SELECT * FROM written_by_pandas ORDER BY id", connection)
     assert list(back["name"].fillna("")) == ["a", "b", ""]
+    for rows in (2, 1):
+        assert frame.head(rows).to_sql("written_by_pandas", connection, index=False, if_exists="replace") == rows
+        assert len(pandas.read_sql("SELECT * FROM written_by_pandas", connection)) == rows
+    assert frame.to_sql("written_by_pandas", connection, index=False, if_exists="append") == 3
+    assert len(pandas.read_sql("SELECT * FROM written_by_pandas", connection)) == 4
 
 
 def test_polars(connection, anonymous):

@@ -41,6 +41,12 @@ fn unless_exists<T>(result: Result<T>, if_not_exists: bool) -> Result<Vec<Row>> 
 }
 
 pub(super) async fn table(create: &CreateTable, context: &StatementContext<'_>) -> Result<Vec<Row>> {
+    let table = definition(create, context)?;
+    unless_exists(context.metastore.create_table(table).await, create.if_not_exists)
+}
+
+/// The table that a statement defines, as it is before a metastore has taken it.
+pub(crate) fn definition(create: &CreateTable, context: &StatementContext<'_>) -> Result<Table> {
     let name = resolve(&create.table, context);
     engine_tables::check_writable(&name.database)?;
     let Some(location) = &create.location else {
@@ -81,12 +87,11 @@ pub(super) async fn table(create: &CreateTable, context: &StatementContext<'_>) 
         bucket_columns: create.clustered_by.as_ref().map(|clustered| clustered.columns.clone()).unwrap_or_default(),
         bucket_count: create.clustered_by.as_ref().map(|clustered| clustered.buckets),
     };
-    let table = Table {
+    Ok(Table {
         comment: create.comment.clone().or_else(|| create.properties.get("comment").cloned()),
         properties,
         ..Table::external(name, storage, create.partitioned_by.clone(), now)
-    };
-    unless_exists(context.metastore.create_table(table).await, create.if_not_exists)
+    })
 }
 
 /// Notes the time of the last change, as Hive does.

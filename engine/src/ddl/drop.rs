@@ -1,4 +1,5 @@
-//! `DROP DATABASE`, `DROP TABLE` and `DROP VIEW`. Data files stay where they are.
+//! `DROP DATABASE`, `DROP TABLE` and `DROP VIEW`, in the catalog. The files of managed tables are removed elsewhere (`write/ingest/managed`),
+//! all others stay where they are.
 
 use super::{StatementContext, find, is_missing, rows::Row};
 use crate::{

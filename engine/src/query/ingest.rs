@@ -57,7 +57,7 @@ async fn run(
     batches: BoxStream<'static, Result<RecordBatch>>,
 ) -> Result<IngestSummary, Failure> {
     let context = statement::plan_context(&shared, guard.meter(), guard.options());
-    let resolved = match guard.run(resolve(&shared, &context, &target)).await {
+    let resolved = match guard.run(resolve(&shared, &context, &target, &guard.id().to_string())).await {
         Ok(resolved) => resolved,
         Err(error) => return Err(guard.fail(error).await),
     };
@@ -82,10 +82,10 @@ async fn run(
 }
 
 /// What the rows go into. Nothing is looked up, and nothing told of the table, before this.
-async fn resolve(shared: &Shared, context: &PlanContext, target: &IngestTarget) -> Result<Resolved> {
+async fn resolve(shared: &Shared, context: &PlanContext, target: &IngestTarget, unique: &str) -> Result<Resolved> {
     let caller = statement::caller(shared, &context.session);
     caller.check_write(target.name(&context.session.database), shared.metastore.as_ref()).await?;
-    Resolved::find(target, context, &shared.options.data_dir).await
+    Resolved::find(target, context, &shared.options.data_dir, unique).await
 }
 
 async fn write(
@@ -100,6 +100,9 @@ async fn write(
     guard.run(ingest.publish(&context.metastore)).await?;
     // From here on it is done or fails; being stopped comes too late.
     ingest.commit(&statement::definition_context(shared, session, context)).await?;
+    if let Some(replaced) = ingest.replaced() {
+        replaced.remove_files(shared.metastore.as_ref(), &context.scan.stores).await;
+    }
     let (table, partitions) = ingest.written_to();
     refresh::after_ingest(&table, &partitions, context).await;
     Ok(())

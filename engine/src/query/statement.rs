@@ -26,6 +26,7 @@ use crate::{
     sql::{self, RUNNING_COLUMNS, Statement, rewrite::label},
     storage::{QueryStores, Stores},
     system::{FileLister, SystemDeps, TableFile},
+    write::ingest::Managed,
 };
 
 /// What planning this query needs, with its own meter below every store.
@@ -110,6 +111,14 @@ pub(super) async fn answer(
         Statement::Repair { table, tail, .. } => {
             let told = ddl::execute(statement, &definition_context(shared, session, context)).await?;
             refresh::after_repair(table, *tail, session, context).await?;
+            Ok(told)
+        }
+        Statement::DropTable { .. } | Statement::DropDatabase { .. } => {
+            let managed = Managed::dropped_by(statement, &session.database(), context.metastore.as_ref()).await?;
+            let told = ddl::execute(statement, &definition_context(shared, session, context)).await?;
+            for table in managed {
+                table.remove_files(shared.metastore.as_ref(), &context.scan.stores).await;
+            }
             Ok(told)
         }
         definition => ddl::execute(definition, &definition_context(shared, session, context)).await,

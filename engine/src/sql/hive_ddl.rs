@@ -51,7 +51,10 @@ fn drop(cursor: &mut Cursor<'_>) -> Result<Statement> {
             let if_exists = cursor.if_exists();
             let table = cursor.table()?;
             if cursor.at_words(&["PURGE"]) {
-                return Err(unsupported("DROP TABLE ... PURGE", "Data files are never removed: leave PURGE out"));
+                return Err(unsupported(
+                    "DROP TABLE ... PURGE",
+                    "Leave PURGE out: files of external tables stay, those of managed tables go at once",
+                ));
             }
             Ok(Statement::DropTable { table, if_exists })
         }

@@ -2,11 +2,13 @@
 //!
 //! `target` finds the table, or decides what it will be; `columns` matches the rows to it and `convert` gives each value the table's
 //! type, or refuses it; `place` says where a partition's files go; `commit` lets readers see the files and the catalog know of them,
-//! all or nothing. The query's life around it is `query::ingest`. Nothing that lies in the store already is touched.
+//! all or nothing. A table that is created here, at no location of the caller's, is `managed`: its files go with it. The query's life around it is
+//! `query::ingest`. Nothing else that lies in the store already is touched.
 
 mod columns;
 mod commit;
 mod convert;
+mod managed;
 mod place;
 mod target;
 #[cfg(test)]
@@ -17,6 +19,7 @@ use glaux_catalog::TableName;
 
 pub(crate) use self::{
     commit::{Ingest, give_up},
+    managed::Managed,
     target::Resolved,
 };
 use crate::query::QueryReport;
@@ -29,8 +32,8 @@ pub struct IngestTarget {
     pub table: String,
     pub if_not_exists: IfNotExists,
     pub if_exists: IfExists,
-    /// Where a new table's files go. By default the table's name below the database's location, or else below the folder `warehouse`
-    /// of the data directory.
+    /// Where a new table's files go; they stay there when it is dropped. By default a new folder below the database's location, or else below the
+    /// folder `warehouse` of the data directory, whose files are removed with the table.
     pub location: Option<String>,
     /// The columns that partition a new table, outermost first.
     pub partitioned_by: Vec<String>,
@@ -52,7 +55,7 @@ pub enum IfNotExists {
     /// Refused: whoever asks must choose.
     #[default]
     Unspecified,
-    /// An external Parquet table is created.
+    /// A Parquet table is created.
     Create,
     Fail,
 }
@@ -65,7 +68,7 @@ pub enum IfExists {
     Unspecified,
     Fail,
     Append,
-    /// Not offered, for it would remove files.
+    /// Its rows become these, and its columns theirs. Only for tables that were created so: files of others are not removed.
     Replace,
 }
 

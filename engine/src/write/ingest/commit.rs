@@ -18,13 +18,13 @@ use glaux_catalog::{
 
 use super::{
     columns::Columns,
+    managed::Managed,
     place::Places,
     target::{Fate, Resolved},
 };
 use crate::{
     ddl::{self, StatementContext},
     error::{Error, ErrorKind, Result},
-    sql::Statement,
     storage::QueryStores,
     write::{WriteOptions, WrittenFile, staged::Staged, table::TableWriter},
 };
@@ -113,6 +113,14 @@ impl Ingest {
         self.target.commit(&partitions, context).await
     }
 
+    /// The table that these rows have taken the place of.
+    pub(crate) fn replaced(&self) -> Option<Managed> {
+        match &self.target.fate {
+            Fate::Create { replaces, .. } => replaces.clone(),
+            Fate::Append(_) => None,
+        }
+    }
+
     /// The table's name, and the Hive names of the partitions that have new files; none of a table without partition keys.
     pub(crate) fn written_to(&self) -> (TableName, BTreeSet<String>) {
         let names = self.writer.written().iter().map(|file| hive_name(&self.target.keys, &file.values));
@@ -138,21 +146,17 @@ impl Resolved {
                     None => Ok(()),
                 }
             }
-            Fate::Create(create) => {
-                match ddl::execute(&Statement::CreateTable(create.clone().into()), context).await {
+            Fate::Create { create, managed, replaces } => {
+                let table = ddl::new_table(create, context)?;
+                let partition = |values: &PartitionValues| Partition::new(values.clone(), context.clock.now());
+                let partitions = partitions.values().map(partition).collect();
+                match context.metastore.install_table(table, partitions, replaces.is_some()).await {
+                    Ok(table) if *managed => Managed::note(&table, context.metastore.as_ref()).await,
+                    Ok(_) => {}
                     Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(self.conflict("was created")),
-                    created => drop(created?),
+                    Err(error) => return Err(error),
                 }
-                let added = match context.metastore.table(&self.name).await {
-                    Ok(table) => self.add_partitions(&table, partitions, context).await,
-                    Err(error) => Err(error),
-                };
-                if added.is_err()
-                    && let Err(error) = context.metastore.drop_table(&self.name).await
-                {
-                    tracing::warn!(table = %self.name, %error, "a table whose rows could not be taken in remains");
-                }
-                added
+                Ok(())
             }
         }
     }
@@ -165,8 +169,10 @@ impl Resolved {
             Err(error) => return Err(error),
         };
         match (&self.fate, &now) {
-            (Fate::Create(_), None) => {}
-            (Fate::Create(_), Some(_)) => return Err(self.conflict("was created")),
+            (Fate::Create { replaces: None, .. }, None) => {}
+            (Fate::Create { replaces: None, .. }, Some(_)) => return Err(self.conflict("was created")),
+            (Fate::Create { replaces: Some(then), .. }, Some(now)) if then.id() == now.id => {}
+            (Fate::Create { replaces: Some(_), .. }, _) => return Err(self.conflict("was dropped")),
             (Fate::Append(then), Some(now)) if then.id == now.id => {
                 let columns =
                     |table: &Table| table.all_columns().map(|c| (c.name.clone(), c.hive_type.clone())).collect::<Vec<_>>();

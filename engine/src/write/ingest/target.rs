@@ -13,6 +13,7 @@ use glaux_catalog::{
 use super::{
     IfExists, IfNotExists, IngestTarget,
     columns::{folded, positions},
+    managed::Managed,
     place::place,
 };
 use crate::{
@@ -43,16 +44,22 @@ pub(crate) struct Resolved {
 pub(super) enum Fate {
     /// The table as it was found; new partitions are added.
     Append(Table),
-    Create(CreateTable),
+    Create {
+        create: CreateTable,
+        /// Whether its files are to go with it.
+        managed: bool,
+        /// The table that it takes the place of.
+        replaces: Option<Managed>,
+    },
 }
 
 impl Resolved {
-    /// Looks for the table, or for its place.
+    /// Looks for the table, or for its place. `unique` becomes part of the name of a new table's folder.
     ///
     /// # Errors
     /// `Invalid` for options that were not chosen or contradict the table, for a view, and for a new table's location that holds files;
     /// `Unsupported` for a replacement, a format that is not written, and types that Hive does not have; `AlreadyExists`; `NotFound`.
-    pub(crate) async fn find(target: &IngestTarget, context: &PlanContext, data_dir: &Path) -> Result<Self> {
+    pub(crate) async fn find(target: &IngestTarget, context: &PlanContext, data_dir: &Path, unique: &str) -> Result<Self> {
         let PlanContext { metastore, guard, .. } = context;
         let stores = context.scan.stores.as_ref();
         let name = target.name(&context.session.database);
@@ -64,33 +71,31 @@ impl Resolved {
             return Err(Error::invalid(format!("\"{}\" holds the engine's own tables, which take no rows", name.database))
                 .with_hint("Choose another database"));
         }
-        match metastore.table(&name).await {
-            Ok(table) => {
-                let found = Self::existing(target, table, metastore).await?;
-                found.check_places(guard).await?;
-                Ok(found)
-            }
-            Err(missing) if missing.kind() == ErrorKind::NotFound => {
-                let database = metastore.database(&name.database).await?;
-                if target.if_not_exists == IfNotExists::Fail {
-                    return Err(missing);
+        let replaces = match metastore.table(&name).await {
+            Ok(table) => match Self::existing(target, table, metastore).await? {
+                Existing::Taken(resolved) => {
+                    resolved.check_places(guard).await?;
+                    return Ok(resolved);
                 }
-                let location = match (&target.location, &database.location) {
-                    (Some(location), _) => location.clone(),
-                    (None, Some(database)) => format!("{}/{}/", database.trim_end_matches('/'), name.table),
-                    (None, None) => {
-                        data_dir.join(WAREHOUSE).join(&name.database).join(&name.table).to_string_lossy().into_owned()
-                    }
-                };
-                let root = normalise_location(&location)?;
-                guard.reach(Access::Write).await?.check(&root, &guard.places_of(&name.database).await?)?;
-                Self::new(target, name, root, stores).await
-            }
-            Err(error) => Err(error),
-        }
+                Existing::Replaced(managed) => Some(managed),
+            },
+            Err(missing) if missing.kind() == ErrorKind::NotFound && target.if_not_exists == IfNotExists::Create => None,
+            Err(error) => return Err(error),
+        };
+        let database = metastore.database(&name.database).await?;
+        // A folder of its own: whoever drops the table and creates it again meets nothing of it, and no removal meets what is new.
+        let folder = format!("{}-{unique}", name.table);
+        let location = match (&target.location, &database.location) {
+            (Some(location), _) => location.clone(),
+            (None, Some(database)) => format!("{}/{folder}/", database.trim_end_matches('/')),
+            (None, None) => data_dir.join(WAREHOUSE).join(&name.database).join(folder).to_string_lossy().into_owned(),
+        };
+        let root = normalise_location(&location)?;
+        guard.reach(Access::Write).await?.check(&root, &guard.places_of(&name.database).await?)?;
+        Self::new(target, name, root, stores, replaces).await
     }
 
-    async fn existing(target: &IngestTarget, table: Table, metastore: &Arc<dyn Metastore>) -> Result<Self> {
+    async fn existing(target: &IngestTarget, table: Table, metastore: &Arc<dyn Metastore>) -> Result<Existing> {
         let name = table.name.clone();
         if target.if_exists == IfExists::Fail {
             return Err(Error::already_exists(format!("table \"{name}\" exists already"))
@@ -100,8 +105,11 @@ impl Resolved {
             return Err(Error::invalid(format!("\"{name}\" is a view, which takes no rows")).with_hint("Name a table"));
         }
         if target.if_exists == IfExists::Replace {
-            return Err(Error::unsupported(format!("table \"{name}\" exists and cannot be replaced"))
-                .with_hint("DROP TABLE it first and remove its files, which Glaux never does; or append to it"));
+            let managed = Managed::of(&table, metastore.as_ref()).await?;
+            return managed.map(Existing::Replaced).ok_or_else(|| {
+                Error::unsupported(format!("table \"{name}\" is external: its files are not Glaux's to replace"))
+                    .with_hint("DROP TABLE it first, which leaves its files where they are; or append to it")
+            });
         }
         if table.storage.format() != TableFormat::Parquet {
             return Err(Error::unsupported(format!(
@@ -132,14 +140,14 @@ impl Resolved {
                 }));
         }
         let index = metastore.partition_index(&table).await?;
-        Ok(Self {
+        Ok(Existing::Taken(Self {
             name,
             columns: table.storage.columns.clone(),
             keys: table.partition_keys.clone(),
             root: table.root(),
             index,
             fate: Fate::Append(table),
-        })
+        }))
     }
 
     /// Refuses to write where the caller may not: a table that one may write can lie over another that one may not.
@@ -152,7 +160,13 @@ impl Resolved {
         Ok(())
     }
 
-    async fn new(target: &IngestTarget, name: TableName, root: String, stores: &QueryStores) -> Result<Self> {
+    async fn new(
+        target: &IngestTarget,
+        name: TableName,
+        root: String,
+        stores: &QueryStores,
+        replaces: Option<Managed>,
+    ) -> Result<Self> {
         ident::checked("table", &name.table)?;
         let (columns, keys) = definition(target, &name)?;
         check_empty(stores, &name, &root).await?;
@@ -170,8 +184,15 @@ impl Resolved {
             properties: Properties::new(),
         };
         let index = Arc::new(PartitionIndex::empty(&keys)?);
-        Ok(Self { name, columns, keys, root, index, fate: Fate::Create(create) })
+        let fate = Fate::Create { create, managed: target.location.is_none(), replaces };
+        Ok(Self { name, columns, keys, root, index, fate })
     }
+}
+
+/// A table that is there: it takes the rows, or is replaced by them.
+enum Existing {
+    Taken(Resolved),
+    Replaced(Managed),
 }
 
 /// The columns and the partition keys of a new table.

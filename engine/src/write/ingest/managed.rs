@@ -1,0 +1,167 @@
+//! Managed tables: those that an ingest has created in a folder of their own. Dropping or replacing one removes the files that ingests wrote there. No
+//! other table's files are ever removed, and neither is what lies in such a folder by other ways, or belongs to another table as well.
+
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt, stream};
+use glaux_catalog::{
+    Metastore,
+    discovery::{ListRequest, StoreProvider},
+    model::Table,
+};
+use object_store::{ObjectStoreExt, path::Path};
+
+use crate::{
+    error::{ErrorKind, Result, from_store},
+    query::QueryId,
+    sql::Statement,
+    storage::QueryStores,
+};
+
+/// The attachment of a managed table, which holds its folder. Statements and imports cannot write it.
+const FOLDER: &str = "managed/folder";
+
+/// Requests under way at a time.
+const REMOVALS: usize = 16;
+
+/// A managed table as it was before it was dropped or replaced.
+#[derive(Debug, Clone)]
+pub(crate) struct Managed {
+    table: Table,
+}
+
+impl Managed {
+    pub(super) fn id(&self) -> i64 {
+        self.table.id
+    }
+
+    /// The table, if it is managed and lies where it did when it was created.
+    pub(crate) async fn of(table: &Table, metastore: &dyn Metastore) -> Result<Option<Self>> {
+        let root = table.root();
+        let mut noted = metastore.attachments(table, FOLDER).await?.into_iter();
+        let is_managed = noted.any(|attachment| attachment.name == FOLDER && attachment.bytes == root.as_bytes());
+        Ok(is_managed.then(|| Self { table: table.clone() }))
+    }
+
+    /// Notes that a table which has just been created is managed.
+    pub(super) async fn note(table: &Table, metastore: &dyn Metastore) {
+        let folder = (FOLDER.to_owned(), Some(Bytes::from(table.root())));
+        if let Err(error) = metastore.set_attachments(table, vec![folder]).await {
+            tracing::warn!(table = %table.name, %error, "a new table's files will stay when it is dropped");
+        }
+    }
+
+    /// The managed tables that a statement is about to drop.
+    pub(crate) async fn dropped_by(statement: &Statement, database: &str, metastore: &dyn Metastore) -> Result<Vec<Self>> {
+        let dropped = match statement {
+            Statement::DropTable { table, .. } => metastore.table(&table.resolve(database)).await.map(|table| vec![table]),
+            Statement::DropDatabase { database, cascade: true, .. } => metastore.tables(database).await,
+            _ => return Ok(Vec::new()),
+        };
+        let dropped = match dropped {
+            // Whether that is an error is the statement's to say.
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            dropped => dropped?,
+        };
+        let mut managed = Vec::new();
+        for table in &dropped {
+            managed.extend(Self::of(table, metastore).await?);
+        }
+        Ok(managed)
+    }
+
+    /// Removes the table's files. It is gone by now, so that what cannot be removed is logged and stays.
+    pub(crate) async fn remove_files(self, metastore: &dyn Metastore, stores: &QueryStores) {
+        let folder = self.table.root();
+        let removed = match is_shared(&folder, metastore).await {
+            Ok(false) => remove(&folder, stores).await,
+            Ok(true) => {
+                tracing::warn!(table = %self.table.name, folder, "a dropped table's files stay: they are another table's, too");
+                Ok(())
+            }
+            Err(error) => Err(error),
+        };
+        if let Err(error) = removed {
+            tracing::warn!(table = %self.table.name, folder, %error, "files of a dropped table may remain");
+        }
+    }
+}
+
+/// Whether a table or a partition lies in the folder, or the folder in it.
+async fn is_shared(folder: &str, metastore: &dyn Metastore) -> Result<bool> {
+    let overlaps = |other: &str| {
+        let other = format!("{}/", other.trim_end_matches('/'));
+        folder.starts_with(&other) || other.starts_with(folder)
+    };
+    for database in metastore.databases().await? {
+        for table in metastore.tables(&database.name).await? {
+            if table.is_view() {
+                continue;
+            }
+            if overlaps(&table.root()) {
+                return Ok(true);
+            }
+            if table.is_partitioned() {
+                let index = metastore.partition_index(&table).await?;
+                let mut located = index.located().iter().filter_map(|row| index.own_location(*row as usize));
+                if located.any(overlaps) {
+                    return Ok(true);
+                }
+            }
+        }
+    }
+    Ok(false)
+}
+
+async fn remove(folder: &str, stores: &QueryStores) -> Result<()> {
+    let (location, opened) = (stores.resolve(folder)?, stores.open(folder)?);
+    let prefix = if opened.prefix.is_empty() { String::new() } else { format!("{}/", opened.prefix) };
+    let mut token = None;
+    loop {
+        let request = ListRequest { prefix: prefix.clone(), token, ..ListRequest::default() };
+        let page = match opened.lister.page(request).await {
+            // An ingest of no rows has made no folder.
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            page => page?,
+        };
+        let written = page.objects.into_iter().map(|object| object.location).filter(is_of_an_ingest);
+        let removals = stream::iter(written).map(|path| {
+            let store = &location.store;
+            async move {
+                match store.delete(&path).await {
+                    Err(object_store::Error::NotFound { .. }) => Ok(()),
+                    removed => removed.map_err(|error| from_store(&error)),
+                }
+            }
+        });
+        removals.buffer_unordered(REMOVALS).try_collect::<()>().await?;
+        match page.next_token {
+            Some(next) => token = Some(next),
+            None => return Ok(()),
+        }
+    }
+}
+
+/// Whether a file has the name that an ingest gives: its query's id and a number.
+fn is_of_an_ingest(path: &Path) -> bool {
+    let name = path.filename().and_then(|name| name.strip_suffix(".parquet")).and_then(|name| name.rsplit_once('-'));
+    name.is_some_and(|(id, number)| {
+        id.parse::<QueryId>().is_ok() && number.len() >= 5 && number.bytes().all(|byte| byte.is_ascii_digit())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_ingests_are_known_by_their_names() {
+        let is = |name: &str| is_of_an_ingest(&Path::from(name));
+        let id = QueryId::next();
+        assert!(is(&format!("t/dt=1/{id}-00000.parquet")) && is(&format!("{id}-123456.parquet")));
+        for other in
+            ["part-00000.parquet".to_owned(), format!("{id}.parquet"), format!("{id}-0.parquet"), format!("{id}-00000.csv")]
+        {
+            assert!(!is(&other), "{other}");
+        }
+    }
+}
