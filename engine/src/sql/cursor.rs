@@ -106,10 +106,7 @@ impl<'a> Cursor<'a> {
     pub(super) fn unexpected(&self, expecting: &[&str]) -> Error {
         let found = self.peek().map_or("", |token| &self.text[token.start..token.end]);
         let error = mismatched(self.place(), found, expecting);
-        let quoted = |quote| found.starts_with(quote) && expecting.contains(&"<identifier>");
-        if self.hive && quoted('"') {
-            error.with_hint("DDL quotes names with backticks; double quotes make a string")
-        } else if !self.hive && quoted('`') {
+        if !self.hive && found.starts_with('`') && expecting.contains(&"<identifier>") {
             error.with_hint("Queries quote names with double quotes; backticks belong to DDL")
         } else {
             error
@@ -213,7 +210,8 @@ impl<'a> Cursor<'a> {
         if self.at_string() { self.string() } else { Ok(self.raw_name()?.0) }
     }
 
-    /// A name as written, and whether it was quoted.
+    /// A name as written, and whether it was in backticks. Where a name is expected, Hive's half takes one in double quotes too, which drivers
+    /// write whatever the statement; Athena takes it for a string, and refuses it there.
     fn raw_name(&mut self) -> Result<(String, bool)> {
         let name = match self.peek().map(|spanned| &spanned.token) {
             Some(Token::Word(word)) => {
@@ -221,6 +219,7 @@ impl<'a> Cursor<'a> {
                 let value = if self.hive { word.value.replace("``", "`") } else { word.value.clone() };
                 (value, word.quote_style.is_some())
             }
+            Some(Token::DoubleQuotedString(name)) if self.hive => (name.replace("\"\"", "\""), false),
             _ => return Err(self.unexpected(&["<identifier>"])),
         };
         if name.0.is_empty() {
