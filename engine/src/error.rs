@@ -3,6 +3,9 @@
 //! DataFusion carries our own errors as `External`; [`from_datafusion`] finds them again, however deeply they are wrapped, so that a
 //! kind given by a scan or a store reaches the user unchanged.
 
+mod types;
+mod wording;
+
 use datafusion::{common::SchemaError, error::DataFusionError};
 pub use glaux_catalog::{Error, ErrorKind, Result};
 
@@ -38,7 +41,14 @@ pub fn from_datafusion(error: DataFusionError) -> Error {
         root @ DataFusionError::ResourcesExhausted(_) => Error::new(kind, plain(&root.strip_backtrace()))
             .with_hint("Join and sort less at once (joins do not spill to disk), or raise the limit of memory")
             .with_setting("engine.memory_limit"),
-        root => Error::new(kind, plain(&root.strip_backtrace())),
+        root => {
+            let wording = wording::of(&root.strip_backtrace());
+            let error = Error::new(wording.kind.unwrap_or(kind), wording.message);
+            match wording.hint {
+                Some(hint) => error.with_hint(hint),
+                None => error,
+            }
+        }
     }
 }
 
@@ -53,7 +63,7 @@ fn from_schema_error(error: &SchemaError) -> Error {
                 None => error,
             }
         }
-        other => Error::invalid(plain(&other.to_string())),
+        other => Error::invalid(wording::of(&other.to_string()).message),
     }
 }
 
@@ -88,6 +98,11 @@ fn find<T: std::error::Error + 'static>(error: &DataFusionError) -> Option<&T> {
     None
 }
 
+/// A type's name in Trino.
+pub(crate) fn type_name(data_type: &arrow::datatypes::DataType) -> String {
+    types::translated(&data_type.to_string())
+}
+
 /// The name nearest to `name`, if one is near enough to be a slip.
 pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let limit = (name.chars().count() / 3).max(1);
@@ -98,25 +113,34 @@ pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
         .map(|(_, candidate)| candidate)
 }
 
+/// What libraries put before their messages.
+const PREFIXES: [&str; 19] = [
+    "External error: ",
+    "Error during planning: ",
+    "Internal error: ",
+    "Schema error: ",
+    "Execution error: ",
+    "DataFusion error: ",
+    "Arrow error: ",
+    "Parquet error: ",
+    "Cast error: ",
+    "Compute error: ",
+    "Parser error: ",
+    "Invalid argument error: ",
+    "Arithmetic overflow: ",
+    "Generic S3 error: ",
+    "Generic local error: ",
+    "This feature is not implemented: ",
+    "Object Store error: ",
+    "Resources exhausted: ",
+    "type_coercion\ncaused by\n",
+];
+
 /// A message without the prefixes that libraries put before it, beginning in lower case.
 fn plain(message: &str) -> String {
     let mut text = message.trim();
-    for prefix in [
-        "External error: ",
-        "Error during planning: ",
-        "Schema error: ",
-        "Execution error: ",
-        "Arrow error: ",
-        "Parquet error: ",
-        "Generic S3 error: ",
-        "Generic local error: ",
-        "Optimizer rule",
-        "This feature is not implemented: ",
-        "Object Store error: ",
-        "Resources exhausted: ",
-        "type_coercion\ncaused by\n",
-    ] {
-        text = text.strip_prefix(prefix).unwrap_or(text);
+    while let Some(rest) = PREFIXES.iter().find_map(|prefix| text.strip_prefix(prefix)) {
+        text = rest.trim_start();
     }
     let mut chars = text.chars();
     match (chars.next(), chars.next()) {

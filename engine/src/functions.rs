@@ -8,10 +8,13 @@ mod date_trunc;
 mod decimal;
 mod float_order;
 mod named_cast;
+mod interval;
 mod strict;
+mod subscript;
 mod text;
 mod time_zone;
 mod to_varchar;
+mod version;
 
 use std::sync::Arc;
 
@@ -22,6 +25,8 @@ pub(crate) use arithmetic::Arithmetic;
 pub(crate) use decimal::{divide, is_decimal_division};
 pub(crate) use float_order::Extreme;
 pub(crate) use named_cast::NAMED_CAST;
+pub(crate) use interval::{is_multiple, multiple};
+pub(crate) use subscript::{guarded, subscript};
 pub(crate) use time_zone::{AT_TIMEZONE, WITH_TIMEZONE, at_timezone, local_times};
 pub(crate) use to_varchar::{TO_VARCHAR, TRY_TO_VARCHAR, is_written_otherwise, to_varchar};
 
@@ -39,9 +44,11 @@ pub(crate) fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
     }
     let plain = registry.udf(date_trunc::NAME)?;
     registry.register_udf(Arc::new(date_trunc::function(plain)))?;
-    let functions: [ScalarUDF; 7] = [
+    let functions: [ScalarUDF; 9] = [
         named_cast::named_cast(),
         text::substr(),
+        subscript::element_at(),
+        version::version(),
         text::split_part(),
         time_zone::with_timezone(),
         at_timezone(),

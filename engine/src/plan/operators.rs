@@ -1,32 +1,54 @@
-//! Operators whose results have other types in Trino than in DataFusion: they are replaced while a query is planned, since what is planned around an
-//! expression keeps its type.
+//! Operators whose results have other types in Trino than in DataFusion, or that fail where DataFusion's do not: they are replaced while a query is
+//! planned, since what is planned around an expression keeps its type.
 
+use arrow::datatypes::DataType;
 use datafusion::{
     common::{DFSchema, Result},
     logical_expr::{
-        ExprSchemable,
-        planner::{ExprPlanner, PlannerResult, RawBinaryExpr},
+        Expr, ExprSchemable, GetFieldAccess, lit,
+        planner::{ExprPlanner, PlannerResult, RawBinaryExpr, RawFieldAccessExpr},
     },
 };
 use sqlparser::ast::BinaryOperator;
 
-use crate::functions::{divide, is_decimal_division};
+use crate::functions::{divide, is_decimal_division, is_multiple, multiple, subscript};
 
 #[derive(Debug)]
 pub(super) struct Operators;
 
 impl ExprPlanner for Operators {
+    fn plan_field_access(&self, expr: RawFieldAccessExpr, schema: &DFSchema) -> Result<PlannerResult<RawFieldAccessExpr>> {
+        let is_struct = expr.expr.get_type(schema).is_ok_and(|data_type| matches!(data_type, DataType::Struct(_)));
+        let RawFieldAccessExpr { field_access, expr } = expr;
+        Ok(match field_access {
+            GetFieldAccess::ListIndex { key } if !is_struct => PlannerResult::Planned(subscript(expr, *key)),
+            // A field of a row, unless it is none: then it is a key in brackets.
+            GetFieldAccess::NamedStructField { name } if is_map(&expr, schema) => {
+                PlannerResult::Planned(subscript(expr, lit(name)))
+            }
+            field_access => PlannerResult::Original(RawFieldAccessExpr { field_access, expr }),
+        })
+    }
+
     fn plan_binary_op(&self, expr: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
-        if expr.op != BinaryOperator::Divide {
+        if !matches!(expr.op, BinaryOperator::Divide | BinaryOperator::Multiply) {
             return Ok(PlannerResult::Original(expr));
         }
         // An expression without a type is DataFusion's to refuse.
         let (Ok(left), Ok(right)) = (expr.left.get_type(schema), expr.right.get_type(schema)) else {
             return Ok(PlannerResult::Original(expr));
         };
-        Ok(match is_decimal_division(&left, &right) {
-            true => PlannerResult::Planned(divide(expr.left, expr.right)),
-            false => PlannerResult::Original(expr),
+        Ok(match (&expr.op, is_multiple(&left, &right)) {
+            (BinaryOperator::Multiply, Some(true)) => PlannerResult::Planned(multiple(expr.left, expr.right)),
+            (BinaryOperator::Multiply, Some(false)) => PlannerResult::Planned(multiple(expr.right, expr.left)),
+            (BinaryOperator::Divide, _) if is_decimal_division(&left, &right) => {
+                PlannerResult::Planned(divide(expr.left, expr.right))
+            }
+            _ => PlannerResult::Original(expr),
         })
     }
+}
+
+fn is_map(expr: &Expr, schema: &DFSchema) -> bool {
+    expr.get_type(schema).is_ok_and(|data_type| matches!(data_type, DataType::Map(..)))
 }

@@ -1,12 +1,13 @@
 //! Rules of ours that run before DataFusion coerces types: where its semantics are not Trino's, or where what it derives from an
-//! expression would lose rows. `floats` aligns decimals with floats, `nan` compares floats as numbers, `extremes` has their `max` and `min` pass over NaN, `timestamps` compares with finer
-//! constants exactly, `zones` takes local times for the session's zone's, `arithmetic` has integers fail rather than wrap around, `lossy` hides
-//! casts that lose something behind a function (`cast`).
+//! expression would lose rows. `floats` aligns decimals with floats, `nan` compares floats as numbers, `extremes` has their `max` and `min` pass over
+//! NaN, `timestamps` compares with finer constants exactly, `zones` takes local times for the session's zone's, `arithmetic` has integers fail rather
+//! than wrap around, `guards` lets conditions ask before a subscript fails, `lossy` hides casts that lose something behind a function (`cast`).
 
 mod arithmetic;
 mod cast;
 mod extremes;
 mod floats;
+mod guards;
 mod lossy;
 mod nan;
 mod timestamps;
@@ -37,6 +38,7 @@ pub(super) fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
         ExprRule { name: "glaux_zones", rewrite: zones::rewrite, pair: Some(zones::rewrite_pair) },
         ExprRule { name: "glaux_timestamps", rewrite: timestamps::rewrite, pair: None },
         ExprRule { name: "glaux_arithmetic", rewrite: arithmetic::rewrite, pair: None },
+        ExprRule { name: "glaux_guards", rewrite: guards::rewrite, pair: None },
         ExprRule { name: "glaux_lossy_casts", rewrite: lossy::rewrite, pair: None },
     ];
     let after = ExprRule { name: "glaux_zoned_casts", rewrite: zones::rewrite_cast, pair: None };
