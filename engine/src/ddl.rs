@@ -26,6 +26,7 @@ use std::{fmt::Debug, sync::Arc};
 
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use async_trait::async_trait;
+pub(crate) use create::definition as new_table;
 use glaux_catalog::{
     Metastore, TableName,
     discovery::{RepairProgress, StoreProvider},
