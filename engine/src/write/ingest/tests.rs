@@ -135,7 +135,7 @@ async fn a_table_is_created_from_its_rows() {
     let summary = lake.ingest(create("Events", &rows), vec![rows.clone(), rows.slice(0, 0), rows.slice(1, 1)]).await.unwrap();
     assert_eq!((summary.rows, summary.files), (3, 1));
     let id = summary.report.query_id;
-    let file = format!("data/warehouse/default/events/{id}-00000.parquet");
+    let file = format!("data/warehouse/default/events-{id}/{id}-00000.parquet");
     assert_eq!(lake.files(), [file.as_str()]);
     let path = lake.folder.path().join(&file);
     assert_eq!(fs::metadata(&path).unwrap().len(), summary.bytes);
@@ -256,9 +256,9 @@ async fn a_partitioned_table_is_created_with_its_partitions() {
         ..create("orders", &rows)
     };
     let summary = lake.ingest(into.clone(), vec![rows.clone()]).await.unwrap();
-    let name = format!("{}-00000.parquet", summary.report.query_id);
-    let expected =
-        [format!("lake/sales/orders/year=2023/month=1/{name}"), format!("lake/sales/orders/year=2024/month=12/{name}")];
+    let id = summary.report.query_id;
+    let file = |partition: &str| format!("lake/sales/orders-{id}/{partition}/{id}-00000.parquet");
+    let expected = [file("year=2023/month=1"), file("year=2024/month=12")];
     assert_eq!(lake.files(), expected);
     assert_eq!(lake.sql("SELECT id, year, month FROM sales.orders WHERE year = 2024").await, ["2|2024|12"]);
     assert_eq!(lake.sql("SELECT count(*) FROM sales.orders").await, ["2"]);
@@ -269,6 +269,33 @@ async fn a_partitioned_table_is_created_with_its_partitions() {
     refused(lake.ingest(other, vec![rows.clone()]).await, ErrorKind::Invalid, "year, month");
     let moved = IngestTarget { location: Some(lake.url("other/")), ..appended };
     refused(lake.ingest(moved, vec![rows]).await, ErrorKind::Invalid, "sales/orders");
+}
+
+#[tokio::test]
+async fn a_table_that_an_ingest_created_goes_with_its_files() {
+    let lake = Lake::open().await;
+    let rows = batch([("id", integers([1, 2]))]);
+    for _ in 0..2 {
+        lake.ingest(create("t", &rows), vec![rows.clone()]).await.unwrap();
+        lake.ingest(append("t", &rows), vec![rows.clone()]).await.unwrap();
+        assert_eq!(lake.files().len(), 2);
+        lake.sql("DROP TABLE t").await;
+        assert_eq!(lake.files(), [""; 0]);
+    }
+    // Its rows and columns are replaced.
+    lake.ingest(create("t", &rows), vec![rows.clone()]).await.unwrap();
+    let other = batch([("name", texts([Some("x")]))]);
+    let replace = target("t", &other.schema(), IfNotExists::Create, IfExists::Replace);
+    lake.ingest(replace, vec![other.clone()]).await.unwrap();
+    assert_eq!(lake.sql("SELECT * FROM t").await, ["x"]);
+    let [file] = lake.files().try_into().unwrap();
+    // What another table reads, and what nobody's ingest wrote, stays.
+    let folder = lake.folder.path().join(&file).parent().unwrap().to_owned();
+    lake.sql(&format!("CREATE EXTERNAL TABLE u (name STRING) STORED AS PARQUET LOCATION '{}/'", folder.display())).await;
+    lake.sql("DROP TABLE t").await;
+    assert_eq!(lake.sql("SELECT * FROM u").await, ["x"]);
+    lake.sql("DROP TABLE u").await;
+    assert_eq!(lake.files(), [file]);
 }
 
 #[tokio::test]
@@ -338,7 +365,7 @@ async fn a_stream_that_fails_leaves_nothing() {
     let into = IngestTarget { partitioned_by: vec!["k".to_owned()], ..create("t", &rows) };
     let folder = lake.folder.path().to_owned();
     let failing = then(&rows, async move {
-        let seen = hidden_and_visible(&folder.join("data/warehouse/default/t"));
+        let seen = hidden_and_visible(&folder.join("data/warehouse/default"));
         assert!(seen.0 > 0 && seen.1 == 0, "files wait under hidden names: {seen:?}");
         Some(Err(Error::new(ErrorKind::Unavailable, "the rows' source is gone").with_hint("Retry")))
     });
