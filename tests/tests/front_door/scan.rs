@@ -28,9 +28,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         "scan";
         so_they_are_of_failed_queries,
         a_cancelled_query_counts_no_more_than_was_sent,
-        a_restarted_engine_reads_no_footer,
         a_small_file_is_one_request,
-        what_is_cached_is_not_fetched,
     ];
     // Some queries in each part: all of them together take long.
     for part in 0..PARTS {
@@ -38,11 +36,19 @@ pub(crate) fn trials() -> Vec<Trial> {
         trials.push(Trial::test(named("the_bill_does_not_depend_on_what_is_known"), move || {
             crate::block_on(crate::in_time(the_bill_does_not_depend_on_what_is_known(part)))
         }));
+        trials.push(Trial::test(named("a_restarted_engine_reads_no_footer"), move || {
+            crate::block_on(crate::in_time(a_restarted_engine_reads_no_footer(part)))
+        }));
         for (cache, memory_bytes) in [("without", 0), ("with", 32 << 20)] {
             trials.push(Trial::test(named(&format!("requests_and_bytes_are_the_logs_{cache}_a_cache")), move || {
                 crate::block_on(crate::in_time(requests_and_bytes_are_the_logs(memory_bytes, part)))
             }));
         }
+    }
+    for (cache, memory_bytes, disk_bytes) in [("memory", 32 << 20, 0), ("disk", 0, 64 << 20), ("both", 32 << 20, 64 << 20)] {
+        trials.push(Trial::test(format!("scan/what_is_cached_is_not_fetched_{cache}"), move || {
+            crate::block_on(crate::in_time(what_is_cached_is_not_fetched(memory_bytes, disk_bytes)))
+        }));
     }
     trials.extend(random::trials());
     trials
@@ -338,9 +344,9 @@ async fn check(instance: &Instance, how: &str, bills: &[(&str, u64)]) -> Result<
     Ok(())
 }
 
-async fn a_restarted_engine_reads_no_footer() -> Result<(), Failed> {
+async fn a_restarted_engine_reads_no_footer(part: usize) -> Result<(), Failed> {
     let mut instance = instance().await;
-    for sql in QUERIES.into_iter().chain(STOPPING) {
+    for sql in part_of(QUERIES.into_iter().chain(STOPPING), part) {
         instance.run(sql).await;
     }
     drop(endpoint(&instance).take_log());
@@ -356,7 +362,7 @@ async fn a_restarted_engine_reads_no_footer() -> Result<(), Failed> {
         if restarted {
             instance = instance.restart_with(|_| {}).await;
         }
-        for sql in QUERIES.into_iter().chain(STOPPING) {
+        for sql in part_of(QUERIES.into_iter().chain(STOPPING), part) {
             let usage = instance.run(sql).await.report.usage;
             let log = settles(&instance, sql, &usage)?;
             let into_footer = |request: &&Request| {
@@ -434,45 +440,43 @@ async fn a_small_file_is_one_request() -> Result<(), Failed> {
     Ok(())
 }
 
-async fn what_is_cached_is_not_fetched() -> Result<(), Failed> {
-    for (memory_bytes, disk_bytes) in [(32 << 20, 0), (0, 64 << 20), (32 << 20, 64 << 20)] {
-        let options = DataCacheOptions { memory_bytes, disk_bytes };
-        let mut instance = Instance::start_with(lake().await, |engine| engine.data_cache = options.clone()).await;
-        define(&instance).await;
-        for sql in QUERIES {
-            let first = sorted(instance.run(sql).await.lines());
-            let mut runs = 0;
-            // What is written behind comes to be held when it is offered often enough.
-            loop {
-                drop(endpoint(&instance).take_log());
-                let again = instance.run(sql).await;
-                let usage = again.report.usage;
-                settles(&instance, sql, &usage)?;
-                if sorted(again.lines()) != first {
-                    return Err(format!("{sql}: other rows from the cache").into());
-                }
-                runs += 1;
-                if usage.requests.get == 0 && usage.fetched_bytes == 0 {
-                    break;
-                }
-                if memory_bytes > 0 || runs > 200 {
-                    return Err(format!("{sql}: {} requests with all in the cache ({options:?})", usage.requests.get).into());
-                }
+async fn what_is_cached_is_not_fetched(memory_bytes: u64, disk_bytes: u64) -> Result<(), Failed> {
+    let options = DataCacheOptions { memory_bytes, disk_bytes };
+    let mut instance = Instance::start_with(lake().await, |engine| engine.data_cache = options.clone()).await;
+    define(&instance).await;
+    for sql in QUERIES {
+        let first = sorted(instance.run(sql).await.lines());
+        let mut runs = 0;
+        // What is written behind comes to be held when it is offered often enough.
+        loop {
+            drop(endpoint(&instance).take_log());
+            let again = instance.run(sql).await;
+            let usage = again.report.usage;
+            settles(&instance, sql, &usage)?;
+            if sorted(again.lines()) != first {
+                return Err(format!("{sql}: other rows from the cache").into());
+            }
+            runs += 1;
+            if usage.requests.get == 0 && usage.fetched_bytes == 0 {
+                break;
+            }
+            if memory_bytes > 0 || runs > 200 {
+                return Err(format!("{sql}: {} requests with all in the cache ({options:?})", usage.requests.get).into());
             }
         }
-        if disk_bytes > 0 {
-            instance = instance.restart_with(|engine| engine.data_cache = options.clone()).await;
-            drop(endpoint(&instance).take_log());
-            instance.run("SELECT sum(x) FROM big").await;
-            // Writes that waited were given up, so that not all of it need be there; what is there is read right.
-            let sum = instance.run("SELECT count(x), sum(id) FROM big").await;
-            assert_eq!(sum.lines(), [format!("{}|{}", 2 * BIG, BIG * (2 * BIG - 1))]);
-        }
-        // A file that is written anew is another one.
-        put(&instance.lake, "big/0.parquet", 5..5 + BIG, BIG_OPTIONS);
-        let sum = instance.run("SELECT min(id), sum(id) FROM big WHERE id < 40000").await;
-        let expected: i64 = (5..5 + BIG).sum::<i64>() + (BIG..40_000).sum::<i64>();
-        assert_eq!(sum.lines(), [format!("5|{expected}")]);
     }
+    if disk_bytes > 0 {
+        instance = instance.restart_with(|engine| engine.data_cache = options.clone()).await;
+        drop(endpoint(&instance).take_log());
+        instance.run("SELECT sum(x) FROM big").await;
+        // Writes that waited were given up, so that not all of it need be there; what is there is read right.
+        let sum = instance.run("SELECT count(x), sum(id) FROM big").await;
+        assert_eq!(sum.lines(), [format!("{}|{}", 2 * BIG, BIG * (2 * BIG - 1))]);
+    }
+    // A file that is written anew is another one.
+    put(&instance.lake, "big/0.parquet", 5..5 + BIG, BIG_OPTIONS);
+    let sum = instance.run("SELECT min(id), sum(id) FROM big WHERE id < 40000").await;
+    let expected: i64 = (5..5 + BIG).sum::<i64>() + (BIG..40_000).sum::<i64>();
+    assert_eq!(sum.lines(), [format!("5|{expected}")]);
     Ok(())
 }
