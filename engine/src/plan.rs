@@ -1,7 +1,10 @@
 //! From a query's syntax tree to DataFusion's plans: `state` sets DataFusion up for one query, `resolve` finds the tables and views it
-//! names in the metastore, `types` knows the types of times, `rules` makes expressions mean what they mean in Trino. Planning changes nothing.
+//! names in the metastore, `types` knows the types of times, `rules` makes expressions mean what they mean in Trino, `limits` bounds what there is to
+//! plan. Planning changes nothing.
 
 mod cooperate;
+mod limits;
+mod names;
 mod operators;
 mod recursion;
 mod resolve;

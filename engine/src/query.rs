@@ -14,6 +14,7 @@ mod output;
 mod parameters;
 mod places;
 mod planned;
+mod planning;
 mod refresh;
 mod report;
 pub(crate) mod run;

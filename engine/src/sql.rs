@@ -9,6 +9,7 @@ mod cursor;
 mod dialect;
 mod grant;
 mod hive_ddl;
+mod limits;
 mod position;
 pub mod rewrite;
 mod route;
@@ -33,6 +34,9 @@ use crate::error::{Error, ErrorKind, Result};
 /// Bytes of text that one statement may have: four times as much as in Athena.
 pub const MAX_STATEMENT: usize = 1 << 20;
 
+/// Bytes of stack that parsing what nests as deep as it may takes at most, twice over.
+const STACK: usize = 64 << 20;
+
 /// Parses one statement. Comments around it and a final semicolon are passed over.
 ///
 /// # Errors
@@ -43,8 +47,8 @@ pub fn parse(text: &str) -> Result<Statement> {
         let message = format!("the statement has {} bytes, more than {MAX_STATEMENT}", text.len());
         return Err(Error::new(ErrorKind::LimitExceeded, message).with_hint("Join with a table instead of listing many values"));
     }
-    match grammar(text) {
+    stacker::maybe_grow(STACK / 2, STACK, || match grammar(text) {
         Grammar::Hive => hive_ddl::parse(text),
         Grammar::Trino => trino::parse(text),
-    }
+    })
 }

@@ -120,11 +120,15 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
 /// that computes for minutes can still be cancelled.
 const SPARE_THREADS: usize = 2;
 
+/// Bytes of each thread's stack: plans of hundreds of levels are run on it. Only what is used takes memory.
+pub(crate) const STACK: usize = 64 << 20;
+
 /// The runtime that front ends wait on.
 fn runtime() -> Result<tokio::runtime::Runtime> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(cores + SPARE_THREADS)
+        .thread_stack_size(STACK)
         .enable_all()
         .build()
         .map_err(|error| Error::new(ErrorKind::LimitExceeded, "cannot start threads").with_source(error))

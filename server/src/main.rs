@@ -20,9 +20,19 @@ mod stats;
 mod telemetry;
 mod transport;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, thread};
 
 fn main() -> ExitCode {
     glaux_catalog::contained::silence_contained();
-    cli::run(cli::parse())
+    let cli = cli::parse();
+    // Commands run statements themselves, and need a stack as deep as the workers'.
+    match thread::Builder::new().name("glaux".to_owned()).stack_size(cli::STACK).spawn(|| cli::run(cli)) {
+        Ok(command) => command.join().unwrap_or(ExitCode::FAILURE),
+        Err(error) => {
+            diagnostic::print(
+                &glaux_engine::Error::new(glaux_engine::ErrorKind::LimitExceeded, "cannot start a thread").with_source(error),
+            );
+            ExitCode::FAILURE
+        }
+    }
 }

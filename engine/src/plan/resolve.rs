@@ -22,6 +22,7 @@ use glaux_catalog::{
 };
 use sqlparser::ast;
 
+use super::{limits, names};
 use crate::{
     clock::Clock,
     error::{Error, ErrorKind, Result, from_datafusion, to_datafusion},
@@ -89,8 +90,11 @@ impl PlanContext {
 
     async fn logical_at(&self, query: &Query, database: &str, view_depth: usize) -> Result<(SessionState, LogicalPlan)> {
         let state = self.state_at(database, view_depth)?;
-        let statement = PlannedStatement::Statement(Box::new(ast::Statement::Query(query.ast.clone())));
+        let mut ast = query.ast.clone();
+        names::resolve(&mut ast, &state);
+        let statement = PlannedStatement::Statement(Box::new(ast::Statement::Query(ast)));
         let plan = state.statement_to_plan(statement).await.map_err(from_datafusion)?;
+        limits::check(&plan)?;
         Ok((state, plan))
     }
 }

@@ -9,12 +9,12 @@ use super::{
     describe::Description,
     estimate::Estimate,
     explain,
-    guard::{QueryGuard, Received},
+    guard::{CancelReason, entry::Entry},
     manager::{Failure, Query},
     output::Output,
     parameters::Parameters,
     planned::{PlannedQuery, Work},
-    statement,
+    planning, statement,
 };
 use crate::{
     accounting::Meter,
@@ -39,7 +39,8 @@ pub(crate) async fn plan(
     parameters: &Parameters,
 ) -> Result<PlannedQuery, Failure> {
     let guard = shared.queries.receive(session, text)?;
-    match guard.run(prepare(shared, &guard, text, parameters)).await {
+    let prepared = prepare(Arc::clone(shared), Arc::clone(guard.entry()), text.to_owned(), parameters.clone());
+    match guard.run(planning::apart(prepared)).await {
         Ok((work, access)) => Ok(PlannedQuery::new(shared, session, guard.planned(), work, access)),
         Err(error) => Err(guard.fail(error).await),
     }
@@ -48,15 +49,15 @@ pub(crate) async fn plan(
 /// What is to be done, and what a query was planned on.
 type Prepared = (Work, Option<Arc<Guarded>>);
 
-async fn prepare(shared: &Arc<Shared>, guard: &QueryGuard<Received>, text: &str, parameters: &Parameters) -> Result<Prepared> {
-    let statement = sql::parse(text)?;
-    guard.classify(statement.kind(), statement.is_billable());
+async fn prepare(shared: Arc<Shared>, entry: Arc<Entry>, text: String, parameters: Parameters) -> Result<Prepared> {
+    let statement = sql::parse(&text)?;
+    entry.classify(statement.kind(), statement.is_billable());
     let (query, explain) = match &statement {
         Statement::Query(query) => (query, None),
         Statement::Explain(explain) => (&explain.query, Some(explain)),
         _ => return parameters.none_wanted().map(|()| (Work::Statement(Box::new(statement)), None)),
     };
-    let context = statement::plan_context(shared, guard.meter(), guard.options());
+    let context = statement::plan_context(&shared, &entry.meter, &entry.options);
     let access = Some(Arc::clone(&context.guard));
     let (state, logical) = context.logical(query, &context.session.database).await?;
     let (mut plans, mut output) = (Vec::new(), None);
@@ -82,17 +83,24 @@ async fn prepare(shared: &Arc<Shared>, guard: &QueryGuard<Received>, text: &str,
     Ok((work, access))
 }
 
-/// Tells of a statement without taking it in as a query.
+/// Describes a statement without taking it in as a query.
 pub(crate) async fn describe(shared: &Arc<Shared>, session: &Session, text: &str) -> Result<Description> {
-    let statement = sql::parse(text)?;
-    let query = match &statement {
-        Statement::Query(query) => query,
-        other => return Ok(Description::of_statement(other)),
-    };
-    let options = session.options();
-    let context = statement::plan_context(shared, &Meter::new(options.max_scan), &options);
-    let (state, logical) = context.logical(query, &options.database).await?;
-    Description::of_query(&state, logical, query.parameters)
+    let (shared, options, text) = (Arc::clone(shared), session.options(), text.to_owned());
+    let timeout = options.timeout;
+    let described = planning::apart(async move {
+        let statement = sql::parse(&text)?;
+        let query = match &statement {
+            Statement::Query(query) => query,
+            other => return Ok(Description::of_statement(other)),
+        };
+        let context = statement::plan_context(&shared, &Meter::new(options.max_scan), &options);
+        let (state, logical) = context.logical(query, &options.database).await?;
+        Description::of_query(&state, logical, query.parameters)
+    });
+    match timeout {
+        None => described.await,
+        Some(limit) => tokio::time::timeout(limit, described).await.unwrap_or_else(|_| Err(CancelReason::Timeout.error(timeout, None))),
+    }
 }
 
 /// The catalog as a session's user has it.

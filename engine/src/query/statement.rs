@@ -11,7 +11,7 @@ use glaux_catalog::{HiveType, Metastore, ident::fold, model::Column, model::Tabl
 
 use super::{
     access::{Caller, queries_of},
-    history, refresh,
+    history, planning, refresh,
     report::QueryId,
 };
 use crate::{
@@ -178,14 +178,18 @@ fn table<const N: usize>(names: [&str; N], rows: &[[String; N]]) -> Result<Recor
 #[async_trait]
 impl ViewPlanner for PlanContext {
     async fn columns(&self, query_text: &str, database: &str) -> Result<Vec<Column>> {
-        let Statement::Query(query) = sql::parse(query_text)? else {
-            return Err(Error::invalid("a view is defined by a query").with_hint("Begin it with SELECT or WITH"));
-        };
-        let (state, plan) = self.logical(&query, database).await?;
-        // Types are the query's only after coercion.
-        let plan = state.optimize(&plan).map_err(from_datafusion)?;
-        let column = |field: &Arc<Field>| Ok(Column::new(fold(label(field.name())), HiveType::from_arrow(field.data_type())?));
-        plan.schema().fields().iter().map(column).collect()
+        let (context, text, database) = (self.clone(), query_text.to_owned(), database.to_owned());
+        let columns = planning::apart(async move {
+            let Statement::Query(query) = sql::parse(&text)? else {
+                return Err(Error::invalid("a view is defined by a query").with_hint("Begin it with SELECT or WITH"));
+            };
+            let (state, plan) = context.logical(&query, &database).await?;
+            // Types are the query's only after coercion.
+            let plan = state.optimize(&plan).map_err(from_datafusion)?;
+            let column = |field: &Arc<Field>| Ok(Column::new(fold(label(field.name())), HiveType::from_arrow(field.data_type())?));
+            plan.schema().fields().iter().map(column).collect()
+        });
+        columns.await
     }
 }
 

@@ -1,6 +1,6 @@
 //! The two lexical worlds: Trino's, as Athena's queries are written in it, and Hive's, for the tokens of DDL.
 
-use std::any::TypeId;
+use std::{any::TypeId, cell::Cell};
 
 use sqlparser::{
     ast::Expr,
@@ -11,8 +11,32 @@ use sqlparser::{
 
 /// Trino's SQL as `sqlparser` takes it: its generic dialect with lambdas, without backticks, and without what other engines add to
 /// `SELECT` (`FROM`-first, pipes, `LIMIT a, b`, trailing commas), so that what runs here also runs in Athena.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct AthenaDialect;
+///
+/// It says how much the parser may try: what it cannot read as one thing it reads again as another, at every level, and at some
+/// depth that takes for ever.
+#[derive(Debug, Clone)]
+pub struct AthenaDialect {
+    /// Expressions that may yet be begun.
+    work: Cell<usize>,
+}
+
+impl AthenaDialect {
+    /// The dialect for one parser, which may begin so many expressions.
+    pub(super) fn with_work(expressions: usize) -> Self {
+        Self { work: Cell::new(expressions) }
+    }
+
+    /// Whether the parser has begun all the expressions that it may.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.work.get() == 0
+    }
+}
+
+impl Default for AthenaDialect {
+    fn default() -> Self {
+        Self::with_work(usize::MAX)
+    }
+}
 
 impl Dialect for AthenaDialect {
     fn dialect(&self) -> TypeId {
@@ -98,6 +122,13 @@ impl Dialect for AthenaDialect {
 
     fn supports_interval_options(&self) -> bool {
         true
+    }
+
+    /// Called where an expression begins.
+    fn parse_prefix(&self, _parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
+        let work = self.work.get();
+        self.work.set(work.saturating_sub(1));
+        (work <= 1).then_some(Err(ParserError::RecursionLimitExceeded))
     }
 
     /// The right side of `IS DISTINCT FROM` binds like any predicate's; `sqlparser` takes all that follows, `AND` and `OR` as well.

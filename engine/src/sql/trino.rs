@@ -12,21 +12,19 @@ use super::{
     dialect::AthenaDialect,
     grant,
     hive_ddl::unsupported,
+    limits,
     position::{from_parser, mismatched},
     rewrite::{self, tokens},
     statement::{CreateView, Explain, ExplainWhat, Query, Statement},
 };
-use crate::error::{Error, ErrorKind, Result};
-
-/// How deep parentheses and subqueries may nest. The parser's stack grows as needed, that of the code after it does not.
-const MAX_DEPTH: usize = 150;
+use crate::error::{Error, Result};
 
 /// Parses one statement of the Trino half.
 ///
 /// # Errors
 /// As [`super::parse`].
 pub(super) fn parse(text: &str) -> Result<Statement> {
-    let mut cursor = Cursor::new(text, &AthenaDialect, false)?;
+    let mut cursor = Cursor::new(text, &AthenaDialect::default(), false)?;
     if at_query(&cursor) {
         return Ok(Statement::Query(query(&cursor)?));
     }
@@ -82,28 +80,30 @@ fn query(cursor: &Cursor<'_>) -> Result<Query> {
         return Err(cursor.unexpected(&["'SELECT'", "'WITH'", "'VALUES'", "'('", "'TABLE'"]));
     }
     let text = cursor.text();
-    let prepared = tokens::prepare(cursor.remaining())?;
-    let mut parser = Parser::new(&AthenaDialect).with_recursion_limit(MAX_DEPTH).with_tokens_with_locations(prepared.tokens);
-    let mut ast = parser.parse_query().map_err(|error| parse_error(&error, text))?;
+    let tokens = cursor.remaining();
+    limits::check_tokens(&tokens)?;
+    let prepared = tokens::prepare(tokens)?;
+    let dialect = AthenaDialect::with_work(limits::parser_work(&prepared.tokens));
+    let mut parser = Parser::new(&dialect).with_recursion_limit(limits::MAX_DEPTH).with_tokens_with_locations(prepared.tokens);
+    let mut ast = match parser.parse_query() {
+        Ok(ast) => ast,
+        Err(_) if dialect.is_exhausted() => return Err(limits::too_complex()),
+        Err(error) => return Err(parse_error(&error, text)),
+    };
     let next = parser.peek_token();
     if next.token != Token::EOF {
         return Err(mismatched(next.span.start, &next.token.to_string(), &["<EOF>"]));
     }
     rewrite::apply(&mut ast, &prepared.originals)?;
+    limits::check_work(&ast)?;
     Ok(Query { text: cursor.rest().to_owned(), ast, parameters: prepared.parameters })
 }
 
 fn parse_error(error: &ParserError, text: &str) -> Error {
     match error {
         ParserError::TokenizerError(message) | ParserError::ParserError(message) => from_parser(message, text),
-        ParserError::RecursionLimitExceeded => too_deep(),
+        ParserError::RecursionLimitExceeded => limits::too_deep(),
     }
-}
-
-/// The statement nests too deep to be planned.
-pub(super) fn too_deep() -> Error {
-    Error::new(ErrorKind::LimitExceeded, format!("the query nests deeper than {MAX_DEPTH} levels"))
-        .with_hint("Use IN for long lists of OR, and WITH for nested subqueries")
 }
 
 /// `EXPLAIN [ANALYZE [VERBOSE]] [(TYPE x, FORMAT y)] query`.

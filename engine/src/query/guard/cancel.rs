@@ -27,7 +27,7 @@ pub enum CancelReason {
 
 impl CancelReason {
     /// The error of a query that was stopped for this reason, naming the limit where there is one.
-    pub(super) fn error(&self, timeout: Option<Duration>, scan_limit: Option<u64>) -> Error {
+    pub(in crate::query) fn error(&self, timeout: Option<Duration>, scan_limit: Option<u64>) -> Error {
         match self {
             Self::User => Error::new(ErrorKind::Cancelled, "the query was cancelled by its user"),
             Self::Disconnected => Error::new(ErrorKind::Cancelled, "the query was given up by its client"),

@@ -100,7 +100,7 @@ impl Entry {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn classify(&self, statement_type: StatementKind, billable: bool) {
+    pub(in crate::query) fn classify(&self, statement_type: StatementKind, billable: bool) {
         let mut progress = self.lock();
         (progress.statement_type, progress.billable) = (Some(statement_type), billable);
     }

@@ -80,6 +80,9 @@ pub(super) fn call(name: &str, arguments: Vec<Expr>) -> Expr {
 fn complete(function: &mut Function) {
     let FunctionArguments::List(list) = &mut function.args else { return };
     let [ObjectNamePart::Identifier(name)] = function.name.0.as_slice() else { return };
+    if name.value == COALESCE {
+        flatten(&mut list.args);
+    }
     let left_out: &[&str] = match (name.value.as_str(), list.args.len()) {
         ("array_sort", 1) => &["ASC", "NULLS LAST"],
         // All matches are replaced.
@@ -98,6 +101,27 @@ fn complete(function: &mut Function) {
         let text = Expr::Value(ValueWithSpan::from(Value::SingleQuotedString((*text).to_owned())));
         FunctionArg::Unnamed(FunctionArgExpr::Expr(text))
     }));
+}
+
+const COALESCE: &str = "coalesce";
+
+/// `coalesce(coalesce(a, b), c)` as `coalesce(a, b, c)`: each argument but the last is planned twice.
+fn flatten(args: &mut Vec<FunctionArg>) {
+    for mut argument in std::mem::take(args) {
+        match coalesced(&mut argument) {
+            Some(inner) => args.append(inner),
+            None => args.push(argument),
+        }
+    }
+}
+
+/// The arguments of a call of `coalesce`.
+fn coalesced(argument: &mut FunctionArg) -> Option<&mut Vec<FunctionArg>> {
+    let FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Function(function))) = argument else { return None };
+    match (function.name.0.as_slice(), &mut function.args) {
+        ([ObjectNamePart::Identifier(name)], FunctionArguments::List(list)) if name.value == COALESCE => Some(&mut list.args),
+        _ => None,
+    }
 }
 
 /// A replacement whose groups end where their digits end: `$1a` is the first group and an `a`; `\$` is no group.

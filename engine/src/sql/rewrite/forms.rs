@@ -194,7 +194,7 @@ fn tree<T>(mut operands: VecDeque<T>, join: impl Fn(T, T) -> T) -> Option<T> {
 
 /// The body of a query of our own making.
 fn select(text: &str) -> Result<SetExpr> {
-    let query = Parser::new(&AthenaDialect).try_with_sql(text).and_then(|mut parser| parser.parse_query());
+    let query = Parser::new(&AthenaDialect::default()).try_with_sql(text).and_then(|mut parser| parser.parse_query());
     let query = query.map_err(|error| Error::internal(format!("\"{text}\" does not parse")).with_source(error))?;
     Ok(*query.body)
 }

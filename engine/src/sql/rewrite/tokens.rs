@@ -1,5 +1,5 @@
 //! Tokens before parsing: names folded to lower case, quoted or not, as Athena compares them; bare rows of `VALUES` in parentheses;
-//! Trino's types in the parser's spelling. Chains of operators that would make too deep a tree are refused.
+//! Trino's types in the parser's spelling.
 
 use sqlparser::{
     keywords::Keyword,
@@ -8,13 +8,6 @@ use sqlparser::{
 
 use super::{Originals, types};
 use crate::error::{Error, ErrorKind, Result};
-
-/// How many `AND`, `OR` or set operations may follow each other without parentheses or commas. Their trees are balanced after parsing, but
-/// are as deep as they are long until then.
-const MAX_BALANCED: usize = 5_000;
-
-/// The same for the other operators, of which each is one level of the tree.
-const MAX_CHAIN: usize = 200;
 
 /// Parameters that a statement may have.
 const MAX_PARAMETERS: usize = 10_000;
@@ -28,7 +21,7 @@ pub(in crate::sql) struct Prepared {
 }
 
 /// # Errors
-/// `LimitExceeded` for chains of operators that are too long.
+/// `Syntax` for parameters that are written in two ways, `LimitExceeded` for too many of them.
 pub(in crate::sql) fn prepare(mut tokens: Vec<TokenWithSpan>) -> Result<Prepared> {
     let mut originals = Originals::new();
     for TokenWithSpan { token, span } in &mut tokens {
@@ -39,7 +32,6 @@ pub(in crate::sql) fn prepare(mut tokens: Vec<TokenWithSpan>) -> Result<Prepared
             }
         }
     }
-    check_chains(&tokens)?;
     let parameters = number_parameters(&mut tokens)?;
     Ok(Prepared { tokens: types::rewrite(parenthesise_values(tokens)), originals, parameters })
 }
@@ -74,50 +66,6 @@ fn number_parameters(tokens: &mut [TokenWithSpan]) -> Result<usize> {
 /// Whether the token is this unquoted word.
 pub(super) fn is_word(token: &TokenWithSpan, keyword: Keyword) -> bool {
     matches!(&token.token, Token::Word(Word { keyword: found, quote_style: None, .. }) if *found == keyword)
-}
-
-/// Operators that follow each other within one pair of parentheses.
-#[derive(Default)]
-struct Chain {
-    sets: usize,
-    /// `AND` and `OR`, since the last set operation.
-    logical: usize,
-    /// The others, since the last of those.
-    inner: usize,
-}
-
-fn check_chains(tokens: &[TokenWithSpan]) -> Result<()> {
-    let mut chains = vec![Chain::default()];
-    for token in tokens {
-        let deepest = chains.len() - 1;
-        let chain = &mut chains[deepest];
-        match &token.token {
-            Token::LParen | Token::LBracket => chains.push(Chain::default()),
-            Token::RParen | Token::RBracket if deepest > 0 => {
-                chains.pop();
-            }
-            Token::Comma => *chain = Chain { sets: chain.sets, ..Chain::default() },
-            Token::Plus | Token::Minus | Token::Mul | Token::Div | Token::Mod | Token::StringConcat => chain.inner += 1,
-            Token::DoubleColon | Token::Eq | Token::Neq | Token::Lt | Token::LtEq | Token::Gt | Token::GtEq => chain.inner += 1,
-            Token::Word(Word { quote_style: None, keyword, .. }) => match keyword {
-                Keyword::UNION | Keyword::EXCEPT | Keyword::INTERSECT => {
-                    *chain = Chain { sets: chain.sets + 1, ..Chain::default() }
-                }
-                Keyword::AND | Keyword::OR => *chain = Chain { logical: chain.logical + 1, inner: 0, ..*chain },
-                Keyword::AT | Keyword::IS | Keyword::NOT => chain.inner += 1,
-                _ => {}
-            },
-            _ => {}
-        }
-        let limit = match chains.last() {
-            Some(chain) if chain.logical > MAX_BALANCED || chain.sets > MAX_BALANCED => MAX_BALANCED,
-            Some(chain) if chain.inner > MAX_CHAIN => MAX_CHAIN,
-            _ => continue,
-        };
-        return Err(Error::new(ErrorKind::LimitExceeded, format!("more than {limit} operators follow each other"))
-            .with_hint("Use IN for long lists of OR, and parentheses for long sums"));
-    }
-    Ok(())
 }
 
 /// `VALUES 1, 2` as `VALUES (1), (2)`.

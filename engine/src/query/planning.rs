@@ -1,0 +1,48 @@
+//! Where statements are parsed and planned: on threads of their own, with deep stacks. A statement that takes seconds to plan keeps no
+//! worker of the runtime from other queries, from time limits and from health checks, and one that nests deeply overflows no stack.
+//!
+//! How long planning may take at most is a matter of `sql/limits` and of [`crate::plan`].
+
+use std::thread;
+
+use tokio::{
+    runtime::Handle,
+    sync::{Semaphore, oneshot},
+};
+use tracing::Instrument;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// Bytes of a thread's stack: only what is used of it takes memory.
+const STACK: usize = 128 << 20;
+
+/// Statements that are planned at a time; others wait. Many may wait for a store that lists files slowly.
+static PLACES: Semaphore = Semaphore::const_new(256);
+
+/// Does the work on a thread of its own. It ends where it next waits for something once the future is dropped.
+///
+/// # Errors
+/// Those of the work; `LimitExceeded` if there are no threads; `Internal` if the work panics.
+pub(super) async fn apart<T: Send + 'static>(work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+    let place = PLACES.acquire().await;
+    let runtime = Handle::current();
+    let work = work.in_current_span();
+    let (mut sender, receiver) = oneshot::channel();
+    let thread = thread::Builder::new().name("glaux-planner".to_owned()).stack_size(STACK).spawn(move || {
+        let done = runtime.block_on(async {
+            tokio::select! {
+                biased;
+                () = sender.closed() => None,
+                done = work => Some(done),
+            }
+        });
+        // Whoever waited may have gone.
+        if let Some(done) = done {
+            let _ = sender.send(done);
+        }
+    });
+    thread.map_err(|error| Error::new(ErrorKind::LimitExceeded, "no thread can be started to plan the statement").with_source(error))?;
+    let done = receiver.await;
+    drop(place);
+    done.unwrap_or_else(|_| Err(Error::internal("planning the statement panicked")))
+}
