@@ -41,7 +41,9 @@ pub(super) async fn apart<T: Send + 'static>(work: impl Future<Output = Result<T
             let _ = sender.send(done);
         }
     });
-    thread.map_err(|error| Error::new(ErrorKind::LimitExceeded, "no thread can be started to plan the statement").with_source(error))?;
+    thread.map_err(|error| {
+        Error::new(ErrorKind::LimitExceeded, "no thread can be started to plan the statement").with_source(error)
+    })?;
     let done = receiver.await;
     drop(place);
     done.unwrap_or_else(|_| Err(Error::internal("planning the statement panicked")))

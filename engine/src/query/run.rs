@@ -99,7 +99,9 @@ pub(crate) async fn describe(shared: &Arc<Shared>, session: &Session, text: &str
     });
     match timeout {
         None => described.await,
-        Some(limit) => tokio::time::timeout(limit, described).await.unwrap_or_else(|_| Err(CancelReason::Timeout.error(timeout, None))),
+        Some(limit) => {
+            tokio::time::timeout(limit, described).await.unwrap_or_else(|_| Err(CancelReason::Timeout.error(timeout, None)))
+        }
     }
 }
 

@@ -186,7 +186,8 @@ impl ViewPlanner for PlanContext {
             let (state, plan) = context.logical(&query, &database).await?;
             // Types are the query's only after coercion.
             let plan = state.optimize(&plan).map_err(from_datafusion)?;
-            let column = |field: &Arc<Field>| Ok(Column::new(fold(label(field.name())), HiveType::from_arrow(field.data_type())?));
+            let column =
+                |field: &Arc<Field>| Ok(Column::new(fold(label(field.name())), HiveType::from_arrow(field.data_type())?));
             plan.schema().fields().iter().map(column).collect()
         });
         columns.await

@@ -30,6 +30,7 @@ mod history;
 mod house;
 mod ingest;
 mod locations;
+mod nesting;
 mod partitions;
 mod planned;
 mod pruning;
@@ -49,6 +50,7 @@ fn main() {
     trials.extend(history::trials());
     trials.extend(ingest::trials());
     trials.extend(locations::trials());
+    trials.extend(nesting::trials());
     trials.extend(partitions::trials());
     trials.extend(planned::trials());
     trials.extend(pruning::trials());

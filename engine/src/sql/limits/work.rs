@@ -4,7 +4,7 @@
 
 use std::{collections::HashMap, ops::ControlFlow, ptr};
 
-use sqlparser::ast::{Expr, Function, GroupByExpr, ObjectName, ObjectNamePart, Query, Select, TableFactor, Visit, Visitor};
+use sqlparser::ast::{Cte, Expr, Function, GroupByExpr, ObjectName, ObjectNamePart, Query, Select, TableFactor, Visit, Visitor};
 
 use super::{limit, too_complex};
 use crate::error::{Error, Result};
@@ -50,7 +50,7 @@ struct Part {
     /// What planning each common table expression of a query takes.
     named: HashMap<String, u64>,
     /// Which of its queries are those.
-    definitions: Vec<(*const Query, String)>,
+    definitions: HashMap<*const Query, String>,
 }
 
 impl Estimate {
@@ -96,16 +96,15 @@ impl Visitor for Estimate {
         let is_with = query.with.is_some() && self.open.len() > 1;
         self.open(times.saturating_mul(if is_with { 2 } else { 1 }));
         if let (Some(with), Some(part)) = (&query.with, self.open.last_mut()) {
-            let definition = |cte: &sqlparser::ast::Cte| (ptr::from_ref(cte.query.as_ref()), cte.alias.name.value.clone());
+            let definition = |cte: &Cte| (ptr::from_ref(cte.query.as_ref()), cte.alias.name.value.clone());
             part.definitions = with.cte_tables.iter().map(definition).collect();
         }
         ControlFlow::Continue(())
     }
 
     fn post_visit_query(&mut self, query: &Query) -> ControlFlow<Box<Error>> {
-        let around = self.open.len().checked_sub(2).and_then(|around| self.open.get(around));
-        let definition = around.and_then(|part| part.definitions.iter().find(|(definition, _)| ptr::eq(*definition, query)));
-        let Some((_, name)) = definition.cloned() else { return self.close() };
+        let around = self.open.len().checked_sub(2).and_then(|around| self.open.get_mut(around));
+        let Some(name) = around.and_then(|part| part.definitions.remove(&ptr::from_ref(query))) else { return self.close() };
         let units = self.open.pop().map_or(0, |part| part.units.saturating_mul(part.times));
         if let Some(part) = self.open.last_mut() {
             part.named.insert(name, units);
@@ -181,7 +180,9 @@ fn repeats(expr: &Expr) -> u64 {
 /// How many grouping sets an element of `GROUP BY` stands for.
 fn grouping_sets(expr: &Expr) -> u64 {
     match expr {
-        Expr::Cube(columns) => u32::try_from(columns.len()).ok().and_then(|columns| 1_u64.checked_shl(columns)).unwrap_or(u64::MAX),
+        Expr::Cube(columns) => {
+            u32::try_from(columns.len()).ok().and_then(|columns| 1_u64.checked_shl(columns)).unwrap_or(u64::MAX)
+        }
         Expr::Rollup(columns) => columns.len() as u64 + 1,
         Expr::GroupingSets(sets) => sets.len() as u64,
         _ => 1,
