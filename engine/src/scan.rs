@@ -25,4 +25,5 @@ pub use kept::{KeptFooter, KeptFooters, KeptKey};
 pub(crate) use leaf::{LakeScan, UseLakeScan};
 pub use listing::{DataFile, KeptListings, LISTING, Listing, ListingPolicy, Refreshed, refresh};
 pub use metadata::Footers;
+pub(crate) use metadata::{arrow_schema as file_schema, meaning};
 pub use provider::{LakeTable, ScanContext};

@@ -353,6 +353,23 @@ fn help_teaches_with_examples_and_exit_codes() {
     assert!(ok(&run(glaux(dir.path()).args(["sql", "--help"]))).contains("Exit codes:"));
 }
 
+#[test]
+fn what_no_decoder_foresaw_is_an_error_of_its_file_and_nothing_else() {
+    let data = TempDir::new().unwrap();
+    let lake = data.path().join("lake");
+    fs::create_dir(&lake).unwrap();
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/odd_list_of_decimals.parquet");
+    fs::copy(fixture, lake.join("a.parquet")).unwrap();
+    let create = format!(
+        "CREATE EXTERNAL TABLE odd (numbers ARRAY<DECIMAL(9,2)>) STORED AS PARQUET LOCATION '{}/'; SELECT * FROM odd",
+        lake.display()
+    );
+    let output = run(glaux(data.path()).env("RUST_BACKTRACE", "1").args(["sql", "-e", &create]));
+    failed(&output, 12, "CORRUPT_DATA");
+    assert!(err(&output).contains("lake/a.parquet"), "{}", err(&output));
+    assert!(!err(&output).contains("panicked") && !err(&output).contains("backtrace"), "{}", err(&output));
+}
+
 /// Ctrl-C as a terminal sends it.
 #[cfg(unix)]
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! A column that the file lacks reads as NULL; one that the table lacks is not read; order does not matter. Types may differ where no
 //! value can be misread: integers among themselves and to decimal or double (a value that does not fit is an error), float to double,
-//! decimals among themselves, text and binary, timestamps of any precision. Everything else is refused, by name.
+//! decimals among themselves (as bytes too, however many they are), text and binary, timestamps of any precision. Everything else is refused, by name.
 //! `TIMESTAMP` has milliseconds: finer values round half up, as in Athena, and a comparison is moved to the file's own precision, so
 //! that statistics still prune. `VARCHAR(n)` truncates; `CHAR(n)` truncates and loses its padding.
 
@@ -32,6 +32,7 @@ use self::{
     compatible::{mismatch, reads_as},
     reshape::{How, Reshape, TextLength},
 };
+use super::metadata::{decimal_of, meaning};
 use crate::error::to_datafusion;
 
 /// Adapts expressions over the table's columns to each file's.
@@ -60,7 +61,7 @@ impl PhysicalExprAdapterFactory for EvolveFactory {
         let as_read = table.fields().iter().map(|field| match file.field_with_name(field.name()) {
             Ok(found)
                 if self.lengths.contains_key(field.name())
-                    || is_ours(found.data_type(), field.data_type())
+                    || is_ours(found, field.data_type())
                     || found.data_type() == field.data_type() =>
             {
                 Arc::new(found.clone())
@@ -94,12 +95,15 @@ impl PhysicalExprAdapter for Evolve {
             }
             let Some(column) = expr.downcast_ref::<Column>() else { return Ok(Transformed::no(expr)) };
             let Some((wanted, found)) = self.fields(column.name()) else { return Ok(Transformed::no(expr)) };
-            if !reads_as(found.data_type(), wanted.data_type()) {
+            if !reads_as(&meaning(found), wanted.data_type()) {
                 return Err(to_datafusion(mismatch(wanted, found)));
             }
             let how = match self.lengths.get(column.name()) {
                 Some(length) => How::Cut(*length),
-                None if is_ours(found.data_type(), wanted.data_type()) => How::To(wanted.data_type().clone()),
+                None if is_ours(found, wanted.data_type()) => match decimal_of(found) {
+                    Some((_, scale)) => How::Number { scale, to: wanted.data_type().clone() },
+                    None => How::To(wanted.data_type().clone()),
+                },
                 None => return Ok(Transformed::no(expr)),
             };
             Ok(Transformed::new(Arc::new(Reshape { child: expr, how }), true, TreeNodeRecursion::Jump))
@@ -121,7 +125,7 @@ impl Evolve {
         let Some((wanted, found)) = source.downcast_ref::<Column>().and_then(|column| self.fields(column.name())) else {
             return Ok(None);
         };
-        if !is_ours(found.data_type(), wanted.data_type()) || !reads_as(found.data_type(), wanted.data_type()) {
+        if !is_ours(found, wanted.data_type()) || !reads_as(found.data_type(), wanted.data_type()) {
             return Ok(None);
         }
         let (mut wanted, mut found) = (wanted, Some(found));
@@ -203,12 +207,14 @@ impl Evolve {
 }
 
 /// Whether a conversion is ours and not DataFusion's: it rounds, or goes into nested values.
-fn is_ours(found: &DataType, wanted: &DataType) -> bool {
+fn is_ours(found: &Field, wanted: &DataType) -> bool {
     use DataType as T;
-    match (found, wanted) {
+    match (found.data_type(), wanted) {
+        _ if decimal_of(found).is_some() => true,
         (found, wanted) if found == wanted => false,
         (T::Struct(_), T::Struct(_)) | (T::List(_), T::List(_)) | (T::Map(..), T::Map(..)) => true,
         (T::Decimal32(_, from) | T::Decimal64(_, from) | T::Decimal128(_, from), T::Decimal128(_, to)) => from > to,
+        (T::Decimal256(..), T::Decimal128(..)) => true,
         (found, wanted) => is_fine_timestamp(found) && is_timestamp(wanted),
     }
 }

@@ -3,7 +3,12 @@
 //!
 //! The first read takes as much as the table's other files suggest. A small file is read whole, once, and its data are served from that buffer.
 
+mod chunks;
 mod decode;
+mod normalise;
+mod pages;
+mod schema;
+mod thrift;
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -16,8 +21,13 @@ use moka::future::Cache;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, RowGroupMetaData};
 use tokio::sync::OnceCell;
 
-pub(super) use self::decode::{Naming, unreadable};
 use self::decode::{TAIL, corrupt};
+pub(crate) use self::schema::{arrow_schema, meaning};
+pub(super) use self::{
+    decode::{Naming, check_codecs, unreadable},
+    pages::with_values,
+    schema::{decimal_of, decimals, unmarked},
+};
 use super::{
     fetch::QueryFetch,
     kept::{KeptFooter, KeptFooters, KeptKey},

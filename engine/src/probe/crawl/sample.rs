@@ -6,7 +6,6 @@ use flate2::read::MultiGzDecoder;
 use futures::{StreamExt, TryStreamExt, stream};
 use glaux_catalog::HiveType;
 use object_store::{ObjectMeta, ObjectStore};
-use parquet::arrow::parquet_to_arrow_schema;
 
 use super::{
     format::{Compression, Delimited, Format, Kind},
@@ -14,7 +13,7 @@ use super::{
 };
 use crate::{
     error::{ErrorKind, Result},
-    scan::{DataFile, ScanContext},
+    scan::{DataFile, ScanContext, file_schema, meaning},
 };
 
 /// How much is read of a text file.
@@ -111,13 +110,13 @@ impl Sampler<'_> {
 
     async fn parquet(&self, file: &DataFile, sampled: &mut Sampled) -> Result<()> {
         let footer = self.scan.footer(&self.root, None, file).await?;
-        let schema = parquet_to_arrow_schema(footer.file_metadata().schema_descr(), None)
+        let schema = file_schema(&footer)
             .map_err(|error| crate::error::Error::unsupported(format!("its schema is not understood: {error}")))?;
         for field in schema.fields() {
             if is_twin(field.name()) {
                 continue;
             }
-            match HiveType::from_arrow(field.data_type()) {
+            match HiveType::from_arrow(&meaning(field)) {
                 Ok(hive_type) if has_twins(&hive_type) => {
                     let why = "two fields of a struct in it have names that differ in case alone";
                     sampled.left_out.push((field.name().to_lowercase(), why.to_owned()));

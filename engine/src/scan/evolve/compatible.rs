@@ -2,7 +2,7 @@
 
 use arrow::datatypes::{DataType, Field};
 
-use crate::error::Error;
+use crate::{error::Error, scan::metadata::meaning};
 
 /// Whether values of a file's type can be read as the table's without misreading any.
 pub(super) fn reads_as(found: &DataType, wanted: &DataType) -> bool {
@@ -15,7 +15,7 @@ pub(super) fn reads_as(found: &DataType, wanted: &DataType) -> bool {
         (T::Null, _) | (T::Timestamp(..), T::Timestamp(..)) => true,
         (T::Float16, T::Float32 | T::Float64) | (T::Float32, T::Float64) => true,
         (found, wanted) if found.is_integer() => wanted.is_integer() || matches!(wanted, T::Float64 | T::Decimal128(..)),
-        (T::Decimal32(..) | T::Decimal64(..) | T::Decimal128(..), T::Decimal128(..)) => true,
+        (T::Decimal32(..) | T::Decimal64(..) | T::Decimal128(..) | T::Decimal256(..), T::Decimal128(..)) => true,
         (T::FixedSizeBinary(_), T::Binary) => true,
         (T::Struct(found), T::Struct(wanted)) => {
             wanted.iter().all(|wanted| match found.iter().find(|f| f.name() == wanted.name()) {
@@ -38,7 +38,7 @@ pub(super) fn mismatch(wanted: &Field, found: &Field) -> Error {
     Error::corrupt(format!(
         "column \"{}\" is {} in the file but {} in the table",
         wanted.name(),
-        found.data_type(),
+        meaning(found),
         wanted.data_type()
     ))
     .with_hint("ALTER TABLE ... REPLACE COLUMNS gives the table the files' types; a table has one type a column")

@@ -9,11 +9,13 @@ use std::{
 
 use arrow::{
     array::{
-        Array, ArrayRef, AsArray, ListArray, MapArray, RecordBatch, StringArray, StructArray, TimestampMillisecondArray,
-        new_null_array,
+        Array, ArrayRef, AsArray, Decimal128Array, ListArray, MapArray, RecordBatch, StringArray, StructArray,
+        TimestampMillisecondArray, new_null_array,
     },
     compute::{CastOptions, cast, cast_with_options},
-    datatypes::{DataType, FieldRef, Schema, TimeUnit, TimestampMicrosecondType, TimestampNanosecondType},
+    datatypes::{
+        DECIMAL128_MAX_PRECISION, DataType, FieldRef, Schema, TimeUnit, TimestampMicrosecondType, TimestampNanosecondType,
+    },
     error::ArrowError,
 };
 use datafusion::{error::Result, logical_expr::ColumnarValue, physical_expr::PhysicalExpr};
@@ -31,6 +33,8 @@ pub(super) struct TextLength {
 pub(super) enum How {
     /// To this type of the table's.
     To(DataType),
+    /// Bytes, which are a number of that scale, to this type of the table's.
+    Number { scale: i8, to: DataType },
     /// Text to its declared length.
     Cut(TextLength),
 }
@@ -59,7 +63,7 @@ impl Hash for Reshape {
 impl fmt::Display for Reshape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.how {
-            How::To(data_type) => write!(f, "reshape({}, {data_type})", self.child),
+            How::To(to) | How::Number { to, .. } => write!(f, "reshape({}, {to})", self.child),
             How::Cut(length) => write!(f, "cut({}, {})", self.child, length.characters),
         }
     }
@@ -68,7 +72,7 @@ impl fmt::Display for Reshape {
 impl PhysicalExpr for Reshape {
     fn data_type(&self, _input: &Schema) -> Result<DataType> {
         Ok(match &self.how {
-            How::To(data_type) => data_type.clone(),
+            How::To(to) | How::Number { to, .. } => to.clone(),
             How::Cut(_) => DataType::Utf8,
         })
     }
@@ -80,7 +84,8 @@ impl PhysicalExpr for Reshape {
     fn evaluate(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
         let array = self.child.evaluate(batch)?.into_array(batch.num_rows())?;
         Ok(ColumnarValue::Array(match &self.how {
-            How::To(data_type) => convert(&array, data_type)?,
+            How::To(to) => convert(&array, to)?,
+            How::Number { scale, to } => convert(&(Arc::new(numbers(&array, *scale)?) as ArrayRef), to)?,
             How::Cut(length) => Arc::new(cut(&array, *length)?),
         }))
     }
@@ -149,6 +154,26 @@ fn to_millis(array: &ArrayRef) -> Result<TimestampMillisecondArray, ArrowError> 
         }
         _ => cast(array, &DataType::Timestamp(TimeUnit::Millisecond, None))?.as_primitive().clone(),
     })
+}
+
+/// Decimals out of their bytes: two's complement, the highest first, as many as there are.
+fn numbers(array: &ArrayRef, scale: i8) -> Result<Decimal128Array, ArrowError> {
+    let bytes = cast(array, &DataType::Binary)?;
+    let numbers = bytes.as_binary::<i32>().iter().map(|bytes| bytes.map(number).transpose());
+    numbers.collect::<Result<Decimal128Array, _>>()?.with_precision_and_scale(DECIMAL128_MAX_PRECISION, scale)
+}
+
+fn number(bytes: &[u8]) -> Result<i128, ArrowError> {
+    let sign = if bytes.first().is_some_and(|first| *first >= 0x80) { 0xff } else { 0 };
+    let mut number = [sign; 16];
+    let (padding, bytes) = bytes.split_at(bytes.len().saturating_sub(number.len()));
+    let start = number.len() - bytes.len();
+    number[start..].copy_from_slice(bytes);
+    let is_padded = padding.iter().all(|byte| *byte == sign) && (padding.is_empty() || (number[0] >= 0x80) == (sign == 0xff));
+    if !is_padded {
+        return Err(ArrowError::ArithmeticOverflow("a decimal of the file has more digits than a decimal can have".to_owned()));
+    }
+    Ok(i128::from_be_bytes(number))
 }
 
 fn cut(array: &ArrayRef, length: TextLength) -> Result<StringArray, ArrowError> {

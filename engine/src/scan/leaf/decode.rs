@@ -76,6 +76,7 @@ impl Unit {
                 return Ok(None);
             }
             let bytes = self.file.read(&wanted).await?;
+            let bytes = self.file.corrected(self.group, &wanted, bytes);
             if self.is_late && !is_first {
                 let wanted: u64 = given.iter().chain(&wanted).map(|range| range.end.saturating_sub(range.start)).sum();
                 let filter = late::bytes_of(self.file.group(self.group), &self.file.shape.filter_mask);

@@ -1,12 +1,11 @@
 //! Errors of reading a file, with its name and their kind.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 
 use crate::{
     error::{self, Error},
+    panics,
     scan::{listing::DataFile, metadata::unreadable},
 };
 
@@ -30,9 +29,11 @@ pub(super) fn named(error: impl Into<DataFusionError>, file: &DataFile) -> Error
 
 /// Lets a decoder work. Decoders meet damage that they did not foresee: then the query fails, not the process.
 pub(super) fn decode<T, E: Into<DataFusionError>>(file: &DataFile, work: impl FnOnce() -> Result<T, E>) -> Result<T, Error> {
-    match catch_unwind(AssertUnwindSafe(work)) {
-        Ok(Ok(decoded)) => Ok(decoded),
-        Ok(Err(error)) => Err(named(error, file)),
-        Err(_) => Err(unreadable(&file.url(), "its data pages do not decode")),
+    match contained(work) {
+        Ok(decoded) => decoded.map_err(|error| named(error, file)),
+        Err(panic) => {
+            tracing::debug!(file = %file.url(), %panic, "a decoder gave up");
+            Err(unreadable(&file.url(), "its data pages do not decode"))
+        }
     }
 }

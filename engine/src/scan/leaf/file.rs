@@ -1,6 +1,7 @@
 //! A file of a scan whose row groups are being read: how their bytes are got, and counted.
 
 use std::{
+    collections::HashMap,
     ops::Range,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -9,7 +10,7 @@ use bytes::Bytes;
 use datafusion::physical_expr::projection::ProjectionExprs;
 use parquet::{
     arrow::arrow_reader::ArrowReaderMetadata,
-    file::metadata::{ParquetMetaData, RowGroupMetaData},
+    file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData},
 };
 
 use super::shape::Shape;
@@ -17,7 +18,7 @@ use crate::{
     accounting::FileMeter,
     error::{Error, ErrorKind, Result},
     scan::{
-        metadata::{Buffer, unreadable},
+        metadata::{Buffer, unreadable, with_values},
         provider::PlannedFile,
     },
 };
@@ -74,6 +75,19 @@ impl OpenFile {
             }
         }
         fetch.fetch(&self.planned.file, ranges).await
+    }
+
+    /// The same bytes of a row group, with pages of columns that do not repeat that hold no more values than it has rows.
+    pub(super) fn corrected(&self, group: usize, ranges: &[Range<u64>], bytes: Vec<Bytes>) -> Vec<Bytes> {
+        let group = self.group(group);
+        let flat = group.columns().iter().filter(|chunk| chunk.column_descr().max_rep_level() == 0);
+        let chunks: HashMap<u64, u64> = flat.map(ColumnChunkMetaData::byte_range).collect();
+        let rows = u64::try_from(group.num_rows()).unwrap_or(0);
+        let correct = |(range, bytes): (&Range<u64>, Bytes)| match chunks.get(&range.start) {
+            Some(length) if *length == range.end - range.start => with_values(bytes, rows),
+            _ => bytes,
+        };
+        ranges.iter().zip(bytes).map(correct).collect()
     }
 
     /// Counts ranges as table data that a decoder has got.

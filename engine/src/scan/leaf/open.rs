@@ -22,7 +22,7 @@ use crate::{
     error::Result,
     scan::{
         belief,
-        metadata::{Indexes, MetadataReads, unreadable},
+        metadata::{Indexes, MetadataReads, check_codecs, unreadable},
         provider::PlannedFile,
     },
 };
@@ -42,6 +42,7 @@ pub(super) async fn open(execution: &Execution, planned: &Arc<PlannedFile>) -> R
     let Footer { metadata, meter: file_meter, reads, buffer } = footer::footer(table, planned, execution.needs_data()).await?;
     let name = |error| fault::named(error, &planned.file);
     let shape = execution.shape(planned, &metadata).map_err(name)?;
+    check_codecs(&planned.file.url(), &metadata, &shape.all_mask)?;
 
     // Without a column, rows are what the footer says.
     let is_counted = (0..metadata.file_metadata().schema_descr().num_columns()).any(|leaf| shape.all_mask.leaf_included(leaf));

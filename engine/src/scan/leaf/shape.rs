@@ -24,19 +24,23 @@ use parquet::{
     arrow::{
         ProjectionMask,
         arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions},
-        parquet_to_arrow_schema,
     },
-    file::metadata::ParquetMetaData,
+    file::metadata::{KeyValue, ParquetMetaData},
     schema::types::SchemaDescPtr,
 };
 
 use super::{mask, spec::ScanSpec};
-use crate::scan::provider::PlannedFile;
+use crate::scan::{
+    metadata::{arrow_schema, decimals, unmarked},
+    provider::PlannedFile,
+};
 
 /// A scan over files of one schema.
 #[derive(Debug)]
 pub(super) struct Shape {
     pub parquet: SchemaDescPtr,
+    /// What `parquet` does not say.
+    decimals: Vec<KeyValue>,
     /// What the decoder gives, before any column is left out.
     pub file: SchemaRef,
     /// The result's columns; those that are a file's own values are not filled in yet.
@@ -107,6 +111,7 @@ impl Shape {
         let all_mask = mask::needed(outputs.iter().chain(&filters), &file, &parquet);
         Ok(Self {
             parquet,
+            decimals: decimals(metadata).cloned().collect(),
             projection,
             fixed,
             moving,
@@ -128,7 +133,7 @@ impl Shape {
     pub(super) fn fits(&self, planned: &PlannedFile, metadata: &ParquetMetaData) -> bool {
         let parquet = metadata.file_metadata().schema_descr_ptr();
         let is_same = Arc::ptr_eq(&parquet, &self.parquet) || parquet.root_schema() == self.parquet.root_schema();
-        is_same && self.values.as_ref().is_none_or(|values| *values == planned.values)
+        is_same && decimals(metadata).eq(&self.decimals) && self.values.as_ref().is_none_or(|values| *values == planned.values)
     }
 
     /// The result's columns for one file.
@@ -141,7 +146,7 @@ impl Shape {
 
     /// How the decoder is to read a file of this schema.
     pub(super) fn reader(&self, metadata: &Arc<ParquetMetaData>) -> Result<ArrowReaderMetadata> {
-        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true).with_schema(Arc::clone(&self.file));
+        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true).with_schema(unmarked(&self.file));
         Ok(ArrowReaderMetadata::try_new(Arc::clone(metadata), options)?)
     }
 
@@ -230,7 +235,7 @@ fn uses_values(spec: &ScanSpec) -> bool {
 /// The Arrow schema in which a file is decoded: its own types, but for those that the table's make plain.
 fn file_schema(spec: &ScanSpec, metadata: &ParquetMetaData) -> Result<SchemaRef> {
     let parquet = metadata.file_metadata().schema_descr();
-    let mut schema = parquet_to_arrow_schema(parquet, None)?;
+    let mut schema = arrow_schema(metadata)?;
     if let Some(coerced) = apply_file_schema_type_coercions(spec.schema.file_schema(), &schema) {
         schema = coerced;
     }

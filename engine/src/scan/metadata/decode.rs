@@ -1,22 +1,23 @@
-//! Parquet metadata out of bytes, normalised so that nothing above sees a file's peculiarities: names fold to lower case (or become the table's by
-//! position, for `parquet.column.index.access`), the embedded Arrow schema is dropped in favour of Parquet's own types, offsets that point
+//! Parquet metadata out of bytes, normalised so that nothing above sees a file's peculiarities: what the decoder refuses for no good reason is corrected
+//! (`normalise`), the schema becomes the table's (`schema`), the embedded Arrow schema is dropped in favour of Parquet's own types, offsets that point
 //! outside the file are refused before a decoder meets them, and statistics that must not be believed are gone (`belief`). Nothing is read here.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use glaux_catalog::model::Table;
+use glaux_catalog::{contained::contained, model::Table};
 use parquet::{
     DecodeResult,
+    arrow::ProjectionMask,
+    basic::Compression,
     errors::ParquetError,
     file::metadata::{
-        FileMetaData, PageIndexPolicy, ParquetMetaData, ParquetMetaDataBuilder, ParquetMetaDataOptions,
-        ParquetMetaDataPushDecoder, ParquetMetaDataReader, ParquetStatisticsPolicy, RowGroupMetaData,
+        FileMetaData, PageIndexPolicy, ParquetMetaData, ParquetMetaDataBuilder, ParquetMetaDataOptions, ParquetMetaDataPushDecoder,
+        ParquetMetaDataReader, ParquetStatisticsPolicy, RowGroupMetaData,
     },
-    schema::types::{SchemaDescPtr, SchemaDescriptor, Type, TypePtr},
 };
 
-use super::Indexes;
+use super::{Indexes, chunks, normalise, schema};
 use crate::{
     error::{Error, Result},
     scan::{belief, listing::DataFile},
@@ -62,13 +63,23 @@ pub(super) fn footer_length(file: &DataFile, end: &[u8]) -> Result<u64> {
 
 /// The metadata of a footer's bytes, without its tail.
 pub(super) fn footer(file: &DataFile, thrift: &[u8], naming: &Naming) -> Result<ParquetMetaData> {
-    let metadata = decode(thrift, naming).map_err(|error| not_decoded(file, error))?;
+    let metadata = decode(thrift, naming).or_else(|error| {
+        let normalised = normalise::normalised(thrift).map(|thrift| decode(&thrift, naming));
+        normalised.and_then(Result::ok).ok_or(error)
+    });
+    let metadata = metadata.map_err(|error| match normalise::unknown_codec(thrift) {
+        Some(codec) => unsupported_codec(&file.url(), &format!("codec {codec} of a newer format")),
+        None => not_decoded(file, error),
+    })?;
     if let Some(why) = belief::contradiction(&metadata) {
         return Err(corrupt(file, &why));
     }
     // A row group without rows has no bytes either, and may say that they lie anywhere.
     let groups = metadata.row_groups().iter().filter(|group| group.num_rows() > 0).cloned().collect();
-    let metadata = check_ranges(file, metadata.into_builder().set_row_groups(groups).build())?;
+    let metadata = metadata.into_builder().set_row_groups(groups).build();
+    let pages_end = file.meta.size.saturating_sub(TAIL + thrift.len() as u64);
+    let metadata = chunks::counted(metadata, i64::try_from(pages_end).unwrap_or(i64::MAX));
+    let metadata = check_ranges(file, metadata.map_err(|error| not_decoded(file, error))?)?;
     belief::of_footer(metadata).map_err(|error| not_decoded(file, error))
 }
 
@@ -80,7 +91,7 @@ pub(super) fn indexed(
     offset: u64,
     region: Bytes,
 ) -> Result<ParquetMetaData> {
-    let decoded = || {
+    let decoded = || -> Result<ParquetMetaData, ParquetError> {
         let mut decoder = ParquetMetaDataPushDecoder::try_new_with_metadata(file.meta.size, footer.clone())?
             .with_column_index_policy(indexes.column_policy())
             .with_offset_index_policy(PageIndexPolicy::Optional);
@@ -90,10 +101,19 @@ pub(super) fn indexed(
             _ => Err(ParquetError::General("its page indexes lie apart".to_owned())),
         }
     };
-    decoded().map_err(|error: ParquetError| corrupt(file, "its page indexes do not decode").with_source(error))
+    caught(decoded).map_err(|error| corrupt(file, "its page indexes do not decode").with_source(error))
+}
+
+/// What a decoder makes of bytes. It meets damage that it did not foresee.
+fn caught<T>(decode: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, ParquetError> {
+    contained(decode).unwrap_or_else(|panic| Err(ParquetError::General(panic)))
 }
 
 fn decode(thrift: &[u8], naming: &Naming) -> Result<ParquetMetaData, ParquetError> {
+    caught(|| plain(thrift, naming))
+}
+
+fn plain(thrift: &[u8], naming: &Naming) -> Result<ParquetMetaData, ParquetError> {
     let read = |options: &ParquetMetaDataOptions| ParquetMetaDataReader::decode_metadata_with_options(thrift, Some(options));
     let mut options = ParquetMetaDataOptions::new();
     let mut metadata = match read(&options) {
@@ -104,23 +124,25 @@ fn decode(thrift: &[u8], naming: &Naming) -> Result<ParquetMetaData, ParquetErro
             read(&options).map_err(|_| error)?
         }
     };
-    if let Some(schema) = renamed(metadata.file_metadata().schema_descr(), naming)? {
-        options.set_schema(schema);
+    let adapted = schema::adapted(metadata.file_metadata().schema_descr(), naming)?;
+    if let Some(schema) = &adapted.schema {
+        options.set_schema(Arc::clone(schema));
         metadata = read(&options)?;
     }
     let file = metadata.file_metadata();
-    let properties = file.key_value_metadata().map(|properties| {
-        properties.iter().filter(|property| property.key != parquet::arrow::ARROW_SCHEMA_META_KEY).cloned().collect()
-    });
+    let mut properties = adapted.decimals.clone();
+    let own = file.key_value_metadata().into_iter().flatten();
+    properties.extend(own.filter(|property| property.key != parquet::arrow::ARROW_SCHEMA_META_KEY).cloned());
     let plain = FileMetaData::new(
         file.version(),
         file.num_rows(),
         file.created_by().map(str::to_owned),
-        properties,
+        (!properties.is_empty()).then_some(properties),
         file.schema_descr_ptr(),
         file.column_orders().cloned(),
     );
-    Ok(ParquetMetaDataBuilder::new(plain).set_row_groups(metadata.row_groups().to_vec()).build())
+    let groups = metadata.row_groups().iter().map(|group| adapted.without_bounds(group)).collect::<Result<_, _>>()?;
+    Ok(ParquetMetaDataBuilder::new(plain).set_row_groups(groups).build())
 }
 
 /// Refuses column chunks outside the file; forgets dictionary offsets that some writers set without a dictionary.
@@ -168,6 +190,22 @@ fn not_decoded(file: &DataFile, error: ParquetError) -> Error {
     if text.contains("encrypt") { encrypted(file) } else { corrupt(file, "its footer does not decode").with_source(error) }
 }
 
+/// Refuses columns that are wanted and compressed in a way that is not supported.
+pub(in crate::scan) fn check_codecs(file_url: &str, footer: &ParquetMetaData, wanted: &ProjectionMask) -> Result<()> {
+    for group in footer.row_groups() {
+        let mut wanted = group.columns().iter().enumerate().filter(|(leaf, _)| wanted.leaf_included(*leaf));
+        if wanted.any(|(_, chunk)| chunk.compression() == Compression::LZO) {
+            return Err(unsupported_codec(file_url, "LZO"));
+        }
+    }
+    Ok(())
+}
+
+fn unsupported_codec(file_url: &str, codec: &str) -> Error {
+    Error::unsupported(format!("file \"{file_url}\" is compressed with {codec}, which is not supported"))
+        .with_hint("Rewrite the file with Snappy, Zstandard, gzip, LZ4, Brotli or without compression")
+}
+
 /// An error of reading a file's data pages.
 pub(in crate::scan) fn unreadable(file_url: &str, text: &str) -> Error {
     if text.contains("encrypt") {
@@ -178,72 +216,10 @@ pub(in crate::scan) fn unreadable(file_url: &str, text: &str) -> Error {
     for prefix in ["Parquet error: ", "Parquet argument error: ", "External: "] {
         text = text.strip_prefix(prefix).unwrap_or(text);
     }
+    if let Some(what) = text.strip_prefix("NYI: ") {
+        return Error::unsupported(format!("file \"{file_url}\" holds what is not supported: {what}"))
+            .with_hint("Rewrite the file with the encodings and codecs that are common");
+    }
     Error::corrupt(format!("file \"{file_url}\" is not a readable Parquet file: {text}"))
         .with_hint("Remove or rewrite the file; names that begin with _ or . are not read")
-}
-
-/// The schema with the names that the table uses; `None` if they are the file's already.
-fn renamed(schema: &SchemaDescriptor, naming: &Naming) -> Result<Option<SchemaDescPtr>, ParquetError> {
-    let root = schema.root_schema();
-    let mut fields = Vec::with_capacity(root.get_fields().len());
-    for (position, field) in root.get_fields().iter().enumerate() {
-        fields.push(match naming {
-            Naming::ByName => folded(field, &field.name().to_lowercase())?,
-            // Columns beyond the table's keep a name that no table can have.
-            Naming::ByPosition(names) => match names.get(position) {
-                Some(name) => folded(field, name)?,
-                None => folded(field, &format!("/{position}"))?,
-            },
-        });
-    }
-    // Of two columns that differ only in case, the first counts.
-    let mut seen = std::collections::HashSet::new();
-    for (position, field) in fields.iter_mut().enumerate() {
-        if !seen.insert(field.name().to_owned()) {
-            *field = folded(field, &format!("/{position}"))?;
-        }
-    }
-    if fields.iter().zip(root.get_fields()).all(|(new, old)| new == old) {
-        return Ok(None);
-    }
-    let root = Type::group_type_builder(root.name()).with_fields(fields).build()?;
-    Ok(Some(Arc::new(SchemaDescriptor::new(Arc::new(root)))))
-}
-
-/// A field with that name, and the fields within it in lower case.
-fn folded(field: &TypePtr, name: &str) -> Result<TypePtr, ParquetError> {
-    let unchanged = field.name() == name && (field.is_primitive() || field.get_fields().iter().all(is_folded));
-    if unchanged {
-        return Ok(Arc::clone(field));
-    }
-    let info = field.get_basic_info();
-    let id = info.has_id().then(|| info.id());
-    let built = match field.as_ref() {
-        Type::PrimitiveType { physical_type, type_length, scale, precision, .. } => {
-            Type::primitive_type_builder(name, *physical_type)
-                .with_repetition(info.repetition())
-                .with_converted_type(info.converted_type())
-                .with_logical_type(info.logical_type_ref().cloned())
-                .with_length(*type_length)
-                .with_precision(*precision)
-                .with_scale(*scale)
-                .with_id(id)
-                .build()?
-        }
-        Type::GroupType { fields, .. } => {
-            let fields = fields.iter().map(|field| folded(field, &field.name().to_lowercase())).collect::<Result<_, _>>()?;
-            Type::group_type_builder(name)
-                .with_repetition(info.repetition())
-                .with_converted_type(info.converted_type())
-                .with_logical_type(info.logical_type_ref().cloned())
-                .with_fields(fields)
-                .with_id(id)
-                .build()?
-        }
-    };
-    Ok(Arc::new(built))
-}
-
-fn is_folded(field: &TypePtr) -> bool {
-    field.name() == field.name().to_lowercase() && (field.is_primitive() || field.get_fields().iter().all(is_folded))
 }
