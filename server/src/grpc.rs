@@ -8,9 +8,9 @@ mod intake;
 mod repair;
 
 pub(crate) use catalog::service as catalog_service;
-pub(crate) use intake::IntakeLayer;
 use glaux_catalog::service as catalog_rpc;
 use glaux_engine::{Error, Result};
+pub(crate) use intake::IntakeLayer;
 use prost::Message;
 use tonic::service::Routes;
 use tonic_health::{ServingStatus, server::HealthReporter};

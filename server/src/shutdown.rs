@@ -68,7 +68,8 @@ impl Shutdown {
     /// # Errors
     /// `LimitExceeded` if there is no thread to be had.
     pub(crate) fn listen() -> Result<Self> {
-        let failed = |error| Error::new(ErrorKind::LimitExceeded, "cannot start the thread that hears signals").with_source(error);
+        let failed =
+            |error| Error::new(ErrorKind::LimitExceeded, "cannot start the thread that hears signals").with_source(error);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         let signals = {
             let _entered = runtime.enter();

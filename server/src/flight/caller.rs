@@ -118,7 +118,8 @@ impl Callers {
         let client = self.sessions.fresh(login.identity.session.unwrap_or_else(Uuid::now_v7), &login.identity);
         let answer = HandshakeResponse { protocol_version: 0, payload: login.token.clone().into() };
         let token = Some(login.token);
-        let caller = Caller { identity: login.identity, client, deadline: None, connection: peer.connection, token, cookie: None };
+        let caller =
+            Caller { identity: login.identity, client, deadline: None, connection: peer.connection, token, cookie: None };
         Ok(caller.answer(stream::iter([Ok(answer)]).boxed()))
     }
 

@@ -78,11 +78,7 @@ impl Default for FlightOptions {
 impl FlightOptions {
     /// What is held of planned results.
     pub(super) const fn held_shares(&self) -> Shares {
-        Shares {
-            session: self.max_held_statements,
-            user: self.max_held_statements_per_user,
-            all: self.max_held_statements_total,
-        }
+        Shares { session: self.max_held_statements, user: self.max_held_statements_per_user, all: self.max_held_statements_total }
     }
 
     /// What is kept of prepared statements.

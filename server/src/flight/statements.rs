@@ -315,9 +315,11 @@ fn displaced(share: Share, shares: Shares) -> Error {
         Share::User => ("its user", shares.user, "flight.max_held_statements_per_user"),
         Share::All => ("all users", shares.all, "flight.max_held_statements_total"),
     };
-    let message = format!("the result of this ticket was displaced by newer ones: {limit} results of {whose} waited to be fetched");
-    Error::new(ErrorKind::NotFound, message)
-        .with_hint(format!("Run the statement again and fetch its result at once, or cancel it; the setting {setting} is the limit"))
+    let message =
+        format!("the result of this ticket was displaced by newer ones: {limit} results of {whose} waited to be fetched");
+    Error::new(ErrorKind::NotFound, message).with_hint(format!(
+        "Run the statement again and fetch its result at once, or cancel it; the setting {setting} is the limit"
+    ))
 }
 
 /// Runs a statement to its end.

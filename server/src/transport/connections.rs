@@ -99,7 +99,9 @@ impl Connections {
             };
             if count >= limit {
                 return Err(Error::new(ErrorKind::LimitExceeded, format!("\"{user}\" has calls on {limit} connections"))
-                    .with_hint("Use fewer connections: one carries many calls; the setting flight.max_connections_per_user is the limit"));
+                    .with_hint(
+                        "Use fewer connections: one carries many calls; the setting flight.max_connections_per_user is the limit",
+                    ));
             }
             in_use.insert(Arc::clone(&user), count + 1);
             entry.user = Some(user);

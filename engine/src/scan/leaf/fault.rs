@@ -2,10 +2,10 @@
 
 use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
+use glaux_catalog::contained::contained;
 
 use crate::{
     error::{self, Error},
-    panics,
     scan::{listing::DataFile, metadata::unreadable},
 };
 

@@ -12,8 +12,8 @@ use parquet::{
     basic::Compression,
     errors::ParquetError,
     file::metadata::{
-        FileMetaData, PageIndexPolicy, ParquetMetaData, ParquetMetaDataBuilder, ParquetMetaDataOptions, ParquetMetaDataPushDecoder,
-        ParquetMetaDataReader, ParquetStatisticsPolicy, RowGroupMetaData,
+        FileMetaData, PageIndexPolicy, ParquetMetaData, ParquetMetaDataBuilder, ParquetMetaDataOptions,
+        ParquetMetaDataPushDecoder, ParquetMetaDataReader, ParquetStatisticsPolicy, RowGroupMetaData,
     },
 };
 

@@ -113,7 +113,8 @@ async fn clients_without_a_session_have_their_connections() -> Result<(), Failed
 }
 
 async fn a_users_sessions_share_what_a_user_may_hold() -> Result<(), Failed> {
-    let (server, _lake) = server("[flight]\nmax_held_statements = 2\nmax_held_statements_per_user = 4\nmax_held_statements_total = 6\n");
+    let (server, _lake) =
+        server("[flight]\nmax_held_statements = 2\nmax_held_statements_per_user = 4\nmax_held_statements_total = 6\n");
     let mut ada = Raw::login(&server, "ada").await;
     let info = ada.info("SELECT 'ada' AS x").await?;
     let (mut sessions, mut flood) = (Vec::new(), Vec::new());
@@ -185,7 +186,10 @@ async fn sessions_give_way_to_newer_ones_of_the_same_user() -> Result<(), Failed
     // In another database its client would be wrong without knowing; with nothing set, nothing is lost.
     let refused = first.run("SELECT 1 AS x").await.expect_err("it is refused");
     assert_eq!(refused.code(), Code::Unauthenticated, "{refused}");
-    assert!(refused.message().contains("displaced by newer ones, idle for longest of 3 (flight.max_sessions_per_user)"), "{refused}");
+    assert!(
+        refused.message().contains("displaced by newer ones, idle for longest of 3 (flight.max_sessions_per_user)"),
+        "{refused}"
+    );
     assert_eq!(bare.lines("SELECT 'bare' AS x").await, ["bare"]);
     Ok(())
 }
@@ -242,7 +246,8 @@ async fn connections_that_are_not_used_keep_nobody_out() -> Result<(), Failed> {
 
 async fn half_a_request_of_http_keeps_nobody_out_and_ends_in_time() -> Result<(), Failed> {
     let (server, _lake) = server("[server]\nhttp_max_connections = 4\nhttp_header_timeout = \"1s\"\n");
-    let half: [&[u8]; 4] = [b"G", b"GET /metrics HTTP/1.1\r\nHost: x\r\n", b"", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nx"];
+    let half: [&[u8]; 4] =
+        [b"G", b"GET /metrics HTTP/1.1\r\nHost: x\r\n", b"", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nx"];
     let mut flood = Vec::new();
     for number in 0..40 {
         let mut connection = TcpStream::connect(server.http())?;
