@@ -47,8 +47,8 @@ impl fmt::Debug for Rooms {
     }
 }
 
-/// Everything that the HTTP port answers; `readiness` is asked at every `/readyz`, and must not wait for anything.
-pub(crate) fn router(metrics: Arc<Metrics>, readiness: impl Fn() -> Readiness + Send + Sync + 'static) -> Router {
+/// Everything that the HTTP port answers; `ask` is called for every `/readyz`, and must not wait for anything.
+pub(crate) fn router(metrics: Arc<Metrics>, ask: impl Fn() -> Readiness + Send + Sync + 'static) -> Router {
     Router::new()
         .route("/", get(async || INDEX))
         .route("/metrics", get(rendered))
@@ -56,7 +56,7 @@ pub(crate) fn router(metrics: Arc<Metrics>, readiness: impl Fn() -> Readiness + 
         .route("/readyz", get(ready))
         .fallback(unknown)
         .method_not_allowed_fallback(async || (StatusCode::METHOD_NOT_ALLOWED, "this is only read: use GET\n"))
-        .with_state(Rooms { metrics, collecting: Arc::default(), readiness: Arc::new(readiness) })
+        .with_state(Rooms { metrics, collecting: Arc::default(), readiness: Arc::new(ask) })
 }
 
 /// The metrics, collected on a thread of its own: their sources may be locked for a moment, and health must answer meanwhile.

@@ -61,7 +61,9 @@ impl Port {
             .enable_all()
             .build()
             .map_err(no_threads)?;
-        let mut port = Self { runtime: None, listener: None, address, head_timeout: limits.head_timeout };
+        let handle = runtime.handle().clone();
+        // From now on it ends without waiting, wherever this is dropped.
+        let mut port = Self { runtime: Some(runtime), listener: None, address, head_timeout: limits.head_timeout };
         let connections = Limits {
             max_connections: limits.max_connections,
             // Whoever asks here is a stranger, and gives way to the next.
@@ -69,8 +71,7 @@ impl Port {
             handshake_timeout: limits.head_timeout,
             ..Limits::default()
         };
-        let bound = runtime.spawn(Listener::bind(address, tls, Protocols::Http1, connections)).await;
-        port.runtime = Some(runtime);
+        let bound = handle.spawn(Listener::bind(address, tls, Protocols::Http1, connections)).await;
         let listener = bound.map_err(|error| Error::internal("the HTTP port was not bound").with_source(error))??;
         port.address = listener.local_addr();
         port.listener = Some(listener);
