@@ -105,7 +105,8 @@ pub(super) struct Sessions {
 
 impl Sessions {
     pub(super) fn new(defaults: SessionOptions, idle: Duration, of_user: usize, all: usize) -> Self {
-        let shares = Shares { session: 1, user: of_user, all };
+        // A session holds nothing but itself.
+        let shares = Shares { session: of_user, user: of_user, all };
         Self { kept: Mutex::new(Shared::new(shares)), defaults, idle, displaced: Mutex::default() }
     }
 
