@@ -52,10 +52,10 @@ pub(super) fn functions() -> [AggregateUDF; 2] {
 pub(crate) fn extreme_of_floats(extreme: Extreme) -> Arc<AggregateUDF> {
     static GREATEST: LazyLock<Arc<AggregateUDF>> = LazyLock::new(|| extreme_udaf(Extreme::Greatest, max_udaf()));
     static LEAST: LazyLock<Arc<AggregateUDF>> = LazyLock::new(|| extreme_udaf(Extreme::Least, min_udaf()));
-    Arc::clone(match extreme {
-        Extreme::Greatest => &GREATEST,
-        Extreme::Least => &LEAST,
-    })
+    match extreme {
+        Extreme::Greatest => Arc::clone(LazyLock::force(&GREATEST)),
+        Extreme::Least => Arc::clone(LazyLock::force(&LEAST)),
+    }
 }
 
 fn extreme_udaf(extreme: Extreme, plain: Arc<AggregateUDF>) -> Arc<AggregateUDF> {

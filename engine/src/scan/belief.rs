@@ -23,7 +23,7 @@ mod writer;
 use arrow::datatypes::{ArrowPrimitiveType, DataType, Float16Type};
 use parquet::{
     basic::{ColumnOrder, ConvertedType, LogicalType, SortOrder, Type as PhysicalType},
-    data_type::ByteArray,
+    data_type::{ByteArray, FixedLenByteArray},
     errors::ParquetError,
     file::{
         metadata::{ColumnChunkMetaData, FileMetaData, ParquetMetaData, ParquetMetaDataBuilder, RowGroupMetaData},
@@ -102,7 +102,7 @@ pub(super) fn contradiction(metadata: &ParquetMetaData) -> Option<String> {
 ///
 /// # Errors
 /// Those of putting it together again.
-pub(super) fn of_footer(metadata: ParquetMetaData) -> Result<ParquetMetaData, ParquetError> {
+pub(super) fn of_footer(metadata: &ParquetMetaData) -> Result<ParquetMetaData, ParquetError> {
     let belief = Belief::of(metadata.file_metadata());
     let groups = metadata.row_groups().iter().map(|group| {
         let columns = group.columns().iter().enumerate().map(|(leaf, chunk)| {
@@ -309,7 +309,8 @@ fn rebuilt(column: &ColumnDescriptor, told: &Statistics, nulls: Option<u64>, bou
                 bound => bound.map(|bytes| ByteArray::from(bytes.to_vec())),
             };
             let (min, max) = (zero(of.min_bytes_opt(), 0x80), zero(of.max_bytes_opt(), 0));
-            let values = ValueStatistics::new(min.map(Into::into), max.map(Into::into), distinct, nulls, old);
+            let values =
+                ValueStatistics::new(min.map(FixedLenByteArray::from), max.map(FixedLenByteArray::from), distinct, nulls, old);
             S::FixedLenByteArray(values.with_min_is_exact(of.min_is_exact()).with_max_is_exact(of.max_is_exact()))
         }
     }

@@ -80,7 +80,7 @@ pub(super) fn footer(file: &DataFile, thrift: &[u8], naming: &Naming) -> Result<
     let pages_end = file.meta.size.saturating_sub(TAIL + thrift.len() as u64);
     let metadata = chunks::counted(metadata, i64::try_from(pages_end).unwrap_or(i64::MAX));
     let metadata = check_ranges(file, metadata.map_err(|error| not_decoded(file, error))?)?;
-    belief::of_footer(metadata).map_err(|error| not_decoded(file, error))
+    belief::of_footer(&metadata).map_err(|error| not_decoded(file, error))
 }
 
 /// The same metadata with page indexes, out of the region of the file that holds them.

@@ -82,7 +82,7 @@ impl Layout {
                 chance.of(&["none", "chunk", "page", "page"]),
             );
             let name = format!("{:08x}.parquet", chance.next() as u32);
-            let footer = chance.of(&FOOTERS);
+            let footer = *chance.of(&FOOTERS);
             files.push(File { name, rows: start..start + rows, options, is_old: chance.one_in(4), footer });
             start += rows;
         }
