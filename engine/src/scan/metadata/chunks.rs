@@ -26,7 +26,8 @@ impl Miscount {
         if writer.eq_ignore_ascii_case("impala") {
             return Some(Self::TooMany);
         }
-        let mut numbers = version.split(|character: char| !character.is_ascii_digit()).map(|number| number.parse().unwrap_or(0));
+        let mut numbers =
+            version.split(|character: char| !character.is_ascii_digit()).map(|number| number.parse::<u32>().unwrap_or(0));
         let version: [u32; 3] = std::array::from_fn(|_| numbers.next().unwrap_or(0));
         (writer == "parquet-mr" && version < [1, 2, 9]).then_some(Self::TooFew)
     }

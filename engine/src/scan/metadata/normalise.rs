@@ -220,10 +220,12 @@ fn is_property(property: &Value) -> bool {
 
 /// Makes a text valid UTF-8.
 fn valid_text(fields: &mut Struct, id: i16) {
-    if let Some(Value::Binary(text)) = fields.get_mut(id)
-        && let Cow::Owned(valid) = String::from_utf8_lossy(text)
-    {
-        *text = Cow::Owned(valid.into_bytes());
+    let valid = fields.binary(id).and_then(|text| match String::from_utf8_lossy(text) {
+        Cow::Owned(valid) => Some(valid.into_bytes()),
+        Cow::Borrowed(_) => None,
+    });
+    if let Some(valid) = valid {
+        fields.set(id, Value::Binary(Cow::Owned(valid)));
     }
 }
 

@@ -48,9 +48,8 @@ impl Adapted {
             let column = chunk.column_path().parts().first();
             self.decimals.iter().any(|decimal| decimal.key.strip_prefix(DECIMAL) == column.map(String::as_str))
         };
-        let columns = group.columns().iter().map(|chunk| match is_decimal(chunk) {
-            true => chunk.clone().into_builder().clear_statistics().build(),
-            false => Ok(chunk.clone()),
+        let columns = group.columns().iter().map(|chunk| {
+            if is_decimal(chunk) { chunk.clone().into_builder().clear_statistics().build() } else { Ok(chunk.clone()) }
         });
         group.clone().into_builder().set_column_metadata(columns.collect::<Result<_, _>>()?).build()
     }
@@ -208,7 +207,9 @@ fn of_field(field: &TypePtr, name: &str, parent: Parent) -> Result<TypePtr, Parq
         }
         let mut annotation = Annotation::of(field);
         // A logical type that is newer than the decoder: the column is then what its physical type is.
-        annotation.logical.take_if(|logical| matches!(logical, LogicalType::_Unknown { .. }));
+        if matches!(annotation.logical, Some(LogicalType::_Unknown { .. })) {
+            annotation.logical = None;
+        }
         let is_same = field.name() == name && annotation == Annotation::of(field);
         return if is_same { Ok(Arc::clone(field)) } else { rebuilt(field, name, repetition, annotation, None) };
     }

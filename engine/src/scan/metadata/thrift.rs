@@ -268,7 +268,7 @@ impl<'a> Reader<'a> {
     }
 
     /// How many elements there are: each takes a byte at least.
-    fn count(&mut self, count: u64) -> Option<usize> {
+    fn count(&self, count: u64) -> Option<usize> {
         usize::try_from(count).ok().filter(|count| *count <= self.rest.len())
     }
 
