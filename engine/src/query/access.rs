@@ -5,8 +5,8 @@
 //! highest. Where nothing is granted, the engine's default holds. Who has no access to a name is told the same whether it exists or not.
 //!
 //! [`Caller::guard`] puts a metastore in front of the catalog that shows and takes what the caller may; whatever a query or a statement
-//! looks up, it looks up there. [`Caller::check`] refuses a statement before it begins, and [`Reach`] a location. Which queries a user sees and ends is told by
-//! [`queries_of`]. Who the caller is was found out before.
+//! looks up, it looks up there. [`Caller::check`] refuses a statement before it begins, and [`Reach`] a location. Which queries a user sees
+//! and ends is told by [`queries_of`]. Who the caller is was found out before.
 
 mod guarded;
 mod locations;

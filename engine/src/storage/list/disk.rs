@@ -1,7 +1,8 @@
 //! Listing directories as an object store would: keys in byte order, pages of a thousand, prefixes that need not end at a `/`.
 //!
 //! Symbolic links are followed; broken ones, and those that lead back to a directory above them, are left out, as are files that are
-//! still being written and those that are closed to everybody. A walk that is not finished waits for the next page, so that a directory is read once and not for each page.
+//! still being written and those that are closed to everybody. A walk that is not finished waits for the next page, so that a directory is
+//! read once and not for each page.
 
 use std::{
     collections::HashMap,
