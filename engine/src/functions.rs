@@ -39,12 +39,11 @@ pub(crate) fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
         registry.register_udaf(Arc::new(function))?;
     }
     for name in strict::NAMES {
-        let function = registry.udf(name)?;
-        registry.register_udf(Arc::new(strict::function(function)))?;
+        let function = strict::function(registry.udf(name)?);
+        replace(registry, function)?;
     }
-    let plain = registry.udf(date_trunc::NAME)?;
-    registry.register_udf(Arc::new(date_trunc::function(plain)))?;
-    let functions: [ScalarUDF; 9] = [
+    let functions: [ScalarUDF; 10] = [
+        date_trunc::function(registry.udf(date_trunc::NAME)?),
         named_cast::named_cast(),
         text::substr(),
         subscript::element_at(),
@@ -56,7 +55,16 @@ pub(crate) fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
         to_varchar::bounded(TRY_TO_VARCHAR),
     ];
     for function in functions {
-        registry.register_udf(Arc::new(function))?;
+        replace(registry, function)?;
     }
     Ok(())
+}
+
+/// Registers a function in the place of one that has its name, or has it for an alias. That one goes under all of its names: a state that is made
+/// of another registers each function once more, in no order.
+fn replace(registry: &mut dyn FunctionRegistry, function: ScalarUDF) -> Result<()> {
+    if let Ok(other) = registry.udf(function.name()) {
+        registry.deregister_udf(other.name())?;
+    }
+    registry.register_udf(Arc::new(function)).map(drop)
 }

@@ -6,12 +6,7 @@ use arrow::{
     array::RecordBatch,
     datatypes::{Schema, SchemaRef},
 };
-use arrow_flight::{
-    FlightInfo,
-    decode::{DecodedPayload, FlightDataDecoder},
-    error::FlightError,
-    sql::client::FlightSqlServiceClient,
-};
+use arrow_flight::{FlightInfo, decode::FlightRecordBatchStream, error::FlightError, sql::client::FlightSqlServiceClient};
 use futures::TryStreamExt;
 use serde_json::Value;
 use tonic::{Code, Status, transport::Channel};
@@ -36,7 +31,7 @@ pub struct Fetched {
     pub info: FlightInfo,
     pub schema: SchemaRef,
     pub batches: Vec<RecordBatch>,
-    /// The figures of the last message.
+    /// The figures of the trailers.
     pub figures: Value,
 }
 
@@ -156,29 +151,25 @@ impl Client {
         for endpoint in &info.endpoint {
             assert!(endpoint.location.is_empty(), "on the same connection");
             let ticket = endpoint.ticket.clone().expect("a ticket");
-            let mut stream = self.sql.do_get(ticket).await?.into_inner();
-            figures = read(&mut stream, &planned, &mut batches).await?;
+            figures = read(self.sql.do_get(ticket).await?, &planned, &mut batches).await?;
         }
         Ok(Fetched { info, schema: planned.with_metadata(std::collections::HashMap::default()).into(), batches, figures })
     }
 }
 
-/// Reads a stream to its end, which has the figures.
-async fn read(stream: &mut FlightDataDecoder, planned: &Schema, batches: &mut Vec<RecordBatch>) -> Result<Value, Refused> {
-    let mut figures = None;
-    while let Some(message) = stream.try_next().await? {
-        assert!(figures.is_none(), "the figures come with the last message");
-        let metadata = message.app_metadata();
-        match message.payload {
-            DecodedPayload::Schema(schema) => assert_eq!(schema.fields(), planned.fields(), "FlightInfo's schema is DoGet's"),
-            DecodedPayload::RecordBatch(batch) if batch.num_rows() > 0 => batches.push(batch),
-            DecodedPayload::RecordBatch(_) | DecodedPayload::None => {}
-        }
-        if !metadata.is_empty() {
-            figures = Some(serde_json::from_slice(&metadata).expect("figures are JSON"));
+/// Reads a stream to its end, whose trailers have the figures.
+async fn read(mut stream: FlightRecordBatchStream, planned: &Schema, batches: &mut Vec<RecordBatch>) -> Result<Value, Refused> {
+    while let Some(batch) = stream.try_next().await? {
+        // Without rows it is a sign of life.
+        if batch.num_rows() > 0 {
+            batches.push(batch);
         }
     }
-    Ok(figures.expect("a stream ends with figures"))
+    let schema = stream.schema().expect("a stream begins with a schema");
+    assert_eq!(schema.fields(), planned.fields(), "FlightInfo's schema is DoGet's");
+    let trailers = stream.trailers().expect("a stream ends with trailers");
+    let figures = trailers.get(STATS).expect("the trailers have figures").to_str().expect("figures are text");
+    Ok(serde_json::from_str(figures).expect("figures are JSON"))
 }
 
 /// A connection of its own.

@@ -111,7 +111,11 @@ impl Lake {
     /// If it does not exist.
     pub fn remove(&self, path: &str) {
         match self {
-            Self::Folder(folder) => std::fs::remove_file(folder.path().join(path)).expect("the file exists"),
+            Self::Folder(folder) => {
+                let path = folder.path().join(path);
+                let removed = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+                removed.expect("it exists");
+            }
             Self::S3(endpoint) => endpoint.remove(BUCKET, path),
         }
     }

@@ -7,7 +7,7 @@
 //! @text PATH TEXT                    a file of that text
 //! @footer PATH EDIT...               another footer of a file written before (EDITs: see `footer`)
 //! @fixture PATH NAME                 a copy of tests/fixtures/NAME
-//! @remove PATH                       removes a file
+//! @remove PATH                       removes a file, or in a folder also a directory with all below it
 //! @requests                          the requests of the statement before, in order (lakes on S3 only)
 //! @usage                             the figures of the statement before that are not zero
 //! @bill                              what the statement before costs

@@ -235,7 +235,7 @@ async fn the_session_is_set_and_shown() {
     lake.run("SET SESSION max_scan_bytes = 10").await;
     lake.run("SET TIME ZONE 'Europe/Berlin'").await;
     let shown = lake.run("SHOW SESSION").await;
-    assert!(shown[1].starts_with("max_scan_bytes|10||"), "{shown:?}");
+    assert!(shown.iter().any(|setting| setting.starts_with("max_scan_bytes|10||")), "{shown:?}");
     lake.run("RESET SESSION time_zone").await;
     assert_eq!(lake.session.options().time_zone, chrono_tz::Tz::UTC);
     assert_eq!(lake.error("SET SESSION nope = 1").await.kind(), ErrorKind::NotFound);

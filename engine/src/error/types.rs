@@ -143,7 +143,7 @@ fn closing(text: &str) -> Option<usize> {
             '"' => quoted = !quoted,
             '(' if !quoted => open += 1,
             ')' if !quoted => {
-                open -= 1;
+                open = open.checked_sub(1)?;
                 if open == 0 {
                     return Some(at);
                 }

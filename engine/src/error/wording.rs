@@ -157,6 +157,12 @@ fn unknown_function(text: &str) -> Option<Wording> {
 }
 
 fn operator(text: &str) -> Option<Wording> {
+    if let Some((value, bounds)) =
+        between(text, "ailed to coerce types ", " in BETWEEN").and_then(|types| types.split_once(" and "))
+    {
+        let (value, bounds) = (translated(value), translated(bounds));
+        return Some(Wording::from(format!("cannot check if {value} is BETWEEN values of {bounds}")));
+    }
     let expression = between(text, "annot coerce arithmetic expression ", " to valid types")
         .or_else(|| between(text, "annot get result type for temporal operation ", ": "))
         .or_else(|| between(text, "annot infer common argument type for comparison operation ", ""))
@@ -271,7 +277,10 @@ fn accumulator(text: &str) -> Option<Wording> {
 
 /// An expression where none of its kind may stand.
 fn physical(text: &str) -> Option<Wording> {
-    let expression = between(text, "hysical plan does not support logical expression ", "")?;
+    let expression = match text.contains("calarSubqueryExpr evaluated before") {
+        true => "ScalarSubquery",
+        false => between(text, "hysical plan does not support logical expression ", "")?,
+    };
     let message = match expression.split(['(', ' ']).next() {
         Some("WindowFunction") => "WHERE clause cannot contain window functions",
         Some("AggregateFunction") => "WHERE clause cannot contain aggregations",

@@ -17,8 +17,8 @@ use datafusion::{
     execution::{SendableRecordBatchStream, TaskContext},
     physical_expr::PhysicalExpr,
     physical_plan::{
-        DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, recursive_query::RecursiveQueryExec,
-        stream::RecordBatchStreamAdapter,
+        DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, execution_plan::replace_children_if_necessary,
+        recursive_query::RecursiveQueryExec, stream::RecordBatchStreamAdapter,
     },
 };
 use futures::TryStreamExt;
@@ -37,7 +37,7 @@ pub(crate) fn bounded(plan: Arc<dyn ExecutionPlan>, most: u64) -> Result<Arc<dyn
             Arc::new(Counted { input: Arc::clone(input), steps: Arc::clone(&steps), role }) as Arc<dyn ExecutionPlan>
         };
         let (first, next) = (counted(query.static_term(), Role::First), counted(query.recursive_term(), Role::Next { most }));
-        Ok(Transformed::yes(node.with_new_children(vec![first, next])?))
+        Ok(Transformed::yes(replace_children_if_necessary(node, vec![first, next])?))
     });
     wrapped.map(|wrapped| wrapped.data).map_err(from_datafusion)
 }

@@ -20,7 +20,6 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use glaux_catalog::discovery::OpenLocation;
 
-pub(crate) use self::difference::schema;
 use self::{
     compare::Comparison,
     difference::{Change, Difference},

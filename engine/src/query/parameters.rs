@@ -154,7 +154,7 @@ fn taken(column: &ArrayRef) -> Result<ArrayRef> {
     })?;
     // A day with a time in it is cut without a word.
     if *column.data_type() == DataType::Date64
-        && cast_with_options(&cast, column.data_type(), &LOSSLESS).is_ok_and(|back| back != *column)
+        && cast_with_options(&cast, column.data_type(), &LOSSLESS).is_ok_and(|back| &back != column)
     {
         return Err(lost(column.data_type(), &wanted));
     }
@@ -273,7 +273,7 @@ fn fitted(values: &ArrayRef, wanted: &DataType) -> ArrayRef {
     let there_and_back = || {
         let cast = cast_with_options(values, wanted, &LOSSLESS).ok()?;
         let back = cast_with_options(&cast, own, &LOSSLESS).ok()?;
-        (values.null_count() == values.len() || back == *values).then_some(cast)
+        (values.null_count() == values.len() || &back == values).then_some(cast)
     };
     there_and_back().unwrap_or_else(|| Arc::clone(values))
 }

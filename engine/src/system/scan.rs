@@ -138,7 +138,10 @@ impl ExecutionPlan for SystemScan {
         if self.limit.is_some() {
             return Ok(SortOrderPushdownResult::Unsupported);
         }
-        let ordered = Self { newest_first: Some(key.options.descending), ..self.clone() };
+        let mut equivalences = EquivalenceProperties::new(self.schema());
+        equivalences.add_ordering([key.clone()]);
+        let properties = Arc::new(self.properties.as_ref().clone().with_eq_properties(equivalences));
+        let ordered = Self { newest_first: Some(key.options.descending), properties, ..self.clone() };
         Ok(SortOrderPushdownResult::Exact { inner: Arc::new(ordered) })
     }
 

@@ -58,6 +58,7 @@ impl Connection {
     }
 
     /// The other side.
+    #[cfg(test)]
     pub(crate) fn peer(&self) -> &Peer {
         &self.peer
     }

@@ -242,7 +242,7 @@ impl Gate {
         let stream = TlsAcceptor::from(tls.current(*protocols)).accept(socket).await?;
         let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
         let certificate = shown.and_then(CertificateNames::read).map(Arc::new);
-        Ok((Bytes::Tls(Box::new(stream)), Peer { address, encrypted: true, certificate, connection: None }))
+        Ok((Bytes::Tls(Box::new(stream)), Peer { address, certificate, connection: None }))
     }
 }
 

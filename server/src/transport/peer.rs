@@ -11,8 +11,6 @@ use super::connections::ConnectionHandle;
 #[derive(Debug, Clone)]
 pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
-    /// Whether the connection is encrypted.
-    pub(crate) encrypted: bool,
     /// The names in its certificate, which an authority of `tls.client_ca` signed.
     pub(crate) certificate: Option<Arc<CertificateNames>>,
     /// By which connection; `None` if nobody counts them.
@@ -22,7 +20,7 @@ pub(crate) struct Peer {
 impl Peer {
     /// The other side of a connection that is not encrypted.
     pub(crate) const fn plain(address: SocketAddr) -> Self {
-        Self { address, encrypted: false, certificate: None, connection: None }
+        Self { address, certificate: None, connection: None }
     }
 }
 
@@ -30,7 +28,7 @@ impl Peer {
 #[cfg(test)]
 impl PartialEq for Peer {
     fn eq(&self, other: &Self) -> bool {
-        (self.address, self.encrypted, &self.certificate) == (other.address, other.encrypted, &other.certificate)
+        (self.address, &self.certificate) == (other.address, &other.certificate)
     }
 }
 

@@ -316,7 +316,7 @@ async fn a_cancel_while_the_store_hangs_is_obeyed() -> Result<(), Failed> {
     instance.engine.queries().kill(id, "admin").await?;
     gate.release();
     let failure = ingest.await?.err().ok_or("it succeeded")?;
-    assert_eq!((failure.error.kind(), failure.report.state), (ErrorKind::Cancelled, QueryState::Cancelled));
+    assert_eq!((failure.error.kind(), failure.report.state), (ErrorKind::Aborted, QueryState::Cancelled));
     assert_eq!(failure.error.message(), format!("the query was killed by {:?}", "admin"));
     assert_eq!(failure.report.bill.billed_bytes, 0);
     nothing_remains(&instance).await

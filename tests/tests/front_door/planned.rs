@@ -45,7 +45,7 @@ fn values(columns: Vec<ArrayRef>) -> Parameters {
     // The names are those that clients give, and mean nothing.
     let named = columns.into_iter().enumerate().map(|(at, column)| (at.to_string(), column, true));
     let batch = RecordBatch::try_from_iter_with_nullable(named).expect("a row of values");
-    Parameters::from_row(&batch, 0).expect("values")
+    Parameters::from_batches(&[batch]).expect("values")
 }
 
 fn numbers(values: impl IntoIterator<Item = i64>) -> Vec<ArrayRef> {
@@ -142,7 +142,7 @@ async fn parameters_take_types() -> Result<(), Failed> {
     let sql = "SELECT ?, n + ?, CAST(? AS BIGINT) FROM t WHERE d > ? AND word = ? LIMIT ?";
     let described = instance.engine.describe(&instance.session, sql).await?;
     let types: Vec<_> = described.parameters.fields().iter().map(|field| field.data_type().clone()).collect();
-    assert_eq!(types, [DataType::Null, DataType::Int32, DataType::Int64, DataType::Date32, DataType::Utf8, DataType::Int64]);
+    assert_eq!(types, [DataType::Null, DataType::Int64, DataType::Int64, DataType::Date32, DataType::Utf8, DataType::Int64]);
     assert!(described.parameters.fields().iter().all(|field| field.is_nullable()));
     Ok(())
 }

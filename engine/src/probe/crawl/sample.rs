@@ -117,10 +117,6 @@ impl Sampler<'_> {
                 continue;
             }
             match HiveType::from_arrow(&meaning(field)) {
-                Ok(hive_type) if has_twins(&hive_type) => {
-                    let why = "two fields of a struct in it have names that differ in case alone";
-                    sampled.left_out.push((field.name().to_lowercase(), why.to_owned()));
-                }
                 Ok(hive_type) => sampled.columns.push((field.name().to_lowercase(), hive_type)),
                 Err(error) => sampled.left_out.push((field.name().to_lowercase(), error.to_string())),
             }
@@ -132,15 +128,6 @@ impl Sampler<'_> {
 /// Whether this is the second column or field of one name but for its case: it has its position for a name.
 fn is_twin(name: &str) -> bool {
     name.strip_prefix('/').is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()))
-}
-
-fn has_twins(hive_type: &HiveType) -> bool {
-    match hive_type {
-        HiveType::Array(element) => has_twins(element),
-        HiveType::Map(key, value) => has_twins(key) || has_twins(value),
-        HiveType::Struct(fields) => fields.iter().any(|(name, field)| is_twin(name) || has_twins(field)),
-        _ => false,
-    }
 }
 
 /// Whether an error says something of this file, and not of its store.

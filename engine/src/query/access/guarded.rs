@@ -288,8 +288,11 @@ impl Metastore for Guarded {
 
     async fn create_table(&self, table: Table) -> Result<Table> {
         self.require_table(&table.name, Access::Write).await?;
-        self.check_table(&table, None).await?;
         let database = table.name.database.clone();
+        if let Err(error) = self.catalog.database(&database).await {
+            return self.without_hidden(Err(error), &database, None).await;
+        }
+        self.check_table(&table, None).await?;
         self.without_hidden(self.catalog.create_table(table).await, &database, None).await
     }
 

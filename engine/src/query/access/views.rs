@@ -1,6 +1,9 @@
 //! Views whose text may be shown: to those who may read all that it names. To others a view is its name and its columns.
 
-use datafusion::sql::{TableReference, parser::Statement as PlannedStatement, resolve::resolve_table_references};
+use datafusion::{
+    common::TableReference,
+    sql::{parser::Statement as PlannedStatement, resolve::resolve_table_references},
+};
 use glaux_catalog::{TableName, ident::fold, model::Access, model::Table};
 use sqlparser::ast;
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// Queries that go in one step: for their age, and for their size, where not many more should go than must.
 const STEP: usize = 1_000;
-const FEW: usize = 100;
+const FEW: usize = 10;
 /// Pages that are given back to the disk after a step.
 const PAGES: u32 = 4_000;
 

@@ -61,12 +61,12 @@ async fn an_ended_query_is_there_whole_after_a_reopening() {
     let query = received(0);
     let end = ended(&query, QueryState::Succeeded, 12_345_678);
     {
-        let history = History::open(folder.path()).unwrap();
+        let history = opened(folder.path());
         history.begin(query.clone());
         assert_eq!(history.get(query.query_id).await.unwrap(), query);
         history.end(end.clone()).await.unwrap();
     }
-    let history = History::open(folder.path()).unwrap();
+    let history = opened(folder.path());
     assert_eq!(history.get(query.query_id).await.unwrap(), end);
     assert_eq!(end.bill.cost_usd(), "0.000065");
     let error = history.get(QueryId::next()).await.unwrap_err();
@@ -77,13 +77,13 @@ async fn an_ended_query_is_there_whole_after_a_reopening() {
 async fn what_is_queued_is_written_before_the_history_closes() {
     let folder = tempfile::tempdir().unwrap();
     let queries: Vec<_> = (0..500).map(received).collect();
-    let history = History::open(folder.path()).unwrap();
+    let history = opened(folder.path());
     for query in &queries {
         history.begin(query.clone());
         drop(history.end(ended(query, QueryState::Succeeded, 1)));
     }
     drop(history);
-    let found = History::open(folder.path()).unwrap().list(QueryFilter::default()).await.unwrap();
+    let found = opened(folder.path()).list(QueryFilter::default()).await.unwrap();
     assert_eq!(found.len(), 500);
     assert!(found.iter().all(|query| query.state == QueryState::Succeeded));
     assert!(found.is_sorted_by(|a, b| a.submitted_at > b.submitted_at), "newest first");
@@ -102,11 +102,11 @@ async fn a_late_figure_does_not_bring_an_ended_query_back() {
 #[tokio::test]
 async fn queries_of_a_process_that_died_failed() {
     let folder = tempfile::tempdir().unwrap();
-    let (alive, query) = (History::open(folder.path()).unwrap(), received(0));
+    let (alive, query) = (opened(folder.path()), received(0));
     alive.begin(query.clone());
     alive.flush().await.unwrap();
     // Somebody who opens and lists the same directory leaves the query of the living process alone.
-    let other = History::open(folder.path()).unwrap();
+    let other = opened(folder.path());
     assert_eq!(other.list(QueryFilter::default()).await.unwrap(), std::slice::from_ref(&query));
 
     // A dead process has left its file behind, unlocked; or nothing at all.
@@ -154,7 +154,7 @@ async fn what_was_committed_survives_the_death_of_the_process() {
     assert!(!child.success());
     assert_eq!(std::fs::read_dir(folder.path().join("run")).unwrap().count(), 1, "the dead one's lock file");
 
-    let history = History::open(folder.path()).unwrap();
+    let history = opened(folder.path());
     let found = history.list(QueryFilter::default()).await.unwrap();
     let states: Vec<_> = found.iter().map(|query| (query.state, query.bill.billed_bytes)).collect();
     assert_eq!(states, [(QueryState::Failed, 0), (QueryState::Succeeded, 10_000_000)]);
@@ -167,8 +167,8 @@ async fn a_process_takes_its_lock_away_and_sweeps_after_others() {
     let stale = folder.path().join("run").join(format!("{}.lock", uuid::Uuid::now_v7()));
     std::fs::create_dir(folder.path().join("run")).unwrap();
     std::fs::write(&stale, "").unwrap();
-    let first = History::open(folder.path()).unwrap();
-    let second = History::open(folder.path()).unwrap();
+    let first = opened(folder.path());
+    let second = opened(folder.path());
     let files = || std::fs::read_dir(folder.path().join("run")).unwrap().count();
     assert!(!stale.exists());
     assert_eq!(files(), 2);
@@ -179,7 +179,7 @@ async fn a_process_takes_its_lock_away_and_sweeps_after_others() {
 #[tokio::test]
 async fn a_kill_is_seen_by_the_process_that_runs_the_query_and_no_other() {
     let folder = tempfile::tempdir().unwrap();
-    let (runs, asks) = (History::open(folder.path()).unwrap(), History::open(folder.path()).unwrap());
+    let (runs, asks) = (opened(folder.path()), opened(folder.path()));
     let query = received(0);
     runs.begin(query.clone());
     runs.flush().await.unwrap();
@@ -316,13 +316,18 @@ async fn ends_wait_while_the_disk_is_full_and_nothing_is_lost() {
 #[tokio::test]
 async fn what_waits_is_written_when_the_history_closes() {
     let folder = tempfile::tempdir().unwrap();
-    let (history, end) = (History::open(folder.path()).unwrap(), long(1));
+    let (history, end) = (opened(folder.path()), long(1));
     limit(&history, 1).await;
     history.end(end.clone()).await.unwrap();
     assert!(history.waiting().is_some());
     limit(&history, u32::MAX / 2).await;
     drop(history);
-    assert_eq!(History::open(folder.path()).unwrap().get(end.query_id).await.unwrap(), end);
+    assert_eq!(opened(folder.path()).get(end.query_id).await.unwrap(), end);
+}
+
+/// A history whose clock stands at the first query.
+fn opened(folder: &Path) -> History {
+    kept(folder, 0, HistoryOptions::default())
 }
 
 /// A history whose clock stands so many seconds after the first query.
@@ -386,7 +391,7 @@ async fn a_file_of_an_earlier_version_is_read() {
         connection.pragma_update(None, "user_version", 1).unwrap();
         schema::put(&connection, "before", &timed_out).unwrap();
     }
-    let history = History::open(folder.path()).unwrap();
+    let history = opened(folder.path());
     assert_eq!(history.list(QueryFilter::default()).await.unwrap(), [timed_out]);
     assert_eq!(history.totals(UsageFilter::default()).await.unwrap().len(), 1);
 }

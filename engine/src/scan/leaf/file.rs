@@ -80,7 +80,10 @@ impl OpenFile {
     /// The same bytes of a row group, with pages of columns that do not repeat that hold no more values than it has rows.
     pub(super) fn corrected(&self, group: usize, ranges: &[Range<u64>], bytes: Vec<Bytes>) -> Vec<Bytes> {
         let group = self.group(group);
-        let flat = group.columns().iter().filter(|chunk| chunk.column_descr().max_rep_level() == 0);
+        // A footer that contradicts itself is told by the rows that come.
+        let is_counted =
+            |chunk: &&ColumnChunkMetaData| chunk.column_descr().max_rep_level() == 0 && chunk.num_values() == group.num_rows();
+        let flat = group.columns().iter().filter(is_counted);
         let chunks: HashMap<u64, u64> = flat.map(ColumnChunkMetaData::byte_range).collect();
         let rows = u64::try_from(group.num_rows()).unwrap_or(0);
         let correct = |(range, bytes): (&Range<u64>, Bytes)| match chunks.get(&range.start) {

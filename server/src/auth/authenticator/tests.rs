@@ -60,7 +60,7 @@ fn certified(name: &str) -> Peer {
         emails: vec![format!("{name}@example.org")],
         ..CertificateNames::default()
     };
-    Peer { encrypted: true, certificate: Some(Arc::new(names)), ..peer() }
+    Peer { certificate: Some(Arc::new(names)), ..peer() }
 }
 
 fn basic(user: &str, password: &str) -> String {

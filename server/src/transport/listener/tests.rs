@@ -203,7 +203,7 @@ async fn tls_connections_come_through_past_silence_and_garbage() {
     let client = authority.connect(address, None).await.unwrap();
     assert_eq!(client.get_ref().1.alpn_protocol(), Some(b"h2".as_slice()));
     let mut connection = incoming.next().await.unwrap().unwrap();
-    assert!(connection.peer().encrypted && connection.peer().certificate.is_none());
+    assert!(connection.peer().certificate.is_none());
     assert_eq!(read_five(&mut connection).await, b"hello");
     assert_eq!((counts.accepted(), counts.failed()), (1, 1));
 }
@@ -253,15 +253,7 @@ async fn an_address_in_use_says_so() {
 }
 
 #[tokio::test]
-async fn tonic_and_axum_take_the_connections() {
-    use axum::{Router, extract::ConnectInfo, routing::get};
-    let (incoming, address, _) = listen(None, Limits::default()).await;
-    let router = Router::new().route("/", get(|ConnectInfo(peer): ConnectInfo<Peer>| async move { peer.to_string() }));
-    let http = tokio::spawn(axum::serve(incoming, router.into_make_service_with_connect_info::<Peer>()).into_future());
-    let answer = reqwest::get(format!("http://{address}/")).await.unwrap().text().await.unwrap();
-    assert!(answer.starts_with("127.0.0.1:"), "{answer}");
-    http.abort();
-
+async fn tonic_takes_the_connections() {
     let (incoming, address, _) = listen(None, Limits::default()).await;
     let (reporter, service) = tonic_health::server::health_reporter();
     reporter.set_service_status("x", tonic_health::ServingStatus::Serving).await;
