@@ -150,8 +150,8 @@ async fn serve(loaded: Loaded, metrics: &Arc<Metrics>, telemetry: &Telemetry, sh
         async move {
             drain.over().await;
             engine.queries().abort_all();
-            // Clients that read are told; others find the connection closed.
-            _ = tokio::time::timeout(FAREWELL, calls.ended()).await;
+            // Clients that read are told, and their connections end by themselves; others find theirs closed.
+            tokio::time::sleep(FAREWELL).await;
         }
     };
     let serving = router.serve_with_incoming_shutdown(incoming, idle);

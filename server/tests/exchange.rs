@@ -107,5 +107,5 @@ fn a_lake_is_crawled() {
     let stats = glaux(dir.path(), &["crawl", url, "--format", "csv", "--stats", "json", "--policy", "LOG"]);
     let figures: serde_json::Value = serde_json::from_slice(&stats.stderr).unwrap();
     assert_eq!(figures["usage"]["data_scanned_bytes"].as_u64().unwrap_or(0), 0, "{figures}");
-    failed(&glaux(dir.path(), &["crawl", dir.path().join("nothing").to_str().unwrap()]), 5, "NOT_FOUND");
+    failed(&glaux(dir.path(), &["crawl", dir.path().join("lake/nothing").to_str().unwrap()]), 5, "NOT_FOUND");
 }

@@ -11,7 +11,7 @@ use std::{
 use crate::error::{Error, ErrorKind};
 
 /// The folders of a data directory that hold tables.
-const TABLES: [&str; 2] = ["lake", "warehouse"];
+const TABLES: [&str; 3] = ["lake", "lake.new", "warehouse"];
 
 /// What is closed to everybody. Empty by default.
 #[derive(Debug, Clone, Default)]

@@ -198,14 +198,15 @@ fn check(batch: &ipc::RecordBatch<'_>, body: &[u8]) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+
     use arrow::{
         array::{DictionaryArray, Int64Array, ListArray, StringArray, StringViewArray, StructArray},
         datatypes::{Field, Int32Type},
         ipc::writer::IpcWriteOptions,
     };
-    use arrow_flight::utils::batches_to_flight_data;
 
-    use super::*;
+    use super::{super::encode::Encoder, *};
 
     /// A batch with a column of each kind of layout.
     fn sent() -> Vec<FlightData> {
@@ -225,7 +226,10 @@ mod tests {
             ("parts", Arc::new(parts)),
         ];
         let batch = RecordBatch::try_from_iter_with_nullable(columns.map(|(name, column)| (name, column, true))).unwrap();
-        batches_to_flight_data(&batch.schema(), vec![batch]).unwrap()
+        let mut encoder = Encoder::new();
+        let mut messages = VecDeque::from([encoder.schema(&batch.schema())]);
+        encoder.batch(&batch, &mut messages).unwrap();
+        messages.into()
     }
 
     fn read(messages: &[FlightData]) -> Result<Vec<RecordBatch>> {
