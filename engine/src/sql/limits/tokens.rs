@@ -30,6 +30,8 @@ struct Chain {
     logical: usize,
     /// The other operators, since the last of those.
     inner: usize,
+    /// Dots of the name that is being read.
+    dots: usize,
     /// `CASE` and `<` of types that are open.
     cases: usize,
     types: usize,
@@ -43,6 +45,14 @@ pub(in crate::sql) fn check(tokens: &[TokenWithSpan]) -> Result<()> {
     let mut before: Option<&Token> = None;
     for TokenWithSpan { token, .. } in tokens {
         let opens = matches!(token, Token::LParen | Token::LBracket | Token::LBrace);
+        // Subscripts of subscripts are a chain, too.
+        if *token == Token::LBracket
+            && before == Some(&Token::RBracket)
+            && let Some(chain) = chains.last_mut()
+        {
+            chain.inner += 1;
+            chain.check()?;
+        }
         if opens {
             chains.push(Chain::default());
         } else if matches!(token, Token::RParen | Token::RBracket | Token::RBrace)
@@ -54,10 +64,7 @@ pub(in crate::sql) fn check(tokens: &[TokenWithSpan]) -> Result<()> {
         let innermost = chains.len() - 1;
         let chain = &mut chains[innermost];
         let open = chain.cases + chain.types;
-        // A name behind a dot is no keyword.
-        if before != Some(&Token::Period) {
-            chain.take(token, before);
-        }
+        chain.take(token, before);
         depth = depth + chain.cases + chain.types - open;
         chain.check()?;
         if depth + innermost > MAX_DEPTH {
@@ -71,6 +78,11 @@ pub(in crate::sql) fn check(tokens: &[TokenWithSpan]) -> Result<()> {
 impl Chain {
     fn take(&mut self, token: &Token, before: Option<&Token>) {
         match token {
+            Token::Period => self.dots += 1,
+            Token::Word(_) if before == Some(&Token::Period) => {}
+            _ => self.dots = 0,
+        }
+        match token {
             Token::Comma => {
                 self.joins += usize::from(self.in_from);
                 (self.logical, self.inner) = (0, 0);
@@ -82,7 +94,8 @@ impl Chain {
             Token::Gt if self.types > 0 => self.types -= 1,
             Token::ShiftRight if self.types > 0 => self.types = self.types.saturating_sub(2),
             Token::Lt | Token::Gt => self.inner += 1,
-            Token::Word(Word { quote_style: None, keyword, .. }) => self.word(*keyword, before),
+            // A name behind a dot is no keyword.
+            Token::Word(Word { quote_style: None, keyword, .. }) if before != Some(&Token::Period) => self.word(*keyword, before),
             _ => {}
         }
     }
@@ -112,7 +125,7 @@ impl Chain {
     fn check(&self) -> Result<()> {
         let (most, what) = match self {
             chain if chain.logical > MAX_BALANCED || chain.sets > MAX_BALANCED => (MAX_BALANCED, "operators follow each other"),
-            chain if chain.inner > MAX_CHAIN => (MAX_CHAIN, "operators follow each other"),
+            chain if chain.inner.max(chain.dots) > MAX_CHAIN => (MAX_CHAIN, "operators follow each other"),
             chain if chain.joins > MAX_JOINS => {
                 return Err(limit(format!("more than {MAX_JOINS} tables are joined in one FROM"))
                     .with_hint("Join fewer tables at once, or put rows together with UNION ALL"));
