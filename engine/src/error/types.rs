@@ -17,7 +17,7 @@ pub(super) fn translated(text: &str) -> String {
             continue;
         }
         let quoted = if !within && first == '\'' { rest[1..].find('\'').map(|end| end + 2) } else { None };
-        let length = quoted.unwrap_or(first.len_utf8());
+        let length = quoted.unwrap_or_else(|| first.len_utf8());
         within = quoted.is_none() && (first.is_alphanumeric() || first == '_');
         out.push_str(&rest[..length]);
         rest = &rest[length..];

@@ -102,6 +102,7 @@ impl QueryManager {
     ///
     /// # Errors
     /// `LimitExceeded` while so many ends wait to be written to the history that none more is taken; the statement is in no history.
+    #[expect(clippy::result_large_err, reason = "what ends a query carries its figures, everywhere")]
     pub fn receive(&self, session: &Session, sql: &str) -> Result<QueryGuard<Received>, Failure> {
         let entry = Entry::new(session.options(), sql, self.tariff, Arc::clone(&self.clock));
         if let Err(error) = self.history().check_room() {

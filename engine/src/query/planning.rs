@@ -5,6 +5,7 @@
 
 use std::thread;
 
+use futures::future::BoxFuture;
 use tokio::{
     runtime::Handle,
     sync::{Semaphore, oneshot},
@@ -23,7 +24,7 @@ static PLACES: Semaphore = Semaphore::const_new(256);
 ///
 /// # Errors
 /// Those of the work; `LimitExceeded` if there are no threads; `Internal` if the work panics.
-pub(super) async fn apart<T: Send + 'static>(work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+pub(super) async fn apart<T: Send + 'static>(work: BoxFuture<'static, Result<T>>) -> Result<T> {
     let place = PLACES.acquire().await;
     let runtime = Handle::current();
     let work = work.in_current_span();

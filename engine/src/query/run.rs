@@ -40,7 +40,7 @@ pub(crate) async fn plan(
 ) -> Result<PlannedQuery, Failure> {
     let guard = shared.queries.receive(session, text)?;
     let prepared = prepare(Arc::clone(shared), Arc::clone(guard.entry()), text.to_owned(), parameters.clone());
-    match guard.run(planning::apart(prepared)).await {
+    match guard.run(planning::apart(Box::pin(prepared))).await {
         Ok((work, access)) => Ok(PlannedQuery::new(shared, session, guard.planned(), work, access)),
         Err(error) => Err(guard.fail(error).await),
     }
@@ -87,7 +87,7 @@ async fn prepare(shared: Arc<Shared>, entry: Arc<Entry>, text: String, parameter
 pub(crate) async fn describe(shared: &Arc<Shared>, session: &Session, text: &str) -> Result<Description> {
     let (shared, options, text) = (Arc::clone(shared), session.options(), text.to_owned());
     let timeout = options.timeout;
-    let described = planning::apart(async move {
+    let described = planning::apart(Box::pin(async move {
         let statement = sql::parse(&text)?;
         let query = match &statement {
             Statement::Query(query) => query,
@@ -96,7 +96,7 @@ pub(crate) async fn describe(shared: &Arc<Shared>, session: &Session, text: &str
         let context = statement::plan_context(&shared, &Meter::new(options.max_scan), &options);
         let (state, logical) = context.logical(query, &options.database).await?;
         Description::of_query(&state, logical, query.parameters)
-    });
+    }));
     match timeout {
         None => described.await,
         Some(limit) => {

@@ -198,15 +198,16 @@ fn check(batch: &ipc::RecordBatch<'_>, body: &[u8]) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::VecDeque;
-
     use arrow::{
         array::{DictionaryArray, Int64Array, ListArray, StringArray, StringViewArray, StructArray},
         datatypes::{Field, Int32Type},
         ipc::writer::IpcWriteOptions,
     };
 
-    use super::{super::encode::Encoder, *};
+    use arrow_flight::encode::{DictionaryHandling, FlightDataEncoderBuilder};
+    use futures::{TryStreamExt, stream};
+
+    use super::*;
 
     /// A batch with a column of each kind of layout.
     fn sent() -> Vec<FlightData> {
@@ -226,10 +227,9 @@ mod tests {
             ("parts", Arc::new(parts)),
         ];
         let batch = RecordBatch::try_from_iter_with_nullable(columns.map(|(name, column)| (name, column, true))).unwrap();
-        let mut encoder = Encoder::new();
-        let mut messages = VecDeque::from([encoder.schema(&batch.schema())]);
-        encoder.batch(&batch, &mut messages).unwrap();
-        messages.into()
+        let encoder = FlightDataEncoderBuilder::new().with_dictionary_handling(DictionaryHandling::Resend);
+        let messages = encoder.build(stream::iter([Ok(batch)])).try_collect();
+        futures::executor::block_on(messages).unwrap()
     }
 
     fn read(messages: &[FlightData]) -> Result<Vec<RecordBatch>> {

@@ -41,6 +41,7 @@ pub(crate) struct Resolved {
 
 /// What the catalog is told at the end.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one an ingest")]
 pub(super) enum Fate {
     /// The table as it was found; new partitions are added.
     Append(Table),
@@ -190,6 +191,7 @@ impl Resolved {
 }
 
 /// A table that is there: it takes the rows, or is replaced by them.
+#[expect(clippy::large_enum_variant, reason = "there is one an ingest")]
 enum Existing {
     Taken(Resolved),
     Replaced(Managed),
