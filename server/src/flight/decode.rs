@@ -229,7 +229,7 @@ mod tests {
         let batch = RecordBatch::try_from_iter_with_nullable(columns.map(|(name, column)| (name, column, true))).unwrap();
         let encoder = FlightDataEncoderBuilder::new().with_dictionary_handling(DictionaryHandling::Resend);
         let messages = encoder.build(stream::iter([Ok(batch)])).try_collect();
-        futures::executor::block_on(messages).unwrap()
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(messages).unwrap()
     }
 
     fn read(messages: &[FlightData]) -> Result<Vec<RecordBatch>> {
