@@ -45,7 +45,11 @@ class Server:
         self.lines = []
         self.uri = self.http = None
         self.ready = threading.Event()
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=environment())
+        self.process = subprocess.Popen(
+            command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+            # Tests define tables over files of their own.
+            env={"GLAUX__ENGINE__LOCATIONS__FILE": "true", **environment()},
+        )
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
         if not self.ready.wait(PATIENCE) or self.uri is None:

@@ -88,7 +88,7 @@ def test_repair_drops_what_is_gone_and_keeps_aliases(store, data_dir):
     store.sql(data_dir, "MSCK REPAIR TABLE repaired")
     store.sql(data_dir, f"ALTER TABLE repaired ADD PARTITION (dt = 'latest') LOCATION '{store.root}/repaired/dt={DAYS[1]}/' "
                         f"PARTITION (dt = 'gone') LOCATION '{store.root}/nowhere/'")
-    store.files.delete_file(f"lake/repaired/dt={DAYS[0]}/a.parquet")
+    store.files.delete_dir(f"lake/repaired/dt={DAYS[0]}")
     rows, figures, log = store.sql(data_dir, "MSCK REPAIR TABLE repaired SYNC PARTITIONS")
     assert rows[0].split("\t")[1:] == [f"repaired:dt={DAYS[0]}", "repaired:dt=gone"]
     is_billed(figures, log)
@@ -103,6 +103,8 @@ def test_a_crawl_finds_tables(store, tmp_path):
 
 
 def test_rows_are_taken_in(store, data_dir, tmp_path, monkeypatch):
+    if isinstance(store, FakeGcs):
+        pytest.skip("fake-gcs-server does not take uploads by Google's XML interface, which is how files are written")
     for name, value in store.variables().items():
         monkeypatch.setenv(name, value)
     rows = pa.table({"n": pa.array(range(1_000), pa.int64()), "dt": pa.array(["a", "b"] * 500)})
@@ -117,6 +119,8 @@ def test_rows_are_taken_in(store, data_dir, tmp_path, monkeypatch):
 
 
 def test_a_missing_bucket_is_named(store, data_dir):
+    if isinstance(store, FakeGcs):
+        pytest.skip("fake-gcs-server answers a listing of a bucket that is not there otherwise than Google")
     missing = store.root.replace("lake", "missing")
     store.sql(data_dir, f"CREATE EXTERNAL TABLE m{store.port} (n BIGINT) STORED AS PARQUET LOCATION '{missing}/t/'")
     _, error = store.glaux(data_dir, "sql", "-e", f"SELECT * FROM m{store.port}", fails=True)

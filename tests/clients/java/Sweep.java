@@ -36,7 +36,7 @@ public final class Sweep {
     private static String failure(Work work) throws Exception {
         try {
             work.run();
-        } catch (SQLException error) {
+        } catch (SQLException | RuntimeException error) {
             StringBuilder text = new StringBuilder();
             for (Throwable cause = error; cause != null; cause = cause.getCause()) {
                 text.append(cause.getMessage()).append('\n');
