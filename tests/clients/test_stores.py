@@ -88,7 +88,10 @@ def test_repair_drops_what_is_gone_and_keeps_aliases(store, data_dir):
     store.sql(data_dir, "MSCK REPAIR TABLE repaired")
     store.sql(data_dir, f"ALTER TABLE repaired ADD PARTITION (dt = 'latest') LOCATION '{store.root}/repaired/dt={DAYS[1]}/' "
                         f"PARTITION (dt = 'gone') LOCATION '{store.root}/nowhere/'")
-    store.files.delete_dir(f"lake/repaired/dt={DAYS[0]}")
+    store.files.delete_file(f"lake/repaired/dt={DAYS[0]}/a.parquet")
+    if not isinstance(store, FakeGcs):
+        # pyarrow leaves a marker of the directory here.
+        store.files.delete_dir(f"lake/repaired/dt={DAYS[0]}")
     rows, figures, log = store.sql(data_dir, "MSCK REPAIR TABLE repaired SYNC PARTITIONS")
     assert rows[0].split("\t")[1:] == [f"repaired:dt={DAYS[0]}", "repaired:dt=gone"]
     is_billed(figures, log)

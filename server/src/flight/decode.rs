@@ -91,7 +91,7 @@ fn batches(
 
 /// Decodes one message.
 fn message(data: FlightData, state: Option<&mut State>) -> Result<Message> {
-    match contained(|| decoded(data, state)) {
+    match contained(|| decoded(&data, state)) {
         Ok(Ok(message)) => Ok(message),
         Ok(Err(Fault::Ours(error))) => Err(error),
         Ok(Err(Fault::Arrow(error))) => Err(undecodable(error.to_string())),
@@ -120,7 +120,7 @@ impl From<Error> for Fault {
     }
 }
 
-fn decoded(data: FlightData, state: Option<&mut State>) -> Result<Message, Fault> {
+fn decoded(data: &FlightData, state: Option<&mut State>) -> Result<Message, Fault> {
     let header = ipc::root_as_message(&data.data_header).map_err(|error| undecodable(error.to_string()))?;
     let absent = |what: &str| undecodable(format!("a message holds no {what}"));
     match header.header_type() {
