@@ -39,7 +39,7 @@ pub(super) async fn decode(first: FlightData, rest: Streaming<FlightData>) -> Re
     // A message with nothing but the command in it says nothing of batches.
     let mut messages = messages.try_filter(|message| std::future::ready(!message.data_header.is_empty())).boxed();
     let Some(first) = messages.try_next().await? else { return Ok(None) };
-    let schema = match message(first, None)? {
+    let schema = match message(&first, None)? {
         Message::Schema(schema) => Arc::new(schema),
         Message::Batch(_) | Message::Nothing => {
             return Err(Error::invalid("the stream of DoPut has batches before its schema"));
@@ -79,7 +79,7 @@ fn batches(
 ) -> impl Stream<Item = Result<RecordBatch>> + Send {
     stream::try_unfold((messages, state), |(mut messages, mut state)| async move {
         while let Some(next) = messages.try_next().await? {
-            match message(next, Some(&mut state))? {
+            match message(&next, Some(&mut state))? {
                 Message::Batch(batch) => return Ok(Some((batch, (messages, state)))),
                 Message::Nothing => {}
                 Message::Schema(_) => return Err(Error::invalid("the stream of DoPut changes its schema")),
@@ -90,8 +90,8 @@ fn batches(
 }
 
 /// Decodes one message.
-fn message(data: FlightData, state: Option<&mut State>) -> Result<Message> {
-    match contained(|| decoded(&data, state)) {
+fn message(data: &FlightData, state: Option<&mut State>) -> Result<Message> {
+    match contained(|| decoded(data, state)) {
         Ok(Ok(message)) => Ok(message),
         Ok(Err(Fault::Ours(error))) => Err(error),
         Ok(Err(Fault::Arrow(error))) => Err(undecodable(error.to_string())),
@@ -236,7 +236,7 @@ mod tests {
         let mut state: Option<State> = None;
         let mut batches = Vec::new();
         for data in messages {
-            match message(data.clone(), state.as_mut())? {
+            match message(data, state.as_mut())? {
                 Message::Schema(schema) => state = Some(State { schema: Arc::new(schema), dictionaries: HashMap::new() }),
                 Message::Batch(batch) => batches.push(batch),
                 Message::Nothing => {}
@@ -287,12 +287,12 @@ mod tests {
         let (_, data) = generator.encode(&batch, &mut dictionaries, &options, &mut context).unwrap();
         let mut data = FlightData::from(data);
         let mut state = State { schema: batch.schema(), dictionaries: HashMap::new() };
-        assert!(matches!(message(data.clone(), Some(&mut state)), Ok(Message::Batch(_))));
+        assert!(matches!(message(&data, Some(&mut state)), Ok(Message::Batch(_))));
         let mut body = data.data_body.to_vec();
         let at = body.windows(8).position(|bytes| bytes == 8000_i64.to_le_bytes()).unwrap();
         body[at..at + 8].copy_from_slice(&(1_i64 << 45).to_le_bytes());
         data.data_body = body.into();
-        let Err(error) = message(data, Some(&mut state)) else { panic!("it is believed") };
+        let Err(error) = message(&data, Some(&mut state)) else { panic!("it is believed") };
         assert_eq!(error.kind(), ErrorKind::LimitExceeded);
     }
 }
