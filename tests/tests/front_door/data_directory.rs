@@ -115,17 +115,22 @@ async fn a_killed_ingest_leaves_no_file() -> Result<(), Failed> {
         table: "t".to_owned(),
         ..CommandStatementIngest::default()
     };
-    let folder = server.data_dir().join("warehouse/default/t");
+    let database = server.data_dir().join("warehouse/default");
     // Enough for a part to be on the disk, and then nothing more.
     let batches =
         stream::iter(std::iter::repeat_n(noise(), 48).map(Ok)).chain(stream::pending::<Result<RecordBatch, FlightError>>());
     let ingest = tokio::spawn(async move { client.sql.execute_ingest(command, batches).await });
-    while names(&folder).is_empty() {
+    // Each table that an ingest creates has a folder of its own.
+    let folder = loop {
+        let tables = names(&database).into_iter().map(|name| database.join(name));
+        if let Some(folder) = tables.into_iter().find(|folder| !names(folder).is_empty()) {
+            break folder;
+        }
         if ingest.is_finished() {
             return Err(format!("{:?}", ingest.await).into());
         }
         tokio::task::yield_now().await;
-    }
+    };
     assert!(names(&folder).iter().all(|name| name.starts_with('.')), "{:?}", names(&folder));
     std::fs::write(folder.join(".somebody-elses.parquet#1"), "x")?;
     let notes =
