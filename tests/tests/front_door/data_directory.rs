@@ -122,8 +122,8 @@ async fn a_killed_ingest_leaves_no_file() -> Result<(), Failed> {
     let ingest = tokio::spawn(async move { client.sql.execute_ingest(command, batches).await });
     // Each table that an ingest creates has a folder of its own.
     let folder = loop {
-        let tables = names(&database).into_iter().map(|name| database.join(name));
-        if let Some(folder) = tables.into_iter().find(|folder| !names(folder).is_empty()) {
+        let mut tables = names(&database).into_iter().map(|name| database.join(name));
+        if let Some(folder) = tables.find(|folder| !names(folder).is_empty()) {
             break folder;
         }
         if ingest.is_finished() {
