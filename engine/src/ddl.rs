@@ -108,7 +108,7 @@ pub async fn execute(statement: &Statement, context: &StatementContext<'_>) -> R
     rows::batch(&schema(statement), rows)
 }
 
-/// The schema of a statement's result: columns of nullable text; none for statements that show nothing. That of a query or of `EXPLAIN` is told
+/// The schema of a statement's result: columns of nullable text; none for statements that show nothing. That of a query or of `EXPLAIN` is known
 /// by planning it, and is none here.
 #[must_use]
 pub fn schema(statement: &Statement) -> SchemaRef {

@@ -32,7 +32,7 @@ pub const CACHE_DIRECTORY: &str = "cache";
 /// What queries spill is below this directory of a data directory.
 pub(crate) const SPILL_DIRECTORY: &str = "spill";
 
-/// What tells of running processes is below this directory of a data directory.
+/// Files about running processes are below this directory of a data directory.
 pub(crate) const RUN_DIRECTORY: &str = "run";
 
 /// A query engine. Clones share it.

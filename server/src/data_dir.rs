@@ -1,4 +1,4 @@
-//! Tells of a data directory that had no catalog before: a misspelt name gives an empty catalog, and must not do so without a word.
+//! Announces a data directory that had no catalog before: a misspelt name gives an empty catalog, and must not do so without a word.
 
 use std::path::{Path, PathBuf};
 

@@ -59,7 +59,7 @@ pub(crate) fn router(metrics: Arc<Metrics>, ask: impl Fn() -> Readiness + Send +
         .with_state(Rooms { metrics, collecting: Arc::default(), readiness: Arc::new(ask) })
 }
 
-/// The metrics, collected on a thread of its own: their sources may be locked for a moment, and health must answer meanwhile.
+/// The metrics, collected on a thread of its own: their sources may be locked for a moment, and health must answer all the same.
 async fn rendered(State(rooms): State<Rooms>) -> Response {
     let _turn = rooms.collecting.lock().await;
     let metrics = Arc::clone(&rooms.metrics);

@@ -42,7 +42,7 @@ const CONNECTION_WINDOW: u32 = 16 << 20;
 const MAX_RESETS: usize = 20;
 const MAX_ERRORS: usize = 256;
 
-/// Serves until it is told to end. A signal that comes before it has started ends it at once.
+/// Serves until a signal ends it. A signal that comes before it has started ends it at once.
 ///
 /// # Errors
 /// `Invalid` for a configuration that does not fit or would be open to the network; what opening files and addresses meets.
@@ -150,7 +150,7 @@ async fn serve(loaded: Loaded, metrics: &Arc<Metrics>, telemetry: &Telemetry, sh
         async move {
             drain.over().await;
             engine.queries().abort_all();
-            // Clients that read are told, and their connections end by themselves; others find theirs closed.
+            // Clients that read get an error, and their connections end by themselves; others find theirs closed.
             tokio::time::sleep(FAREWELL).await;
         }
     };

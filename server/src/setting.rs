@@ -1,9 +1,9 @@
-//! What an error tells of the setting that it is about, by the door through which it is told: a flag is of no use to who is connected over
+//! What an error says of the setting that it is about, by the door that shows it: a flag is of no use to who is connected over
 //! the network, and who runs a command need not ask an administrator.
 
 use glaux_engine::Error;
 
-/// Where an error is told.
+/// Where an error is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Door {
     CommandLine,

@@ -10,7 +10,7 @@ use std::{
 use glaux_engine::{Error, ErrorKind, Result};
 use tokio::{runtime::Runtime, sync::watch};
 
-/// How long a server that has been told that everything ends may go on: clients are told within a second of that. Then its threads do not listen.
+/// How long a server may go on once everything ends: clients get their errors within a second of that. Then its threads do not listen.
 const STUCK: Duration = Duration::from_secs(2);
 
 /// How long a server that has ended may take to send its traces.
@@ -158,7 +158,7 @@ impl Heard {
         std::process::exit(0);
     }
 
-    /// The next signal to end. Those to reload are followed meanwhile.
+    /// The next signal to end. Those to reload are obeyed until then.
     async fn stop(&mut self) {
         while self.signals.next().await == Signal::Reload {
             match &self.orders.lock().unwrap_or_else(PoisonError::into_inner).reload {

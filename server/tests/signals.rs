@@ -103,7 +103,7 @@ fn a_hangup_ends_nothing() {
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     lines.find(|line| line.as_ref().unwrap().starts_with("glaux: HTTP on ")).unwrap().unwrap();
     send(&child, rustix::process::Signal::HUP);
-    // Told on the log, since there is nothing to read again.
+    // Logged, since there is nothing to read again.
     lines.find(|line| line.as_ref().unwrap().contains("there is nothing to reload")).unwrap().unwrap();
     send(&child, rustix::process::Signal::TERM);
     ended_well(child.wait().unwrap());

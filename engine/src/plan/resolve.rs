@@ -216,7 +216,7 @@ impl LakeDatabase {
         }
         let Some(text) = view.view_text.clone() else { return Err(view_denied(&view.name)) };
         let stale = |error: Error| {
-            // Who asks needs access to what the view reads; that they lack it does not make the view stale. What it reads is not told.
+            // Who asks needs access to what the view reads; that they lack it does not make the view stale. The error does not name what it reads.
             if error.kind() == ErrorKind::Denied {
                 return view_denied(&view.name);
             }

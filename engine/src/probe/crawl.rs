@@ -86,7 +86,7 @@ pub(crate) async fn crawl(crawl: &Crawl, context: &ProbeContext<'_>) -> Result<R
                 vec![Difference { object: "table", name, change: Change::Ignored, detail, ..Difference::default() }]
             }
         };
-        // Of what is no table, the place is told.
+        // What is not a table is reported by its place.
         let table = rows.first().map(|row| if row.table.is_empty() { row.name.clone() } else { row.table.clone() });
         let table = table.unwrap_or_default();
         differences.extend(rows);

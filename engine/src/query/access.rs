@@ -6,7 +6,7 @@
 //!
 //! [`Caller::guard`] puts a metastore in front of the catalog that shows and takes what the caller may; whatever a query or a statement
 //! looks up, it looks up there. [`Caller::check`] refuses a statement before it begins, and [`Reach`] a location. Which queries a user sees
-//! and ends is told by [`queries_of`]. Who the caller is was found out before.
+//! and ends is decided by [`queries_of`]. Who the caller is was found out before.
 
 mod guarded;
 mod locations;

@@ -1,6 +1,6 @@
 //! How a query ends, as the contract tells endings apart: which state it is recorded in, and whether what it scanned is paid for.
 //!
-//! What an ending is called on the wire is told by its error's kind; this page is about state and money. Every kind is named, so that a
+//! The error's kind gives an ending its name on the wire; this page is about state and money. Every kind is named, so that a
 //! new one does not compile until somebody says what it means here.
 
 use super::report::QueryState;

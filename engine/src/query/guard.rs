@@ -7,7 +7,7 @@
 //!          +------------ dropped ----------+---------------------------------+-- CANCELLED
 //! ```
 //!
-//! What each end means for state and bill is told by [`super::ending::Ending`]. It does not know how a query is planned or executed.
+//! [`super::ending::Ending`] says what each end means for state and bill. It does not know how a query is planned or executed.
 
 mod cancel;
 pub(in crate::query) mod entry;

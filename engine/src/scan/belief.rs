@@ -47,7 +47,7 @@ pub(super) enum Exact {
 }
 
 impl Exact {
-    /// `None` if it cannot be told: of floats, footers leave NaN out, which is a value.
+    /// `None` if it is not known: of floats, footers leave NaN out, which is a value.
     pub(super) fn of(data_type: &DataType) -> Option<Self> {
         Some(match data_type {
             data_type if data_type.is_integer() => Self::Always,
@@ -140,7 +140,7 @@ impl<'a> Belief<'a> {
         Self { writer: Writer::of(file.created_by()), orders: file.column_orders() }
     }
 
-    /// What is left of a chunk's statistics.
+    /// A chunk's statistics without what is not believed.
     fn of_chunk(
         &self,
         group: &RowGroupMetaData,

@@ -2,7 +2,7 @@
 //!
 //! A session is found by the token or cookie that its client sends. A client that sends neither has a session for the one call; it is kept
 //! once the client shows that it keeps what it was given, or sets something. Beyond a share, the longest idle goes: first those that have
-//! nothing but defaults, which come back as they were. A client whose settings are lost is told.
+//! nothing but defaults, which come back as they were. A client whose settings are lost gets an error.
 
 use std::{
     sync::{

@@ -10,7 +10,7 @@ use std::{
 
 use uuid::Uuid;
 
-/// What is displaced is remembered, so that who asks for it can be told why; the oldest are forgotten.
+/// What is displaced is remembered, so that the error can say why it is gone; the oldest are forgotten.
 const REMEMBERED: usize = 10_000;
 
 /// Who has less than this part of a share is not told from those who have still less: the oldest goes.
@@ -178,7 +178,7 @@ impl<T: Kept> Shared<T> {
         self.kept.len()
     }
 
-    /// Whoever asks for it again need not be told that it was displaced.
+    /// Nothing remembers that it was displaced.
     pub(super) fn forget_displaced(&mut self, id: &Uuid) {
         self.displaced.forget(id);
     }

@@ -23,7 +23,7 @@ use tokio::sync::oneshot;
 use super::Limits;
 
 /// Strangers that may be beginning, as a part of all connections, before they give way to each other: a client's first call takes a moment,
-/// and must not be displaced by the next stranger meanwhile.
+/// and must not be displaced by the next stranger before that.
 const STRANGERS: usize = 4;
 
 /// All connections of a listener.

@@ -148,7 +148,7 @@ async fn hang(instance: &Arc<Instance>, queries: usize, running: usize) -> Vec<t
 /// Ends what hangs.
 async fn release(instance: &Instance, tasks: Vec<tokio::task::JoinHandle<()>>) -> Result<(), Failed> {
     for query in instance.engine.queries().list_running() {
-        // One that waits may have begun meanwhile; none has ended.
+        // One that waits may have begun by now; none has ended.
         instance.engine.queries().kill(query.query_id, "the test").await?;
     }
     for task in tasks {

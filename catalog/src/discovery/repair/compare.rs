@@ -68,7 +68,7 @@ impl<'a> Comparison<'a> {
             }
             match found.usual.then(|| self.index.find(&found.path)) {
                 Some(Some(row)) if self.index.own_location(row).is_none() => self.seen[row] = true,
-                // One that lies elsewhere is not told of by what is in its usual place.
+                // What is in its usual place says nothing of one that lies elsewhere.
                 Some(Some(row)) => _ = self.others.insert(row, found),
                 _ if owners.is_some() => {}
                 Some(None) => self.add(&found, None),

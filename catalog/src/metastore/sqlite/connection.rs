@@ -107,7 +107,7 @@ impl Connections {
                 this.require_file()?;
                 let value = work(&transaction)?;
                 transaction.commit()?;
-                // What was committed to a file without a name is lost, and nobody may be told that it is done.
+                // What was committed to a file without a name is lost, and must not be acknowledged.
                 this.require_file()?;
                 Ok(value)
             })();

@@ -64,7 +64,7 @@ impl<'a> Comparison<'a> {
         })
     }
 
-    /// Compares a table, and changes the catalog as far as the policy says. A table that cannot be defined or changed is told, and keeps no other from it.
+    /// Compares a table, and changes the catalog as far as the policy says. A table that cannot be defined or changed is reported, and the others are still handled.
     ///
     /// # Errors
     /// Those of the catalog that are not about this table alone.

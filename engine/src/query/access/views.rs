@@ -38,7 +38,7 @@ fn is_readable(table: &TableReference, database: &str, rights: &Rights) -> bool 
     system::is_system_schema(&schema) || rights.on_table(&TableName::new(&schema, plain)) > Access::None
 }
 
-/// What is said of a view that reads what the caller may not. What that is, is not told.
+/// What is said of a view that reads what the caller may not. The message does not name it.
 pub(crate) fn denied(view: &TableName) -> Error {
     Error::new(ErrorKind::Denied, format!("access to what view \"{view}\" reads is denied"))
         .with_hint("An administrator can grant access to the tables that the view reads")

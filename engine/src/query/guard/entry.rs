@@ -115,7 +115,7 @@ impl Entry {
 
     /// Ends the query: succeeded, or with what the error says of it. `None` if it has ended before.
     ///
-    /// Which state that is, and who pays, is told by [`Ending`].
+    /// [`Ending`] says which state that is, and who pays.
     pub(in crate::query) fn end(&self, error: Option<&Error>) -> Option<QueryRecord> {
         let mut progress = self.lock();
         if progress.end.is_some() {
@@ -206,7 +206,7 @@ impl Entry {
             }
             first
         });
-        // After the reason: a read that ends by this must find the reason given, or it would be told of as the query's own error.
+        // After the reason: a read that ends by this must find the reason given, or it would be reported as the query's own error.
         if gives_up {
             self.meter.in_flight().abort();
         }

@@ -51,7 +51,7 @@ impl Backlog {
         self.lock().records.is_empty()
     }
 
-    /// Takes in what could not be written, for this reason.
+    /// Keeps what could not be written, for this reason.
     pub(super) fn keep(&self, records: impl IntoIterator<Item = Arc<QueryRecord>>, reason: &Error) {
         let mut state = self.lock();
         let before = state.records.len();

@@ -80,7 +80,7 @@ impl OpenFile {
     /// The same bytes of a row group, with pages of columns that do not repeat that hold no more values than it has rows.
     pub(super) fn corrected(&self, group: usize, ranges: &[Range<u64>], bytes: Vec<Bytes>) -> Vec<Bytes> {
         let group = self.group(group);
-        // A footer that contradicts itself is told by the rows that come.
+        // A footer that contradicts itself shows by the number of rows that come.
         let is_counted =
             |chunk: &&ColumnChunkMetaData| chunk.column_descr().max_rep_level() == 0 && chunk.num_values() == group.num_rows();
         let flat = group.columns().iter().filter(is_counted);

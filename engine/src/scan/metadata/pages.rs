@@ -17,7 +17,7 @@ const VALUES: i16 = 1;
 /// What matters of a page's header.
 #[derive(Debug)]
 struct Page {
-    /// The values of a data page, and where in the header they are told.
+    /// The values of a data page, and where in the header that is.
     values: Option<(u64, Range<usize>)>,
     /// The bytes of the header and of what follows it.
     length: usize,

@@ -55,7 +55,7 @@ fn of_select(select: &mut Select) -> bool {
     }
     let GroupByExpr::Expressions(groups, _) = &select.group_by else { return false };
     if !groups.is_empty() {
-        // What is grouped by may be told by its place.
+        // GROUP BY may name a column by its position.
         let items = select.projection.iter().filter_map(|item| match item {
             SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => Some(expr),
             _ => None,
