@@ -30,6 +30,8 @@ pub(super) async fn apart<T: Send + 'static>(work: BoxFuture<'static, Result<T>>
     let work = work.in_current_span();
     let (mut sender, receiver) = oneshot::channel();
     let thread = thread::Builder::new().name("glaux-planner".to_owned()).stack_size(STACK).spawn(move || {
+        // Taken until the work ends, though nobody may wait for it any more.
+        let _place = place;
         let done = runtime.block_on(async {
             tokio::select! {
                 biased;
@@ -45,7 +47,5 @@ pub(super) async fn apart<T: Send + 'static>(work: BoxFuture<'static, Result<T>>
     thread.map_err(|error| {
         Error::new(ErrorKind::LimitExceeded, "no thread can be started to plan the statement").with_source(error)
     })?;
-    let done = receiver.await;
-    drop(place);
-    done.unwrap_or_else(|_| Err(Error::internal("planning the statement panicked")))
+    receiver.await.unwrap_or_else(|_| Err(Error::internal("planning the statement panicked")))
 }

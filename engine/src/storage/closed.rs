@@ -10,7 +10,7 @@ use std::{
 
 use crate::error::{Error, ErrorKind};
 
-/// The folders of a data directory that hold tables.
+/// The folders of a data directory that hold tables; `lake.new` is where the demo makes its lake before it takes the old one's place.
 const TABLES: [&str; 3] = ["lake", "lake.new", "warehouse"];
 
 /// What is closed to everybody. Empty by default.
