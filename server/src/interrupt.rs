@@ -21,12 +21,13 @@ struct Inner {
 }
 
 impl Interrupt {
-    /// Starts to listen. Must be called within a runtime.
+    /// Starts to listen: from its return on, the key does not end the process by itself. Must be called within a runtime.
     pub(crate) fn listen() -> Self {
         let this = Self(Arc::default());
         let inner = Arc::clone(&this.0);
+        let mut key = Key::install();
         tokio::spawn(async move {
-            while tokio::signal::ctrl_c().await.is_ok() {
+            while key.pressed().await {
                 if inner.count.fetch_add(1, SeqCst) > 0 {
                     cli::restore_terminal();
                     std::process::exit(i32::from(exit_code::INTERRUPTED));
@@ -55,5 +56,38 @@ impl Interrupt {
         if !self.was_pressed() {
             notified.await;
         }
+    }
+}
+
+/// The signal of Ctrl-C.
+#[cfg(unix)]
+struct Key(std::io::Result<tokio::signal::unix::Signal>);
+
+#[cfg(unix)]
+impl Key {
+    fn install() -> Self {
+        Self(tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt()))
+    }
+
+    /// Waits for the next press; `false` if none can be seen.
+    async fn pressed(&mut self) -> bool {
+        match &mut self.0 {
+            Ok(signal) => signal.recv().await.is_some(),
+            Err(_) => false,
+        }
+    }
+}
+
+#[cfg(not(unix))]
+struct Key;
+
+#[cfg(not(unix))]
+impl Key {
+    fn install() -> Self {
+        Self
+    }
+
+    async fn pressed(&mut self) -> bool {
+        tokio::signal::ctrl_c().await.is_ok()
     }
 }
