@@ -115,6 +115,8 @@ impl Chain {
             }
             Keyword::JOIN => self.joins += 1,
             Keyword::AND | Keyword::OR => (self.logical, self.inner) = (self.logical + 1, 0),
+            // Each of them begins an expression of its own, at one level.
+            Keyword::WHEN | Keyword::THEN | Keyword::ELSE => (self.logical, self.inner) = (0, 0),
             Keyword::CASE => self.cases += 1,
             Keyword::END => self.cases = self.cases.saturating_sub(1),
             Keyword::AT | Keyword::IS | Keyword::NOT | Keyword::INTERVAL | Keyword::COLLATE | Keyword::PRIOR => self.inner += 1,

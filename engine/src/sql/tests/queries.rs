@@ -239,6 +239,11 @@ fn what_nests_too_deep_is_refused_and_what_is_long_is_not() {
     limit(format!("SELECT {}TRUE", "NOT ".repeat(10_000)));
     limit(format!("SELECT 1{}", " UNION ALL SELECT 1".repeat(10_000)));
     limit(format!("SELECT {}1{}", "f(".repeat(10_000), ")".repeat(10_000)));
+    limit(format!("SELECT x{}", "[1]".repeat(1_000)));
+    limit(format!("SELECT x{}", ".y".repeat(1_000)));
+    limit(format!("SELECT 1 FROM t{}", ", t".repeat(1_000)));
+    limit(format!("SELECT 1 FROM t{}", " JOIN t USING (a)".repeat(1_000)));
+    limit(format!("SELECT {}{}", "CASE WHEN true THEN ".repeat(1_000), "1 END".to_owned() + &" END".repeat(999)));
     let broken = format!("SELECT a FROM t WHERE {} )", "a = 1 OR ".repeat(4_900));
     assert_eq!(parse(&broken).unwrap_err().kind(), ErrorKind::Syntax);
     for text in [
@@ -247,6 +252,8 @@ fn what_nests_too_deep_is_refused_and_what_is_long_is_not() {
         format!("SELECT {}1{}", "(".repeat(140), ")".repeat(140)),
         format!("SELECT 1{}", " UNION ALL SELECT 1".repeat(4_900)),
         format!("SELECT 1{}", " + 1".repeat(190)),
+        format!("SELECT CASE {} END FROM t", "WHEN a = 1 AND b = 2 THEN a + 1 ".repeat(1_000)),
+        format!("SELECT {} FROM t", "a IS DISTINCT FROM b, ".repeat(1_000) + "c"),
     ] {
         let _ = rewritten(&text);
     }
