@@ -9,6 +9,7 @@ mod guard;
 mod history;
 pub(crate) mod ingest;
 mod manager;
+mod merge;
 mod observer;
 mod output;
 mod parameters;

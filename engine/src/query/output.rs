@@ -20,7 +20,7 @@ use futures::{
 };
 use tokio::sync::mpsc;
 
-use super::places::Place;
+use super::{merge::merged, places::Place};
 use crate::{
     error::{Error, Result, from_datafusion},
     sql::rewrite::label,
@@ -29,7 +29,7 @@ use crate::{
 /// A value that does not fit is an error, never NULL.
 const LOSSLESS: CastOptions<'static> = CastOptions { safe: false, format_options: FormatOptions::new() };
 
-/// The schema that a query's batches leave with. How many rows a batch has is the plan's business; what a message may hold, that of whoever sends it.
+/// The schema that a query's batches leave with. What a message may hold is the business of whoever sends it.
 #[derive(Debug, Clone)]
 pub(super) struct Output(SchemaRef);
 
@@ -47,18 +47,18 @@ impl Output {
         Arc::clone(&self.0)
     }
 
-    /// The batches in that shape.
+    /// The batches in that shape, those of few rows put together.
     pub(super) fn shape(
         self,
         batches: SendableRecordBatchStream,
         place: Option<Place>,
     ) -> BoxStream<'static, Result<RecordBatch>> {
-        let schema = self.0;
+        let schema = self.schema();
         let has_rows = |batch: &datafusion::error::Result<RecordBatch>| !matches!(batch, Ok(batch) if batch.num_rows() == 0);
-        detached(batches, place)
+        let batches = detached(batches, place)
             .filter(move |batch| std::future::ready(has_rows(batch)))
-            .map(move |batch| batch.map_err(from_datafusion).and_then(|batch| shaped(&batch, &schema)))
-            .boxed()
+            .map(move |batch| batch.map_err(from_datafusion).and_then(|batch| shaped(&batch, &schema)));
+        merged(batches.boxed(), self.0).boxed()
     }
 }
 

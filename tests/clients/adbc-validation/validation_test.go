@@ -29,7 +29,7 @@ type quirks struct {
 
 func (q *quirks) SetupDriver(*testing.T) adbc.Driver {
 	q.memory = memory.NewCheckedAllocator(memory.DefaultAllocator)
-	return driver.NewDriver(q.memory)
+	return newDriver(q.memory)
 }
 
 func (q *quirks) TearDownDriver(t *testing.T, _ adbc.Driver) { q.memory.AssertSize(t, 0) }
@@ -86,20 +86,26 @@ func (q *quirks) GetMetadata(code adbc.InfoCode) interface{} {
 }
 
 func (q *quirks) SampleTableSchemaMetadata(table string, kind arrow.DataType) arrow.Metadata {
-	name, precision := "bigint", "19"
-	if kind.ID() == arrow.STRING {
-		name, precision = "varchar", "2147483647"
-	}
-	return arrow.MetadataFrom(map[string]string{
+	described := map[string]string{
 		flightsql.CatalogNameKey: q.Catalog(), flightsql.SchemaNameKey: q.DBSchema(), flightsql.TableNameKey: table,
-		flightsql.TypeNameKey: name, flightsql.PrecisionKey: precision,
-	})
+		// What Flight SQL's specification calls the schema's key.
+		"ARROW:FLIGHT:SQL:DB_SCHEMA_NAME": q.DBSchema(),
+		flightsql.IsAutoIncrementKey:      "0", flightsql.IsReadOnlyKey: "1", flightsql.IsSearchableKey: "1",
+	}
+	if kind.ID() == arrow.STRING {
+		described[flightsql.TypeNameKey], described[flightsql.PrecisionKey] = "varchar", "2147483647"
+		described[flightsql.IsCaseSensitiveKey] = "1"
+	} else {
+		described[flightsql.TypeNameKey], described[flightsql.PrecisionKey], described[flightsql.ScaleKey] = "bigint", "19", "0"
+		described[flightsql.IsCaseSensitiveKey] = "0"
+	}
+	return arrow.MetadataFrom(described)
 }
 
 // statement runs f with a statement of a connection of its own.
 func (q *quirks) statement(f func(context.Context, adbc.Statement) error) (err error) {
 	ctx := context.Background()
-	database, err := driver.NewDriver(memory.DefaultAllocator).NewDatabase(q.DatabaseOptions())
+	database, err := newDriver(memory.DefaultAllocator).NewDatabase(q.DatabaseOptions())
 	if err != nil {
 		return err
 	}

@@ -46,7 +46,9 @@ impl<'a> TableSchema<'a> {
         let mut field = describe_as(field, description);
         let metadata = field.metadata_mut();
         metadata.insert(key::CATALOG_NAME.to_owned(), CATALOG_NAME.to_owned());
-        metadata.insert(key::DB_SCHEMA_NAME.to_owned(), self.database.to_owned());
+        for key in [key::DB_SCHEMA_NAME, key::SCHEMA_NAME] {
+            metadata.insert(key.to_owned(), self.database.to_owned());
+        }
         metadata.insert(key::TABLE_NAME.to_owned(), self.table.to_owned());
         if let Some(comment) = comment {
             metadata.insert(key::REMARKS.to_owned(), comment.to_owned());
@@ -86,7 +88,7 @@ mod tests {
         let of = |name: &str, key: &str| schema.field_with_name(name).unwrap().metadata().get(key).map(String::as_str);
         for name in names {
             assert_eq!(of(name, key::CATALOG_NAME), Some("awsdatacatalog"));
-            assert_eq!(of(name, key::DB_SCHEMA_NAME), Some("sales"));
+            assert_eq!([of(name, key::DB_SCHEMA_NAME), of(name, key::SCHEMA_NAME)], [Some("sales"); 2]);
             assert_eq!(of(name, key::TABLE_NAME), Some("orders"));
             assert_eq!(of(name, key::IS_READ_ONLY), Some("1"));
         }

@@ -11,7 +11,10 @@ use arrow::datatypes::{DataType, Field, TimeUnit};
 /// The keys of a field's metadata in Flight SQL.
 pub(crate) mod key {
     pub(crate) const CATALOG_NAME: &str = "ARROW:FLIGHT:SQL:CATALOG_NAME";
+    /// As the specification has it.
     pub(crate) const DB_SCHEMA_NAME: &str = "ARROW:FLIGHT:SQL:DB_SCHEMA_NAME";
+    /// The same, as Arrow's libraries for C++, Go and Java read it.
+    pub(crate) const SCHEMA_NAME: &str = "ARROW:FLIGHT:SQL:SCHEMA_NAME";
     pub(crate) const TABLE_NAME: &str = "ARROW:FLIGHT:SQL:TABLE_NAME";
     pub(crate) const TYPE_NAME: &str = "ARROW:FLIGHT:SQL:TYPE_NAME";
     pub(crate) const PRECISION: &str = "ARROW:FLIGHT:SQL:PRECISION";
