@@ -3,6 +3,7 @@
 //! plan. Planning changes nothing.
 
 mod cooperate;
+mod interruptible;
 mod limits;
 mod names;
 mod operators;
@@ -13,6 +14,7 @@ mod state;
 mod types;
 
 pub(crate) use cooperate::cooperative;
+pub(crate) use interruptible::Stop;
 pub(crate) use recursion::bounded;
 pub use resolve::{Catalogs, PlanContext};
 pub use state::base_state;

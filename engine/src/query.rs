@@ -4,6 +4,7 @@ pub(crate) mod access;
 mod describe;
 mod ending;
 mod estimate;
+pub(crate) mod executor;
 mod explain;
 mod guard;
 mod history;

@@ -14,7 +14,7 @@ use crate::{
     plan,
     query::{
         Description, Failure, History, Parameters, PlannedQuery, Query, QueryManager, QueryObserver, access::LocationPolicy,
-        ingest, run,
+        executor::Executor, ingest, run,
     },
     scan::{Fetcher, Footers, KeptFooters, KeptListings},
     session::Session,
@@ -50,6 +50,7 @@ pub(crate) struct Shared {
     pub listings: Arc<KeptListings>,
     pub fetcher: Arc<Fetcher>,
     pub queries: Arc<QueryManager>,
+    pub executor: Arc<Executor>,
     pub state: Arc<SessionState>,
     pub clock: Arc<dyn Clock>,
 }
@@ -102,6 +103,7 @@ impl Engine {
             listings: Arc::default(),
             fetcher: Fetcher::new(options.fetch, &options.storage, cache),
             queries: Arc::new(queries),
+            executor: Arc::new(Executor::new()?),
             state: Arc::new(plan::base_state(&options)?),
             clock,
             options,

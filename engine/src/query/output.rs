@@ -11,16 +11,14 @@ use arrow::{
     datatypes::{DataType, Field, FieldRef, Schema, SchemaRef},
     util::display::FormatOptions,
 };
-use datafusion::{
-    common::runtime::SpawnedTask, error::DataFusionError, execution::SendableRecordBatchStream, logical_expr::LogicalPlan,
-};
+use datafusion::{error::DataFusionError, execution::SendableRecordBatchStream, logical_expr::LogicalPlan};
 use futures::{
     Stream, StreamExt,
     stream::{self, BoxStream},
 };
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, task::JoinSet};
 
-use super::{merge::merged, places::Place};
+use super::{executor::Executor, merge::merged, places::Place};
 use crate::{
     error::{Error, Result, from_datafusion},
     sql::rewrite::label,
@@ -47,15 +45,16 @@ impl Output {
         Arc::clone(&self.0)
     }
 
-    /// The batches in that shape, those of few rows put together.
+    /// The batches in that shape, those of few rows put together. They are computed by the executor, or where this is called.
     pub(super) fn shape(
         self,
         batches: SendableRecordBatchStream,
         place: Option<Place>,
+        executor: Option<&Executor>,
     ) -> BoxStream<'static, Result<RecordBatch>> {
         let schema = self.schema();
         let has_rows = |batch: &datafusion::error::Result<RecordBatch>| !matches!(batch, Ok(batch) if batch.num_rows() == 0);
-        let batches = detached(batches, place)
+        let batches = detached(batches, place, executor)
             .filter(move |batch| std::future::ready(has_rows(batch)))
             .map(move |batch| batch.map_err(from_datafusion).and_then(|batch| shaped(&batch, &schema)));
         merged(batches.boxed(), self.0).boxed()
@@ -71,9 +70,10 @@ const STALL: Duration = Duration::from_secs(1);
 fn detached(
     mut batches: SendableRecordBatchStream,
     mut place: Option<Place>,
-) -> impl Stream<Item = datafusion::error::Result<RecordBatch>> + Send {
+    executor: Option<&Executor>,
+) -> impl Stream<Item = datafusion::error::Result<RecordBatch>> + Send + use<> {
     let (sender, receiver) = mpsc::channel(1);
-    let task = SpawnedTask::spawn(async move {
+    let computed = async move {
         while let Some(batch) = batches.next().await {
             let room = match tokio::time::timeout(STALL, sender.reserve()).await {
                 Ok(room) => room,
@@ -93,15 +93,19 @@ fn detached(
                 Err(_) => return,
             }
         }
-    });
-    stream::unfold(Some((receiver, task)), |state| async move {
-        let (mut receiver, task) = state?;
+    };
+    let tasks = match executor {
+        Some(executor) => executor.spawn(computed),
+        None => JoinSet::from_iter([computed]),
+    };
+    stream::unfold(Some((receiver, tasks)), |state| async move {
+        let (mut receiver, mut tasks) = state?;
         match receiver.recv().await {
-            Some(batch) => Some((batch, Some((receiver, task)))),
+            Some(batch) => Some((batch, Some((receiver, tasks)))),
             // The end, unless the task ended for another reason.
-            None => match task.join().await {
-                Ok(()) => None,
-                Err(error) => Some((Err(DataFusionError::ExecutionJoin(Box::new(error))), None)),
+            None => match tasks.join_next().await {
+                None | Some(Ok(())) => None,
+                Some(Err(error)) => Some((Err(DataFusionError::ExecutionJoin(Box::new(error))), None)),
             },
         }
     })

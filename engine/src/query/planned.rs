@@ -29,6 +29,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use super::{
     access::Guarded,
     estimate::Estimate,
+    executor::Executor,
     explain,
     guard::{Canceller, Planned, QueryGuard},
     manager::{Failure, Query},
@@ -173,23 +174,29 @@ impl PlannedQuery {
                 }
             }
             Work::Run { plans, context, output, .. } => {
-                let mut guard = if plans.iter().any(needs_place) { guard.admit().await? } else { guard.start() };
+                let executor = plans.iter().any(needs_place).then_some(&*shared.executor);
+                let mut guard = if executor.is_some() { guard.admit().await? } else { guard.start() };
                 let place = guard.take_place();
-                match in_turn(plans, context) {
-                    Ok(batches) => Ok(Query::new(guard, output.schema(), output.shape(batches, place))),
+                let batches = {
+                    let _entered = executor.and_then(Executor::enter);
+                    in_turn(plans, context)
+                };
+                match batches {
+                    Ok(batches) => Ok(Query::new(guard, output.schema(), output.shape(batches, place, executor))),
                     Err(error) => Err(guard.fail(from_datafusion(error)).await),
                 }
             }
             Work::Analyze { plan, context, .. } => {
                 let guard = guard.admit().await?;
-                let meter = Arc::clone(guard.meter());
-                Ok(Query::new(guard, explain::schema(), stream::once(explain::analyze(plan, context, meter)).boxed()))
+                let (meter, executor) = (Arc::clone(guard.meter()), Arc::clone(&shared.executor));
+                let analyzed = async move { executor.run(explain::analyze(plan, context, meter)).await };
+                Ok(Query::new(guard, explain::schema(), stream::once(analyzed).boxed()))
             }
         }
     }
 }
 
-/// Whether a query takes one of the places of those that run. One that reads no store and computes no more than the catalog and the
+/// Whether a query takes one of the places of those that run, and the executor's threads. One that reads no store and computes no more than the catalog and the
 /// history hold need not wait for those that do: whoever looks for what is wrong must be answered while all places hang.
 fn needs_place(plan: &Arc<dyn ExecutionPlan>) -> bool {
     let mut needs = false;

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     accounting::Meter,
     error::{Error, Result, from_datafusion},
-    plan::{bounded, cooperative},
+    plan::{Stop, bounded, cooperative},
     runtime::Shared,
     session::Session,
     sql::{self, Statement},
@@ -61,6 +61,7 @@ async fn prepare(shared: Arc<Shared>, entry: Arc<Entry>, text: String, parameter
     let access = Some(Arc::clone(&context.guard));
     let (state, logical) = context.logical(query, &context.session.database).await?;
     let (mut plans, mut output) = (Vec::new(), None);
+    let stop: Stop = Arc::new(move || entry.stopped_with());
     for logical in parameters.bind(logical, query.parameters)? {
         if let Some(explain) = explain {
             parameters.one_row()?;
@@ -71,7 +72,7 @@ async fn prepare(shared: Arc<Shared>, entry: Arc<Entry>, text: String, parameter
         let optimized = state.optimize(&logical).map_err(from_datafusion)?;
         output.get_or_insert_with(|| Output::of(&optimized));
         let plan = state.query_planner().create_physical_plan(&optimized, &state).await.map_err(from_datafusion)?;
-        plans.push(bounded(cooperative(plan)?, context.session.max_recursion_depth)?);
+        plans.push(bounded(cooperative(plan, &stop)?, context.session.max_recursion_depth)?);
     }
     let estimate = Estimate::of(&plans, shared.queries.tariff());
     let context = state.task_ctx();

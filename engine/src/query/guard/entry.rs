@@ -219,6 +219,12 @@ impl Entry {
         reason.as_ref().unwrap_or(otherwise).error(self.options.timeout, self.meter.scan_limit())
     }
 
+    /// What the query was stopped with, once it is told to stop.
+    pub(in crate::query) fn stopped_with(&self) -> Option<Error> {
+        let is_told = self.cancel.borrow().is_some();
+        is_told.then(|| self.stop_error(&CancelReason::User))
+    }
+
     /// Ready with the error once the query is told to stop or has used up its time.
     pub(in crate::query) fn stopped(self: &Arc<Self>) -> impl Future<Output = Error> + Send + use<> {
         let (entry, mut reasons) = (Arc::clone(self), self.cancel.subscribe());

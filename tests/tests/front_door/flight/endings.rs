@@ -30,6 +30,7 @@ pub(super) fn trials() -> Vec<Trial> {
         a_connection_that_is_closed_ends_its_query,
         a_deadline_ends_the_query,
         a_kill_and_a_timeout_are_no_cancel,
+        joins_that_match_nothing_keep_nobody_waiting,
         signs_of_life_while_rows_are_waited_for,
         a_server_that_shuts_down_lets_queries_end,
         what_runs_beyond_the_end_of_the_server_is_aborted,
@@ -39,6 +40,10 @@ pub(super) fn trials() -> Vec<Trial> {
 /// Rows without end, for all that a test waits.
 const LONG: &str = "SELECT a.value AS x FROM generate_series(1, 10000) AS a CROSS JOIN generate_series(1, 10000) AS b \
                     CROSS JOIN generate_series(1, 10000) AS c";
+
+/// Pairs for days, none of which is a row.
+const FRUITLESS: &str = "SELECT count(*) AS n FROM generate_series(1, 10000000) AS a(x) CROSS JOIN generate_series(1, 10000000) AS b(y) \
+                         WHERE x + y < 0";
 
 /// A query whose files do not come.
 const SUM: &str = "SELECT sum(n) AS s FROM t";
@@ -213,6 +218,31 @@ async fn a_kill_and_a_timeout_are_no_cancel() -> Result<(), Failed> {
     assert_eq!(text(ended.metadata(), "x-glaux-state"), "FAILED");
     assert_eq!(recorded(&mut killer, &id).await, "FAILED|TIMED_OUT");
     gate.release();
+    Ok(())
+}
+
+async fn joins_that_match_nothing_keep_nobody_waiting() -> Result<(), Failed> {
+    let (server, _lake) = on_s3().await;
+    let mut raw = Raw::login(&server, "ada").await;
+    let mut joins = Vec::new();
+    // More of them than there are threads to run them.
+    for _ in 0..8 {
+        let (id, _, stream) = raw.begin(FRUITLESS).await;
+        joins.push((id, stream));
+    }
+    // A new connection, a statement that computes little, and one that reads a table.
+    let mut other = Raw::login(&server, "bob").await;
+    assert_eq!(other.lines("SELECT 1 AS one").await, ["1"]);
+    assert_eq!(other.lines(SUM).await, ["2001000"]);
+    for (id, stream) in joins {
+        other.lines(&format!("KILL QUERY '{id}'")).await;
+        let ended = read(tonic::metadata::MetadataMap::new(), stream).await.expect_err("it is refused");
+        assert_eq!(ended.code(), Code::Aborted, "{ended}");
+    }
+    assert_eq!(super::options::set(&mut raw, "query_timeout", serde_json::json!("300ms")).await, None);
+    let (_, _, stream) = raw.begin(FRUITLESS).await;
+    let ended = read(tonic::metadata::MetadataMap::new(), stream).await.expect_err("it is refused");
+    assert_eq!(ended.code(), Code::DeadlineExceeded, "{ended}");
     Ok(())
 }
 
