@@ -21,14 +21,17 @@ pub fn fold(name: &str) -> String {
     name.to_lowercase()
 }
 
-/// Folds a name and refuses what no catalog accepts: empty, too long, or with control characters, `/` or a dot.
+/// Folds a name and refuses what no catalog accepts: empty, too long, with control characters, `/` or a dot, or with a blank at either end. A name
+/// is never made another, or whoever gave it would not find it by that.
 ///
 /// # Errors
 /// `Invalid`, naming the name and the `what` (`database`, `table`, `column`).
 pub fn checked(what: &str, name: &str) -> Result<String> {
-    let name = fold(name.trim());
+    let name = fold(name);
     let fault = if name.is_empty() {
         "is empty".to_owned()
+    } else if name.trim() != name {
+        "begins or ends with a blank".to_owned()
     } else if name.len() > MAX_NAME_BYTES {
         format!("is longer than {MAX_NAME_BYTES} bytes")
     } else if name.chars().any(|c| c.is_control() || c == '/' || (c == '.' && what != "column")) {
@@ -56,5 +59,21 @@ impl TableName {
 impl fmt::Display for TableName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.database, self.table)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_taken_as_they_are_or_refused() {
+        assert_eq!(checked("table", "A b").unwrap(), "a b");
+        for name in ["", " ", "a ", " a", "a\u{a0}", "a\tb", "a/b", "a.b", &"a".repeat(256)] {
+            assert!(checked("table", name).is_err(), "{name:?}");
+        }
+        assert_eq!(checked("column", "a.b").unwrap(), "a.b");
+        let refused = checked("table", "A b ").unwrap_err();
+        assert_eq!(refused.to_string(), "table name \"a b \" begins or ends with a blank");
     }
 }

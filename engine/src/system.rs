@@ -44,6 +44,8 @@ use crate::{
 pub const SYSTEM: &str = "system";
 /// The standard's schema of what there is.
 pub const INFORMATION_SCHEMA: &str = "information_schema";
+/// The schemas whose tables are the engine's own.
+const SYSTEM_SCHEMAS: [&str; 2] = [INFORMATION_SCHEMA, SYSTEM];
 /// What follows a table's name in the name of the table of its partitions, as in Trino.
 pub const PARTITIONS_SUFFIX: &str = "$partitions";
 
@@ -63,7 +65,7 @@ pub struct SystemDeps {
 /// Whether a schema holds system tables only, and no database can have its name.
 #[must_use]
 pub fn is_system_schema(name: &str) -> bool {
-    matches!(name, SYSTEM | INFORMATION_SCHEMA)
+    SYSTEM_SCHEMAS.contains(&name)
 }
 
 /// The tables of a system schema, by name; of any other schema none.
@@ -87,7 +89,7 @@ pub fn provider(schema: &str, table: &str, deps: &SystemDeps) -> Option<Arc<dyn 
         (SYSTEM, "usage") => Arc::new(UsageByDay(deps.clone())),
         (INFORMATION_SCHEMA, name) => {
             let view = View::ALL.into_iter().find(|view| view.name() == name)?;
-            Arc::new(InformationSchema { view, metastore: Arc::clone(&deps.metastore) })
+            Arc::new(InformationSchema { view, deps: deps.clone() })
         }
         _ => return None,
     };

@@ -265,6 +265,31 @@ def test_a_statement_is_prepared_and_described_before_it_runs(cursor):
     assert len(cursor.adbc_prepare("SELECT 1 AS x")) == 0
 
 
+@pytest.mark.parametrize("sql, text", [
+    ("SELECT 'a' LIKE '%' || ? || '%' ESCAPE '/' AS x", "LIKE with ESCAPE"),
+    ("INSERT INTO orders VALUES (?)", "INSERT is not supported"),
+    ("DELETE FROM orders WHERE o_orderkey = ?", "DELETE"),
+    ("SELECT CAST(? AS json) AS x", "(?i)json"),
+])
+def test_what_is_not_supported_says_so_with_parameters_too(cursor, sql, text):
+    with pytest.raises(adbc_driver_manager.Error, match=text) as error:
+        cursor.execute(sql, ["a"])
+    assert "ingest" not in str(error.value).lower() or "INSERT" in str(error.value)
+    assert status(error) == AdbcStatusCode.INVALID_ARGUMENT
+    assert one(cursor, "SELECT 1 AS x") == 1
+
+
+def test_places_tell_the_types_of_parameters(cursor):
+    sql = "SELECT coalesce(?, i) AS a, CASE WHEN i > ? THEN ? ELSE 'no' END AS b, substr(st, ?, ?) AS c, lower(?) AS d, round(re, ?) AS e FROM types"
+    kinds = [pa.int64(), pa.int64(), pa.string(), pa.int64(), pa.int64(), pa.string(), pa.int64()]
+    assert [field.type for field in cursor.adbc_prepare(sql)] == kinds
+    assert table(cursor, sql, [1, 0, "yes", 1, 2, "ABC", 0]).num_rows == 3
+    for explain in ("EXPLAIN", "EXPLAIN ANALYZE"):
+        sql = f"{explain} SELECT st FROM types WHERE i < ?"
+        assert [field.type for field in cursor.adbc_prepare(sql)] == [pa.int64()]
+        assert table(cursor, sql, [3]).num_rows > 0
+
+
 def test_too_few_and_too_many_parameters(cursor):
     for parameters in ([1], [1, 2, 3], []):
         with pytest.raises(adbc_driver_manager.Error, match="2 parameters") as error:
@@ -749,6 +774,34 @@ def test_ingest_refuses_what_it_does_not_do(cursor, numbers):
     assert one(cursor, "SELECT count(*) FROM kept") == 1_000
 
 
+def test_names_of_an_ingest_are_not_changed(cursor, numbers):
+    for name in ("a b ", " a b"):
+        with pytest.raises(adbc_driver_manager.Error, match="begins or ends with a blank") as error:
+            cursor.adbc_ingest(name, numbers, mode="create")
+        assert status(error) == AdbcStatusCode.INVALID_ARGUMENT
+    cursor.adbc_ingest("A b", numbers, mode="create")
+    assert one(cursor, 'SELECT count(*) FROM "a b"') == numbers.num_rows
+    cursor.execute('DROP TABLE "a b"')
+
+
+def test_an_ingest_of_no_rows(cursor):
+    schema = pa.schema([("id", pa.int64())])
+    # The driver sends nothing at all where there is no batch.
+    with pytest.raises(adbc_driver_manager.Error, match="ingest at least one batch"):
+        cursor.adbc_ingest("no_rows", schema.empty_table(), mode="create")
+    nothing = pa.RecordBatch.from_pylist([], schema=schema)
+    assert cursor.adbc_ingest("no_rows", nothing, mode="create") == 0
+    assert cursor.adbc_ingest("no_rows", nothing, mode="append") == 0
+    assert table(cursor, "SELECT * FROM no_rows").schema.names == ["id"]
+    cursor.execute("DROP TABLE no_rows")
+
+
+def test_times_that_files_do_not_keep(cursor):
+    fine = pa.table({"at": pa.array([1_001], pa.timestamp("ns"))})
+    with pytest.raises(adbc_driver_manager.Error, match="Round it to microseconds, which files keep; queries read milliseconds"):
+        cursor.adbc_ingest("fine_times", fine, mode="create")
+
+
 # Errors.
 
 @pytest.mark.parametrize("sql, code, text", [
@@ -756,7 +809,7 @@ def test_ingest_refuses_what_it_does_not_do(cursor, numbers):
     ("SELECT * FROM nowhere", AdbcStatusCode.NOT_FOUND, r'table "default\.nowhere" does not exist \(hint: SHOW TABLES'),
     ("SELECT nope FROM orders", AdbcStatusCode.NOT_FOUND, r'column "nope" does not exist'),
     ("SELECT CAST('x' AS INTEGER) AS x", AdbcStatusCode.INVALID_ARGUMENT, r"x"),
-    ("INSERT INTO orders SELECT * FROM orders", AdbcStatusCode.NOT_IMPLEMENTED, r"INSERT is not supported"),
+    ("INSERT INTO orders SELECT * FROM orders", AdbcStatusCode.INVALID_ARGUMENT, r"INSERT is not supported"),
     ("CREATE DATABASE sales", AdbcStatusCode.ALREADY_EXISTS, r'database "sales" exists already'),
     ("-- nothing", AdbcStatusCode.INVALID_ARGUMENT, r""),
     ("SELECT 1 AS a; SELECT 2 AS b", AdbcStatusCode.INVALID_ARGUMENT, r""),

@@ -72,6 +72,36 @@ def test_values_come_back(engine, value):
     assert rows(engine, "SELECT :x AS x", x=value) == [(value,)]
 
 
+def test_bytes_are_bound_and_written(engine):
+    table = sqlalchemy.table("types", sqlalchemy.column("va", types.LargeBinary), sqlalchemy.column("i", types.Integer))
+    count = sqlalchemy.func.count().label("n")
+    for value in (b"\x00\xff\x10", b""):
+        asked = sqlalchemy.select(count).select_from(table).where(table.c.va == value)
+        assert rows(engine, asked) == [(1,)]
+        literal = str(asked.compile(engine, compile_kwargs={"literal_binds": True}))
+        assert f"X'{value.hex()}'" in literal and rows(engine, literal) == [(1,)]
+    assert rows(engine, sqlalchemy.select(sqlalchemy.literal(memoryview(b"\x01"), types.VARBINARY).label("x"))) == [(b"\x01",)]
+    for value in (b"a", "a"):
+        assert rows(engine, sqlalchemy.select(sqlalchemy.cast(value, types.LargeBinary).label("x"))) == [(b"a",)]
+
+
+def test_exists_in_a_select_list(engine):
+    table = sqlalchemy.table("types", sqlalchemy.column("i", types.Integer))
+    assert rows(engine, sqlalchemy.select(sqlalchemy.exists().where(table.c.i > 0))) == [(True,)]
+    assert rows(engine, sqlalchemy.select(sqlalchemy.exists(sqlalchemy.select(table.c.i).where(table.c.i == 7)))) == [(False,)]
+    assert rows(engine, sqlalchemy.select(~sqlalchemy.exists().where(table.c.i == 7))) == [(True,)]
+
+
+def test_the_engine_s_own_tables(engine):
+    inspector = sqlalchemy.inspect(engine)
+    assert "system" in inspector.get_schema_names()
+    assert inspector.get_table_names("system") == ["files", "partitions", "queries", "repair_findings", "usage"]
+    columns = {column["name"]: column["type"] for column in inspector.get_columns("queries", "system")}
+    assert isinstance(columns["query_id"], types.String) and isinstance(columns["cost_usd"], types.Numeric)
+    queries = sqlalchemy.Table("queries", sqlalchemy.MetaData(), autoload_with=engine, schema="system")
+    assert len(rows(engine, sqlalchemy.select(queries.c.statement).limit(1))) == 1
+
+
 def test_what_there_is(engine):
     inspector = sqlalchemy.inspect(engine)
     assert {"default", "sales", "information_schema"} <= set(inspector.get_schema_names())

@@ -25,6 +25,7 @@ pub struct Description {
 }
 
 impl Description {
+    /// A statement without parameters.
     pub(super) fn of_statement(statement: &Statement) -> Self {
         let answer = statement.nature().answer;
         let schema = match answer {
@@ -32,11 +33,13 @@ impl Description {
             // That of a query's rows is found by planning it.
             Answer::Nothing | Answer::Text(_) | Answer::Rows => ddl::schema(statement),
         };
-        let parameters = match statement.query() {
-            Some(query) => parameters::untyped(query.parameters),
-            None => Arc::new(Schema::empty()),
-        };
-        Self { schema, parameters, is_query: answer.is_of_query() }
+        Self { schema, parameters: Arc::new(Schema::empty()), is_query: answer.is_of_query() }
+    }
+
+    /// `EXPLAIN` of a query: its parameters are the query's.
+    pub(super) fn of_explain(plan: LogicalPlan, parameters: usize) -> Result<Self> {
+        let (_, parameters) = parameters::describe(plan, parameters)?;
+        Ok(Self { schema: explain::schema(), parameters, is_query: true })
     }
 
     pub(super) fn of_query(state: &SessionState, plan: LogicalPlan, parameters: usize) -> Result<Self> {

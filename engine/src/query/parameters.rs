@@ -3,7 +3,9 @@
 //! A value takes the type that its place asks for if it is equal to itself there; otherwise it keeps its own, and is compared or cast as any
 //! value of that type would be. It is never read as something else: no number is a date, no timestamp a number of another unit's ticks.
 
-use std::{collections::HashMap, sync::Arc};
+mod inference;
+
+use std::sync::Arc;
 
 use arrow::{
     array::{Array, ArrayRef, RecordBatch, UnionArray},
@@ -13,16 +15,13 @@ use arrow::{
     util::display::FormatOptions,
 };
 use datafusion::{
-    common::{
-        ParamValues, ScalarValue,
-        tree_node::{TreeNode, TreeNodeRecursion},
-    },
-    logical_expr::{Cast, Expr, LogicalPlan, TryCast},
+    common::{ParamValues, ScalarValue},
+    logical_expr::LogicalPlan,
 };
 
+use self::inference::types;
 use super::output::plain;
 use crate::error::{Error, ErrorKind, Result, from_datafusion, type_name};
-use crate::functions::{TO_VARCHAR, TRY_TO_VARCHAR};
 
 /// A value that does not fit is an error, never NULL.
 const LOSSLESS: CastOptions<'static> = CastOptions { safe: false, format_options: FormatOptions::new() };
@@ -221,47 +220,6 @@ pub(super) fn describe(plan: LogicalPlan, count: usize) -> Result<(LogicalPlan, 
     let nulls: Result<Vec<_>, _> = types.iter().map(ScalarValue::try_from).collect();
     let nulls = ParamValues::from(nulls.map_err(from_datafusion)?);
     Ok((plan.replace_params_with_values(&nulls).map_err(from_datafusion)?, schema))
-}
-
-/// The fields of parameters of which only the number is known.
-pub(super) fn untyped(count: usize) -> SchemaRef {
-    Arc::new(Schema::new((1..=count).map(|at| Field::new(format!("${at}"), DataType::Null, true)).collect::<Vec<_>>()))
-}
-
-/// The types that the parameters' places ask for, by number.
-fn types(plan: &LogicalPlan, count: usize) -> Result<Vec<DataType>> {
-    let mut known = plan.get_parameter_types().map_err(from_datafusion)?;
-    // What the planner does not look at: numbers of rows, and the types that parameters are cast to.
-    let looked = plan.apply_with_subqueries(|node| {
-        if let LogicalPlan::Limit(limit) = node {
-            for counted in [&limit.skip, &limit.fetch].into_iter().flatten() {
-                learn(&mut known, counted, &DataType::Int64);
-            }
-        }
-        node.apply_expressions(|expr| {
-            expr.apply(|expr| {
-                if let Expr::Cast(Cast { expr, field }) | Expr::TryCast(TryCast { expr, field }) = expr {
-                    learn(&mut known, expr, field.data_type());
-                }
-                if let Expr::ScalarFunction(call) = expr
-                    && [TO_VARCHAR, TRY_TO_VARCHAR].contains(&call.func.name())
-                    && let Some(cast) = call.args.first()
-                {
-                    learn(&mut known, cast, &DataType::Utf8);
-                }
-                Ok(TreeNodeRecursion::Continue)
-            })
-        })
-    });
-    looked.map_err(from_datafusion)?;
-    Ok((1..=count).map(|at| known.remove(&format!("${at}")).flatten().unwrap_or(DataType::Null)).collect())
-}
-
-/// Notes the type of a parameter of which nothing else tells it.
-fn learn(known: &mut HashMap<String, Option<DataType>>, expr: &Expr, wanted: &DataType) {
-    if let Expr::Placeholder(placeholder) = expr {
-        known.entry(placeholder.id.clone()).or_default().get_or_insert_with(|| wanted.clone());
-    }
 }
 
 /// The values in the wanted type, if all of them are equal to themselves there.

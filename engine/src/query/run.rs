@@ -90,13 +90,17 @@ pub(crate) async fn describe(shared: &Arc<Shared>, session: &Session, text: &str
     let timeout = options.timeout;
     let described = planning::apart(Box::pin(async move {
         let statement = sql::parse(&text)?;
-        let query = match &statement {
-            Statement::Query(query) => query,
-            other => return Ok(Description::of_statement(other)),
+        let query = match statement.query() {
+            // Of one that is explained, only the parameters are to be found out.
+            Some(query) if query.parameters > 0 || matches!(statement, Statement::Query(_)) => query,
+            _ => return Ok(Description::of_statement(&statement)),
         };
         let context = statement::plan_context(&shared, &Meter::new(options.max_scan), &options);
         let (state, logical) = context.logical(query, &options.database).await?;
-        Description::of_query(&state, logical, query.parameters)
+        match &statement {
+            Statement::Explain(_) => Description::of_explain(logical, query.parameters),
+            _ => Description::of_query(&state, logical, query.parameters),
+        }
     }));
     match timeout {
         None => described.await,

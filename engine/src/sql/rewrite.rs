@@ -1,9 +1,10 @@
 //! What is changed in a query of the Trino half between the text and the planner: tokens before parsing (`tokens`, `types`), the tree
-//! after it (`forms`, `numbers`, `calls`, `joins`, `like`, `hidden`, `casts`, `labels`, `duplicates`). Each pass is small, and leaves alone what it does not know.
+//! after it (`forms`, `exists`, `numbers`, `calls`, `joins`, `like`, `hidden`, `casts`, `labels`, `duplicates`). Each pass is small, and leaves alone what it does not know.
 
 mod calls;
 mod casts;
 mod duplicates;
+mod exists;
 mod forms;
 mod hidden;
 mod joins;
@@ -31,6 +32,7 @@ pub(super) type Originals = HashMap<Location, String>;
 /// `Unsupported` or `Invalid`, for what the passes understand and cannot express.
 pub(super) fn apply(query: &mut Query, originals: &Originals) -> Result<()> {
     forms::apply(query)?;
+    exists::apply(query)?;
     numbers::apply(query);
     calls::apply(query);
     timestamps::apply(query);

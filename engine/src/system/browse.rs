@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 use glaux_catalog::{Metastore, model::Table};
 
-use super::{INFORMATION_SCHEMA, SYSTEM, SystemDeps, provider, table_names};
+use super::{SYSTEM_SCHEMAS, SystemDeps, provider, table_names};
 use crate::{error::Result, query::access::Caller};
 
 /// What one session's user may see of the catalog. Every call looks anew.
@@ -32,7 +32,7 @@ impl Browser {
     /// Those of the metastore.
     pub async fn databases(&self) -> Result<Vec<String>> {
         let databases = self.visible().databases().await?.into_iter().map(|database| database.name);
-        let mut names: Vec<_> = databases.chain([INFORMATION_SCHEMA, SYSTEM].map(str::to_owned)).collect();
+        let mut names: Vec<_> = databases.chain(SYSTEM_SCHEMAS.map(str::to_owned)).collect();
         names.sort_unstable();
         Ok(names)
     }

@@ -1,6 +1,7 @@
 //! `information_schema`, by Trino's columns and with the two that Athena adds to `columns`: `comment` and `extra_info`.
 //!
-//! As in Trino it holds what the catalog holds, and itself. The tables of `system` are no part of the catalog.
+//! It holds what the catalog holds, and itself, as in Trino; and the tables of `system`, which is a catalog of its own there and a schema here. So it says
+//! what [`super::Browser`] says.
 
 use std::sync::Arc;
 
@@ -9,14 +10,15 @@ use arrow::{
     datatypes::SchemaRef,
 };
 use futures::{StreamExt, stream, stream::BoxStream};
-use glaux_catalog::{HiveType, Metastore, ident::CATALOG_NAME, model::Table};
+use glaux_catalog::{HiveType, ident::CATALOG_NAME, model::Table};
 
 use super::{
-    INFORMATION_SCHEMA,
+    SYSTEM_SCHEMAS, SystemDeps,
     columns::{batch, count, counts, schema, text, texts},
     lookup,
     narrowing::Narrowing,
     provider::{RowSource, Wanted},
+    table_names,
 };
 use crate::error::Result;
 
@@ -24,7 +26,7 @@ use crate::error::Result;
 #[derive(Debug)]
 pub(super) struct InformationSchema {
     pub(super) view: View,
-    pub(super) metastore: Arc<dyn Metastore>,
+    pub(super) deps: SystemDeps,
 }
 
 /// Which one.
@@ -93,11 +95,10 @@ impl InformationSchema {
     }
 
     async fn schemata(&self, narrowing: &Narrowing) -> Result<Vec<ArrayRef>> {
-        let databases = lookup::databases(self.metastore.as_ref(), narrowing, "schema_name").await?;
+        let databases = lookup::databases(self.deps.metastore.as_ref(), narrowing, "schema_name").await?;
         let mut names: Vec<_> = databases.into_iter().map(|database| database.name).collect();
-        if narrowing.allows("schema_name", INFORMATION_SCHEMA) {
-            names.push(INFORMATION_SCHEMA.to_owned());
-        }
+        let system = SYSTEM_SCHEMAS.into_iter().filter(|name| narrowing.allows("schema_name", name));
+        names.extend(system.map(str::to_owned));
         names.sort_unstable();
         names.dedup();
         Ok(vec![catalog(names.len()), texts(names.iter().map(Some))])
@@ -105,13 +106,13 @@ impl InformationSchema {
 
     async fn tables(&self, narrowing: &Narrowing) -> Result<Vec<ArrayRef>> {
         let tables = self.lookup(narrowing).await?;
-        let own = own_views(narrowing);
-        let mut rows: Vec<(&str, &str, &str)> = Vec::with_capacity(tables.len() + own.len());
+        let system = system_tables(narrowing);
+        let mut rows: Vec<(&str, &str, &str)> = Vec::with_capacity(tables.len() + system.len());
         rows.extend(tables.iter().map(|table| {
             let kind = if table.is_view() { "VIEW" } else { "BASE TABLE" };
             (table.name.database.as_str(), table.name.table.as_str(), kind)
         }));
-        rows.extend(own.into_iter().map(|view| (INFORMATION_SCHEMA, view.name(), "BASE TABLE")));
+        rows.extend(system.into_iter().map(|(schema, name)| (schema, name, "BASE TABLE")));
         Ok(vec![
             catalog(rows.len()),
             texts(rows.iter().map(|row| Some(row.0))),
@@ -145,11 +146,12 @@ impl InformationSchema {
                 is_partition_key: at >= data_columns,
             }));
         }
-        for view in own_views(narrowing) {
-            for (at, field) in view.schema().fields().iter().enumerate() {
+        for (schema, table) in system_tables(narrowing) {
+            let Some(provider) = super::provider(schema, table, &self.deps) else { continue };
+            for (at, field) in provider.schema().fields().iter().enumerate() {
                 rows.push(ColumnRow {
-                    schema: INFORMATION_SCHEMA.to_owned(),
-                    table: view.name().to_owned(),
+                    schema: schema.to_owned(),
+                    table: table.to_owned(),
                     name: field.name().clone(),
                     position: at as u64 + 1,
                     data_type: HiveType::from_arrow(field.data_type())?.trino_name(),
@@ -173,7 +175,7 @@ impl InformationSchema {
     }
 
     async fn lookup(&self, narrowing: &Narrowing) -> Result<Vec<Table>> {
-        lookup::tables(self.metastore.as_ref(), narrowing, "table_schema", "table_name").await
+        lookup::tables(self.deps.metastore.as_ref(), narrowing, "table_schema", "table_name").await
     }
 }
 
@@ -187,11 +189,11 @@ struct ColumnRow {
     is_partition_key: bool,
 }
 
-/// The tables of `information_schema` itself that may be wanted.
-fn own_views(narrowing: &Narrowing) -> Vec<View> {
-    let wanted =
-        |view: &View| narrowing.allows("table_schema", INFORMATION_SCHEMA) && narrowing.allows("table_name", view.name());
-    View::ALL.into_iter().filter(wanted).collect()
+/// The tables of the system's schemas that may be wanted, each with its schema.
+fn system_tables(narrowing: &Narrowing) -> Vec<(&'static str, &'static str)> {
+    let schemas = SYSTEM_SCHEMAS.into_iter().filter(|schema| narrowing.allows("table_schema", schema));
+    let tables = schemas.flat_map(|schema| table_names(schema).into_iter().map(move |table| (schema, table)));
+    tables.filter(|(_, table)| narrowing.allows("table_name", table)).collect()
 }
 
 fn catalog(rows: usize) -> ArrayRef {

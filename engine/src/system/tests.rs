@@ -215,16 +215,19 @@ async fn explaining_lists_nothing() {
 }
 
 #[tokio::test]
-async fn the_information_schema_shows_the_catalog_and_itself() {
+async fn the_information_schema_shows_the_catalog_itself_and_system() {
     let lake = lake().await;
     let rows = lake.rows("SELECT * FROM information_schema.schemata").await;
-    assert_eq!(rows, ["awsdatacatalog|default", "awsdatacatalog|information_schema", "awsdatacatalog|sales"]);
-    let rows =
-        lake.rows("SELECT * FROM information_schema.tables WHERE table_schema <> 'information_schema' ORDER BY 2, 3").await;
+    assert_eq!(rows, ["default", "information_schema", "sales", "system"].map(|name| format!("awsdatacatalog|{name}")));
+    let rows = lake
+        .rows("SELECT * FROM information_schema.tables WHERE table_schema NOT IN ('information_schema', 'system') ORDER BY 2, 3")
+        .await;
     let expected = ["default|flat|BASE TABLE", "default|orders|BASE TABLE", "sales|orders|BASE TABLE", "sales|v|VIEW"];
     assert_eq!(rows, expected.map(|row| format!("awsdatacatalog|{row}")));
     let own = lake.rows("SELECT table_name FROM information_schema.tables WHERE table_schema = 'information_schema'").await;
     assert_eq!(own, table_names(INFORMATION_SCHEMA));
+    let system = lake.rows("SELECT table_name, table_type FROM information_schema.tables WHERE table_schema = 'system'").await;
+    assert_eq!(system, table_names(SYSTEM).iter().map(|name| format!("{name}|BASE TABLE")).collect::<Vec<_>>());
     assert_eq!(lake.rows("SELECT * FROM information_schema.views").await, ["awsdatacatalog|sales|v|SELECT 'abc' AS x"]);
     assert!(lake.rows("SELECT * FROM information_schema.tables WHERE table_catalog = 'other'").await.is_empty());
 

@@ -45,7 +45,7 @@ impl IngestTarget {
     /// The table's full name.
     #[must_use]
     pub fn name(&self, current_database: &str) -> TableName {
-        TableName::new(self.database.as_deref().unwrap_or(current_database).trim(), self.table.trim())
+        TableName::new(self.database.as_deref().unwrap_or(current_database), &self.table)
     }
 }
 

@@ -24,12 +24,12 @@ use super::{
     stats,
 };
 
+/// Prepares a statement.
+pub(super) const PREPARE: &str = "CreatePreparedStatement";
+
 /// The actions, each with what it takes and gives.
 const ACTIONS: [(&str, &str); 10] = [
-    (
-        "CreatePreparedStatement",
-        "Prepares a statement. ActionCreatePreparedStatementRequest -> ActionCreatePreparedStatementResult",
-    ),
+    (PREPARE, "Prepares a statement. ActionCreatePreparedStatementRequest -> ActionCreatePreparedStatementResult"),
     ("ClosePreparedStatement", "Closes a prepared statement. ActionClosePreparedStatementRequest -> nothing"),
     ("CancelQuery", "Cancels a query by its FlightInfo. ActionCancelQueryRequest -> ActionCancelQueryResult"),
     ("CancelFlightInfo", "Cancels a query by its FlightInfo. CancelFlightInfoRequest -> CancelFlightInfoResult"),
@@ -57,7 +57,7 @@ pub(super) fn list() -> Vec<ActionType> {
 pub(super) async fn run(flight: &Flight, caller: &Caller, action: &Action) -> Result<Option<Bytes>> {
     let (name, body) = (action.r#type.as_str(), action.body.as_ref());
     match name {
-        "CreatePreparedStatement" => {
+        PREPARE => {
             let request: ActionCreatePreparedStatementRequest = command::wrapped(body, name)?;
             command::no_transaction(request.transaction_id.as_deref())?;
             prepare(flight, caller, request.query).await.map(|result| Some(result.as_any().encode_to_vec().into()))

@@ -28,7 +28,11 @@ use super::{
 /// Carries out what the stream's first message asks for; gives the metadata of its answer.
 pub(super) async fn run(flight: &Flight, caller: &Caller, mut messages: Streaming<FlightData>) -> Result<Bytes, Refusal> {
     let first = messages.message().await.map_err(|status| sent(&status))?;
-    let first = first.ok_or_else(|| Error::invalid("the stream of DoPut is empty").with_hint("Begin it with a command"))?;
+    let first = first.ok_or_else(|| {
+        // ADBC's drivers write nothing, not even the command, where they ingest no batch: which table was meant is not known here.
+        Error::invalid("the stream of DoPut is empty")
+            .with_hint("Begin it with a command; with ADBC, ingest at least one batch, which may have no rows")
+    })?;
     let descriptor = first.flight_descriptor.as_ref();
     let descriptor = descriptor.ok_or_else(|| {
         Error::invalid("the first message of DoPut has no descriptor").with_hint("Put the command into its flight_descriptor")

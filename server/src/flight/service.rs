@@ -452,7 +452,9 @@ impl FlightService for Service {
             return Err(status::of(&error));
         }
         let action = actions::run(&self.0, &caller, request.get_ref());
-        let result = action.instrument(span("DoAction", &caller)).await.map_err(|error| status::of(&error))?;
+        let result = action.instrument(span("DoAction", &caller)).await.map_err(|error| {
+            if request.get_ref().r#type == actions::PREPARE { status::of_preparing(&error) } else { status::of(&error) }
+        })?;
         let results: Vec<_> = result.into_iter().map(|body: Bytes| Ok(ActionResult { body })).collect();
         Ok(caller.answer(stream::iter(results).boxed()))
     }

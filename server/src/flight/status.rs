@@ -27,6 +27,18 @@ pub(crate) fn of(error: &Error) -> Status {
     Status::with_metadata(code(error.kind()), text(error), kind(error))
 }
 
+/// The status of an error of CreatePreparedStatement: that of the statement, but never the code that says that there is no such call.
+///
+/// Clients take that code for a server that prepares nothing, and go on without: ADBC's driver manager for Python binds the values all the same
+/// and the driver takes them for rows to ingest. The kind in the metadata stays.
+pub(super) fn of_preparing(error: &Error) -> Status {
+    let status = of(error);
+    match status.code() {
+        Code::Unimplemented => Status::with_metadata(Code::InvalidArgument, status.message(), status.metadata().clone()),
+        _ => status,
+    }
+}
+
 /// The status of a query that failed, with its id and figures as trailers.
 pub(crate) fn of_failure(failure: &Failure) -> Status {
     let mut metadata = kind(&failure.error);
@@ -98,6 +110,19 @@ mod tests {
         let status = of(&error);
         assert_eq!(status.code(), Code::NotFound);
         assert_eq!(status.message(), "table \"x\" does not exist: underneath (hint: SHOW TABLES lists them)");
+    }
+
+    #[test]
+    fn a_statement_that_is_not_supported_is_no_call_that_is_not_there() {
+        let error = Error::unsupported("INSERT is not supported").with_hint("ingest");
+        assert_eq!(of(&error).code(), Code::Unimplemented);
+        let status = of_preparing(&error);
+        assert_eq!((status.code(), status.message()), (Code::InvalidArgument, "INSERT is not supported (hint: ingest)"));
+        assert_eq!(
+            status.metadata().get(KIND).map(|kind| kind.as_bytes()),
+            of(&error).metadata().get(KIND).map(|kind| kind.as_bytes())
+        );
+        assert_eq!(of_preparing(&Error::not_found("x")).code(), Code::NotFound);
     }
 
     #[test]

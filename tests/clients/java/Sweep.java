@@ -299,6 +299,29 @@ public final class Sweep {
                 expect("parameters of many types", rows.getLong(1), 2L);
             }
         }
+        String told = "SELECT count(coalesce(?, i)), max(CASE WHEN i > ? THEN ? ELSE 'no' END), max(substr('abc', ?, ?)), max(lower(?)), max(round(re, ?)) FROM types";
+        try (PreparedStatement statement = connection.prepareStatement(told)) {
+            statement.setInt(1, 1);
+            statement.setInt(2, 0);
+            statement.setString(3, "yes");
+            statement.setInt(4, 2);
+            statement.setInt(5, 1);
+            statement.setString(6, "ABC");
+            statement.setInt(7, 0);
+            try (ResultSet rows = statement.executeQuery()) {
+                rows.next();
+                expect("coalesce of a parameter", rows.getLong(1), 3L);
+                expect("a branch of a parameter", rows.getString(2), "yes");
+                expect("a part by parameters", rows.getString(3), "b");
+                expect("a function of a parameter", rows.getString(4), "abc");
+            }
+        }
+        try (PreparedStatement statement = connection.prepareStatement("EXPLAIN SELECT st FROM types WHERE i < ?")) {
+            statement.setInt(1, 3);
+            try (ResultSet rows = statement.executeQuery()) {
+                expect("a plan for a parameter", rows.next(), true);
+            }
+        }
         try (PreparedStatement statement = connection.prepareStatement("SELECT count(*) FROM types WHERE de = ?")) {
             statement.setBigDecimal(1, new BigDecimal("-0.01"));
             try (ResultSet rows = statement.executeQuery()) {

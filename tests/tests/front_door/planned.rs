@@ -18,6 +18,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     vec![
         Trial::test("planned/parameters_go_by_position", || crate::block_on(parameters_go_by_position())),
         Trial::test("planned/parameters_take_the_types_of_their_places", || crate::block_on(parameters_take_types())),
+        Trial::test("planned/what_is_around_parameters_tells_their_types", || crate::block_on(what_is_around_tells_types())),
         Trial::test("planned/parameters_prune", || crate::block_on(parameters_prune())),
         Trial::test("planned/wrong_parameters_are_refused", || crate::block_on(wrong_parameters_are_refused())),
         Trial::test("planned/planning_reads_and_changes_nothing", || crate::block_on(planning_reads_and_changes_nothing())),
@@ -144,6 +145,51 @@ async fn parameters_take_types() -> Result<(), Failed> {
     let types: Vec<_> = described.parameters.fields().iter().map(|field| field.data_type().clone()).collect();
     assert_eq!(types, [DataType::Null, DataType::Int64, DataType::Int64, DataType::Date32, DataType::Utf8, DataType::Int64]);
     assert!(described.parameters.fields().iter().all(|field| field.is_nullable()));
+    Ok(())
+}
+
+/// The kinds of types that Trino's DESCRIBE INPUT tells, and where it does not, those of the values that fit.
+async fn what_is_around_tells_types() -> Result<(), Failed> {
+    use DataType::{Boolean, Date32, Float64, Int64, Null, Utf8};
+
+    let instance = instance().await;
+    for (sql, expected) in [
+        ("SELECT coalesce(?, n), coalesce(n, ?), coalesce(?, ?, word) FROM t", vec![Int64, Int64, Utf8, Utf8]),
+        ("SELECT CASE WHEN n > ? THEN ? ELSE 'no' END FROM t", vec![Int64, Utf8]),
+        ("SELECT CASE n WHEN ? THEN ? WHEN 2 THEN d END, CASE WHEN ? THEN 1 END FROM t", vec![Int64, Date32, Boolean]),
+        ("SELECT greatest(?, n), least(f, ?), nullif(word, ?) FROM t", vec![Int64, Float64, Utf8]),
+        ("SELECT substr(word, ?, ?), round(f, ?) FROM t", vec![Int64; 3]),
+        ("SELECT lower(?), upper(?), replace(word, ?, ?), strpos(word, ?) FROM t", vec![Utf8; 5]),
+        ("SELECT word || ?, ? || ?, concat(?, word) FROM t", vec![Utf8; 4]),
+        ("SELECT sqrt(?) FROM t WHERE word LIKE ? AND ? LIKE word", vec![Float64, Utf8, Utf8]),
+        ("SELECT 1 FROM t WHERE n IN (?, ?) AND ? IN (1, 2) AND ? IN (d, ?)", vec![Int64, Int64, Int64, Date32, Date32]),
+        ("SELECT 1 FROM t WHERE ? BETWEEN n AND 3 AND ? BETWEEN ? AND d", vec![Int64, Date32, Date32]),
+        ("SELECT 1 FROM t WHERE ? AND NOT ? OR n = ? + 1", vec![Boolean, Boolean, Int64]),
+        ("SELECT 1 FROM t WHERE ?", vec![Boolean]),
+        ("SELECT ARRAY[n, ?] FROM t GROUP BY n HAVING sum(n) > ? LIMIT ?", vec![Int64; 3]),
+        ("EXPLAIN SELECT n FROM t WHERE d < ? AND lower(?) = word", vec![Date32, Utf8]),
+        ("EXPLAIN ANALYZE SELECT n FROM t WHERE n < ?", vec![Int64]),
+        ("EXPLAIN (TYPE LOGICAL) SELECT ?", vec![Null]),
+        // Nothing tells, or values of several kinds fit.
+        ("SELECT ?, ? = ?, abs(?), date_trunc('day', ?) FROM t", vec![Null; 5]),
+    ] {
+        let described = instance.engine.describe(&instance.session, sql).await.map_err(|error| format!("{sql}: {error}"))?;
+        let types: Vec<_> = described.parameters.fields().iter().map(|field| field.data_type().clone()).collect();
+        assert_eq!(types, expected, "{sql}");
+    }
+    let explained = instance.engine.describe(&instance.session, "EXPLAIN SELECT n FROM t WHERE n < ?").await?;
+    assert_eq!(explained.schema.field(0).name(), "Query Plan");
+    // Values of other types than the place's are what they are, as everywhere.
+    let text = |text: &str| Arc::new(StringArray::from(vec![text])) as ArrayRef;
+    for (sql, value, expected) in [
+        ("SELECT coalesce(?, n) AS x FROM t WHERE n = 1", numbers([7]).remove(0), "7"),
+        ("SELECT coalesce(?, n) AS x FROM t WHERE n = 1", numbers([3_000_000_000]).remove(0), "3000000000"),
+        ("SELECT substr(word, ?) AS x FROM t WHERE n = 1", numbers([2]).remove(0), "1"),
+        ("SELECT lower(?) AS x", text("ABC"), "abc"),
+        ("SELECT CASE WHEN n = 1 THEN ? ELSE 'no' END AS x FROM t WHERE n = 1", text("yes"), "yes"),
+    ] {
+        assert_eq!(answer(&instance, sql, values(vec![value])).await?, [expected], "{sql}");
+    }
     Ok(())
 }
 

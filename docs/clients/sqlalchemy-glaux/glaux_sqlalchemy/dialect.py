@@ -110,6 +110,16 @@ class _Date(types.Date):
         return lambda value: f"DATE '{value.isoformat()[:10]}'"
 
 
+class _Binary(types.LargeBinary):
+    """Bytes are bound as they are: the driver has no `Binary` to wrap them in."""
+
+    def bind_processor(self, dialect):
+        return lambda value: bytes(value) if isinstance(value, (bytearray, memoryview)) else value
+
+    def literal_processor(self, dialect):
+        return lambda value: f"X'{bytes(value).hex()}'"
+
+
 class _DateTime(types.DateTime):
     def literal_processor(self, dialect):
         return lambda value: f"TIMESTAMP '{value.isoformat(sep=' ')}'"
@@ -122,7 +132,9 @@ class GlauxDialect(default.DefaultDialect):
     statement_compiler = GlauxCompiler
     type_compiler = type_compiler_cls = GlauxTypeCompiler
     preparer = GlauxIdentifierPreparer
-    colspecs = {types.Date: _Date, types.DateTime: _DateTime}
+    colspecs = {
+        types.Date: _Date, types.DateTime: _DateTime, types.LargeBinary: _Binary, types.BINARY: _Binary, types.VARBINARY: _Binary,
+    }
 
     default_paramstyle = "qmark"
     supports_statement_cache = True

@@ -3,13 +3,13 @@
 
 use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::{
-    common::{DFSchema, Result, tree_node::Transformed},
+    common::{DFSchema, Result, plan_err, tree_node::Transformed},
     config::ConfigOptions,
     logical_expr::{Cast, Expr, ExprSchemable, TryCast},
 };
 
 use super::cast::CastFunction;
-use crate::functions::is_written_otherwise;
+use crate::{error::type_name, functions::is_written_otherwise};
 
 pub(super) fn rewrite(expr: Expr, schema: &DFSchema, _config: &ConfigOptions) -> Result<Transformed<Expr>> {
     let (inner, to, is_try) = match &expr {
@@ -19,12 +19,21 @@ pub(super) fn rewrite(expr: Expr, schema: &DFSchema, _config: &ConfigOptions) ->
     };
     // An expression without a type is DataFusion's to refuse.
     let Ok(from) = inner.get_type(schema) else { return Ok(Transformed::no(expr)) };
+    if *to == DataType::Binary && !has_bytes(&from) {
+        return plan_err!("cannot cast {} to varbinary", type_name(&from));
+    }
     let is_text = *to == DataType::Utf8 && is_written_otherwise(&from);
     if !(is_text || is_lossy(&from, to) || is_try && may_fail(&from, to)) {
         return Ok(Transformed::no(expr));
     }
     let call = CastFunction::call(inner.as_ref().clone(), to, is_try);
     Ok(Transformed::yes(call))
+}
+
+/// Whether values have bytes of their own: text and binary, and no numbers, whose bytes DataFusion would give.
+fn has_bytes(data_type: &DataType) -> bool {
+    use DataType as T;
+    data_type.is_string() || matches!(data_type, T::Null | T::Binary | T::LargeBinary | T::BinaryView | T::FixedSizeBinary(_))
 }
 
 /// Whether values that differ may become the same.

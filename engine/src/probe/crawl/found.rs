@@ -167,11 +167,7 @@ fn keys_fault(names: &[String]) -> Option<String> {
 
 /// Why the catalog does not take a name as it is.
 fn name_fault(name: &str) -> Option<String> {
-    match ident::checked("column", name) {
-        Ok(kept) if kept == name => None,
-        Ok(_) => Some("a name does not begin or end with a blank".to_owned()),
-        Err(error) => Some(error.message().to_owned()),
-    }
+    ident::checked("column", name).err().map(|error| error.message().to_owned())
 }
 
 /// The columns of files, and those that no table can have, by name, with the reason.

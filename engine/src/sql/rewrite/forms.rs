@@ -192,11 +192,14 @@ fn tree<T>(mut operands: VecDeque<T>, join: impl Fn(T, T) -> T) -> Option<T> {
     operands.pop_front()
 }
 
-/// The body of a query of our own making.
-fn select(text: &str) -> Result<SetExpr> {
+/// A query of our own making.
+pub(super) fn query(text: &str) -> Result<Query> {
     let query = Parser::new(&AthenaDialect::default()).try_with_sql(text).and_then(|mut parser| parser.parse_query());
-    let query = query.map_err(|error| Error::internal(format!("\"{text}\" does not parse")).with_source(error))?;
-    Ok(*query.body)
+    Ok(*query.map_err(|error| Error::internal(format!("\"{text}\" does not parse")).with_source(error))?)
+}
+
+fn select(text: &str) -> Result<SetExpr> {
+    Ok(*query(text)?.body)
 }
 
 /// Gives the outermost `VALUES` the column names `_col0`, `_col1`, ..., as Trino does.

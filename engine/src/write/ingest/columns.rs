@@ -30,11 +30,6 @@ struct Matched {
     at: Option<usize>,
 }
 
-/// The name of a batch's column as a table has it.
-pub(super) fn folded(name: &str) -> String {
-    fold(name.trim())
-}
-
 /// The positions of a schema's columns by their folded names.
 ///
 /// # Errors
@@ -42,7 +37,7 @@ pub(super) fn folded(name: &str) -> String {
 pub(super) fn positions(schema: &Schema) -> Result<HashMap<String, usize>> {
     let mut positions = HashMap::new();
     for (at, field) in schema.fields().iter().enumerate() {
-        if let Some(other) = positions.insert(folded(field.name()), at) {
+        if let Some(other) = positions.insert(fold(field.name()), at) {
             let other = schema.field(other).name();
             return Err(Error::invalid(format!("the columns \"{other}\" and \"{}\" of the rows have one name", field.name()))
                 .with_hint("Names are the same if they differ only in case: rename one of them"));
@@ -141,7 +136,7 @@ fn unknown(table: &TableName, source: &Schema, positions: HashMap<String, usize>
     let names: Vec<_> = unknown.iter().map(|at| source.field(*at).name().as_str()).collect();
     let columns = if names.len() == 1 { "column" } else { "columns" };
     let error = Error::invalid(format!("table \"{table}\" has no {columns} \"{}\"", names.join("\", \"")));
-    let near = names.first().and_then(|name| nearest(&folded(name), known.iter().map(|matched| matched.column.name.as_str())));
+    let near = names.first().and_then(|name| nearest(&fold(name), known.iter().map(|matched| matched.column.name.as_str())));
     error.with_hint(match near {
         Some(near) => format!("Did you mean \"{near}\"? Columns are matched by name"),
         None => "Columns are matched by name: leave it out, or ALTER TABLE ... ADD COLUMNS first".to_owned(),

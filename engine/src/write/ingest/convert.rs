@@ -212,9 +212,9 @@ fn scalar(
                 shown(values, row)
             ));
             Err(match (hive_type, found) {
-                (HiveType::Timestamp, _) => {
-                    error.with_hint("Round it to what the table keeps: microseconds, or milliseconds in keys")
-                }
+                (HiveType::Timestamp, _) => error.with_hint(
+                    "Round it to microseconds, which files keep; queries read milliseconds, and partition keys have these alone",
+                ),
                 (HiveType::Date, T::Date64 | T::Timestamp(..)) => error.with_hint("Only midnights are dates: cut the time off"),
                 _ => error.with_hint("Correct the value, or take a table whose column has a wider type"),
             })

@@ -10,12 +10,7 @@ use glaux_catalog::{
     partition::PartitionIndex,
 };
 
-use super::{
-    IfExists, IfNotExists, IngestTarget,
-    columns::{folded, positions},
-    managed::Managed,
-    place::place,
-};
+use super::{IfExists, IfNotExists, IngestTarget, columns::positions, managed::Managed, place::place};
 use crate::{
     ddl::normalise_location,
     error::{Error, ErrorKind, Result, nearest},
@@ -131,7 +126,7 @@ impl Resolved {
             }
         }
         let keys: Vec<_> = table.partition_keys.iter().map(|key| key.name.clone()).collect();
-        let asked: Vec<_> = target.partitioned_by.iter().map(|key| folded(key)).collect();
+        let asked: Vec<_> = target.partitioned_by.iter().map(|key| ident::fold(key)).collect();
         if !asked.is_empty() && asked != keys {
             return Err(Error::invalid(format!("table \"{name}\" is not partitioned by \"{}\"", asked.join("\", \"")))
                 .with_hint(if keys.is_empty() {
@@ -209,9 +204,9 @@ fn definition(target: &IngestTarget, table: &TableName) -> Result<(Vec<Column>, 
     let mut chosen = HashSet::new();
     let mut keys = Vec::with_capacity(target.partitioned_by.len());
     for key in &target.partitioned_by {
-        let Some(at) = positions.get(&folded(key)) else {
+        let Some(at) = positions.get(&ident::fold(key)) else {
             let error = Error::invalid(format!("partition key \"{key}\" is not a column of the rows"));
-            return Err(match nearest(&folded(key), positions.keys().map(String::as_str)) {
+            return Err(match nearest(&ident::fold(key), positions.keys().map(String::as_str)) {
                 Some(near) => error.with_hint(format!("Did you mean \"{near}\"?")),
                 None => error.with_hint("Partition a table by columns that the rows have"),
             });

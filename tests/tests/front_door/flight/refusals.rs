@@ -193,6 +193,19 @@ async fn what_is_not_offered_says_so() -> Result<(), Failed> {
     check(&raw.rpc.get_flight_info(request).await.expect_err("it is refused"), &unimplemented);
     let request = raw.request(stream::iter([FlightData::default()]));
     check(&raw.rpc.do_exchange(request).await.expect_err("it is refused"), &unimplemented);
+    let unknown = "type.googleapis.com/arrow.flight.protocol.sql.CommandFoo".to_owned();
+    let unknown = Any { type_url: unknown, value: bytes::Bytes::new() }.encode_to_vec();
+    let put = FlightData { flight_descriptor: Some(FlightDescriptor::new_cmd(unknown.clone())), ..FlightData::default() };
+    let request = raw.request(stream::iter([put]));
+    for refused in [
+        raw.info_of(unknown.clone()).await.expect_err("it is refused"),
+        raw.schema_of(unknown.clone()).await.expect_err("it is refused"),
+        raw.get(Ticket::new(unknown)).await.expect_err("it is refused"),
+        raw.rpc.do_put(request).await.expect_err("it is refused"),
+    ] {
+        check(&refused, &unimplemented);
+        assert!(refused.message().starts_with("command \"CommandFoo\" is not offered"), "{refused:?}");
+    }
     let made_up = Some(bytes::Bytes::from_static(b"transaction"));
     let query = CommandStatementQuery { query: "SELECT 1 AS x".to_owned(), transaction_id: made_up };
     check(&raw.info_of(query.as_any().encode_to_vec()).await.expect_err("it is refused"), &unimplemented);

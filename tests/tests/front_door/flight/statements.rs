@@ -111,6 +111,13 @@ async fn preparing_and_describing_change_nothing() -> Result<(), Failed> {
     // What cannot be planned cannot be prepared.
     let refused = Refused::from(raw.client.sql.prepare("SELECT nope".to_owned(), None).await.expect_err("it is refused"));
     assert_eq!((refused.code, refused.kind.as_str()), (Code::NotFound, "NOT_FOUND"), "{refused}");
+    // UNIMPLEMENTED would say that nothing can be prepared.
+    for sql in ["INSERT INTO t VALUES (?)", "DELETE FROM t WHERE id = ?", "SELECT 'a' LIKE '%' || ? || '%' ESCAPE '/'"] {
+        let refused = Refused::from(raw.client.sql.prepare(sql.to_owned(), None).await.expect_err("it is refused"));
+        assert_eq!((refused.code, refused.kind.as_str()), (Code::InvalidArgument, "UNSUPPORTED"), "{refused}");
+        let refused = raw.info_of(command(sql)).await.expect_err("it is refused");
+        assert_eq!(refused.code(), Code::Unimplemented, "{refused}");
+    }
     Ok(())
 }
 
