@@ -79,6 +79,7 @@ impl Engine {
     /// # Errors
     /// As [`Engine::open`].
     pub async fn open_with(options: EngineOptions, parts: Parts) -> Result<Self> {
+        options.storage.check()?;
         let Parts { metastore, history, clock, observer } = parts;
         let clock = clock.unwrap_or_else(system_clock);
         let (data_dir, kept, time) = (options.data_dir.clone(), options.history, Arc::clone(&clock));

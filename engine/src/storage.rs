@@ -25,6 +25,7 @@ mod ranges;
 mod real;
 mod registry;
 mod url;
+mod values;
 mod wire;
 
 #[cfg(test)]
@@ -42,3 +43,4 @@ pub use options::{BucketOptions, Environment, Secret, StorageOptions};
 pub use ranges::{MAX_REQUEST_BYTES, MERGE_GAP_BYTES, PARALLEL_REQUESTS, RangePolicy};
 pub(crate) use real::RealLocation;
 pub use registry::{Location, QueryStores, Stores};
+pub(crate) use url::wording;

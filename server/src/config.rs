@@ -189,6 +189,7 @@ pub(crate) fn load(overrides: &Overrides, variables: &[(String, String)]) -> Res
 
     let config: Config = figment.extract().map_err(|error| extract_error(&error))?;
     refuse_copies(&figment)?;
+    config.storage.check()?;
     let Config { engine, storage, tariff, catalog, session, server, flight, log, telemetry, auth, tls } = config;
     let session = session_options(&session, overrides, variables)?;
     let mut engine = EngineOptions { tariff, storage, ..engine };

@@ -6,7 +6,10 @@
 use std::path::{Component, Path, PathBuf};
 
 use super::StatementContext;
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    storage::wording,
+};
 
 /// [`normalise`], for a location that a definition is to have: one that no store can open is refused, with the reason.
 ///
@@ -59,7 +62,8 @@ pub fn normalise(location: &str) -> Result<String> {
     }
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
     if host.is_empty() {
-        return refuse("names no bucket", "Name a folder in a bucket, as in s3://bucket/prefix/");
+        let (noun, example) = wording(&scheme);
+        return refuse(&format!("names no {noun}"), &format!("Name a folder in a {noun}, as in {example}"));
     }
     let path = path.strip_suffix('/').unwrap_or(path);
     if path.starts_with('/') || path.ends_with('/') || path.contains("//") {
@@ -111,7 +115,9 @@ mod tests {
             ("s3://b/x/*.parquet", "all files below it"),
             ("s3://b/x//y/", "one /"),
             ("s3a://b/x/", "Write s3://b/x/"),
-            ("s3:///x/", "Name a folder in a bucket"),
+            ("s3:///x/", "Name a folder in a bucket, as in s3://bucket/path/"),
+            ("abfss:///x/", "Name a folder in a container, as in abfss://container@account"),
+            ("gs:///x/", "gs://bucket/path/"),
             ("file://host/x", "three slashes"),
         ] {
             let error = normalise(written).unwrap_err();

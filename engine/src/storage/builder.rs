@@ -22,8 +22,9 @@ use super::{
     failure::{self, Place},
     list::{Disk, Pages},
     options::{BucketOptions, Environment, StorageOptions},
-    provider::{GOOGLE_FILES, GoogleFile, check_google_file, origin_of_credentials},
+    provider::{self, GOOGLE_FILES, GoogleFile, check_google_file, origin_of_credentials},
     url::{Scheme, StoreKey},
+    values::{self, Endpoint, allow_http, switch},
     wire::WireConnector,
 };
 use crate::error::{Error, Result};
@@ -54,18 +55,25 @@ pub(super) fn build(
     wire: &WireConnector,
     closed: &Arc<ClosedFiles>,
 ) -> Result<Backend> {
+    options.check()?;
     let bucket = options.bucket(key);
-    let client = Client::new(&bucket, key, wire)?;
+    let mut client = Client::new(&bucket, key, wire)?;
+    let mut endpoint = None;
+    if matches!(key.scheme, Scheme::S3 | Scheme::Google | Scheme::Azure) {
+        endpoint = Endpoint::of(key, &bucket, options, environment)?;
+        client.options = client.options.with_allow_http(allow_http(key, &bucket, environment, endpoint.as_ref())?);
+    }
     let mut place = Place::of(key.clone());
     place.credentials = origin_of_credentials(key, options, environment);
+    place.endpoint = endpoint.as_ref().map(|endpoint| endpoint.url.clone());
     match key.scheme {
         Scheme::File => {
             let disk = Disk::new(Arc::clone(closed));
             Ok(Backend { store: None, pages: Pages::Disk(Arc::new(disk)), place: Arc::new(place) })
         }
-        Scheme::S3 => s3(place, key, &bucket, environment, client),
-        Scheme::Google => google(place, key, &bucket, environment, client),
-        Scheme::Azure => azure(place, key, &bucket, environment, client),
+        Scheme::S3 => s3(place, key, &bucket, environment, endpoint.as_ref(), client),
+        Scheme::Google => google(place, key, &bucket, environment, endpoint.as_ref(), client),
+        Scheme::Azure => azure(place, key, &bucket, environment, endpoint.as_ref(), client),
         Scheme::Http | Scheme::Https => http(place, key, client),
     }
 }
@@ -99,7 +107,12 @@ fn read_certificates(path: &FsPath) -> Result<Vec<Certificate>> {
             .with_source(source)
     };
     let pem = fs::read(path).map_err(|source| unreadable(source.into()))?;
-    Certificate::from_pem_bundle(&pem).map_err(|source| unreadable(source.into()))
+    let certificates = Certificate::from_pem_bundle(&pem).map_err(|source| unreadable(source.into()))?;
+    if certificates.is_empty() {
+        return Err(Error::invalid(format!("the certificate file \"{}\" holds no certificate", path.display()))
+            .with_hint("Name a PEM file as ca_certificate_file, with lines of -----BEGIN CERTIFICATE-----"));
+    }
+    Ok(certificates)
 }
 
 fn retry(bucket: &BucketOptions) -> RetryConfig {
@@ -115,40 +128,32 @@ fn retry(bucket: &BucketOptions) -> RetryConfig {
 }
 
 /// Applies the environment's variables that a builder knows; what the client should do otherwise is decided by [`Client`].
-fn configure<K: FromStr>(environment: &Environment, prefix: &str, mut apply: impl FnMut(K, &str)) {
+///
+/// # Errors
+/// `Invalid` for a value that the store could not be asked with.
+fn configure<K: FromStr>(environment: &Environment, prefix: &str, mut apply: impl FnMut(K, &str)) -> Result<()> {
     for (name, value) in environment.with_prefix(prefix) {
         if let Ok(key) = name.to_ascii_lowercase().parse() {
+            values::check_variable(name, value)?;
             apply(key, value);
         }
     }
+    Ok(())
 }
 
-/// Whether plain HTTP is allowed; an endpoint that needs it and may not have it, or is no URL, is refused here, with the reason.
-fn allow_http(key: &StoreKey, bucket: &BucketOptions, environment: &Environment, endpoint: Option<&str>) -> Result<bool> {
-    let names = [key.scheme.allow_http_variable(), "AWS_ALLOW_HTTP", "AZURE_ALLOW_HTTP", "GOOGLE_ALLOW_HTTP"];
-    let from_environment = names.iter().find_map(|name| environment.get(name));
-    let allowed = bucket.allow_http.unwrap_or_else(|| from_environment.is_some_and(is_true));
-    let Some(endpoint) = endpoint else { return Ok(allowed) };
-    let parsed = ::url::Url::parse(endpoint).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-    match parsed {
-        None => Err(Error::invalid(format!("the endpoint \"{endpoint}\" of \"{key}\" is no URL"))
-            .with_hint("Write it as https://host:port, without the bucket")),
-        Some(url) if !allowed && url.scheme() == "http" => {
-            Err(Error::invalid(format!("the endpoint \"{endpoint}\" is not encrypted")).with_hint(format!(
-                "Set {}=true, or allow_http = true in the {}'s settings, to use it all the same",
-                key.scheme.allow_http_variable(),
-                key.scheme.bucket_noun()
-            )))
-        }
-        Some(_) => Ok(allowed),
-    }
-}
-
+/// Whether a builder's value, which is checked, says yes.
 fn is_true(value: &str) -> bool {
     matches!(value.to_ascii_lowercase().as_str(), "1" | "true" | "on" | "yes" | "y")
 }
 
-fn s3(mut place: Place, key: &StoreKey, bucket: &BucketOptions, environment: &Environment, client: Client) -> Result<Backend> {
+fn s3(
+    mut place: Place,
+    key: &StoreKey,
+    bucket: &BucketOptions,
+    environment: &Environment,
+    endpoint: Option<&Endpoint>,
+    client: Client,
+) -> Result<Backend> {
     use AmazonS3ConfigKey as Key;
     if bucket.access_key_id.is_some() != bucket.secret_access_key.is_some() {
         return Err(Error::invalid(format!("the settings of \"{key}\" have one half of an access key"))
@@ -164,11 +169,7 @@ fn s3(mut place: Place, key: &StoreKey, bucket: &BucketOptions, environment: &En
         // A secret or a token of the environment belongs to the environment's key.
         Key::AccessKeyId | Key::SecretAccessKey | Key::Token if has_own_credentials => {}
         name => builder = std::mem::take(&mut builder).with_config(name, value),
-    });
-    let endpoints = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"];
-    let endpoint = bucket.endpoint.as_deref().or_else(|| endpoints.iter().find_map(|name| environment.get(name)));
-    let endpoint = endpoint.map(|endpoint| endpoint.trim_end_matches('/').to_owned());
-    options = options.with_allow_http(allow_http(key, bucket, environment, endpoint.as_deref())?);
+    })?;
     builder = builder.with_client_options(options).with_retry(client.retry).with_http_connector(client.wire);
     builder = builder.with_bucket_name(&key.authority);
     if let Some(region) = &bucket.region {
@@ -177,9 +178,10 @@ fn s3(mut place: Place, key: &StoreKey, bucket: &BucketOptions, environment: &En
     if let Some(path_style) = bucket.path_style {
         builder = builder.with_virtual_hosted_style_request(!path_style);
     }
-    if let Some(endpoint) = &endpoint {
-        let is_virtual = builder.get_config_value(&Key::VirtualHostedStyleRequest).is_some_and(|value| is_true(&value));
-        builder = builder.with_endpoint(if is_virtual { with_bucket(endpoint, &key.authority) } else { endpoint.clone() });
+    let is_set = |builder: &AmazonS3Builder, key: Key| builder.get_config_value(&key).is_some_and(|value| is_true(&value));
+    if let Some(endpoint) = endpoint {
+        let is_virtual = is_set(&builder, Key::VirtualHostedStyleRequest);
+        builder = builder.with_endpoint(if is_virtual { endpoint.with_bucket(&key.authority)? } else { endpoint.url.clone() });
     }
     if let Some(anonymous) = bucket.anonymous {
         builder = builder.with_skip_signature(anonymous);
@@ -193,12 +195,18 @@ fn s3(mut place: Place, key: &StoreKey, bucket: &BucketOptions, environment: &En
     if let Some(token) = &bucket.session_token {
         builder = builder.with_token(token.reveal());
     }
-    if let Some(profile) = bucket.profile.as_deref().or_else(|| environment.get("AWS_PROFILE"))
-        && builder.get_config_value(&Key::AccessKeyId).is_none()
-    {
-        (builder, place.no_credentials) = with_profile(builder, profile);
+    if builder.get_config_value(&Key::AccessKeyId).is_none() && !is_set(&builder, Key::SkipSignature) {
+        let mut reads_profile = false;
+        if let Some(profile) = bucket.profile.as_deref().or_else(|| environment.get("AWS_PROFILE")) {
+            (builder, place.no_credentials) = with_profile(builder, profile);
+            reads_profile = place.no_credentials.is_none();
+        }
+        if !reads_profile {
+            let names_another = provider::names_aws_source(environment)?;
+            let told = place.no_credentials.take().or_else(|| provider::passed_over(environment));
+            place.no_credentials = told.filter(|_| !names_another);
+        }
     }
-    place.endpoint = endpoint;
     let store = Arc::new(builder.build().map_err(|error| refused(&place, &error))?);
     Ok(Backend { store: Some(Arc::clone(&store) as _), pages: Pages::Store(store), place: Arc::new(place) })
 }
@@ -223,48 +231,38 @@ fn with_profile(builder: AmazonS3Builder, profile: &str) -> (AmazonS3Builder, Op
     (builder, Some(hint))
 }
 
-/// An endpoint with the bucket as a part of its host name.
-fn with_bucket(endpoint: &str, bucket: &str) -> String {
-    match endpoint.split_once("://") {
-        Some((scheme, host)) => format!("{scheme}://{bucket}.{host}"),
-        None => format!("{bucket}.{endpoint}"),
-    }
-}
-
 fn google(
-    mut place: Place,
+    place: Place,
     key: &StoreKey,
     bucket: &BucketOptions,
     environment: &Environment,
+    endpoint: Option<&Endpoint>,
     client: Client,
 ) -> Result<Backend> {
     use GoogleConfigKey as Key;
     let mut builder = GoogleCloudStorageBuilder::new();
     let mut options = client.options;
-    let mut endpoint = None;
     let own_file = bucket.service_account_file.as_ref();
-    let skips_signature = || environment.get("GOOGLE_SKIP_SIGNATURE").is_some_and(is_true);
-    let is_anonymous = bucket.anonymous.unwrap_or_else(skips_signature);
+    let skips_signature = switch(environment, "GOOGLE_SKIP_SIGNATURE")?.unwrap_or(false);
+    let is_anonymous = bucket.anonymous.unwrap_or(skips_signature);
     let has_own_credentials = own_file.is_some() || is_anonymous;
     let mut file = own_file.map(|path| (path.clone(), "service_account_file".to_owned()));
     configure(environment, "GOOGLE_", |name: Key, value| match name {
         Key::Client(name) => options = from_environment(std::mem::take(&mut options), name, value, bucket),
-        Key::Bucket => {}
-        Key::BaseUrl => endpoint = Some(value.to_owned()),
+        // The endpoint is known, and the bucket is given by the URL.
+        Key::Bucket | Key::BaseUrl => {}
         // Files are looked at first, below.
         Key::ServiceAccount | Key::ApplicationCredentials => {}
         Key::ServiceAccountKey if has_own_credentials => {}
         name => builder = std::mem::take(&mut builder).with_config(name, value),
-    });
+    })?;
     if !has_own_credentials && environment.get("GOOGLE_SERVICE_ACCOUNT_KEY").is_none() {
         file = GOOGLE_FILES.iter().find_map(|name| Some((PathBuf::from(environment.get(name)?), format!("The variable {name}"))));
     }
-    let endpoint = bucket.endpoint.clone().or(endpoint).map(|endpoint| endpoint.trim_end_matches('/').to_owned());
-    options = options.with_allow_http(allow_http(key, bucket, environment, endpoint.as_deref())?);
     builder = builder.with_client_options(options).with_retry(client.retry).with_http_connector(client.wire);
     builder = builder.with_bucket_name(&key.authority);
-    if let Some(endpoint) = &endpoint {
-        builder = builder.with_config(Key::BaseUrl, endpoint);
+    if let Some(endpoint) = endpoint {
+        builder = builder.with_config(Key::BaseUrl, &endpoint.url);
     }
     if let Some((path, named_by)) = &file {
         let path_of_key = path.to_string_lossy();
@@ -280,28 +278,35 @@ fn google(
         // No file of credentials is looked for, which may be there and be of no use.
         builder = builder.with_credentials(Arc::new(StaticCredentialProvider::new(GcpCredential { bearer: String::new() })));
     }
-    place.endpoint = endpoint;
     let store = Arc::new(builder.build().map_err(|error| refused(&place, &error))?);
     Ok(Backend { store: Some(Arc::clone(&store) as _), pages: Pages::Store(store), place: Arc::new(place) })
 }
 
-fn azure(mut place: Place, key: &StoreKey, bucket: &BucketOptions, environment: &Environment, client: Client) -> Result<Backend> {
+fn azure(
+    place: Place,
+    key: &StoreKey,
+    bucket: &BucketOptions,
+    environment: &Environment,
+    endpoint: Option<&Endpoint>,
+    client: Client,
+) -> Result<Backend> {
     use AzureConfigKey as Key;
     let mut builder = MicrosoftAzureBuilder::new();
     let mut options = client.options;
-    let mut endpoint = None;
     let has_own_credentials = bucket.account_key.is_some() || bucket.sas_token.is_some();
     // Azure's command line has names of its own.
     if let Some(account) = environment.get("AZURE_STORAGE_ACCOUNT") {
+        values::check_variable("AZURE_STORAGE_ACCOUNT", account)?;
         builder = builder.with_account(account);
     }
     if let Some(account_key) = environment.get("AZURE_STORAGE_KEY").filter(|_| !has_own_credentials) {
+        values::check_variable("AZURE_STORAGE_KEY", account_key)?;
         builder = builder.with_access_key(account_key);
     }
     configure(environment, "AZURE_", |name: Key, value| match name {
         Key::Client(name) => options = from_environment(std::mem::take(&mut options), name, value, bucket),
-        Key::ContainerName => {}
-        Key::Endpoint => endpoint = Some(value.to_owned()),
+        // The endpoint is known, and the container is given by the URL.
+        Key::ContainerName | Key::Endpoint => {}
         // Whatever of the environment would be tried before the container's own.
         Key::AccessKey
         | Key::SasKey
@@ -312,12 +317,11 @@ fn azure(mut place: Place, key: &StoreKey, bucket: &BucketOptions, environment: 
         | Key::FabricTokenServiceUrl
             if has_own_credentials => {}
         name => builder = std::mem::take(&mut builder).with_config(name, value),
-    });
+    })?;
     if let Some(url) = environment.get("MSI_ENDPOINT") {
+        values::check_variable("MSI_ENDPOINT", url)?;
         builder = builder.with_msi_endpoint(url);
     }
-    let endpoint = bucket.endpoint.clone().or(endpoint).map(|endpoint| endpoint.trim_end_matches('/').to_owned());
-    options = options.with_allow_http(allow_http(key, bucket, environment, endpoint.as_deref())?);
     builder = builder.with_client_options(options).with_retry(client.retry).with_http_connector(client.wire);
     builder = builder.with_container_name(key.bucket());
     if let Some((_, host)) = key.authority.split_once('@') {
@@ -334,8 +338,8 @@ fn azure(mut place: Place, key: &StoreKey, bucket: &BucketOptions, environment: 
             key.scheme.example()
         )));
     }
-    if let Some(endpoint) = &endpoint {
-        builder = builder.with_endpoint(endpoint.clone());
+    if let Some(endpoint) = endpoint {
+        builder = builder.with_endpoint(endpoint.url.clone());
     }
     if let Some(account_key) = &bucket.account_key {
         builder = builder.with_access_key(account_key.reveal());
@@ -346,7 +350,12 @@ fn azure(mut place: Place, key: &StoreKey, bucket: &BucketOptions, environment: 
     if let Some(anonymous) = bucket.anonymous {
         builder = builder.with_skip_signature(anonymous);
     }
-    place.endpoint = endpoint;
+    let has = |key: Key| builder.get_config_value(&key).is_some();
+    let is_anonymous = builder.get_config_value(&Key::SkipSignature).is_some_and(|value| is_true(&value));
+    let names_a_token = has(Key::FederatedTokenFile) && has(Key::ClientId) && has(Key::AuthorityId);
+    if names_a_token && !has(Key::Token) && !has(Key::AccessKey) && !is_anonymous {
+        provider::check_token_file(environment, "AZURE_FEDERATED_TOKEN_FILE", false)?;
+    }
     let store = Arc::new(builder.build().map_err(|error| refused(&place, &error))?);
     Ok(Backend { store: Some(Arc::clone(&store) as _), pages: Pages::Store(store), place: Arc::new(place) })
 }

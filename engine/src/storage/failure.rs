@@ -3,15 +3,31 @@
 //!
 //! Stores tell their reasons in an XML document (`<Code>NoSuchBucket</Code>`), in a status, or not at all, when the connection failed.
 
-use std::{error::Error as StdError, io};
+use std::{error::Error as StdError, future::poll_fn, io, pin::pin, task::Poll};
 
+use glaux_catalog::contained::contained;
 use object_store::client::{HttpError, HttpErrorKind};
 
 use super::{
+    list::NoListing,
     url::{Scheme, StoreKey},
-    wire::{KeepsRefusing, NoMetadataService},
+    wire::{KeepsRefusing, NoMetadataService, NoTokenService},
 };
 use crate::error::{Error, ErrorKind};
+
+/// Codes of stores that ask for a slower pace.
+pub(super) const BUSY: [&str; 7] = [
+    "SlowDown",
+    "RequestLimitExceeded",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequests",
+    "ServerBusy",
+    "ServiceUnavailable",
+];
+
+/// What to try where a service answers, and not as a store does.
+const CHECK_ENDPOINT: &str = "Check the endpoint: something else may answer there, such as a console, a login page or a proxy";
 
 /// Where something failed: a store, and perhaps a key in it.
 #[derive(Debug, Clone, Default)]
@@ -62,6 +78,47 @@ impl Place {
         self.scheme().is_some_and(|scheme| scheme != Scheme::Azure) && !self.bucket().ends_with("--x-s3")
     }
 
+    /// The element that a page of the store's listings is.
+    pub(super) fn listing_element(&self) -> &'static str {
+        if self.scheme() == Some(Scheme::Azure) { "EnumerationResults" } else { "ListBucketResult" }
+    }
+
+    /// A listing that says that it goes on, and not from where.
+    pub(super) fn endless_listing(&self) -> Error {
+        let message = format!("the listing of \"{}\" by \"{}\" does not end", self.name(None), self.service());
+        Error::new(ErrorKind::Unavailable, message)
+            .with_context("reason", "the store tells of a next page without a new token to ask for it")
+            .with_hint(CHECK_ENDPOINT)
+    }
+
+    /// Makes a request. A client panics over some values that no request can carry: then the request fails, not the process.
+    pub(super) async fn contained<T>(
+        &self,
+        request: impl Future<Output = object_store::Result<T>> + Send,
+    ) -> object_store::Result<T> {
+        let mut request = pin!(request);
+        poll_fn(|cx| contained(|| request.as_mut().poll(cx)).unwrap_or_else(|panic| Poll::Ready(Err(self.gave_up(&panic))))).await
+    }
+
+    fn gave_up(&self, panic: &str) -> object_store::Error {
+        let error = Error::internal(format!("the client of \"{}\" gave up", self.name(None)))
+            .with_context("reason", printable(panic, 200))
+            .with_hint("Check its endpoint, region and credentials for characters that cannot stand in a URL or a header");
+        object_store::Error::Generic { store: "storage", source: Box::new(self.advised(error)) }
+    }
+
+    /// Whatever is wrong, credentials that are passed over may be why.
+    fn advised(&self, error: Error) -> Error {
+        match (&self.no_credentials, error.hint()) {
+            (Some(why), Some(hint)) if hint != why => {
+                let hint = format!("{hint}. {why}");
+                error.with_hint(hint)
+            }
+            (Some(why), None) => error.with_hint(why),
+            _ => error,
+        }
+    }
+
     fn bucket(&self) -> &str {
         self.store.as_ref().map_or("", StoreKey::bucket)
     }
@@ -103,7 +160,9 @@ impl Place {
                         Store::$variant { path, source }
                     })*
                     Store::Generic { store, source } => Store::Generic { store, source: Box::new(ours.with_source(source)) },
-                    other => other,
+                    Store::NotSupported { source } => Store::NotSupported { source: Box::new(ours.with_source(source)) },
+                    other @ Store::NotImplemented { .. } => Store::NotSupported { source: Box::new(ours.with_source(other)) },
+                    other => Store::Generic { store: "storage", source: Box::new(ours.with_source(other)) },
                 }
             };
         }
@@ -127,8 +186,42 @@ pub fn error(failed: &object_store::Error, place: &Place) -> Error {
     if let Some(ours) = find::<Error>(failed) {
         return ours.clone();
     }
-    let told = by_code(failed, place).or_else(|| by_connection(failed, place)).or_else(|| by_status(failed, place));
-    told.or_else(|| by_io(failed, place)).unwrap_or_else(|| by_variant(failed, place))
+    let told = by_credentials(failed, place).or_else(|| by_code(failed, place)).or_else(|| by_connection(failed, place));
+    let told = told.or_else(|| by_status(failed, place)).or_else(|| by_io(failed, place));
+    let told = told.unwrap_or_else(|| by_variant(failed, place));
+    if matches!(told.kind(), ErrorKind::Denied | ErrorKind::Unavailable) { place.advised(told) } else { told }
+}
+
+/// By what became of the request for credentials.
+fn by_credentials(failed: &object_store::Error, place: &Place) -> Option<Error> {
+    const UNREADABLE: [&str; 3] =
+        ["Error reading federated token file", "Failed to read token file", "Failed to read EKS token file"];
+    let object = place.name(None);
+    if find::<NoMetadataService>(failed).is_some() {
+        let usual = || place.scheme().unwrap_or(Scheme::S3).credentials_hint().to_owned();
+        let hint = place.no_credentials.clone().unwrap_or_else(usual);
+        return Some(denied(format!("no credentials for \"{object}\" were found")).with_hint(hint));
+    }
+    if let Some(NoTokenService { service, .. }) = find::<NoTokenService>(failed) {
+        let message = format!("\"{service}\", which gives the credentials for \"{object}\", does not answer");
+        let error = Error::new(ErrorKind::Unavailable, message).with_context("reason", printable(&innermost(failed), 200));
+        return Some(error.with_hint(place.check_credentials()));
+    }
+    let text = failed.to_string();
+    let told = |error: Error| Some(error.with_context("reason", printable(&innermost(failed), 1000)));
+    if UNREADABLE.iter().any(|part| text.contains(*part)) {
+        let error = Error::invalid(format!("the token file for \"{object}\" cannot be read"));
+        return told(error.with_hint(place.check_credentials()));
+    }
+    if text.contains("Error performing token request") {
+        let error = denied(format!("no token for \"{object}\" was obtained with its credentials"));
+        return told(error.with_hint(place.check_credentials()));
+    }
+    if text.contains("'az account get-access-token' command failed") || text.contains("Failed to parse azure cli response") {
+        let error = denied(format!("Azure's command line gives no token for \"{object}\""));
+        return told(error.with_hint("AZURE_USE_AZURE_CLI asks for it: install `az`, and log in with `az login`"));
+    }
+    None
 }
 
 /// By the code in the document that S3, Google and Azure answer with.
@@ -137,7 +230,7 @@ fn by_code(failed: &object_store::Error, place: &Place) -> Option<Error> {
     let code = text.split_once("<Code>")?.1.split_once("</Code>")?.0;
     let (object, bucket, noun) = (place.name(path_of(failed)), place.bucket(), place.noun());
     Some(match code {
-        "NoSuchBucket" | "ContainerNotFound" => no_bucket(place),
+        "NoSuchBucket" | "ContainerNotFound" | "ResourceNotFound" => no_bucket(place),
         "NoSuchKey" | "BlobNotFound" => Error::not_found(format!("\"{object}\" does not exist")),
         "InvalidBucketName" | "InvalidResourceName" | "OutOfRangeInput" => {
             Error::invalid(format!("\"{bucket}\" is no name of a {noun}")).with_hint(format!("Check the {noun}'s name"))
@@ -171,13 +264,7 @@ fn by_code(failed: &object_store::Error, place: &Place) -> Option<Error> {
         "AuthorizationHeaderMalformed" | "PermanentRedirect" | "TemporaryRedirect" | "IllegalLocationConstraintException" => {
             wrong_region(place)
         }
-        "SlowDown"
-        | "RequestLimitExceeded"
-        | "Throttling"
-        | "ThrottlingException"
-        | "TooManyRequests"
-        | "ServerBusy"
-        | "ServiceUnavailable" => throttled(&object),
+        code if BUSY.contains(&code) => throttled(&object),
         "InvalidRange" => Error::corrupt(format!("\"{object}\" is shorter than was expected"))
             .with_hint("It may have been replaced while it was read: run the query again"),
         _ => return None,
@@ -187,19 +274,13 @@ fn by_code(failed: &object_store::Error, place: &Place) -> Option<Error> {
 /// By how the connection failed.
 fn by_connection(failed: &object_store::Error, place: &Place) -> Option<Error> {
     let service = place.service();
-    if find::<NoMetadataService>(failed).is_some() {
-        let usual = || place.scheme().unwrap_or(Scheme::S3).credentials_hint().to_owned();
-        let hint = place.no_credentials.clone().unwrap_or_else(usual);
-        return Some(denied(format!("no credentials for \"{}\" were found", place.name(None))).with_hint(hint));
-    }
-    if failed.to_string().contains("Error performing token request") {
-        let error = denied(format!("no token for \"{}\" was obtained with its credentials", place.name(None)));
-        let reason = innermost(failed);
-        return Some(error.with_context("reason", reason).with_hint(place.check_credentials()));
+    let unavailable = |message: String| Error::new(ErrorKind::Unavailable, message);
+    if let Some(other) = find::<NoListing>(failed) {
+        let error = unavailable(format!("\"{service}\" answers a listing of \"{}\" with something else", place.name(None)));
+        return Some(error.with_context("answer", other.answer()).with_hint(CHECK_ENDPOINT));
     }
     let http = innermost_http(failed)?;
     let chain = chain(http);
-    let unavailable = |message: String| Error::new(ErrorKind::Unavailable, message);
     Some(match http.kind() {
         HttpErrorKind::Connect if chain.contains("dns error") || chain.contains("failed to lookup address") => {
             unavailable(format!("the host of \"{service}\" is not known")).with_hint(match place.scheme() {
@@ -212,8 +293,16 @@ fn by_connection(failed: &object_store::Error, place: &Place) -> Option<Error> {
             unavailable(format!("the certificate of \"{service}\" is not trusted"))
                 .with_hint(format!("Name its authority's PEM file as ca_certificate_file in the {}'s settings", place.noun()))
         }
-        HttpErrorKind::Connect => unavailable(format!("\"{service}\" refuses the connection"))
+        HttpErrorKind::Connect if chain.contains("refused") => unavailable(format!("\"{service}\" refuses the connection"))
             .with_hint("Check the endpoint and its port, and that the service is running"),
+        HttpErrorKind::Connect if ["corrupt message", "handshake", "tls"].iter().any(|part| chain.contains(*part)) => {
+            unavailable(format!("\"{service}\" does not speak TLS as it should"))
+                .with_context("reason", printable(&innermost(http), 200))
+                .with_hint("Check the endpoint and its port; a service without TLS has an endpoint that begins with http://")
+        }
+        HttpErrorKind::Connect => unavailable(format!("no connection to \"{service}\" is made"))
+            .with_context("reason", printable(&innermost(http), 200))
+            .with_hint("Check the endpoint and its port, and the network"),
         HttpErrorKind::Timeout => unavailable(format!("\"{service}\" does not answer in time"))
             .with_hint("Check the endpoint and the network, or retry later"),
         _ if chain.contains("scheme is not allowed") => Error::invalid(format!("\"{service}\" is a plain HTTP endpoint"))
@@ -277,15 +366,19 @@ fn by_variant(failed: &object_store::Error, place: &Place) -> Error {
             Error::conflict(format!("\"{object}\" was changed meanwhile")).with_hint("Run the statement again")
         }
         Store::PermissionDenied { .. } | Store::Unauthenticated { .. } => access_denied(&object, place),
+        Store::NotSupported { .. } if failed.to_string().contains("Range request not supported") => {
+            Error::unsupported(format!("the server of \"{object}\" gives whole files only, and no parts of them"))
+                .with_hint("Use a server that answers requests for ranges, or copy the file to a store")
+        }
         Store::NotSupported { .. } | Store::NotImplemented { .. } => {
-            Error::unsupported(format!("the store of \"{object}\" cannot do this")).with_context("reason", failed.to_string())
+            Error::unsupported(format!("the store of \"{object}\" does not do what it was asked for"))
+                .with_context("reason", printable(&failed.to_string(), 1000))
         }
         Store::InvalidPath { .. } => Error::invalid(format!("\"{object}\" holds a key that cannot be read"))
             .with_hint("Keys with double slashes, segments . and .., or control characters must be renamed"),
         Store::UnknownConfigurationKey { key, .. } => Error::invalid(format!("the setting \"{key}\" of a store is not known")),
-        _ => {
-            Error::new(ErrorKind::Unavailable, format!("reading \"{object}\" failed")).with_context("reason", failed.to_string())
-        }
+        _ => Error::new(ErrorKind::Unavailable, format!("reading \"{object}\" failed"))
+            .with_context("reason", printable(&failed.to_string(), 1000)),
     }
 }
 
@@ -306,9 +399,15 @@ fn access_denied(object: &str, place: &Place) -> Error {
 
 fn no_bucket(place: &Place) -> Error {
     let noun = place.noun();
-    let whose = if place.scheme() == Some(Scheme::Azure) { ", the account" } else { "" };
+    let (whose, endpoint) = match (place.scheme(), &place.endpoint) {
+        (Some(Scheme::Azure), Some(_)) => {
+            (", the account", "; Azurite's ends with the account, as in http://127.0.0.1:10000/devstoreaccount1")
+        }
+        (Some(Scheme::Azure), None) => (", the account", ""),
+        _ => ("", ""),
+    };
     Error::not_found(format!("the {noun} \"{}\" does not exist", place.bucket()))
-        .with_hint(format!("Check the {noun}'s name{whose} and the endpoint"))
+        .with_hint(format!("Check the {noun}'s name{whose} and the endpoint{endpoint}"))
 }
 
 fn throttled(object: &str) -> Error {
@@ -360,6 +459,22 @@ fn innermost_http<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a HttpErr
 /// What the error at the bottom of a chain says: the reason itself.
 pub(super) fn innermost(error: &(dyn StdError + 'static)) -> String {
     causes(error).last().map(ToString::to_string).unwrap_or_default()
+}
+
+/// A text of somebody else's on one line, without what a terminal would act on, and not endless.
+pub(super) fn printable(text: &str, most: usize) -> String {
+    let mut printable = String::new();
+    for c in text.chars().take(most) {
+        match c {
+            '\n' | '\r' | '\t' => printable.push(' '),
+            c if c.is_control() => printable.extend(c.escape_default()),
+            c => printable.push(c),
+        }
+    }
+    if text.chars().nth(most).is_some() {
+        printable.push_str("...");
+    }
+    printable
 }
 
 fn chain(error: &(dyn StdError + 'static)) -> String {

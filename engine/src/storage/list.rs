@@ -17,7 +17,7 @@ use object_store::{
 };
 
 pub(super) use disk::Disk;
-pub(super) use early::EarlyPage;
+pub(super) use early::{EarlyPage, NoListing};
 
 use super::{
     entity_tag,
@@ -142,13 +142,20 @@ impl StoreLister {
             page_token: request.token,
             ..PaginatedListOptions::default()
         };
-        let early = EarlyPage::default();
+        let token = options.page_token.clone();
+        let early = EarlyPage::new(self.place.listing_element());
         options.extensions.insert(MeterTag::new(Arc::clone(&self.meter)));
         options.extensions.insert(early.clone());
         let prefix = Some(request.prefix.as_str()).filter(|prefix| !prefix.is_empty());
-        let page = store.list_paginated(prefix, options).await;
-        let page = page.map_err(|error| failure::error(&error, &self.place.at(&request.prefix)))?;
-        let page = early.take().unwrap_or(page);
+        let place = self.place.at(&request.prefix);
+        let page = place.contained(store.list_paginated(prefix, options)).await;
+        let page = page.map_err(|error| failure::error(&error, &place))?;
+        let seen = early.take();
+        let page = seen.page.unwrap_or(page);
+        let next_token = page.page_token.filter(|token| !token.is_empty());
+        if (seen.is_truncated && next_token.is_none()) || (next_token.is_some() && next_token == token) {
+            return Err(place.endless_listing());
+        }
         let mut objects = page.result.objects;
         // `object_store` loses the slash of `t/`, the empty object by which consoles mark a directory, and would tell of a file `t`.
         objects.retain(|object| object.location.as_ref().starts_with(&request.prefix));
@@ -156,7 +163,7 @@ impl StoreLister {
         Ok(ListPage {
             objects,
             prefixes: page.result.common_prefixes.iter().map(|prefix| format!("{prefix}/")).collect(),
-            next_token: page.page_token.filter(|token| !token.is_empty()),
+            next_token,
         })
     }
 }

@@ -81,8 +81,9 @@ impl TaggedStore {
         MeterTag::new(Arc::clone(&self.meter))
     }
 
-    fn explain<T>(&self, location: &Path, result: Result<T>) -> Result<T> {
-        result.map_err(|error| self.place.at(location.as_ref()).annotate(error))
+    async fn explain<T>(&self, location: &Path, request: impl Future<Output = Result<T>> + Send) -> Result<T> {
+        let place = self.place.at(location.as_ref());
+        place.contained(request).await.map_err(|error| place.annotate(error))
     }
 }
 
@@ -98,20 +99,20 @@ impl ObjectStore for TaggedStore {
     async fn put_opts(&self, location: &Path, payload: PutPayload, mut opts: PutOptions) -> Result<PutResult> {
         let tag = self.tag();
         opts.extensions.insert(tag.clone());
-        self.explain(location, TAG.scope(tag, self.inner.put_opts(location, payload, opts)).await)
+        self.explain(location, TAG.scope(tag, self.inner.put_opts(location, payload, opts))).await
     }
 
     async fn put_multipart_opts(&self, location: &Path, mut opts: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
         let tag = self.tag();
         opts.extensions.insert(tag.clone());
-        let upload = self.explain(location, TAG.scope(tag, self.inner.put_multipart_opts(location, opts)).await)?;
+        let upload = self.explain(location, TAG.scope(tag, self.inner.put_multipart_opts(location, opts))).await?;
         Ok(Box::new(TaggedUpload { upload, store: self.clone(), location: location.clone() }))
     }
 
     async fn get_opts(&self, location: &Path, mut options: GetOptions) -> Result<GetResult> {
         options.extensions.insert(self.tag());
         options.if_match = options.if_match.as_deref().and_then(entity_tag::condition);
-        let mut result = self.explain(location, self.inner.get_opts(location, options).await)?;
+        let mut result = self.explain(location, self.inner.get_opts(location, options)).await?;
         entity_tag::normalise(&mut result.meta.e_tag);
         if let GetResultPayload::Stream(stream) = result.payload {
             let place = self.place.at(location.as_ref());
@@ -143,11 +144,11 @@ impl ObjectStore for TaggedStore {
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        self.explain(from, TAG.scope(self.tag(), self.inner.copy_opts(from, to, options)).await)
+        self.explain(from, TAG.scope(self.tag(), self.inner.copy_opts(from, to, options))).await
     }
 
     async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
-        self.explain(from, TAG.scope(self.tag(), self.inner.rename_opts(from, to, options)).await)
+        self.explain(from, TAG.scope(self.tag(), self.inner.rename_opts(from, to, options))).await
     }
 }
 
@@ -178,16 +179,16 @@ struct TaggedUpload {
 impl MultipartUpload for TaggedUpload {
     fn put_part(&mut self, data: PutPayload) -> UploadPart {
         let (part, store, location) = (self.upload.put_part(data), self.store.clone(), self.location.clone());
-        Box::pin(async move { store.explain(&location, TAG.scope(store.tag(), part).await) })
+        Box::pin(async move { store.explain(&location, TAG.scope(store.tag(), part)).await })
     }
 
     async fn complete(&mut self) -> Result<PutResult> {
         let tag = self.store.tag();
-        self.store.explain(&self.location, TAG.scope(tag, self.upload.complete()).await)
+        self.store.explain(&self.location, TAG.scope(tag, self.upload.complete())).await
     }
 
     async fn abort(&mut self) -> Result<()> {
         let tag = self.store.tag();
-        self.store.explain(&self.location, TAG.scope(tag, self.upload.abort()).await)
+        self.store.explain(&self.location, TAG.scope(tag, self.upload.abort())).await
     }
 }

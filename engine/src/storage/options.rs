@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::{
     ranges::{MAX_REQUEST_BYTES, MERGE_GAP_BYTES, PARALLEL_REQUESTS, RangePolicy},
     url::StoreKey,
+    values,
 };
+use crate::error::Result;
 
 /// The settings of all stores.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,18 +48,22 @@ impl StorageOptions {
                 options = own.over(&options);
             }
         }
-        options
+        options.trimmed()
+    }
+
+    /// Whether the settings can open stores at all, so that nobody learns of a fault in them with the first query.
+    ///
+    /// # Errors
+    /// `Invalid` with the setting's name, for times of zero, and for texts that no request can carry.
+    pub fn check(&self) -> Result<()> {
+        values::check_settings(DEFAULTS, &self.defaults)?;
+        self.buckets.iter().try_for_each(|(name, bucket)| values::check_settings(&section(name), bucket))
     }
 
     /// The section of the configuration from which a store has a setting.
     pub(super) fn section(&self, key: &StoreKey, is_set: &dyn Fn(&BucketOptions) -> bool) -> Option<String> {
-        let is_bare = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
         let own = key.names().into_iter().find(|name| self.buckets.get(name).is_some_and(is_set));
-        match own {
-            Some(name) if is_bare(&name) => Some(format!("storage.buckets.{name}")),
-            Some(name) => Some(format!("storage.buckets.\"{name}\"")),
-            None => is_set(&self.defaults).then(|| "storage.defaults".to_owned()),
-        }
+        own.map(|name| section(&name)).or_else(|| is_set(&self.defaults).then(|| DEFAULTS.to_owned()))
     }
 
     /// How many ranges of one file become requests.
@@ -65,6 +71,15 @@ impl StorageOptions {
     pub fn range_policy(&self) -> RangePolicy {
         RangePolicy { gap: self.merge_gap_bytes, max_request: self.max_request_bytes.max(1), parallel: PARALLEL_REQUESTS }
     }
+}
+
+/// The section of the configuration for every bucket.
+const DEFAULTS: &str = "storage.defaults";
+
+/// The section of the configuration for one bucket.
+fn section(name: &str) -> String {
+    let is_bare = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+    if is_bare { format!("storage.buckets.{name}") } else { format!("storage.buckets.\"{name}\"") }
 }
 
 macro_rules! bucket_options {
@@ -135,6 +150,17 @@ bucket_options! {
 }
 
 impl BucketOptions {
+    /// Without the blanks and line breaks at the edges of texts, as files of secrets have them at their ends.
+    pub(super) fn trimmed(mut self) -> Self {
+        let secrets = [&mut self.secret_access_key, &mut self.session_token, &mut self.account_key, &mut self.sas_token];
+        let secrets = secrets.into_iter().flatten().map(|secret| &mut secret.0);
+        let texts = [&mut self.region, &mut self.endpoint, &mut self.access_key_id, &mut self.profile, &mut self.account];
+        for text in texts.into_iter().flatten().chain(secrets) {
+            *text = text.trim().to_owned();
+        }
+        self
+    }
+
     pub(super) fn timeout(&self) -> Duration {
         Duration::from_secs(self.timeout_seconds.unwrap_or(60))
     }
@@ -208,11 +234,13 @@ impl Environment {
     }
 }
 
+/// Values lose the blanks and line breaks at their edges, as files of secrets have them at their ends.
 impl FromIterator<(String, String)> for Environment {
     fn from_iter<I: IntoIterator<Item = (String, String)>>(variables: I) -> Self {
         const CONCERNED: [&str; 6] = ["AWS_", "GOOGLE_", "AZURE_", "SERVICE_ACCOUNT", "MSI_ENDPOINT", "HOME"];
         let concerned = |name: &str| CONCERNED.iter().any(|prefix| name.starts_with(prefix));
-        Self(variables.into_iter().filter(|(name, _)| concerned(name)).collect())
+        let variables = variables.into_iter().filter(|(name, _)| concerned(name));
+        Self(variables.map(|(name, value)| (name, value.trim().to_owned())).collect())
     }
 }
 

@@ -6,6 +6,7 @@ use std::{fs, path::Path as FsPath};
 use super::{
     options::{BucketOptions, Environment, StorageOptions},
     url::{Scheme, StoreKey},
+    values,
 };
 use crate::error::{Error, Result};
 
@@ -26,6 +27,10 @@ const AZURE: Variables = &[
     ("AZURE_STORAGE_SAS_TOKEN", "the variable AZURE_STORAGE_SAS_TOKEN"),
 ];
 
+/// A file with a token, and the variable without which it is not used; in the order in which they are tried.
+const AWS_TOKEN: (&str, &str) = ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN");
+const AWS_CONTAINER: (&str, &str) = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
+
 /// The variables that name a file of Google's credentials, in the order in which they are tried.
 pub(super) const GOOGLE_FILES: [&str; 4] =
     ["GOOGLE_SERVICE_ACCOUNT", "GOOGLE_SERVICE_ACCOUNT_PATH", "SERVICE_ACCOUNT", "GOOGLE_APPLICATION_CREDENTIALS"];
@@ -42,6 +47,26 @@ impl Scheme {
             Self::Azure => "AZURE_ALLOW_HTTP",
             Self::Google => "GOOGLE_ALLOW_HTTP",
             _ => "AWS_ALLOW_HTTP",
+        }
+    }
+
+    /// The variables that name another service than the provider's usual one; the first that is set counts.
+    pub(super) const fn endpoint_variables(self) -> &'static [&'static str] {
+        match self {
+            Self::S3 => &["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"],
+            Self::Azure => &["AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"],
+            Self::Google => &["GOOGLE_BASE_URL"],
+            Self::File | Self::Http | Self::Https => &[],
+        }
+    }
+
+    /// How an endpoint is written.
+    pub(super) const fn endpoint_example(self) -> &'static str {
+        match self {
+            Self::Azure => {
+                "https://host:port, without the container; Azurite's ends with the account: http://127.0.0.1:10000/devstoreaccount1"
+            }
+            _ => "https://host:port, without the bucket",
         }
     }
 
@@ -86,12 +111,16 @@ pub(super) fn origin_of_credentials(key: &StoreKey, options: &StorageOptions, en
             })
             .or_else(|| set("profile", &|own| own.profile.is_some()))
             .or_else(|| variable("AWS_PROFILE"))
-            .or_else(|| variable("AWS_WEB_IDENTITY_TOKEN_FILE"))
+            .or_else(|| variable(AWS_TOKEN.1).and_then(|_| variable(AWS_TOKEN.0)))
             .or_else(|| variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"))
-            .or_else(|| variable("AWS_CONTAINER_CREDENTIALS_FULL_URI")),
+            .or_else(|| variable(AWS_CONTAINER.1).and_then(|_| variable(AWS_CONTAINER.0))),
         Scheme::Azure => set("account_key", &|own| own.account_key.is_some())
             .or_else(|| set("sas_token", &|own| own.sas_token.is_some()))
-            .or_else(|| AZURE.iter().find(|(name, _)| environment.get(name).is_some()).map(|(_, told)| (*told).to_owned())),
+            .or_else(|| AZURE.iter().find(|(name, _)| environment.get(name).is_some()).map(|(_, told)| (*told).to_owned()))
+            .or_else(|| {
+                let is_on = values::switch(environment, "AZURE_USE_AZURE_CLI").ok().flatten()?;
+                is_on.then(|| "Azure's command line (AZURE_USE_AZURE_CLI)".to_owned())
+            }),
         Scheme::Google => {
             let file = set("service_account_file", &|own| own.service_account_file.is_some());
             file.or_else(|| variable("GOOGLE_SERVICE_ACCOUNT_KEY"))
@@ -100,6 +129,53 @@ pub(super) fn origin_of_credentials(key: &StoreKey, options: &StorageOptions, en
         }
         Scheme::File | Scheme::Http | Scheme::Https => None,
     }
+}
+
+/// Whether the environment names a source of credentials of AWS other than an access key or a profile. Its file is checked.
+///
+/// # Errors
+/// Those of [`check_token_file`].
+pub(super) fn names_aws_source(environment: &Environment) -> Result<bool> {
+    let has = |name: &str| environment.get(name).is_some();
+    if has(AWS_TOKEN.0) && has(AWS_TOKEN.1) {
+        check_token_file(environment, AWS_TOKEN.0, false)?;
+        return Ok(true);
+    }
+    if has("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") {
+        return Ok(true);
+    }
+    if has(AWS_CONTAINER.0) && has(AWS_CONTAINER.1) {
+        check_token_file(environment, AWS_CONTAINER.1, true)?;
+        return Ok(true);
+    }
+    Ok(false)
+}
+
+/// What to say of a source of AWS credentials that is named by halves, and so is passed over.
+pub(super) fn passed_over(environment: &Environment) -> Option<String> {
+    let half = |(name, other): &(&str, &str)| environment.get(name).is_some() && environment.get(other).is_none();
+    let (name, other) = [AWS_TOKEN, AWS_CONTAINER].into_iter().find(half)?;
+    Some(format!("The variable {name} is used only together with {other}, which is not set"))
+}
+
+/// Checks a file with a token that a variable names, so that an error names both.
+///
+/// # Errors
+/// `Invalid` for a file that cannot be read, or, if the token goes into a header as it is, holds what cannot stand there.
+pub(super) fn check_token_file(environment: &Environment, variable: &str, is_header: bool) -> Result<()> {
+    let Some(path) = environment.get(variable) else { return Ok(()) };
+    let token = fs::read_to_string(path).map_err(|source| {
+        Error::invalid(format!("cannot read the token file \"{path}\": {}", source.kind()))
+            .with_hint(format!("The variable {variable} names it: check the path and its permissions"))
+            .with_source(source)
+    })?;
+    if is_header && !values::is_text(&token) {
+        return Err(Error::invalid(format!(
+            "the token file \"{path}\" has a line break or another character that cannot be sent"
+        ))
+        .with_hint(format!("The variable {variable} names it: let it hold the token alone, without a line break at its end")));
+    }
+    Ok(())
 }
 
 /// The file in which Google's command line keeps the user's credentials, if it is there.
@@ -184,6 +260,32 @@ mod tests {
             let key = super::super::url::parse(url).unwrap().store;
             assert_eq!(origin_of_credentials(&key, options, &environment).as_deref(), expected, "{url}");
         }
+    }
+
+    #[test]
+    fn files_of_tokens_are_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let token = dir.path().join("token");
+        fs::write(&token, "abc\n").unwrap();
+        let path = token.to_str().unwrap();
+        let environment = |variables: &[(&str, &str)]| -> Environment {
+            variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        };
+        for (file, other, value) in [
+            ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN", "arn"),
+            ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1/x"),
+        ] {
+            let error = names_aws_source(&environment(&[(file, "/nope"), (other, value)])).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Invalid);
+            assert!(error.message().contains("/nope") && error.hint().unwrap().contains(file), "{error:?}");
+        }
+        assert!(names_aws_source(&environment(&[("AWS_WEB_IDENTITY_TOKEN_FILE", path), ("AWS_ROLE_ARN", "arn")])).unwrap());
+        let in_header = environment(&[(AWS_CONTAINER.0, "http://127.0.0.1:1/x"), (AWS_CONTAINER.1, path)]);
+        assert!(names_aws_source(&in_header).unwrap_err().message().contains(path));
+        let half = environment(&[(AWS_CONTAINER.0, "http://127.0.0.1:1/x")]);
+        assert!(!names_aws_source(&half).unwrap());
+        assert!(passed_over(&half).unwrap().contains("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"));
+        assert_eq!(passed_over(&in_header), None);
     }
 
     #[test]

@@ -171,6 +171,14 @@ async fn local_failures_are_told_apart() {
     assert_eq!(error.kind(), ErrorKind::Conflict);
 }
 
+#[tokio::test]
+async fn a_client_that_panics_fails_its_request() {
+    let place = failure::Place::of(super::url::parse("s3://lake").unwrap().store).at("t/a");
+    let panics = async { std::hint::black_box(None::<object_store::Result<()>>).expect("a header") };
+    let error = from_store(&place.contained(panics).await.unwrap_err());
+    assert_eq!((error.kind(), error.message()), (ErrorKind::Internal, "the client of \"s3://lake/t/a\" gave up"));
+}
+
 #[test]
 fn secrets_are_never_shown() {
     let options: StorageOptions = serde_json::from_str(
@@ -199,11 +207,50 @@ fn settings_that_do_not_fit_are_refused() {
         (r#"{"buckets": {"lake": {"access_key_id": "id"}}}"#, &[]),
         (r#"{"defaults": {"ca_certificate_file": "/missing.pem"}}"#, &[]),
         ("{}", &[("AWS_ENDPOINT_URL", "http://localhost:1")]),
+        ("{}", &[("AWS_ENDPOINT_URL", "http://localhost:1"), ("AWS_ALLOW_HTTP", "maybe")]),
+        ("{}", &[("AWS_ENDPOINT_URL", "https://127.0.0.1:9"), ("AWS_VIRTUAL_HOSTED_STYLE_REQUEST", "true")]),
+        ("{}", &[("AWS_ACCESS_KEY_ID", "a\nb"), ("AWS_SECRET_ACCESS_KEY", "c")]),
+        ("{}", &[("AWS_REGION", "eu\nnorth")]),
+        ("{}", &[("AWS_WEB_IDENTITY_TOKEN_FILE", "/nope"), ("AWS_ROLE_ARN", "arn")]),
+        (r#"{"defaults": {"timeout_seconds": 0}}"#, &[]),
+        (r#"{"buckets": {"other": {"endpoint": "https://user:hush@h/"}}}"#, &[]),
     ] {
         assert_eq!(resolve(settings, variables).unwrap_err().kind(), ErrorKind::Invalid, "{settings}");
     }
-    resolve("{}", &[("AWS_ENDPOINT_URL", "http://localhost:1"), ("AWS_ALLOW_HTTP", "true")]).unwrap();
+    resolve("{}", &[("AWS_ENDPOINT_URL", "http://localhost:1"), ("AWS_ALLOW_HTTP", "true\n")]).unwrap();
+    resolve("{}", &[("AWS_ACCESS_KEY_ID", "a\n"), ("AWS_SECRET_ACCESS_KEY", "c\n"), ("AWS_REGION", "eu-north-1\n")]).unwrap();
+    // One without the other is not used.
+    resolve("{}", &[("AWS_WEB_IDENTITY_TOKEN_FILE", "/nope")]).unwrap();
     resolve(r#"{"buckets": {"s3://lake": {"allow_http": true}}}"#, &[("AWS_ENDPOINT_URL_S3", "http://localhost:1")]).unwrap();
+}
+
+#[test]
+fn a_file_without_certificates_is_refused() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), "no certificate\n").unwrap();
+    let mut options = StorageOptions::default();
+    options.defaults.ca_certificate_file = Some(file.path().to_owned());
+    let stores = Stores::with_environment(options, Environment::default());
+    let error = Stores::for_query(&stores, Meter::new(None)).resolve("s3://lake/x").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert!(error.message().contains("holds no certificate"), "{error}");
+}
+
+#[test]
+fn azures_settings_that_do_not_fit_are_refused() {
+    for (variables, told) in [
+        (&[("AZURE_FEDERATED_TOKEN_FILE", "/nope"), ("AZURE_CLIENT_ID", "c"), ("AZURE_TENANT_ID", "t")][..], "/nope"),
+        (&[("AZURE_ENDPOINT", "http://127.0.0.1:1/a"), ("AZURE_ALLOW_HTTP", "maybe")], "AZURE_ALLOW_HTTP"),
+        (&[("AZURE_STORAGE_TOKEN", "a\nb")], "AZURE_STORAGE_TOKEN"),
+        (&[("AZURE_STORAGE_ACCOUNT_NAME", "a\nb")], "AZURE_STORAGE_ACCOUNT_NAME"),
+    ] {
+        let environment = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let stores = Stores::with_environment(StorageOptions::default(), environment);
+        let query = Stores::for_query(&stores, Meter::new(None));
+        let error = query.resolve("abfss://c@account.dfs.core.windows.net/t").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{told}");
+        assert!(error.message().contains(told), "{error}");
+    }
 }
 
 #[test]

@@ -116,7 +116,7 @@ pub(super) fn parse(url: &str) -> Result<Parsed> {
                 return Err(Error::invalid(format!("\"{url}\" names no {}", scheme.bucket_noun()))
                     .with_hint(format!("Write it as {}", scheme.example())));
             }
-            check_authority(url, authority)?;
+            check_authority(url, scheme, authority)?;
             let store = StoreKey { scheme, authority: authority.to_owned() };
             if let (Scheme::Azure, Some((container, host))) = (scheme, authority.split_once('@'))
                 && (container.is_empty() || host.is_empty())
@@ -136,13 +136,22 @@ fn is_scheme(name: &str) -> bool {
 }
 
 /// A bucket's name becomes a part of requests' URLs, in which `..`, `/`, `?`, `#` and `%` would mean something else.
-fn check_authority(url: &str, authority: &str) -> Result<()> {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@');
+fn check_authority(url: &str, scheme: Scheme, authority: &str) -> Result<()> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') || (c == '@' && scheme == Scheme::Azure);
     if authority.chars().all(is_plain) && authority.chars().any(|c| c.is_ascii_alphanumeric()) {
         return Ok(());
     }
-    Err(Error::invalid(format!("\"{url}\" names no bucket"))
-        .with_hint("Names of buckets have letters, digits, -, _ and .: write the location as s3://bucket/path/"))
+    let (noun, named) = match scheme {
+        Scheme::Azure => ("container", "containers and storage accounts"),
+        _ => ("bucket", "buckets"),
+    };
+    // What stands before an @ may be a password.
+    let shown = match authority.rsplit_once('@') {
+        Some((before, host)) if before.contains(':') => url.replacen(authority, &format!("***@{host}"), 1),
+        _ => url.to_owned(),
+    };
+    Err(Error::invalid(format!("\"{shown}\" names no {noun}"))
+        .with_hint(format!("Names of {named} have letters, digits, -, _ and .: write the location as {}", scheme.example())))
 }
 
 /// A key as it is, less one slash at its end.
@@ -186,6 +195,15 @@ fn file(url: &str, path: &str) -> Result<Parsed> {
     }
     let store = StoreKey { scheme: Scheme::File, authority: String::new() };
     Ok(Parsed { store, path: key_path(url, &parts.join("/"))? })
+}
+
+/// What a location whose URL has this scheme names, and an example of one.
+pub(crate) fn wording(scheme: &str) -> (&'static str, &'static str) {
+    match Scheme::parse(scheme) {
+        Some(Scheme::Http | Scheme::Https) => ("host", "https://host/path/file.parquet"),
+        Some(scheme) => (scheme.bucket_noun(), scheme.example()),
+        None => ("bucket", Scheme::S3.example()),
+    }
 }
 
 #[cfg(test)]
@@ -234,6 +252,21 @@ mod tests {
             let error = parse(url).unwrap_err();
             assert_eq!(error.kind(), kind, "{url}");
             assert!(!error.to_string().contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_speaks_of_the_locations_own_provider() {
+        for (url, message, hint) in [
+            ("abfss://c@a b.dfs.core.windows.net/x/", "names no container", "abfss://container@account"),
+            ("gs://a b/x/", "\"gs://a b/x/\" names no bucket", "gs://bucket/path/"),
+            ("s3://a b/x/", "names no bucket", "s3://bucket/path/"),
+            ("s3://user:hush@lake/x/", "\"s3://***@lake/x/\" names no bucket", "s3://bucket/path/"),
+            ("gs://a@b/x/", "names no bucket", "gs://bucket/path/"),
+        ] {
+            let error = parse(url).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Invalid);
+            assert!(error.message().contains(message) && error.hint().unwrap().contains(hint), "{error:?}");
         }
     }
 }

@@ -8,7 +8,7 @@
 
 use std::{
     collections::HashMap,
-    fmt,
+    fmt, io,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
@@ -17,7 +17,7 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{Method, Uri, header::CONTENT_LENGTH};
+use http::{Method, StatusCode, Uri, header::CONTENT_LENGTH};
 use http_body::{Body, Frame, SizeHint};
 use object_store::{
     ClientConfigKey, ClientOptions,
@@ -133,25 +133,38 @@ impl HttpService for WireService {
             None => current_tag().filter(|_| self.plain || is_for_data(&request)),
         };
         let early = request.extensions().get::<EarlyPage>().cloned();
+        // What is nobody's is for credentials.
         let for_metadata = tag.is_none() && is_metadata_request(request.uri());
+        let service = request.uri().authority().filter(|_| tag.is_none() && !self.plain).map(ToString::to_string);
         if let Some(tag) = &tag {
             tag.meter().add_request(kind);
         }
         let response = match self.execute(request, kind).await {
+            // It answers, and knows of no credentials.
+            Ok(response) if for_metadata && response.status() == StatusCode::NOT_FOUND => {
+                let answer = HttpError::new(HttpErrorKind::Unknown, io::Error::from(io::ErrorKind::NotFound));
+                return Err(HttpError::new(HttpErrorKind::Unknown, NoMetadataService(answer)));
+            }
             Ok(response) => response,
             Err(error) if for_metadata => {
                 return Err(HttpError::new(HttpErrorKind::Unknown, NoMetadataService(error)));
             }
-            Err(error) if error.kind() == HttpErrorKind::Connect => {
-                let hopeless = tag.as_ref().is_some_and(|tag| tag.failed_to_connect() >= CONNECT_ATTEMPTS);
-                return Err(if hopeless { HttpError::new(HttpErrorKind::Unknown, KeepsRefusing(error)) } else { error });
+            Err(source) => {
+                if let Some(service) = service {
+                    return Err(HttpError::new(source.kind(), NoTokenService { service, source }));
+                }
+                let is_refused = source.kind() == HttpErrorKind::Connect;
+                let hopeless = is_refused && tag.is_some_and(|tag| tag.failed_to_connect() >= CONNECT_ATTEMPTS);
+                return Err(if hopeless { HttpError::new(HttpErrorKind::Unknown, KeepsRefusing(source)) } else { source });
             }
-            Err(error) => return Err(error),
         };
         if let Some(early) = early.filter(|_| response.status().is_success()) {
             let (mut head, body) = response.into_parts();
             head.headers.remove(CONTENT_LENGTH);
-            return Ok(HttpResponse::from_parts(head, early.read(body.bytes().await?).into()));
+            let (status, body) =
+                early.read(body.bytes().await?).map_err(|other| HttpError::new(HttpErrorKind::Unknown, other))?;
+            head.status = status;
+            return Ok(HttpResponse::from_parts(head, body.into()));
         }
         Ok(match tag {
             Some(tag) if kind == RequestKind::Get && response.status().is_success() => {
@@ -204,6 +217,13 @@ fn is_metadata_request(uri: &Uri) -> bool {
 #[derive(Debug)]
 pub(super) struct NoMetadataService(HttpError);
 
+/// A service that hands out credentials does not answer.
+#[derive(Debug)]
+pub(super) struct NoTokenService {
+    pub(super) service: String,
+    source: HttpError,
+}
+
 /// A host has refused connections several times.
 #[derive(Debug)]
 pub(super) struct KeepsRefusing(HttpError);
@@ -211,6 +231,12 @@ pub(super) struct KeepsRefusing(HttpError);
 impl fmt::Display for NoMetadataService {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("no metadata service answers")
+    }
+}
+
+impl fmt::Display for NoTokenService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\" does not answer", self.service)
     }
 }
 
@@ -223,6 +249,12 @@ impl fmt::Display for KeepsRefusing {
 impl std::error::Error for NoMetadataService {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         Some(&self.0)
+    }
+}
+
+impl std::error::Error for NoTokenService {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.source)
     }
 }
 

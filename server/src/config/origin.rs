@@ -144,7 +144,17 @@ fn shown(key: &str, value: &Value) -> Result<String> {
     match value {
         Value::Empty(..) => Ok("(not set)".to_owned()),
         value => toml::Value::try_from(value)
-            .map(|value| value.to_string())
+            .map(|value| without_password(&value.to_string()))
             .map_err(|error| Error::internal(format!("cannot show the setting \"{key}\"")).with_source(error)),
+    }
+}
+
+/// A value in which a URL may have a user name and a password: they are not shown.
+fn without_password(value: &str) -> String {
+    let Some((scheme, rest)) = value.split_once("://") else { return value.to_owned() };
+    let authority = rest.split(['/', '"']).next().unwrap_or_default();
+    match authority.rsplit_once('@') {
+        Some((user, _)) if user.contains(':') => format!("{scheme}://***{}", &rest[user.len()..]),
+        _ => value.to_owned(),
     }
 }

@@ -150,3 +150,21 @@ fn the_servers_sections_have_defaults_and_are_shown() {
         assert!(error.message().contains(key) && error.message().contains("glaux.toml"), "{error}");
     }
 }
+
+#[test]
+fn settings_of_stores_that_open_none_are_refused_at_the_start() {
+    let case = Case::new();
+    for (text, told) in [
+        ("[storage.defaults]\ntimeout_seconds = 0\n", "timeout_seconds in [storage.defaults]"),
+        ("[storage.buckets.lake]\nstall_timeout_ms = 0\n", "stall_timeout_ms in [storage.buckets.lake]"),
+        ("[storage.buckets.lake]\nendpoint = \"http://user:topsecret@h/\"\n", "endpoint in [storage.buckets.lake]"),
+    ] {
+        case.file(text);
+        let error = case.load().unwrap_err();
+        assert!(error.message().contains(told) && !format!("{error:?}").contains("topsecret"), "{error:?}");
+    }
+    case.file("[telemetry]\notlp_endpoint = \"http://user:topsecret@h:4317/\"\n");
+    let settings = case.load().unwrap().settings().unwrap();
+    let shown = settings.into_iter().find(|setting| setting.key == "telemetry.otlp_endpoint").unwrap().value;
+    assert_eq!(shown, "\"http://***@h:4317/\"");
+}

@@ -21,6 +21,8 @@ pub struct Fault {
 pub enum Action {
     /// An error document with this status and code.
     Status(u16, String),
+    /// This document, as a success.
+    Document(String),
     /// The connection ends without an answer.
     Disconnect,
     /// The connection ends after so many bytes of the body.

@@ -175,7 +175,7 @@ fn status(status: StatusCode) -> Answer {
     answer
 }
 
-fn document(status: u16, document: String) -> Answer {
+pub(super) fn document(status: u16, document: String) -> Answer {
     let size = document.len() as u64;
     let mut answer = Response::new(CountedBody::new(document.into(), 0..size));
     *answer.status_mut() = StatusCode::from_u16(status).unwrap_or_default();

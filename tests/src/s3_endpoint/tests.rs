@@ -335,6 +335,61 @@ async fn nobody_there_is_told_within_seconds() {
 }
 
 #[tokio::test]
+async fn a_profile_that_is_not_read_is_told_whatever_the_metadata_service_answers() {
+    let endpoint = S3Endpoint::start().await;
+    let mut options = endpoint.storage_options();
+    (options.defaults.access_key_id, options.defaults.secret_access_key) = (None, None);
+    options.defaults.max_retries = Some(0);
+    let variables = [("AWS_METADATA_ENDPOINT".to_owned(), endpoint.url()), ("AWS_PROFILE".to_owned(), "work".to_owned())];
+    for action in [
+        Action::Status(404, "NoSuchKey".to_owned()),
+        Action::Status(403, "AccessDenied".to_owned()),
+        Action::Status(500, "InternalError".to_owned()),
+        Action::Document("word".to_owned()),
+        Action::Document("<html> </html>".to_owned()),
+        Action::Disconnect,
+    ] {
+        endpoint.clear_faults();
+        endpoint.fail(Fault::any().always().action(action.clone()));
+        let stores = Stores::with_environment(options.clone(), variables.clone().into_iter().collect());
+        let error = fails(&Stores::for_query(&stores, Meter::new(None)).resolve("s3://lake/a").unwrap()).await;
+        assert!(error.hint().unwrap().contains("profile \"work\""), "{action:?}: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_service_of_credentials_that_does_not_answer_is_named() {
+    let endpoint = S3Endpoint::start().await;
+    let taken = tokio::net::TcpSocket::new_v4().unwrap();
+    taken.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let nobody = taken.local_addr().unwrap().to_string();
+    let token = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(token.path(), "token").unwrap();
+    let mut options = endpoint.storage_options();
+    (options.defaults.access_key_id, options.defaults.secret_access_key) = (None, None);
+    options.defaults.max_retries = Some(0);
+    let variables = [
+        ("AWS_CONTAINER_CREDENTIALS_FULL_URI".to_owned(), format!("http://{nobody}/x")),
+        ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE".to_owned(), token.path().display().to_string()),
+    ];
+    let stores = Stores::with_environment(options, variables.into_iter().collect());
+    let error = fails(&Stores::for_query(&stores, Meter::new(None)).resolve("s3://lake/a").unwrap()).await;
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(error.message().contains(&nobody), "{error:?}");
+    assert_eq!(error.hint(), Some("They come from the variable AWS_CONTAINER_CREDENTIALS_FULL_URI"));
+}
+
+#[tokio::test]
+async fn a_service_without_tls_is_told_from_one_that_refuses() {
+    let endpoint = S3Endpoint::start().await;
+    let url = endpoint.url().replace("http://", "https://");
+    let (stores, _) = with(&endpoint, |options| options.endpoint = Some(url.clone()));
+    let error = fails(&stores.resolve("s3://lake/a").unwrap()).await;
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert_eq!(error.message(), format!("\"{url}\" does not speak TLS as it should"));
+}
+
+#[tokio::test]
 async fn a_server_that_hangs_is_given_up() {
     let endpoint = S3Endpoint::start().await;
     endpoint.put("lake", "a", "0123456789");
@@ -359,6 +414,10 @@ async fn plain_http_reads_files_and_does_not_list() {
     assert_eq!(location.store.get_range(&location.path, 1..3).await.unwrap(), "12");
     assert_eq!(location.store.head(&location.path).await.unwrap().size, 10);
     settle(&endpoint, &meter);
+    endpoint.fail(Fault::on(RequestKind::Get).action(Action::IgnoreRange));
+    let error = from_store(&location.store.get_range(&location.path, 1..3).await.unwrap_err());
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(error.message().contains(&endpoint.url()) && error.message().contains("parts"), "{error:?}");
     let error = location.lister.page(ListRequest::default()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
 }

@@ -20,6 +20,9 @@ pub(crate) fn trials() -> Vec<Trial> {
         a_busy_store_is_asked_again_and_every_attempt_counts,
         a_body_cut_short_is_fetched_again,
         a_listing_cut_short_is_asked_for_again,
+        what_is_no_listing_loses_no_rows_and_no_partitions,
+        an_error_sent_as_a_success_is_one,
+        a_listing_without_an_end_fails,
         a_file_that_vanishes_is_named,
         a_dropped_query_ends_and_frees_its_place,
         a_cancelled_query_pays_for_what_it_scanned,
@@ -127,6 +130,55 @@ async fn a_listing_cut_short_is_asked_for_again() -> Result<(), Failed> {
     assert_eq!((outcome.report.usage.requests.list, outcome.report.usage.requests.total()), (asked, asked));
     assert!(asked > 2, "{asked}");
     assert_eq!(instance.run("SELECT sum(n) AS s FROM t WHERE p = 3").await.lines(), ["7"]);
+    Ok(())
+}
+
+/// The query and the repair fail with this kind, whatever the listing is, and the partitions stay.
+async fn listing_fails(instance: &Instance, document: &str, kind: ErrorKind, names: &str) -> Result<(), Failed> {
+    let action = glaux_tests::s3_endpoint::Action::Document(document.to_owned());
+    endpoint(instance).fail(Fault::on(RequestKind::List).always().action(action));
+    fails(instance, "SELECT sum(n) AS s FROM t", kind, names).await?;
+    fails(instance, "MSCK REPAIR TABLE t SYNC PARTITIONS", kind, names).await?;
+    endpoint(instance).clear_faults();
+    assert_eq!(instance.run("SHOW PARTITIONS t").await.lines(), ["p=1", "p=2"], "{document}");
+    Ok(())
+}
+
+async fn what_is_no_listing_loses_no_rows_and_no_partitions() -> Result<(), Failed> {
+    let instance = instance().await;
+    let url = endpoint(&instance).url();
+    for document in [
+        "<!DOCTYPE html>\n<html><body>Console</body></html>",
+        "<html/>",
+        "<ListAllMyBucketsResult><Buckets/></ListAllMyBucketsResult>",
+        "\u{1}\u{2}PAR1",
+        "",
+    ] {
+        listing_fails(&instance, document, ErrorKind::Unavailable, &url).await?;
+    }
+    assert_eq!(instance.run("SELECT sum(n) AS s FROM t").await.lines(), ["2001000"]);
+    Ok(())
+}
+
+async fn an_error_sent_as_a_success_is_one() -> Result<(), Failed> {
+    let instance = instance().await;
+    let error = |code: &str| format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code></Error>");
+    for (code, kind, names) in [
+        ("AccessDenied", ErrorKind::Denied, BUCKET),
+        ("NoSuchBucket", ErrorKind::NotFound, BUCKET),
+        ("SomethingElse", ErrorKind::Unavailable, "SomethingElse"),
+    ] {
+        listing_fails(&instance, &error(code), kind, names).await?;
+    }
+    Ok(())
+}
+
+async fn a_listing_without_an_end_fails() -> Result<(), Failed> {
+    let instance = instance().await;
+    for token in ["", "<NextContinuationToken/>", "<NextContinuationToken>again</NextContinuationToken>"] {
+        let page = format!("<ListBucketResult><IsTruncated>true</IsTruncated>{token}</ListBucketResult>");
+        listing_fails(&instance, &page, ErrorKind::Unavailable, "does not end").await?;
+    }
     Ok(())
 }
 

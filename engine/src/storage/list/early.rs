@@ -1,15 +1,18 @@
 //! Pages of a listing, read as they arrive: S3 and Google write `ListBucketResult`, which `object_store` reads with a general deserializer, most of what a
 //! long listing costs in CPU time. Requests, retries and signatures stay its own: the page travels beside its answer, in the request's extensions.
 //!
-//! What is not written as S3 writes it (or is no page at all) is left to `object_store` as it came.
+//! What is not written as S3 writes it is left to `object_store` as it came. What is no page at all is not: it would read a page without objects in it,
+//! and whoever listens to it would think that all of them are gone.
 
 use std::{
     borrow::Cow,
+    fmt,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use http::StatusCode;
 use object_store::{ListResult, ObjectMeta, list::PaginatedListResult, path::Path};
 use quick_xml::{
     Reader,
@@ -17,25 +20,106 @@ use quick_xml::{
     events::{BytesStart, Event},
 };
 
+use super::super::failure::{BUSY, printable};
+
 /// What `object_store` is given in place of a page that was read.
 const NOTHING: &[u8] = b"<ListBucketResult></ListBucketResult>";
 
 /// The place for the page of one request.
-#[derive(Clone, Default)]
-pub(in crate::storage) struct EarlyPage(Arc<Mutex<Option<PaginatedListResult>>>);
+#[derive(Clone)]
+pub(in crate::storage) struct EarlyPage {
+    /// The element that a listing is.
+    root: &'static str,
+    seen: Arc<Mutex<Seen>>,
+}
+
+/// What was seen of an answer.
+#[derive(Default)]
+pub(super) struct Seen {
+    pub(super) page: Option<PaginatedListResult>,
+    /// Whether the store says that another page follows.
+    pub(super) is_truncated: bool,
+}
 
 impl EarlyPage {
-    /// Reads an answer's body, and gives what `object_store` is to read of it.
-    pub(in crate::storage) fn read(&self, body: Bytes) -> Bytes {
-        let page = std::str::from_utf8(&body).ok().and_then(read);
-        let is_read = page.is_some();
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = page;
-        if is_read { Bytes::from_static(NOTHING) } else { body }
+    /// For S3 and Google `ListBucketResult`, for Azure `EnumerationResults`.
+    pub(super) fn new(root: &'static str) -> Self {
+        Self { root, seen: Arc::default() }
     }
 
-    pub(super) fn take(&self) -> Option<PaginatedListResult> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    /// Reads the body of an answer that tells of success, and gives what `object_store` is to see of it. Some stores send errors as successes: they get the
+    /// status that belongs to them.
+    ///
+    /// # Errors
+    /// For a body that is neither a listing nor an error.
+    pub(in crate::storage) fn read(&self, body: Bytes) -> Result<(StatusCode, Bytes), NoListing> {
+        match root(&body) {
+            Some(name) if name == self.root.as_bytes() => {}
+            Some(name) if name == b"Error" => return Ok((status(&body), body)),
+            _ => return Err(NoListing::of(&body)),
+        }
+        let document = std::str::from_utf8(&body).ok();
+        let seen = Seen { page: document.and_then(read), is_truncated: document.is_some_and(is_truncated) };
+        let is_read = seen.page.is_some();
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = seen;
+        Ok((StatusCode::OK, if is_read { Bytes::from_static(NOTHING) } else { body }))
     }
+
+    pub(super) fn take(&self) -> Seen {
+        std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// A request for a listing was answered with something else: the page of a console or a proxy, say.
+#[derive(Debug)]
+pub(in crate::storage) struct NoListing(String);
+
+impl NoListing {
+    fn of(body: &[u8]) -> Self {
+        Self(printable(&String::from_utf8_lossy(body), 200))
+    }
+
+    /// How the answer begins.
+    pub(in crate::storage) fn answer(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for NoListing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the answer is no listing")
+    }
+}
+
+impl std::error::Error for NoListing {}
+
+/// The name of a document's outermost element, without its prefix.
+fn root(document: &[u8]) -> Option<Vec<u8>> {
+    let mut reader = Reader::from_reader(document);
+    loop {
+        match reader.read_event().ok()? {
+            Event::Start(root) | Event::Empty(root) => return Some(root.local_name().as_ref().to_vec()),
+            Event::Decl(_) | Event::Comment(_) | Event::PI(_) => {}
+            Event::Text(text) if is_blank(&text) => {}
+            _ => return None,
+        }
+    }
+}
+
+/// The status with which an error is sent as a rule. Those that pass are asked again.
+fn status(error: &[u8]) -> StatusCode {
+    let text = String::from_utf8_lossy(error);
+    let code = text.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>")).map_or("", |(code, _)| code);
+    match code {
+        "InternalError" | "OperationTimedOut" => StatusCode::INTERNAL_SERVER_ERROR,
+        code if BUSY.contains(&code) => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::BAD_REQUEST,
+    }
+}
+
+/// Whether a page of S3 says that it is not the last. It is said before, or behind, all keys, in which no `<` is written as such.
+fn is_truncated(document: &str) -> bool {
+    document.split_once("<IsTruncated>").is_some_and(|(_, rest)| rest.trim_start().starts_with("true"))
 }
 
 /// The page that a document is; nothing if anything in it is not as it usually is.
@@ -156,9 +240,11 @@ mod tests {
             object("t/a&amp;b &#252;/ü%3A&lt;.parquet"),
             object("t/"),
         ));
-        let slot = EarlyPage::default();
-        assert_eq!(slot.read(Bytes::from(document)), NOTHING);
-        let page = slot.take().unwrap();
+        let slot = EarlyPage::new("ListBucketResult");
+        assert_eq!(slot.read(Bytes::from(document)).unwrap(), (StatusCode::OK, Bytes::from_static(NOTHING)));
+        let seen = slot.take();
+        assert!(seen.is_truncated);
+        let page = seen.page.unwrap();
         let locations: Vec<&str> = page.result.objects.iter().map(|object| object.location.as_ref()).collect();
         assert_eq!(locations, ["t/a&b ü/ü%3A<.parquet", "t"]);
         let first = &page.result.objects[0];
@@ -168,16 +254,13 @@ mod tests {
         );
         assert_eq!(page.result.common_prefixes, [Path::parse("t/dt=1/").unwrap()]);
         assert_eq!(page.page_token.as_deref(), Some("a&b=="));
-        assert!(slot.take().is_none());
+        assert!(slot.take().page.is_none());
     }
 
     #[test]
     fn what_is_written_otherwise_is_left_as_it_came() {
         let documents = [
-            "<Error><Code>NoSuchBucket</Code></Error>".to_owned(),
-            "<EnumerationResults></EnumerationResults>".to_owned(),
-            "not xml".to_owned(),
-            String::new(),
+            "<ListBucketResult/>".to_owned(),
             page(&object("t/a b\n")),
             page(&object(" t/a")),
             page(&object("t/<![CDATA[a]]>")),
@@ -191,9 +274,42 @@ mod tests {
             page(&object("t/a")).replace("</ListBucketResult>", ""),
         ];
         for document in documents {
-            let slot = EarlyPage::default();
-            assert_eq!(slot.read(Bytes::from(document.clone())), document.as_bytes(), "{document}");
-            assert!(slot.take().is_none(), "{document}");
+            let slot = EarlyPage::new("ListBucketResult");
+            assert_eq!(
+                slot.read(Bytes::from(document.clone())).unwrap(),
+                (StatusCode::OK, document.clone().into()),
+                "{document}"
+            );
+            assert!(slot.take().page.is_none(), "{document}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_listing_is_no_empty_page() {
+        for document in [
+            "",
+            "not xml",
+            "\0\u{1}PAR1",
+            "<html><body/></html>",
+            "<!DOCTYPE html>\n<html><body>Console</body></html>",
+            "<?xml version=\"1.0\"?>\n<EnumerationResults></EnumerationResults>",
+            "<ListAllMyBucketsResult/>",
+            "{\"error\": \"login\"}",
+        ] {
+            let slot = EarlyPage::new("ListBucketResult");
+            let error = slot.read(Bytes::from(document)).unwrap_err();
+            assert!(!error.answer().contains(char::is_control), "{error:?}");
+            assert!(EarlyPage::new("EnumerationResults").read(Bytes::from(document)).is_ok() == document.contains("Enumeration"));
+        }
+        let azure = "\u{feff}<?xml version=\"1.0\" encoding=\"utf-8\"?><EnumerationResults/>";
+        let slot = EarlyPage::new("EnumerationResults");
+        assert_eq!(slot.read(Bytes::from(azure)).unwrap(), (StatusCode::OK, azure.into()));
+        for (code, expected) in [("AccessDenied", 400), ("SlowDown", 503), ("InternalError", 500), ("ServerBusy", 503)] {
+            let document = format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code></Error>");
+            assert_eq!(
+                slot.read(Bytes::from(document.clone())).unwrap(),
+                (StatusCode::from_u16(expected).unwrap(), document.into())
+            );
         }
     }
 }
