@@ -10,12 +10,13 @@ use std::{
 };
 
 use object_store::{
-    BackoffConfig, Certificate, ClientConfigKey, ClientOptions, ObjectStore, RetryConfig, StaticCredentialProvider,
+    BackoffConfig, ClientConfigKey, ClientOptions, ObjectStore, RetryConfig, StaticCredentialProvider,
     aws::{AmazonS3Builder, AmazonS3ConfigKey},
     azure::{AzureConfigKey, MicrosoftAzureBuilder},
     gcp::{GcpCredential, GoogleCloudStorageBuilder, GoogleConfigKey},
     http::HttpBuilder,
 };
+use reqwest::Certificate;
 
 use super::{
     closed::ClosedFiles,
@@ -79,14 +80,11 @@ struct Client {
 
 impl Client {
     fn new(bucket: &BucketOptions, key: &StoreKey, wire: &WireConnector) -> Result<Self> {
-        let mut options = ClientOptions::new().with_timeout(bucket.timeout()).with_connect_timeout(bucket.connect_timeout());
-        let mut certificates = String::new();
-        if let Some(path) = &bucket.ca_certificate_file {
-            for certificate in read_certificates(path)? {
-                options = options.with_root_certificate(certificate);
-            }
-            certificates = path.display().to_string();
-        }
+        let options = ClientOptions::new().with_timeout(bucket.timeout()).with_connect_timeout(bucket.connect_timeout());
+        let certificates = match &bucket.ca_certificate_file {
+            Some(path) => (path.display().to_string(), read_certificates(path)?),
+            None => Default::default(),
+        };
         let is_plain = matches!(key.scheme, Scheme::Http | Scheme::Https);
         Ok(Self { options, retry: retry(bucket), wire: wire.for_store(certificates, is_plain, bucket.stall_timeout()) })
     }
@@ -144,7 +142,7 @@ fn allow_http(key: &StoreKey, bucket: &BucketOptions, environment: &Environment,
     }
 }
 
-fn is_true(value: &str) -> bool {
+pub(super) fn is_true(value: &str) -> bool {
     matches!(value.to_ascii_lowercase().as_str(), "1" | "true" | "on" | "yes" | "y")
 }
 

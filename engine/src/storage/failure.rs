@@ -9,7 +9,7 @@ use object_store::client::{HttpError, HttpErrorKind};
 
 use super::{
     url::{Scheme, StoreKey},
-    wire::{KeepsRefusing, NoMetadataService},
+    wire::{KeepsRefusing, NoMetadataService, Redirected},
 };
 use crate::error::{Error, ErrorKind};
 
@@ -103,6 +103,8 @@ impl Place {
                         Store::$variant { path, source }
                     })*
                     Store::Generic { store, source } => Store::Generic { store, source: Box::new(ours.with_source(source)) },
+                    Store::NotSupported { source } => Store::NotSupported { source: Box::new(ours.with_source(source)) },
+                    Store::NotImplemented { .. } => Store::NotSupported { source: Box::new(ours) },
                     other => other,
                 }
             };
@@ -192,6 +194,16 @@ fn by_connection(failed: &object_store::Error, place: &Place) -> Option<Error> {
         let hint = place.no_credentials.clone().unwrap_or_else(usual);
         return Some(denied(format!("no credentials for \"{}\" were found", place.name(None))).with_hint(hint));
     }
+    if let Some(Redirected { to }) = find(failed) {
+        let object = place.name(path_of(failed));
+        return Some(
+            Error::invalid(format!("\"{object}\" is said to be at \"{to}\", and redirects to other hosts are not followed"))
+                .with_hint(match place.scheme() {
+                    Some(Scheme::Http | Scheme::Https) => "Define the table over that URL, if it is to be read".to_owned(),
+                    _ => format!("Set the {}'s endpoint or region to the one that has it", place.noun()),
+                }),
+        );
+    }
     if failed.to_string().contains("Error performing token request") {
         let error = denied(format!("no token for \"{}\" was obtained with its credentials", place.name(None)));
         let reason = innermost(failed);
@@ -277,6 +289,10 @@ fn by_variant(failed: &object_store::Error, place: &Place) -> Error {
             Error::conflict(format!("\"{object}\" was changed meanwhile")).with_hint("Run the statement again")
         }
         Store::PermissionDenied { .. } | Store::Unauthenticated { .. } => access_denied(&object, place),
+        Store::NotSupported { source } if source.to_string().starts_with("Range request not supported") => {
+            Error::unsupported(format!("the server of \"{object}\" does not give parts of files"))
+                .with_hint("Use a server that answers requests for ranges, or copy the file to a store")
+        }
         Store::NotSupported { .. } | Store::NotImplemented { .. } => {
             Error::unsupported(format!("the store of \"{object}\" cannot do this")).with_context("reason", failed.to_string())
         }

@@ -21,6 +21,8 @@ pub struct Fault {
 pub enum Action {
     /// An error document with this status and code.
     Status(u16, String),
+    /// The answer is to be had at this URL.
+    Redirect(String),
     /// The connection ends without an answer.
     Disconnect,
     /// The connection ends after so many bytes of the body.

@@ -73,6 +73,7 @@ async fn handle(state: Arc<State>, request: HttpRequest<Incoming>) -> io::Result
     let mut answer = match &action {
         Some(Action::Disconnect) => return Err(io::Error::from(io::ErrorKind::ConnectionReset)),
         Some(Action::Status(status, code)) => object::error(&operation, *status, code),
+        Some(Action::Redirect(to)) => object::redirect(to),
         Some(Action::Hang(gate)) => {
             gate.pass().await;
             permitted(&state, &operation)
