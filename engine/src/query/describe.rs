@@ -26,8 +26,8 @@ pub struct Description {
 
 impl Description {
     pub(super) fn of_statement(statement: &Statement) -> Self {
-        let answer = statement.nature().answer;
-        let schema = match answer {
+        let nature = statement.nature();
+        let schema = match nature.answer {
             Answer::Plan => explain::schema(),
             // That of a query's rows is found by planning it.
             Answer::Nothing | Answer::Text(_) | Answer::Rows => ddl::schema(statement),
@@ -36,7 +36,7 @@ impl Description {
             Some(query) => parameters::untyped(query.parameters),
             None => Arc::new(Schema::empty()),
         };
-        Self { schema, parameters, is_query: answer.is_of_query() }
+        Self { schema, parameters, is_query: nature.waits() }
     }
 
     pub(super) fn of_query(state: &SessionState, plan: LogicalPlan, parameters: usize) -> Result<Self> {
