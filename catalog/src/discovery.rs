@@ -28,6 +28,8 @@ pub struct ListRequest {
     pub start_after: Option<String>,
     /// From the page before.
     pub token: Option<String>,
+    /// On a disk, the folder out of which no link is followed, with its final `/`; empty for the whole disk. By default the one that the prefix is in.
+    pub within: Option<String>,
 }
 
 /// One page of a listing.

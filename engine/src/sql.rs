@@ -19,6 +19,7 @@ mod statement;
 mod tests;
 mod trino;
 
+pub(crate) use cursor::check_catalog;
 pub use dialect::AthenaDialect;
 pub use route::{Grammar, grammar};
 pub use split::{ScriptStatement, split};

@@ -270,7 +270,13 @@ async fn is_there(location: &OpenLocation) -> Result<bool> {
     let mut request = match location.prefix.is_empty() {
         true => ListRequest::default(),
         // From its name on, without its slash: a marker alone is listed as a directory only so.
-        false => ListRequest { prefix: location.prefix.clone(), delimited: true, ..ListRequest::default() },
+        // It may be a link itself, wherever that leads.
+        false => ListRequest {
+            prefix: location.prefix.clone(),
+            delimited: true,
+            within: Some(String::new()),
+            ..ListRequest::default()
+        },
     };
     loop {
         let page = location.lister.page(request.clone()).await?;

@@ -71,6 +71,7 @@ fn table(database: &str, name: &str, keys: &[(&str, HiveType)]) -> Table {
 fn view(database: &str, name: &str) -> Table {
     let mut view = table(database, name, &[]);
     view.table_type = TableType::VirtualView;
+    view.storage.location = String::new();
     view.view_text = Some("SELECT 1".to_owned());
     view.view_database = Some("default".to_owned());
     view

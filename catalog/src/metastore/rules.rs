@@ -69,6 +69,11 @@ pub fn checked_table(mut table: Table) -> Result<Table> {
     if table.is_view() && table.is_partitioned() {
         return Err(Error::invalid(format!("view \"{name}\" has partition keys")).with_hint("Only tables are partitioned"));
     }
+    if table.is_view() && !table.storage.location.is_empty() {
+        return Err(
+            Error::invalid(format!("view \"{name}\" has a location")).with_hint("Only tables lie somewhere: leave it out")
+        );
+    }
     let mut seen = HashSet::new();
     for column in &mut table.storage.columns {
         *column = checked_column(column.clone()).map_err(|error| error.with_context("table", &name))?;

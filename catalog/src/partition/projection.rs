@@ -94,9 +94,19 @@ impl Projection {
     /// template whose values decide the store has none, and the text is empty or ends before the store's name.
     #[must_use]
     pub fn template_folder(table: &Table) -> Option<String> {
-        let whole = whole_template(table.properties.get(TEMPLATE)?, &table.root());
-        let fixed = whole.split("${").next().unwrap_or_default();
-        Some(fixed[..fixed.rfind('/').map_or(0, |slash| slash + 1)].to_owned())
+        Some(fixed_folder(table.properties.get(TEMPLATE)?, &table.root()))
+    }
+
+    /// The same of this projection's table.
+    #[must_use]
+    pub fn folder(&self) -> Option<String> {
+        self.template.as_ref().map(|template| fixed_folder(template, &self.root))
+    }
+
+    /// The table's full name.
+    #[must_use]
+    pub fn table(&self) -> &str {
+        &self.table
     }
 
     /// The keys, in order.
@@ -159,6 +169,12 @@ impl Projection {
         }
         Ok(filled)
     }
+}
+
+fn fixed_folder(template: &str, root: &str) -> String {
+    let whole = whole_template(template, root);
+    let fixed = whole.split("${").next().unwrap_or_default();
+    fixed[..fixed.rfind('/').map_or(0, |slash| slash + 1)].to_owned()
 }
 
 /// A template may be a path below the table's location; that is not for a value to decide.

@@ -121,8 +121,40 @@ impl CatalogProviderList for Catalogs {
     }
 
     fn catalog(&self, name: &str) -> Option<Arc<dyn CatalogProvider>> {
-        let lake = || Lake { context: self.context.clone(), view_depth: self.view_depth };
-        (fold(name) == CATALOG_NAME).then(|| Arc::new(lake()) as _)
+        let provider: Arc<dyn CatalogProvider> = match sql::check_catalog(name) {
+            Ok(()) => Arc::new(Lake { context: self.context.clone(), view_depth: self.view_depth }),
+            Err(error) => Arc::new(Elsewhere(error)),
+        };
+        Some(provider)
+    }
+}
+
+/// A catalog that does not exist. Only a table can be answered with an error.
+#[derive(Debug, Clone)]
+struct Elsewhere(Error);
+
+impl CatalogProvider for Elsewhere {
+    fn schema_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn schema(&self, _name: &str) -> Option<Arc<dyn SchemaProvider>> {
+        Some(Arc::new(self.clone()))
+    }
+}
+
+#[async_trait]
+impl SchemaProvider for Elsewhere {
+    fn table_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn table_exist(&self, _name: &str) -> bool {
+        true
+    }
+
+    async fn table(&self, _name: &str) -> DataFusionResult<Option<Arc<dyn TableProvider>>> {
+        Err(to_datafusion(self.0.clone()))
     }
 }
 

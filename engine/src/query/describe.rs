@@ -27,13 +27,13 @@ pub struct Description {
 impl Description {
     /// A statement without parameters.
     pub(super) fn of_statement(statement: &Statement) -> Self {
-        let answer = statement.nature().answer;
-        let schema = match answer {
+        let nature = statement.nature();
+        let schema = match nature.answer {
             Answer::Plan => explain::schema(),
             // That of a query's rows is found by planning it.
             Answer::Nothing | Answer::Text(_) | Answer::Rows => ddl::schema(statement),
         };
-        Self { schema, parameters: Arc::new(Schema::empty()), is_query: answer.is_of_query() }
+        Self { schema, parameters: Arc::new(Schema::empty()), is_query: nature.waits() }
     }
 
     /// `EXPLAIN` of a query: its parameters are the query's.

@@ -99,7 +99,7 @@ async fn write(
     guard.run(ingest.write(batches)).await?;
     guard.run(ingest.publish(&context.metastore)).await?;
     // From here on it is done or fails; being stopped comes too late.
-    ingest.commit(&statement::definition_context(shared, session, context)).await?;
+    ingest.commit(&statement::definition_context(shared, session, context), shared.metastore.as_ref()).await?;
     if let Some(replaced) = ingest.replaced() {
         replaced.remove_files(shared.metastore.as_ref(), &context.scan.stores).await;
     }

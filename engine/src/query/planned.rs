@@ -117,7 +117,7 @@ impl PlannedQuery {
     pub fn is_query(&self) -> bool {
         match &self.work {
             Work::Answer(_) | Work::Run { .. } | Work::Analyze { .. } => true,
-            Work::Statement(statement) => statement.nature().answer.is_of_query(),
+            Work::Statement(statement) => statement.nature().waits(),
         }
     }
 
@@ -167,7 +167,10 @@ impl PlannedQuery {
             Work::Answer(batch) => Ok(answered(guard.start(), batch)),
             Work::Statement(statement) => {
                 let guard = guard.start();
-                let context = statement::plan_context(&shared, guard.meter(), guard.options());
+                // Its settings are those that it was planned with; who asks is decided now.
+                let SessionOptions { user, groups, role, .. } = session.options();
+                let options = SessionOptions { user, groups, role, ..guard.options().clone() };
+                let context = statement::plan_context(&shared, guard.meter(), &options);
                 match guard.run(statement::answer(&statement, &shared, &session, &context)).await {
                     Ok(batch) => Ok(answered(guard, batch)),
                     Err(error) => Err(guard.fail(error).await),

@@ -17,7 +17,10 @@ use glaux_catalog::{
 };
 
 use super::prune;
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    storage::RealLocation,
+};
 
 /// The partitions that may hold rows which pass the filters.
 ///
@@ -30,7 +33,24 @@ pub(super) fn partitions(projection: &Projection, filters: &[Expr], props: &Exec
         let of_key = projection.values(at, &filter_of(key, filters), now)?;
         values.push(kept(key, of_key, filters, props)?);
     }
-    projection.index(&values)
+    let index = projection.index(&values)?;
+    check_places(projection, &index)?;
+    Ok(index)
+}
+
+/// Refuses values that lead out of the template's folder, which alone was judged when the table was defined: URLs and disks read more in a text than
+/// its `/`. Where the values decide the store there is no folder, and only administrators define that.
+fn check_places(projection: &Projection, index: &PartitionIndex) -> Result<()> {
+    let Some(folder) = projection.folder().and_then(|folder| RealLocation::of(&folder).ok()) else { return Ok(()) };
+    for place in index.located().iter().filter_map(|row| index.own_location(*row as usize)) {
+        if !RealLocation::of(place)?.is_within(&folder) {
+            let message = format!("a value leads out of \"storage.location.template\" of table \"{}\"", projection.table());
+            return Err(Error::invalid(message)
+                .with_context("location", place.escape_debug().to_string())
+                .with_hint("Values may only name what is below the part of the template before them"));
+        }
+    }
+    Ok(())
 }
 
 /// Those of a key's values that all filters on it alone let pass.

@@ -320,7 +320,7 @@ impl<'a> Cursor<'a> {
 }
 
 /// Only Athena's own catalog exists here.
-pub(super) fn check_catalog(catalog: &str) -> Result<()> {
+pub(crate) fn check_catalog(catalog: &str) -> Result<()> {
     if fold(catalog) == CATALOG_NAME {
         return Ok(());
     }

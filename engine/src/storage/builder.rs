@@ -10,12 +10,13 @@ use std::{
 };
 
 use object_store::{
-    BackoffConfig, Certificate, ClientConfigKey, ClientOptions, ObjectStore, RetryConfig, StaticCredentialProvider,
+    BackoffConfig, ClientConfigKey, ClientOptions, ObjectStore, RetryConfig, StaticCredentialProvider,
     aws::{AmazonS3Builder, AmazonS3ConfigKey},
     azure::{AzureConfigKey, MicrosoftAzureBuilder},
     gcp::{GcpCredential, GoogleCloudStorageBuilder, GoogleConfigKey},
     http::HttpBuilder,
 };
+use reqwest::Certificate;
 
 use super::{
     closed::ClosedFiles,
@@ -87,14 +88,11 @@ struct Client {
 
 impl Client {
     fn new(bucket: &BucketOptions, key: &StoreKey, wire: &WireConnector) -> Result<Self> {
-        let mut options = ClientOptions::new().with_timeout(bucket.timeout()).with_connect_timeout(bucket.connect_timeout());
-        let mut certificates = String::new();
-        if let Some(path) = &bucket.ca_certificate_file {
-            for certificate in read_certificates(path)? {
-                options = options.with_root_certificate(certificate);
-            }
-            certificates = path.display().to_string();
-        }
+        let options = ClientOptions::new().with_timeout(bucket.timeout()).with_connect_timeout(bucket.connect_timeout());
+        let certificates = match &bucket.ca_certificate_file {
+            Some(path) => (path.display().to_string(), read_certificates(path)?),
+            None => Default::default(),
+        };
         let is_plain = matches!(key.scheme, Scheme::Http | Scheme::Https);
         Ok(Self { options, retry: retry(bucket), wire: wire.for_store(certificates, is_plain, bucket.stall_timeout()) })
     }
@@ -142,7 +140,7 @@ fn configure<K: FromStr>(environment: &Environment, prefix: &str, mut apply: imp
 }
 
 /// Whether a builder's value, which is checked, says yes.
-fn is_true(value: &str) -> bool {
+pub(super) fn is_true(value: &str) -> bool {
     matches!(value.to_ascii_lowercase().as_str(), "1" | "true" | "on" | "yes" | "y")
 }
 

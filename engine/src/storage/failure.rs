@@ -11,7 +11,7 @@ use object_store::client::{HttpError, HttpErrorKind};
 use super::{
     list::NoListing,
     url::{Scheme, StoreKey},
-    wire::{KeepsRefusing, NoMetadataService, NoTokenService},
+    wire::{KeepsRefusing, NoMetadataService, NoTokenService, Redirected},
 };
 use crate::error::{Error, ErrorKind};
 
@@ -278,6 +278,16 @@ fn by_connection(failed: &object_store::Error, place: &Place) -> Option<Error> {
     if let Some(other) = find::<NoListing>(failed) {
         let error = unavailable(format!("\"{service}\" answers a listing of \"{}\" with something else", place.name(None)));
         return Some(error.with_context("answer", other.answer()).with_hint(CHECK_ENDPOINT));
+    }
+    if let Some(Redirected { to }) = find(failed) {
+        let object = place.name(path_of(failed));
+        return Some(
+            Error::invalid(format!("\"{object}\" is said to be at \"{to}\", and redirects to other hosts are not followed"))
+                .with_hint(match place.scheme() {
+                    Some(Scheme::Http | Scheme::Https) => "Define the table over that URL, if it is to be read".to_owned(),
+                    _ => format!("Set the {}'s endpoint or region to the one that has it", place.noun()),
+                }),
+        );
     }
     let http = innermost_http(failed)?;
     let chain = chain(http);

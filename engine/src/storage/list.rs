@@ -135,6 +135,7 @@ impl StoreLister {
     }
 
     async fn store_page(&self, store: &dyn PaginatedListStore, request: ListRequest) -> Result<ListPage> {
+        let asked = request.token.clone();
         let mut options = PaginatedListOptions {
             // S3 ignores the key to start after once there is a token; Azure filters by it, and must not.
             offset: request.start_after.filter(|_| request.token.is_none()),
@@ -160,10 +161,55 @@ impl StoreLister {
         // `object_store` loses the slash of `t/`, the empty object by which consoles mark a directory, and would tell of a file `t`.
         objects.retain(|object| object.location.as_ref().starts_with(&request.prefix));
         objects.iter_mut().for_each(|object| entity_tag::normalise(&mut object.e_tag));
+        let next_token = page.page_token.filter(|token| !token.is_empty());
+        if next_token.is_some() && next_token == asked {
+            let place = self.place.key(&request.prefix);
+            return Err(Error::corrupt(format!(
+                "the listing of \"{place}\" does not end: the store gives one token again and again"
+            ))
+            .with_hint("Check the endpoint, or report it to the store's provider"));
+        }
         Ok(ListPage {
             objects,
             prefixes: page.result.common_prefixes.iter().map(|prefix| format!("{prefix}/")).collect(),
             next_token,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use object_store::list::PaginatedListResult;
+
+    use super::*;
+    use crate::error::ErrorKind;
+
+    /// Gives empty pages, with these tokens.
+    struct Tokens(&'static [&'static str]);
+
+    #[async_trait]
+    impl PaginatedListStore for Tokens {
+        async fn list_paginated(
+            &self,
+            _prefix: Option<&str>,
+            options: PaginatedListOptions,
+        ) -> object_store::Result<PaginatedListResult> {
+            let at = options.page_token.and_then(|token| self.0.iter().rposition(|other| *other == token));
+            let page_token = self.0.get(at.map_or(0, |at| at + 1)).or(self.0.last()).map(|token| (*token).to_owned());
+            Ok(PaginatedListResult { result: ListResult { common_prefixes: Vec::new(), objects: Vec::new() }, page_token })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_listing_that_does_not_advance_ends() {
+        let place = Arc::new(Place::of(crate::storage::url::parse("s3://lake").unwrap().store));
+        let lister = StoreLister::new(Pages::Store(Arc::new(Tokens(&["a", "b", "b"]))), Meter::new(None), place);
+        let mut request = ListRequest { prefix: "t/".to_owned(), ..ListRequest::default() };
+        for _ in 0..2 {
+            request.token = lister.page(request.clone()).await.unwrap().next_token;
+        }
+        let error = lister.page(request).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::CorruptData);
+        assert!(error.message().contains("s3://lake/t/"), "{error}");
     }
 }

@@ -58,6 +58,11 @@ impl RealLocation {
         self.store == other.store && is_below(&self.path, &other.path)
     }
 
+    /// The path below `other`, of what is within it.
+    pub(crate) fn below(&self, other: &Self) -> Option<&str> {
+        self.is_within(other).then(|| self.path[other.path.len()..].trim_start_matches('/'))
+    }
+
     /// Whether one is the other or below it. Stores count as one if they may be one.
     pub(crate) fn overlaps(&self, other: &Self) -> bool {
         may_be_one(&self.store, &other.store) && (is_below(&self.path, &other.path) || is_below(&other.path, &self.path))

@@ -5,6 +5,9 @@
 //! deletes), in the task that polls it. What carries neither, such as fetching credentials, is nobody's. Retrying is left to
 //! `object_store`, but for two cases that cannot get better: a host that keeps refusing, and no metadata service to ask for credentials.
 //! An answer to a read or a listing that stalls, before its first byte or between two, fails as a time-out, which `object_store` retries.
+//! One that tells to ask another host fails: `client` does not follow it.
+
+mod client;
 
 use std::{
     collections::HashMap,
@@ -20,14 +23,13 @@ use bytes::Bytes;
 use http::{Method, StatusCode, Uri, header::CONTENT_LENGTH};
 use http_body::{Body, Frame, SizeHint};
 use object_store::{
-    ClientConfigKey, ClientOptions,
-    client::{
-        HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpResponseBody, HttpService,
-        ReqwestConnector,
-    },
+    ClientOptions,
+    client::{HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpResponseBody, HttpService},
 };
+use reqwest::Certificate;
 use tokio::time::{Instant, Sleep};
 
+pub(super) use self::client::Redirected;
 use super::{
     list::EarlyPage,
     metered::{MeterTag, current_tag},
@@ -41,8 +43,9 @@ const CONNECT_ATTEMPTS: u32 = 5;
 #[derive(Clone)]
 pub(super) struct WireConnector {
     clients: Arc<Mutex<HashMap<String, HttpClient>>>,
-    /// What distinguishes the settings beyond those that `ClientOptions` tells: the certificates.
-    certificates: String,
+    /// What distinguishes the settings beyond those that `ClientOptions` tells: the file of certificates, and what is in it.
+    certificate_file: String,
+    certificates: Vec<Certificate>,
     /// Whether the store sends nothing but requests for data, so that each is counted.
     plain: bool,
     /// How long an answer may stall.
@@ -51,14 +54,16 @@ pub(super) struct WireConnector {
 
 impl Default for WireConnector {
     fn default() -> Self {
-        Self { clients: Arc::default(), certificates: String::new(), plain: false, stall: Duration::MAX }
+        let (certificate_file, certificates) = Default::default();
+        Self { clients: Arc::default(), certificate_file, certificates, plain: false, stall: Duration::MAX }
     }
 }
 
 impl WireConnector {
     /// A connector that shares this one's clients, for a store that trusts these certificates too.
-    pub(super) fn for_store(&self, certificates: String, plain: bool, stall: Duration) -> Self {
-        Self { clients: Arc::clone(&self.clients), certificates, plain, stall }
+    pub(super) fn for_store(&self, certificates: (String, Vec<Certificate>), plain: bool, stall: Duration) -> Self {
+        let (certificate_file, certificates) = certificates;
+        Self { clients: Arc::clone(&self.clients), certificate_file, certificates, plain, stall }
     }
 }
 
@@ -70,29 +75,13 @@ impl fmt::Debug for WireConnector {
 
 impl HttpConnector for WireConnector {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
-        use ClientConfigKey as Key;
-        let settings = [
-            Key::AllowHttp,
-            Key::AllowInvalidCertificates,
-            Key::ConnectTimeout,
-            Key::Timeout,
-            Key::Http1Only,
-            Key::Http2Only,
-            Key::PoolIdleTimeout,
-            Key::PoolMaxIdlePerHost,
-            Key::ProxyUrl,
-            Key::ProxyCaCertificate,
-            Key::ProxyExcludes,
-            Key::UserAgent,
-            Key::RandomizeAddresses,
-        ];
-        let settings: Vec<_> = settings.iter().map(|key| options.get_config_value(key)).collect();
-        let key = format!("{settings:?} {}", self.certificates);
+        let settings: Vec<_> = client::SETTINGS.iter().map(|key| options.get_config_value(key)).collect();
+        let key = format!("{settings:?} {}", self.certificate_file);
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         let client = match clients.get(&key) {
             Some(client) => client.clone(),
             None => {
-                let client = ReqwestConnector::default().connect(options)?;
+                let client = client::build(options, &self.certificates)?;
                 clients.insert(key, client.clone());
                 client
             }
@@ -158,6 +147,9 @@ impl HttpService for WireService {
                 return Err(if hopeless { HttpError::new(HttpErrorKind::Unknown, KeepsRefusing(source)) } else { source });
             }
         };
+        if let Some(redirected) = Redirected::by(&response) {
+            return Err(HttpError::new(HttpErrorKind::Unknown, redirected));
+        }
         if let Some(early) = early.filter(|_| response.status().is_success()) {
             let (mut head, body) = response.into_parts();
             head.headers.remove(CONTENT_LENGTH);

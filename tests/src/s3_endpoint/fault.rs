@@ -23,6 +23,8 @@ pub enum Action {
     Status(u16, String),
     /// This document, as a success.
     Document(String),
+    /// The answer is to be had at this URL.
+    Redirect(String),
     /// The connection ends without an answer.
     Disconnect,
     /// The connection ends after so many bytes of the body.

@@ -5,7 +5,7 @@ use std::ops::Range;
 use glaux_engine::accounting::RequestKind;
 use http::{
     HeaderValue, Method, Response, StatusCode,
-    header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED},
+    header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION},
 };
 
 use super::{
@@ -51,6 +51,11 @@ pub(super) fn answer(space: &mut Space, operation: &Operation) -> Answer {
         (RequestKind::Put, &Method::PUT) => write(space, operation),
         _ => error(operation, 405, "MethodNotAllowed"),
     }
+}
+
+/// Where to ask instead.
+pub(super) fn redirect(to: &str) -> Answer {
+    with_header(status(StatusCode::FOUND), LOCATION, to)
 }
 
 /// An error as S3 tells it; without a document where the request was a HEAD.

@@ -74,6 +74,7 @@ async fn handle(state: Arc<State>, request: HttpRequest<Incoming>) -> io::Result
         Some(Action::Disconnect) => return Err(io::Error::from(io::ErrorKind::ConnectionReset)),
         Some(Action::Status(status, code)) => object::error(&operation, *status, code),
         Some(Action::Document(text)) => object::document(200, text.clone()),
+        Some(Action::Redirect(to)) => object::redirect(to),
         Some(Action::Hang(gate)) => {
             gate.pass().await;
             permitted(&state, &operation)

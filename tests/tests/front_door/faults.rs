@@ -9,7 +9,7 @@ use glaux_engine::{
 use glaux_tests::{
     instance::Instance,
     lake::{BUCKET, Lake},
-    s3_endpoint::{Fault, S3Endpoint},
+    s3_endpoint::{Action, Fault, S3Endpoint},
 };
 use libtest_mimic::{Failed, Trial};
 
@@ -17,6 +17,8 @@ pub(crate) fn trials() -> Vec<Trial> {
     crate::trials_in_time![
         "faults";
         errors_of_stores_differ,
+        redirects_to_other_hosts_are_not_followed,
+        a_server_without_ranges_is_named,
         a_busy_store_is_asked_again_and_every_attempt_counts,
         a_body_cut_short_is_fetched_again,
         a_listing_cut_short_is_asked_for_again,
@@ -90,6 +92,46 @@ async fn errors_of_stores_differ() -> Result<(), Failed> {
         return Err(format!("Unavailable naming the port {port}, not {error:?}").into());
     }
     Ok(())
+}
+
+async fn redirects_to_other_hosts_are_not_followed() -> Result<(), Failed> {
+    let instance = instance().await;
+    let other = S3Endpoint::start().await;
+    let own = endpoint(&instance);
+    let key = "t/p=1/a.parquet";
+    other.put(BUCKET, key, own.get(BUCKET, key).ok_or("a file")?);
+    let there = format!("{}/{BUCKET}/{key}", other.url());
+    let over_http = format!("{}/{BUCKET}/{key}", own.url());
+    instance.run(&format!("CREATE EXTERNAL TABLE h (n BIGINT) STORED AS PARQUET LOCATION '{over_http}'")).await;
+    for (sql, kind) in [
+        ("SELECT sum(n) FROM t WHERE p = 1", RequestKind::Get),
+        ("SELECT sum(n) FROM t WHERE p = 1", RequestKind::List),
+        ("SELECT sum(n) FROM h", RequestKind::Get),
+        ("SELECT sum(n) FROM h", RequestKind::Head),
+    ] {
+        own.fail(Fault::on(kind).always().action(Action::Redirect(format!("{there}?token=hush"))));
+        let error = instance.try_run(sql).await.expect_err("it leads elsewhere").error;
+        let told = format!("{error:?}");
+        if error.kind() != ErrorKind::Invalid || !told.contains(&there) || told.contains("hush") {
+            return Err(format!("{sql}, {kind:?}: {told}").into());
+        }
+        own.clear_faults();
+        assert!(other.take_log().is_empty(), "{sql}, {kind:?}: nobody was asked");
+    }
+    assert_eq!(instance.run("SELECT sum(n) FROM h").await.lines(), ["500500"]);
+    // Within one host they are.
+    let here = over_http.replace("p=1", "p=2");
+    own.fail(Fault::on(RequestKind::Get).key("p=2").action(Action::Redirect(here)));
+    assert_eq!(instance.run("SELECT sum(n) FROM t WHERE p = 2").await.lines(), ["1500500"]);
+    Ok(())
+}
+
+async fn a_server_without_ranges_is_named() -> Result<(), Failed> {
+    let instance = instance().await;
+    let url = format!("{}/{BUCKET}/t/p=1/a.parquet", endpoint(&instance).url());
+    instance.run(&format!("CREATE EXTERNAL TABLE h (n BIGINT) STORED AS PARQUET LOCATION '{url}'")).await;
+    endpoint(&instance).fail(Fault::on(RequestKind::Get).always().action(Action::IgnoreRange));
+    fails(&instance, "SELECT sum(n) FROM h", ErrorKind::Unsupported, &url).await
 }
 
 async fn a_busy_store_is_asked_again_and_every_attempt_counts() -> Result<(), Failed> {

@@ -1,5 +1,7 @@
 //! Where tables may lie, and who may say so: ways round grants by naming places, in every statement that names one.
 
+mod leading_out;
+
 use std::{path::Path, process::Command, sync::Arc};
 
 use arrow::{
@@ -20,7 +22,8 @@ use glaux_tests::{
 use libtest_mimic::{Failed, Trial};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    crate::trials_in_time![
+    let mut trials = leading_out::trials();
+    trials.extend(crate::trials_in_time![
         "locations";
         no_way_round_leads_to_what_is_closed,
         what_is_open_stays_open,
@@ -28,7 +31,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         files_below_another_table_are_not_written,
         a_server_closes_files_and_http,
         a_servers_own_lake_needs_no_configuration,
-    ]
+    ]);
+    trials
 }
 
 /// What the closed tables hold.
@@ -142,6 +146,12 @@ fn closed(instance: &Instance) -> Vec<String> {
         "{data}/lakes/",
         "{data}/warehouse/vault/",
         "{data}/warehouse/",
+        // Where ingest will put tables: of a database to come, and of her own one.
+        "{data}/warehouse/payroll/",
+        "{data}/warehouse/payroll/t/",
+        "{data}/warehouse/home/",
+        "{data}/warehouse/home/../payroll/t/",
+        "{data}/warehouse/HOME",
         // Over the network.
         "http://127.0.0.1/",
         "HTTP://localhost:80/x/",
@@ -230,6 +240,10 @@ async fn no_way_round_leads_to_what_is_closed() -> Result<(), Failed> {
             other => return Err(format!("ingest to {at}\n{other:?}").into()),
         }
     }
+    // Of a name that no table may have, the name is told.
+    let named = target("home", "../../../etc/x", None, rows().schema());
+    let refused = instance.engine.ingest(&ada, named, stream::iter([Ok(rows())])).await.expect_err("a name").error;
+    assert!(refused.kind() == ErrorKind::Invalid && refused.message().contains("table name"), "{refused:?}");
     // Templates whose values would decide where they lead.
     for template in [
         "${p}",

@@ -19,16 +19,26 @@ impl Place {
                     [child] => format!("{}{child}/", self.root),
                     _ => self.root.clone(),
                 };
-                let request =
-                    ListRequest { prefix, delimited: false, start_after: start(&keys.after), token: keys.token.clone() };
+                let request = ListRequest {
+                    prefix,
+                    delimited: false,
+                    start_after: start(&keys.after),
+                    token: keys.token.clone(),
+                    within: Some(self.root.clone()),
+                };
                 let page = self.lister.page(request).await?;
                 self.check_advance(keys.token.as_deref(), page.next_token.as_deref())?;
                 Ok(page::keys(self, keys, page))
             }
             Job::Children(children) => {
                 let prefix = format!("{}{}", self.root, children.base());
-                let request =
-                    ListRequest { prefix, delimited: true, start_after: start(&children.after), token: children.token.clone() };
+                let request = ListRequest {
+                    prefix,
+                    delimited: true,
+                    start_after: start(&children.after),
+                    token: children.token.clone(),
+                    within: Some(self.root.clone()),
+                };
                 let page = self.lister.page(request).await?;
                 self.check_advance(children.token.as_deref(), page.next_token.as_deref())?;
                 Ok(page::children(self, children, page))

@@ -56,6 +56,9 @@ async fn missing_and_existing_are_refused(store: &dyn Metastore) {
 }
 
 async fn contradictions_are_refused(store: &dyn Metastore) {
+    let mut placed = view("default", "placed");
+    placed.storage.location = "s3://lake/placed/".to_owned();
+    refused(store.create_table(placed).await, ErrorKind::Invalid, "view \"default.placed\" has a location");
     let mut none = table("default", "t", &[("dt", HiveType::Date)]);
     none.storage.columns.clear();
     refused(store.create_table(none).await, ErrorKind::Invalid, "has no columns");

@@ -115,7 +115,7 @@ pub(super) async fn list(location: &OpenLocation, concurrency: usize, held: usiz
     };
     let mut level = vec![root.clone()];
     for _ in 0..LEVELS {
-        let pages = stream::iter(level).map(|prefix| children(lister, prefix)).buffered(concurrency);
+        let pages = stream::iter(level).map(|prefix| children(lister, &root, prefix)).buffered(concurrency);
         let listed: Vec<(Vec<ObjectMeta>, Vec<String>)> = pages.try_collect().await?;
         level = Vec::new();
         for (objects, prefixes) in listed {
@@ -129,7 +129,7 @@ pub(super) async fn list(location: &OpenLocation, concurrency: usize, held: usiz
     level.sort_unstable();
     let size = level.len().div_ceil(concurrency).max(1);
     let ranges: Vec<Vec<String>> = level.chunks(size).map(<[String]>::to_vec).collect();
-    let mut ranges = stream::iter(ranges).map(|range| flat(lister, range)).buffered(concurrency);
+    let mut ranges = stream::iter(ranges).map(|range| flat(lister, &root, range)).buffered(concurrency);
     while let Some(objects) = ranges.try_next().await? {
         objects.into_iter().for_each(&mut add);
     }
@@ -145,9 +145,10 @@ fn is_data(relative: &str, file: &ObjectMeta) -> bool {
 }
 
 /// The files and the folders of one folder.
-async fn children(lister: &dyn Lister, prefix: String) -> Result<(Vec<ObjectMeta>, Vec<String>)> {
+async fn children(lister: &dyn Lister, root: &str, prefix: String) -> Result<(Vec<ObjectMeta>, Vec<String>)> {
     let (mut objects, mut prefixes) = (Vec::new(), Vec::new());
-    let mut request = ListRequest { prefix, delimited: true, ..ListRequest::default() };
+    let within = Some(root.to_owned());
+    let mut request = ListRequest { prefix, delimited: true, within, ..ListRequest::default() };
     loop {
         let page = lister.page(request.clone()).await?;
         objects.extend(page.objects);
@@ -160,7 +161,7 @@ async fn children(lister: &dyn Lister, prefix: String) -> Result<(Vec<ObjectMeta
 }
 
 /// All files below these folders, which are neighbours in the order of their prefixes: those of one parent in one listing.
-async fn flat(lister: &dyn Lister, prefixes: Vec<String>) -> Result<Vec<ObjectMeta>> {
+async fn flat(lister: &dyn Lister, root: &str, prefixes: Vec<String>) -> Result<Vec<ObjectMeta>> {
     let parent = |prefix: &str| prefix.trim_end_matches('/').rfind('/').map_or("", |at| &prefix[..=at]).to_owned();
     let mut found = Vec::new();
     let mut at = 0;
@@ -170,7 +171,8 @@ async fn flat(lister: &dyn Lister, prefixes: Vec<String>) -> Result<Vec<ObjectMe
         let (first, last) = (&prefixes[at], &prefixes[at + run - 1]);
         let prefix = if run == 1 { first.clone() } else { above };
         let start_after = (run > 1).then(|| first.clone());
-        let mut request = ListRequest { prefix, start_after, ..ListRequest::default() };
+        let within = Some(root.to_owned());
+        let mut request = ListRequest { prefix, start_after, within, ..ListRequest::default() };
         'pages: loop {
             let page = lister.page(request.clone()).await?;
             for object in page.objects {

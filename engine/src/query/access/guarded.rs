@@ -23,6 +23,7 @@ use super::{Caller, Reach, Rights, not_an_administrator, views};
 use crate::{
     error::{Error, ErrorKind, Result, nearest},
     session::Role,
+    write::ingest::Managed,
 };
 
 /// The catalog as one caller has it, by the grants of one moment.
@@ -296,15 +297,20 @@ impl Metastore for Guarded {
         self.without_hidden(self.catalog.create_table(table).await, &database, None).await
     }
 
-    /// Takes write access to what it is called now and to what it is to be called.
-    async fn replace_table(&self, table: Table) -> Result<Table> {
+    /// Takes write access to what it is called now and to what it is to be called. What is hidden has no id.
+    async fn replace_table(&self, mut table: Table) -> Result<Table> {
         self.require_table(&table.name, Access::Write).await?;
-        let before = self.catalog.table_by_id(table.id).await.ok();
-        if let Some(before) = &before {
-            self.require_table(&before.name, Access::Write).await?;
-            if table.is_view() && table.view_text.is_none() && before.view_text.is_some() {
-                return Err(views::denied(&before.name));
+        let (before, rights) = (self.catalog.table_by_id(table.id).await.ok(), self.rights().await?);
+        let before = before.filter(|before| rights.on_table(&before.name) > Access::None);
+        match &before {
+            Some(before) => {
+                self.require_table(&before.name, Access::Write).await?;
+                if table.is_view() && table.view_text.is_none() && before.view_text.is_some() {
+                    return Err(views::denied(&before.name));
+                }
             }
+            // No table has this one, so that the answer is that for a table that is gone.
+            None => table.id = 0,
         }
         self.check_table(&table, before.as_ref()).await?;
         let database = table.name.database.clone();
@@ -351,8 +357,15 @@ impl Metastore for Guarded {
         self.catalog.attachments(table, prefix).await
     }
 
+    /// What ingest notes of its own tables is believed when files are removed: it writes that past this guard.
     async fn set_attachments(&self, table: &Table, changes: Vec<(String, Option<Bytes>)>) -> Result<()> {
         self.require_table(&table.name, Access::Write).await?;
+        if !self.is_administrator()
+            && let Some((name, _)) = changes.iter().find(|(name, _)| name.starts_with(Managed::ATTACHMENTS))
+        {
+            let message = format!("the attachment \"{name}\" of table \"{}\" is written by ingest alone", table.name);
+            return Err(Error::new(ErrorKind::Denied, message).with_hint("Nothing was changed; leave it out"));
+        }
         self.catalog.set_attachments(table, changes).await
     }
 

@@ -4,17 +4,19 @@
 //!
 //! 1. The server's own files are closed to everybody; what reads and writes local files refuses them once more.
 //! 2. The data directory's folders `lake` and `warehouse`, the prefixes of the configuration, and the caller's own places (the database's
-//!    location, the table's present one) are open.
+//!    location, the table's present one) are open. To users `warehouse` is open only below the folder of a database that they see, and not that
+//!    folder itself: whoever named it would read all that comes to lie in it.
 //! 3. Elsewhere, administrators may name what the configuration has not closed as a kind: files of this machine, and plain HTTP.
 //! 4. Others may name nothing elsewhere, and nowhere what lies within or above another table's location that they may not read; to write
 //!    there, that they may not write.
 //!
 //! What was defined once stays readable to whom the table is granted: that is a matter of grants.
 
-use std::{path::Path, sync::Arc};
+use std::{collections::HashSet, path::Path, sync::Arc};
 
 use glaux_catalog::{
     Metastore, TableName,
+    ident::fold,
     model::{Access, GrantObject, Table},
     partition::Projection,
 };
@@ -66,6 +68,8 @@ pub(crate) struct Reach {
     user: String,
     /// Locations of what the caller may not read, or not write.
     kept_from: Vec<RealLocation>,
+    /// The databases that the caller, a user, sees.
+    databases: HashSet<String>,
 }
 
 impl Reach {
@@ -74,11 +78,20 @@ impl Reach {
     /// # Errors
     /// Those of the catalog.
     pub(super) async fn of(caller: &Caller, rights: &Rights, wanted: Access, catalog: &dyn Metastore) -> Result<Self> {
-        let kept_from = match caller.role {
-            Role::Administrator => Vec::new(),
+        let (kept_from, databases) = match caller.role {
+            Role::Administrator => Default::default(),
             Role::User => kept_from(rights, wanted, catalog, &caller.locations).await?,
         };
-        Ok(Self { policy: Arc::clone(&caller.locations), role: caller.role, user: caller.user.clone(), kept_from })
+        Ok(Self { policy: Arc::clone(&caller.locations), role: caller.role, user: caller.user.clone(), kept_from, databases })
+    }
+
+    /// Whether a location is none of the folders in which ingest puts tables, or lies within that of a database which the user sees.
+    fn spares_warehouse(&self, location: &RealLocation) -> bool {
+        let Some(warehouse) = self.policy.warehouse.as_ref().filter(|warehouse| warehouse.overlaps(location)) else {
+            return true;
+        };
+        let database = location.below(warehouse).and_then(|path| path.split_once('/')).map(|(database, _)| fold(database));
+        database.is_some_and(|database| self.databases.contains(&database))
     }
 
     /// Judges a location. `own` are places in which the caller may name any.
@@ -95,12 +108,16 @@ impl Reach {
         if real.file().is_some_and(|file| self.policy.closed.holds(&file)) {
             return Err(closed_location(location));
         }
-        let is_open =
-            self.policy.opens(&real) || own.iter().filter_map(|own| RealLocation::of(own).ok()).any(|own| real.is_within(&own));
+        let is_own = own.iter().filter_map(|own| RealLocation::of(own).ok()).any(|own| real.is_within(&own));
         match self.role {
-            Role::Administrator if is_open => Ok(()),
+            Role::Administrator if is_own || self.policy.opens(&real) => Ok(()),
             Role::Administrator => self.check_kind(location, &real),
-            Role::User if is_open && !self.kept_from.iter().any(|other| other.overlaps(&real)) => Ok(()),
+            Role::User
+                if (is_own || self.policy.opens(&real) && self.spares_warehouse(&real))
+                    && !self.kept_from.iter().any(|other| other.overlaps(&real)) =>
+            {
+                Ok(())
+            }
             Role::User => Err(Error::new(ErrorKind::Denied, format!("location \"{location}\" is closed to user \"{}\"", self.user))
                 .with_hint(
                     "Users define and write tables below their database's location and below the prefixes of engine.locations.allowed, \
@@ -141,6 +158,8 @@ impl Reach {
         if table.is_view() {
             return Ok(());
         }
+        // What a view says of places was never judged.
+        let before = before.filter(|before| !before.is_view());
         if before.is_none_or(|before| before.root() != table.root()) {
             self.check(&table.root(), own)?;
         }
@@ -152,14 +171,14 @@ impl Reach {
     }
 }
 
-/// The locations of databases, tables and partitions to which the caller has less access than wanted.
+/// The locations of databases, tables and partitions to which the caller has less access than wanted, and the databases that are not shut.
 async fn kept_from(
     rights: &Rights,
     wanted: Access,
     catalog: &dyn Metastore,
     policy: &LocationPolicy,
-) -> Result<Vec<RealLocation>> {
-    let mut kept = Vec::new();
+) -> Result<(Vec<RealLocation>, HashSet<String>)> {
+    let (mut kept, mut seen) = (Vec::new(), HashSet::new());
     let mut keep = |location: &str| kept.extend(RealLocation::of(location));
     for database in catalog.databases().await? {
         let is_shut = rights.on_database(&database.name) < wanted;
@@ -168,6 +187,8 @@ async fn kept_from(
             if let Some(folder) = policy.warehouse.as_ref().and_then(RealLocation::file) {
                 keep(&folder.join(&database.name).to_string_lossy());
             }
+        } else {
+            seen.insert(database.name.clone());
         }
         if !is_shut && !rights.tables.iter().any(|(name, access)| name.database == database.name && *access < wanted) {
             continue;
@@ -186,5 +207,5 @@ async fn kept_from(
             }
         }
     }
-    Ok(kept)
+    Ok((kept, seen))
 }

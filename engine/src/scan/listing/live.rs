@@ -3,7 +3,7 @@
 //! Partitions that lie near each other are listed together (`cover`), as far as the store can begin a listing at any key; a page that shows that they
 //! hold more files than was thought divides the rest anew. On plain HTTP, which does not list, a location names one file.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, path::Path as FsPath, sync::Arc};
 
 use futures::{StreamExt, stream::FuturesUnordered};
 use glaux_catalog::{
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result, from_store},
-    storage::QueryStores,
+    storage::{QueryStores, RealLocation},
 };
 
 /// Survivors from which a listing of the root is tried before one of each partition, where listings cannot begin at any key.
@@ -125,8 +125,11 @@ impl Live<'_> {
             return Ok(Listed { files: vec![self.single_file(location, row).await?], ..Listed::default() });
         }
         let opened = Opened::new(self.stores, location)?;
+        // A partition in its usual place may be a link, but to nowhere outside of the table.
+        let is_usual = self.table.is_partitioned() && self.index.own_location(row as usize).is_none();
+        let within = is_usual.then(|| Opened::new(self.stores, &self.table.root())).transpose()?.map(|root| root.prefix);
         let mut listed = Listed::default();
-        let mut request = ListRequest { prefix: opened.prefix.clone(), start_after: after, ..ListRequest::default() };
+        let mut request = ListRequest { prefix: opened.prefix.clone(), start_after: after, within, ..ListRequest::default() };
         loop {
             let page = opened.location.lister.page(request.clone()).await?;
             for meta in page.objects {
@@ -157,6 +160,7 @@ impl Live<'_> {
         let request = ListRequest {
             prefix: format!("{}{prefix}", opened.prefix),
             start_after: Some(format!("{}{}", opened.prefix, first.trim_end_matches('/'))),
+            within: Some(opened.prefix.clone()),
             ..ListRequest::default()
         };
         let page = opened.location.lister.page(request).await?;
@@ -289,7 +293,8 @@ impl Opened {
     /// # Errors
     /// `CorruptData` for a file that is not below this location.
     pub(super) fn take(&self, table: &Table, metas: &[ObjectMeta], partition: u32, files: &mut Vec<DataFile>) -> Result<()> {
-        if let Some(meta) = metas.iter().find(|meta| self.is_elsewhere(meta)) {
+        let folder = self.folder()?;
+        if let Some(meta) = metas.iter().find(|meta| self.is_elsewhere(meta, folder.as_ref())) {
             return Err(Error::corrupt(format!(
                 "the snapshot of the files of table \"{}\" names one of another place",
                 table.name
@@ -301,9 +306,20 @@ impl Opened {
         Ok(())
     }
 
-    /// On plain HTTP a location is the file itself.
-    fn is_elsewhere(&self, meta: &ObjectMeta) -> bool {
+    /// The folder of this machine that it really is, if it is one.
+    fn folder(&self) -> Result<Option<RealLocation>> {
+        let is_local = self.store_url.starts_with("file:");
+        is_local.then(|| RealLocation::of_folder(&FsPath::new("/").join(&self.prefix))).transpose()
+    }
+
+    /// Whether a file is not below this location, or is so only by a link that leads out of it. On plain HTTP a location is the file itself.
+    fn is_elsewhere(&self, meta: &ObjectMeta, folder: Option<&RealLocation>) -> bool {
+        let leads_out = |folder: &RealLocation| {
+            let file = RealLocation::of_folder(&FsPath::new("/").join(meta.location.as_ref()));
+            !file.is_ok_and(|file| file.is_within(folder))
+        };
         self.relative(meta).is_none() && meta.location.as_ref() != self.prefix.trim_end_matches('/')
+            || folder.is_some_and(leads_out)
     }
 
     pub(super) fn file(&self, meta: ObjectMeta, partition: u32) -> DataFile {

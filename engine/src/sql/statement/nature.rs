@@ -35,22 +35,19 @@ pub enum Changes {
 pub enum Answer {
     /// That it was done: no columns and no rows.
     Nothing,
-    /// Rows of nullable text under these names, whatever it finds. It is carried out once, where it is asked for.
+    /// Rows of nullable text under these names, whatever it finds.
     Text(&'static [&'static str]),
-    /// A query's rows, with a schema that planning tells. It runs when they are wanted, and takes parameters.
+    /// A query's rows, with a schema that planning tells. It takes parameters.
     Rows,
-    /// A query's plan. Runs, and takes parameters, as the query does.
+    /// A query's plan. Takes parameters, as the query does.
     Plan,
 }
 
-impl Answer {
-    /// Whether it is that of a query: it can wait until its rows are wanted, and nothing is changed if they never are.
+impl Nature {
+    /// Whether it waits until its rows are wanted: nothing is changed if they never are, and what may be shown is decided when they are.
     #[must_use]
-    pub const fn is_of_query(self) -> bool {
-        match self {
-            Self::Rows | Self::Plan => true,
-            Self::Nothing | Self::Text(_) => false,
-        }
+    pub const fn waits(self) -> bool {
+        matches!(self.changes, Changes::Nothing)
     }
 }
 

@@ -1,8 +1,8 @@
 //! Listing directories as an object store would: keys in byte order, pages of a thousand, prefixes that need not end at a `/`.
 //!
-//! Symbolic links are followed; broken ones, and those that lead back to a directory above them, are left out, as are files that are
-//! still being written and those that are closed to everybody. A walk that is not finished waits for the next page, so that a directory is
-//! read once and not for each page.
+//! Symbolic links are followed within the folder that a request names; those that lead out of it or back to a directory above them, and
+//! broken ones, are left out, as are files that are still being written and those that are closed to everybody. A walk that is not finished
+//! waits for the next page, so that a directory is read once and not for each page.
 
 use std::{
     collections::HashMap,
@@ -18,7 +18,7 @@ use object_store::{ObjectMeta, path::Path};
 use super::PAGE_SIZE;
 use crate::{
     error::{Error, ErrorKind, Result},
-    storage::closed::ClosedFiles,
+    storage::closed::{ClosedFiles, real_path},
 };
 
 /// Walks that wait for their next page; beyond this they are begun anew.
@@ -30,8 +30,8 @@ pub(in crate::storage) struct Disk {
     closed: Arc<ClosedFiles>,
 }
 
-/// What identifies a walk that waits: prefix, delimited, start, token.
-type WalkKey = (String, bool, Option<String>, String);
+/// What identifies a walk that waits: prefix, delimited, start, the folder within which links are followed, token.
+type WalkKey = (String, bool, Option<String>, Option<String>, String);
 
 impl Disk {
     pub(in crate::storage) fn new(closed: Arc<ClosedFiles>) -> Self {
@@ -46,13 +46,13 @@ impl Disk {
     }
 
     fn read_page(&self, request: ListRequest) -> Result<ListPage> {
-        let ListRequest { prefix, delimited, start_after, token } = request;
+        let ListRequest { prefix, delimited, start_after, token, within } = request;
         let waiting = || self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let known =
-            token.as_ref().and_then(|token| waiting().remove(&(prefix.clone(), delimited, start_after.clone(), token.clone())));
+        let key = |token: String| (prefix.clone(), delimited, start_after.clone(), within.clone(), token);
+        let known = token.as_ref().and_then(|token| waiting().remove(&key(token.clone())));
         let mut walk = match known {
             Some(walk) => walk,
-            None => Walk::new(&prefix, delimited, start_after.clone(), token, Arc::clone(&self.closed))?,
+            None => Walk::new(&prefix, delimited, start_after.clone(), token, within.as_deref(), Arc::clone(&self.closed))?,
         };
         let mut page = ListPage::default();
         let mut last = String::new();
@@ -75,7 +75,7 @@ impl Disk {
             if waiting.len() >= MAX_WAITING {
                 waiting.clear();
             }
-            waiting.insert((prefix, delimited, start_after, last.clone()), walk);
+            waiting.insert(key(last.clone()), walk);
             page.next_token = Some(last);
         }
         Ok(page)
@@ -109,6 +109,8 @@ struct Walk {
     resume: Option<String>,
     stack: Vec<vec::IntoIter<Entry>>,
     peeked: Option<Found>,
+    /// The folder out of which no link is followed, with the links to itself followed.
+    bound: PathBuf,
     closed: Arc<ClosedFiles>,
 }
 
@@ -118,14 +120,17 @@ impl Walk {
         delimited: bool,
         after: Option<String>,
         resume: Option<String>,
+        within: Option<&str>,
         closed: Arc<ClosedFiles>,
     ) -> Result<Self> {
         let base = prefix.rfind('/').map_or("", |slash| &prefix[..=slash]);
         Path::parse(base)
             .map_err(|error| Error::invalid(format!("\"{prefix}\" is not a path that can be listed")).with_source(error))?;
-        let mut entries = read_directory(FsPath::new("/").join(base.trim_end_matches('/')).as_path(), base, &closed)?;
+        let directory = |key: &str| FsPath::new("/").join(key.trim_end_matches('/'));
+        let bound = real_path(&directory(within.unwrap_or(base)));
+        let mut entries = read_directory(&directory(base), base, &bound, &closed)?;
         entries.retain(|entry| entry.key.starts_with(prefix));
-        Ok(Self { delimited, after, resume, stack: vec![entries.into_iter()], peeked: None, closed })
+        Ok(Self { delimited, after, resume, stack: vec![entries.into_iter()], peeked: None, bound, closed })
     }
 
     fn next(&mut self) -> Result<Option<Found>> {
@@ -150,7 +155,7 @@ impl Walk {
             } else if self.delimited {
                 return Ok(Some(Found::Directory(entry.key)));
             } else {
-                self.stack.push(read_directory(&entry.path, &entry.key, &self.closed)?.into_iter());
+                self.stack.push(read_directory(&entry.path, &entry.key, &self.bound, &self.closed)?.into_iter());
             }
         }
         Ok(None)
@@ -167,15 +172,15 @@ impl Walk {
     }
 }
 
-/// The entries of a directory in the order of their keys. One that is missing, or no directory, has none.
-fn read_directory(directory: &FsPath, prefix: &str, closed: &ClosedFiles) -> Result<Vec<Entry>> {
+/// The entries of a directory in the order of their keys. One that is missing, is no directory, or is not within `bound`, has none.
+fn read_directory(directory: &FsPath, prefix: &str, bound: &FsPath, closed: &ClosedFiles) -> Result<Vec<Entry>> {
     let reader = match fs::read_dir(directory) {
         Ok(reader) => reader,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(Vec::new()),
         Err(error) => return Err(unreadable(directory, error)),
     };
     let real = directory.canonicalize().map_err(|error| unreadable(directory, error))?;
-    if closed.hides(&real) {
+    if closed.hides(&real) || !real.starts_with(bound) {
         return Ok(Vec::new());
     }
     let is_concerned = closed.concerns(&real);
@@ -188,7 +193,7 @@ fn read_directory(directory: &FsPath, prefix: &str, closed: &ClosedFiles) -> Res
         }
         let mut kind = entry.file_type().map_err(|error| unreadable(&path, error))?;
         if kind.is_symlink() {
-            if path.canonicalize().is_ok_and(|target| closed.hides(&target)) {
+            if !path.canonicalize().is_ok_and(|target| target.starts_with(bound) && !closed.hides(&target)) {
                 continue;
             }
             match fs::metadata(&path) {

@@ -102,15 +102,15 @@ impl Ingest {
         self.writer.publish().await
     }
 
-    /// Tells the catalog. This is to be waited for: dropped, nobody knows whether it happened.
+    /// Tells the catalog; `unguarded` is the one that nothing guards. This is to be waited for: dropped, nobody knows whether it happened.
     ///
     /// # Errors
     /// `Conflict` if the table is not what it was; those of the catalog, which then knows nothing new.
-    pub(crate) async fn commit(&mut self, context: &StatementContext<'_>) -> Result<()> {
+    pub(crate) async fn commit(&mut self, context: &StatementContext<'_>, unguarded: &dyn Metastore) -> Result<()> {
         let partitions =
             self.writer.written().iter().map(|file| (hive_name(&self.target.keys, &file.values), file.values.clone()));
         let partitions: BTreeMap<String, PartitionValues> = partitions.filter(|(name, _)| !name.is_empty()).collect();
-        self.target.commit(&partitions, context).await
+        self.target.commit(&partitions, context, unguarded).await
     }
 
     /// The table that these rows have taken the place of.
@@ -137,7 +137,12 @@ impl Ingest {
 
 impl Resolved {
     /// Brings the catalog to know the table, and the partitions by their Hive names.
-    async fn commit(&self, partitions: &BTreeMap<String, PartitionValues>, context: &StatementContext<'_>) -> Result<()> {
+    async fn commit(
+        &self,
+        partitions: &BTreeMap<String, PartitionValues>,
+        context: &StatementContext<'_>,
+        unguarded: &dyn Metastore,
+    ) -> Result<()> {
         match &self.fate {
             Fate::Append(_) => {
                 let table = self.check_unchanged(context.metastore).await?;
@@ -151,7 +156,7 @@ impl Resolved {
                 let partition = |values: &PartitionValues| Partition::new(values.clone(), context.clock.now());
                 let partitions = partitions.values().map(partition).collect();
                 match context.metastore.install_table(table, partitions, replaces.is_some()).await {
-                    Ok(table) if *managed => Managed::note(&table, context.metastore.as_ref()).await,
+                    Ok(table) if *managed => Managed::note(&table, unguarded).await,
                     Ok(_) => {}
                     Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(self.conflict("was created")),
                     Err(error) => return Err(error),

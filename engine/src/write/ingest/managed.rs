@@ -7,6 +7,7 @@ use glaux_catalog::{
     Metastore,
     discovery::{ListRequest, StoreProvider},
     model::Table,
+    partition::Projection,
 };
 use object_store::{ObjectStoreExt, path::Path};
 
@@ -14,10 +15,10 @@ use crate::{
     error::{ErrorKind, Result, from_store},
     query::QueryId,
     sql::Statement,
-    storage::QueryStores,
+    storage::{QueryStores, RealLocation},
 };
 
-/// The attachment of a managed table, which holds its folder. Statements and imports cannot write it.
+/// The attachment of a managed table, which holds its folder. Statements, imports and clients of the catalog service cannot write it.
 const FOLDER: &str = "managed/folder";
 
 /// Requests under way at a time.
@@ -30,6 +31,9 @@ pub(crate) struct Managed {
 }
 
 impl Managed {
+    /// How the names of the attachments begin that only ingest writes.
+    pub(crate) const ATTACHMENTS: &str = "managed/";
+
     pub(super) fn id(&self) -> i64 {
         self.table.id
     }
@@ -42,10 +46,10 @@ impl Managed {
         Ok(is_managed.then(|| Self { table: table.clone() }))
     }
 
-    /// Notes that a table which has just been created is managed.
-    pub(super) async fn note(table: &Table, metastore: &dyn Metastore) {
+    /// Notes that a table which has just been created is managed. `catalog` is the one that nothing guards.
+    pub(super) async fn note(table: &Table, catalog: &dyn Metastore) {
         let folder = (FOLDER.to_owned(), Some(Bytes::from(table.root())));
-        if let Err(error) = metastore.set_attachments(table, vec![folder]).await {
+        if let Err(error) = catalog.set_attachments(table, vec![folder]).await {
             tracing::warn!(table = %table.name, %error, "a new table's files will stay when it is dropped");
         }
     }
@@ -86,18 +90,18 @@ impl Managed {
     }
 }
 
-/// Whether a table or a partition lies in the folder, or the folder in it.
+/// Whether a table, a partition or the folder of a projection's template lies in the folder, or the folder in it.
 async fn is_shared(folder: &str, metastore: &dyn Metastore) -> Result<bool> {
-    let overlaps = |other: &str| {
-        let other = format!("{}/", other.trim_end_matches('/'));
-        folder.starts_with(&other) || other.starts_with(folder)
-    };
+    let folder = RealLocation::of(folder)?;
+    let overlaps = |other: &str| RealLocation::of(other).is_ok_and(|other| other.overlaps(&folder));
+    // A template whose values decide where it leads may lead here.
+    let may_lead_here = |template: String| RealLocation::of(&template).map_or(true, |other| other.overlaps(&folder));
     for database in metastore.databases().await? {
         for table in metastore.tables(&database.name).await? {
             if table.is_view() {
                 continue;
             }
-            if overlaps(&table.root()) {
+            if overlaps(&table.root()) || Projection::template_folder(&table).is_some_and(may_lead_here) {
                 return Ok(true);
             }
             if table.is_partitioned() {

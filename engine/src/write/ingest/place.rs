@@ -9,8 +9,8 @@ use super::super::{
     upload::Publishing,
 };
 use crate::{
-    error::{Error, Result},
-    storage::QueryStores,
+    error::{Error, ErrorKind, Result},
+    storage::{QueryStores, RealLocation},
 };
 
 /// The places of one table's partitions.
@@ -38,6 +38,14 @@ impl Placement for Places {
             }
             None => format!("{}{name}", self.root),
         };
+        let is_usual = self.index.find(name).is_none_or(|row| self.index.own_location(row).is_none());
+        if is_usual && !RealLocation::of(&url)?.is_within(&RealLocation::of(&self.root)?) {
+            return Err(Error::new(
+                ErrorKind::Denied,
+                format!("partition \"{name}\" is a link that leads out of its table's location"),
+            )
+            .with_hint("Give the partition the location to which the link leads"));
+        }
         place(&self.stores, &url)
     }
 }

@@ -67,6 +67,7 @@ impl Resolved {
             return Err(Error::invalid(format!("\"{}\" holds the engine's own tables, which take no rows", name.database))
                 .with_hint("Choose another database"));
         }
+        ident::checked("table", &name.table)?;
         let replaces = match metastore.table(&name).await {
             Ok(table) => match Self::existing(target, table, metastore).await? {
                 Existing::Taken(resolved) => {
@@ -163,7 +164,6 @@ impl Resolved {
         stores: &QueryStores,
         replaces: Option<Managed>,
     ) -> Result<Self> {
-        ident::checked("table", &name.table)?;
         let (columns, keys) = definition(target, &name)?;
         check_empty(stores, &name, &root).await?;
         let create = CreateTable {

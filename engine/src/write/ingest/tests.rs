@@ -1,6 +1,7 @@
 //! Rows in, files and definitions out, on folders of this machine: all of them, or nothing.
 
 mod conversion;
+mod managed;
 
 use std::{
     collections::BTreeMap,

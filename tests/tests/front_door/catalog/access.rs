@@ -6,9 +6,9 @@ use arrow_flight::{Action, FlightInfo, RenewFlightEndpointRequest};
 use glaux_catalog::{
     Metastore, TableName,
     metastore::{PartitionChange, RemoteMetastore},
-    model::{Access, Grant, GrantObject, Grantee, Partition},
+    model::{Access, Grant, GrantObject, Grantee, Partition, TableType},
 };
-use glaux_engine::ErrorKind;
+use glaux_engine::{Error, ErrorKind};
 use glaux_tests::{flight::Client, server::Server};
 use libtest_mimic::{Failed, Trial};
 use prost::Message;
@@ -26,6 +26,8 @@ pub(super) fn trials() -> Vec<Trial> {
         what_is_hidden_cannot_be_had_by_its_id,
         a_snapshot_leads_nowhere_else,
         a_remote_engine_names_no_closed_place,
+        a_view_brings_no_location,
+        what_ingest_notes_is_written_by_no_client,
         a_ticket_is_judged_when_it_is_fetched,
         a_server_that_judges_its_users_must_see_all_grants,
     ]
@@ -136,6 +138,12 @@ async fn what_is_hidden_cannot_be_had_by_its_id() -> Result<(), Failed> {
     // Nor renamed to where she may write.
     forged.name = TableName::new("default", "mine");
     ada.replace_table(forged).await.expect_err("hidden");
+    let mut forged = ada.table(&TableName::new("default", "open")).await?;
+    forged.id = secret.id;
+    let told = |error: Error| format!("{error:?}");
+    let hidden = told(ada.replace_table(forged.clone()).await.expect_err("hidden"));
+    forged.id = 987_654_321;
+    assert_eq!(hidden, told(ada.replace_table(forged).await.expect_err("there is none")), "ids are not told");
     assert_eq!(root.table(&secret.name).await?, secret);
     Ok(())
 }
@@ -233,6 +241,60 @@ async fn a_remote_engine_names_no_closed_place() -> Result<(), Failed> {
     Ok(())
 }
 
+async fn a_view_brings_no_location() -> Result<(), Failed> {
+    let server = server();
+    let root = Shared::on(&as_user(&server, "root", PASSWORD)).await?;
+    for sql in [
+        "CREATE EXTERNAL TABLE secret (n BIGINT) STORED AS PARQUET LOCATION '/lake/secret/'",
+        "DENY ALL ON TABLE secret TO USER ada",
+        "CREATE DATABASE own LOCATION '/lake/own/'",
+        "GRANT INSERT ON SCHEMA own TO USER ada",
+        "CREATE EXTERNAL TABLE own.mine (n BIGINT) STORED AS PARQUET LOCATION '/lake/own/mine/'",
+        "CREATE VIEW own.v AS SELECT 1 AS n",
+    ] {
+        root.run(sql).await?;
+    }
+    let ada = RemoteMetastore::connect(&as_user(&server, "ada", PASSWORD)).await?;
+    let mut table = ada.table(&TableName::new("own", "mine")).await?;
+    table.storage.location = "file:///lake/secret/".to_owned();
+    let mut view = table.clone();
+    view.name = TableName::new("own", "w");
+    view.table_type = TableType::VirtualView;
+    view.view_text = Some("SELECT 1 AS n".to_owned());
+    let outcomes = [
+        ada.create_table(view.clone()).await,
+        ada.install_table(view.clone(), Vec::new(), false).await,
+        ada.install_table(view, Vec::new(), true).await,
+    ];
+    for outcome in outcomes {
+        assert_eq!(outcome.expect_err("a location").kind(), ErrorKind::Invalid);
+    }
+    // A view that is there, and a table in its place.
+    table.name = TableName::new("own", "v");
+    let refused = ada.install_table(table, Vec::new(), true).await.expect_err("a closed location");
+    assert_eq!(refused.kind(), ErrorKind::Denied, "{refused:?}");
+    assert_eq!(root.run("SELECT n FROM own.v").await?, ["1"]);
+    Ok(())
+}
+
+/// It is believed when a table's files are removed.
+async fn what_ingest_notes_is_written_by_no_client() -> Result<(), Failed> {
+    let server = server();
+    let root = Shared::on(&as_user(&server, "root", PASSWORD)).await?;
+    root.run("CREATE EXTERNAL TABLE t (n BIGINT) STORED AS PARQUET LOCATION '/lake/t/'").await?;
+    root.run("GRANT INSERT ON TABLE t TO USER ada").await?;
+    let ada = RemoteMetastore::connect(&as_user(&server, "ada", PASSWORD)).await?;
+    let table = ada.table(&TableName::new("default", "t")).await?;
+    for change in [Some("file:///lake/t/".into()), None] {
+        let changes = vec![("files/x".to_owned(), Some("x".into())), ("managed/folder".to_owned(), change)];
+        let refused = ada.set_attachments(&table, changes).await.expect_err("ingest's own");
+        assert_eq!(refused.kind(), ErrorKind::Denied, "{refused:?}");
+    }
+    assert!(ada.attachments(&table, "").await?.is_empty());
+    ada.set_attachments(&table, vec![("files/x".to_owned(), Some("x".into()))]).await?;
+    Ok(())
+}
+
 async fn a_ticket_is_judged_when_it_is_fetched() -> Result<(), Failed> {
     let server = server();
     let lake = super::lake(1).await;
@@ -242,6 +304,8 @@ async fn a_ticket_is_judged_when_it_is_fetched() -> Result<(), Failed> {
     let mut ada = Client::login(&server, "ada", PASSWORD).await?;
     let planned = ada.sql.execute("SELECT n FROM t".to_owned(), None).await?;
     let other = ada.sql.execute("SELECT n FROM t".to_owned(), None).await?;
+    let described = ada.sql.execute("DESCRIBE t".to_owned(), None).await?;
+    let listed = ada.sql.execute("SHOW TABLES".to_owned(), None).await?;
     let renew = |info: &FlightInfo, ada: &Client| {
         let renewal = RenewFlightEndpointRequest { endpoint: info.endpoint.first().cloned() };
         let mut request = Request::new(Action { r#type: "RenewFlightEndpoint".to_owned(), body: renewal.encode_to_vec().into() });
@@ -254,6 +318,8 @@ async fn a_ticket_is_judged_when_it_is_fetched() -> Result<(), Failed> {
     root.run("DENY ALL ON TABLE t TO USER ada").await?;
     assert_eq!(rpc.do_action(renew(&planned, &ada)).await.expect_err("denied").code(), Code::PermissionDenied);
     assert_eq!(ada.fetch(planned).await.expect_err("denied").code, Code::PermissionDenied);
+    assert_eq!(ada.fetch(described).await.expect_err("denied").code, Code::PermissionDenied);
+    assert_eq!(ada.fetch(listed).await?.lines(), Vec::<String>::new());
     root.run("REVOKE ALL ON TABLE t FROM USER ada").await?;
     assert_eq!(ada.fetch(other).await?.lines(), ["1"]);
     Ok(())
