@@ -5,6 +5,7 @@
 
 mod chunks;
 mod decode;
+mod inexact;
 mod normalise;
 mod pages;
 mod schema;

@@ -17,7 +17,7 @@ use parquet::{
     },
 };
 
-use super::{Indexes, chunks, normalise, schema};
+use super::{Indexes, chunks, inexact::Marks, normalise, schema};
 use crate::{
     error::{Error, Result},
     scan::{belief, listing::DataFile},
@@ -148,7 +148,9 @@ fn plain(thrift: &[u8], reading: &Reading) -> Result<ParquetMetaData, ParquetErr
         file.schema_descr_ptr(),
         file.column_orders().cloned(),
     );
-    let groups = metadata.row_groups().iter().map(|group| adapted.without_bounds(group)).collect::<Result<_, _>>()?;
+    let marks = Marks::read(thrift);
+    let groups = metadata.row_groups().iter().enumerate();
+    let groups = groups.map(|(at, group)| marks.apply(at, adapted.without_bounds(group)?)).collect::<Result<_, _>>()?;
     Ok(ParquetMetaDataBuilder::new(plain).set_row_groups(groups).build())
 }
 
