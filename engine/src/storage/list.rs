@@ -156,6 +156,7 @@ impl StoreLister {
         Ok(ListPage {
             objects,
             prefixes: page.result.common_prefixes.iter().map(|prefix| format!("{prefix}/")).collect(),
+            unnameable: Vec::new(),
             next_token: page.page_token.filter(|token| !token.is_empty()),
         })
     }
