@@ -38,6 +38,8 @@ pub struct ListPage {
     pub objects: Vec<ObjectMeta>,
     /// Rolled-up prefixes, each with its final `/`, raw (not percent-decoded).
     pub prefixes: Vec<String>,
+    /// What has a name that no location can have, files and rolled-up prefixes: it can be told of, and not be read.
+    pub unnameable: Vec<String>,
     /// Present if there is more.
     pub next_token: Option<String>,
 }
@@ -69,4 +71,9 @@ pub trait StoreProvider: Debug + Send + Sync {
     /// # Errors
     /// `Invalid` for a URL that names no store, `Unsupported` for a scheme that is not offered.
     fn open(&self, location: &str) -> Result<OpenLocation>;
+
+    /// What a location names, in one form without a final `/`: links are followed, and two that name one place give one text.
+    fn real(&self, location: &str) -> String {
+        location.trim_end_matches('/').to_owned()
+    }
 }

@@ -5,7 +5,7 @@
 //!
 //! A hint never says how a setting is set: that differs from door to door. It names the setting, and the door adds the rest.
 
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -203,12 +203,26 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.message)?;
+        f.write_str(&printable(&self.0.message))?;
         for (key, value) in &self.0.context {
-            write!(f, ", {key} \"{value}\"")?;
+            write!(f, ", {key} \"{}\"", printable(value))?;
         }
         Ok(())
     }
+}
+
+/// A text with its control characters escaped, but for ends of lines and tabs: names out of a lake may have any, and a terminal would obey them.
+#[must_use]
+pub fn printable(text: &str) -> Cow<'_, str> {
+    let is_plain = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
+    if text.chars().all(is_plain) {
+        return Cow::Borrowed(text);
+    }
+    let mut printable = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if is_plain(c) { printable.push(c) } else { printable.extend(c.escape_default()) }
+    }
+    Cow::Owned(printable)
 }
 
 impl fmt::Debug for Error {
@@ -230,5 +244,17 @@ impl fmt::Debug for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_are_shown_and_not_sent() {
+        let error = Error::invalid("no \"a\u{1b}[2J\"").with_context("file", "b\u{7f}\u{9b}");
+        assert_eq!(error.to_string(), "no \"a\\u{1b}[2J\", file \"b\\u{7f}\\u{9b}\"");
+        assert_eq!(printable("é\tlines\n\"\\"), "é\tlines\n\"\\");
     }
 }

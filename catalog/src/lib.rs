@@ -43,7 +43,7 @@ pub mod private;
 pub mod service;
 mod wire;
 
-pub use error::{Error, ErrorKind, Result};
+pub use error::{Error, ErrorKind, Result, printable};
 pub use hive_type::HiveType;
 pub use ident::TableName;
 pub use metastore::Metastore;

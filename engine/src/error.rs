@@ -7,7 +7,7 @@ mod types;
 mod wording;
 
 use datafusion::{common::SchemaError, error::DataFusionError};
-pub use glaux_catalog::{Error, ErrorKind, Result};
+pub use glaux_catalog::{Error, ErrorKind, Result, printable};
 
 /// Hands one of our errors to DataFusion.
 #[must_use]
@@ -38,7 +38,7 @@ pub fn from_datafusion(error: DataFusionError) -> Error {
     match error.find_root() {
         DataFusionError::SchemaError(schema, _) => from_schema_error(schema),
         DataFusionError::SQL(parser, _) => Error::new(kind, parser.to_string()),
-        root @ DataFusionError::ResourcesExhausted(_) => Error::new(kind, plain(&root.strip_backtrace()))
+        root @ DataFusionError::ResourcesExhausted(_) => Error::new(kind, wording::exhausted(&root.strip_backtrace()))
             .with_hint("Join and sort less at once (joins do not spill to disk), or raise the limit of memory")
             .with_setting("engine.memory_limit"),
         root => {

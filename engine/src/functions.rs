@@ -26,6 +26,7 @@ pub(crate) use decimal::{divide, is_decimal_division};
 pub(crate) use float_order::Extreme;
 pub(crate) use interval::{is_multiple, multiple};
 pub(crate) use named_cast::NAMED_CAST;
+pub(crate) use strict::{concat, is_concat};
 pub(crate) use subscript::{guarded, subscript};
 pub(crate) use time_zone::{AT_TIMEZONE, WITH_TIMEZONE, at_timezone, local_times};
 pub(crate) use to_varchar::{TO_VARCHAR, TRY_TO_VARCHAR, is_written_otherwise, to_varchar};

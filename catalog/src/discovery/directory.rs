@@ -6,7 +6,7 @@ use std::fmt;
 
 use crate::{
     model::{Column, PartitionValues},
-    partition::{check_value, escape, parse_segment},
+    partition::{HIVE_DEFAULT_PARTITION, check_value, escape, parse_segment},
 };
 
 /// A partition's directory.
@@ -39,6 +39,10 @@ pub struct Ignored {
 pub enum IgnoredReason {
     /// Its name is not of the form `key=value`.
     NotKeyValue,
+    /// It is of that form, and has no value.
+    NoValue,
+    /// It has characters that no location can have.
+    NoLocation,
     /// Its key is not the one of its level.
     OtherKey,
     /// Its key differs in case, which Athena's `MSCK REPAIR TABLE` does not see.
@@ -53,6 +57,10 @@ impl fmt::Display for IgnoredReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotKeyValue => f.write_str("its name is not of the form key=value"),
+            Self::NoValue => write!(f, "its value is empty; a directory of NULLs is named key={HIVE_DEFAULT_PARTITION}"),
+            Self::NoLocation => f.write_str(
+                "its name cannot be read: control characters and bytes that are no UTF-8 cannot be part of a location",
+            ),
             Self::OtherKey => f.write_str("its key is not the partition key of its level"),
             Self::KeyCase => f.write_str("its key is not in lower case"),
             Self::OtherType { key, hive_type } => write!(f, "its value is not of type \"{hive_type}\", key \"{key}\""),
@@ -143,11 +151,25 @@ pub(super) enum Segment {
     Ignored(IgnoredReason),
 }
 
+impl Segment {
+    /// A directory whose name no location can have.
+    pub(super) fn unnameable(name: &str) -> Self {
+        if is_hidden(name) { Self::Hidden } else { Self::Ignored(IgnoredReason::NoLocation) }
+    }
+}
+
+fn is_hidden(name: &str) -> bool {
+    name.starts_with(['_', '.'])
+}
+
 pub(super) fn segment(key: &Column, name: &str) -> Segment {
-    if name.starts_with(['_', '.']) {
+    if is_hidden(name) {
         return Segment::Hidden;
     }
     match parse_segment(name) {
+        // What is stored must be read back.
+        _ if name.contains(|c: char| c.is_ascii_control()) => Segment::unnameable(name),
+        None if name.strip_suffix('=').is_some_and(|name| !name.is_empty()) => Segment::Ignored(IgnoredReason::NoValue),
         None => Segment::Ignored(IgnoredReason::NotKeyValue),
         Some((found, _)) if found != key.name && found.to_lowercase() == key.name => Segment::Ignored(IgnoredReason::KeyCase),
         Some((found, _)) if found != key.name => Segment::Ignored(IgnoredReason::OtherKey),
@@ -199,6 +221,8 @@ mod tests {
             ("year=latest/region=a/x", Told::Ignored { end: 11, reason: other_type }),
             ("Year=1/region=a/x", Told::Ignored { end: 6, reason: IgnoredReason::KeyCase }),
             ("month=1/region=a/x", Told::Ignored { end: 7, reason: IgnoredReason::OtherKey }),
+            ("year=/region=a/x", Told::Ignored { end: 5, reason: IgnoredReason::NoValue }),
+            ("year=1/region=\u{1}/x", Told::Ignored { end: 15, reason: IgnoredReason::NoLocation }),
             ("year=1/plain/x", Told::Ignored { end: 12, reason: IgnoredReason::NotKeyValue }),
             ("x", Told::Above { levels: 0 }),
         ];

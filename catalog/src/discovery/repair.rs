@@ -141,7 +141,7 @@ pub async fn repair(
         walk.send();
         (walk, metastore.partition_index(table).await?)
     };
-    let comparison = Comparison::new(table, &index, now);
+    let comparison = Comparison::new(table, stores, &index, now);
     let mut run = Run { metastore, table, options, progress, comparison };
     run.add_found(&mut walk).await?;
     let mut repaired = Repaired { pages: walk.pages(), ..Repaired::default() };
@@ -263,8 +263,8 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Whether a location is a directory that exists, as the walk sees directories: a key is in it, or is its marker, or it is one on a disk. A single file
-/// is a location too.
+/// Whether a location is a directory that exists, as the walk sees directories: a key is in it, or is its marker, or it is one on a disk. A file is no
+/// location.
 async fn is_there(location: &OpenLocation) -> Result<bool> {
     let directory = format!("{}/", location.prefix);
     let mut request = match location.prefix.is_empty() {
@@ -282,10 +282,7 @@ async fn is_there(location: &OpenLocation) -> Result<bool> {
         let page = location.lister.page(request.clone()).await?;
         let is_found = match location.prefix.is_empty() {
             true => !page.objects.is_empty(),
-            false => {
-                page.prefixes.contains(&directory)
-                    || page.objects.iter().any(|object| object.location.as_ref() == location.prefix)
-            }
+            false => page.prefixes.contains(&directory),
         };
         if is_found || page.next_token.is_none() {
             return Ok(is_found);

@@ -161,6 +161,11 @@ pub(super) fn checked_partition(table: &Table, mut partition: Partition) -> Resu
     let name = partition_name(table, &partition.values)?;
     check_types(table, &partition.values)?;
     partition.values = partition.values.into_iter().map(canonical_null).collect();
+    // Nothing that is stored is refused when it is read.
+    if let Some(location) = partition.location.as_deref().filter(|location| location.contains(char::is_control)) {
+        return Err(Error::invalid(format!("location \"{location}\" of partition \"{name}\" has a control character in it"))
+            .with_hint("Rename the folder: no location can have such a name"));
+    }
     partition.location = own_location(&table.root(), &name, partition.location.as_deref());
     let mut seen = HashSet::new();
     for column in partition.columns.iter_mut().flatten() {

@@ -26,7 +26,7 @@ use crate::{
 ///
 /// Integers may have a sign and leading zeros; dates are `yyyy-MM-dd`; timestamps `yyyy-MM-dd HH:mm:ss[.fff]` or a date alone, rounded to
 /// milliseconds as in Athena; decimals may not have more digits after the point than the type, except zeros; booleans are `true` and
-/// `false` in any case; strings of all kinds are taken as they are.
+/// `false` in any case; strings are taken as they are, but for the padding of a `char`.
 ///
 /// # Errors
 /// `Invalid`, naming the value and the type; also for types that partition keys cannot have (array, map, struct).
@@ -62,7 +62,13 @@ pub fn typed_array<'a>(hive_type: &HiveType, values: impl Iterator<Item = Option
             }
             Ok(Arc::new(builder.finish()))
         }
-        HiveType::Char(_) | HiveType::Varchar(_) | HiveType::String => {
+        // As in columns, padding does not count; Trino writes it into directories' names.
+        HiveType::Char(_) => {
+            let mut builder = StringBuilder::new();
+            values.for_each(|value| builder.append_option(value.map(|value| value.trim_end_matches(' '))));
+            Ok(Arc::new(builder.finish()))
+        }
+        HiveType::Varchar(_) | HiveType::String => {
             let mut builder = StringBuilder::new();
             values.for_each(|value| builder.append_option(value));
             Ok(Arc::new(builder.finish()))

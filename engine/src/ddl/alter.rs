@@ -62,7 +62,7 @@ async fn add_partitions(
     let now = context.clock.now();
     let add = |(spec, at): &(PartitionSpec, Option<String>)| {
         let mut partition = Partition::new(partitions::values(table, spec)?, now);
-        partition.location = at.as_deref().map(|at| location::for_definition(at, context)).transpose()?;
+        partition.location = at.as_deref().map(|at| location::for_partition(at, context)).transpose()?;
         Ok(partition)
     };
     let change = PartitionChange {
@@ -95,15 +95,14 @@ async fn change_columns(
 }
 
 async fn set_location(mut table: Table, spec: Option<&PartitionSpec>, at: &str, context: &StatementContext<'_>) -> Result<()> {
-    let at = location::for_definition(at, context)?;
     match spec {
         None => {
-            table.storage.location = at;
+            table.storage.location = location::for_definition(at, context)?;
             replace(table, context).await
         }
         Some(spec) => {
             let mut partition = partitions::find(&table, spec, context).await?;
-            partition.location = Some(at);
+            partition.location = Some(location::for_partition(at, context)?);
             replace_partition(&table, partition, context).await
         }
     }

@@ -9,7 +9,10 @@ use super::{
     StatementContext, find_table,
     rows::{Row, row},
 };
-use crate::{error::Result, sql::TableRef};
+use crate::{
+    error::{Result, printable},
+    sql::TableRef,
+};
 
 /// Directories that are told of one by one.
 const NAMED_DIRECTORIES: usize = 10;
@@ -54,7 +57,7 @@ fn told(table: &str, mode: RepairMode, repaired: &Repaired) -> Vec<String> {
         done("Dropped partition from", &gone.names, gone.count);
     }
     let named = ignored.iter().take(NAMED_DIRECTORIES);
-    lines.extend(named.map(|ignored| format!("Ignored: {}: {}", of_table(&ignored.path), ignored.reason)));
+    lines.extend(named.map(|ignored| format!("Ignored: {}: {}", printable(&of_table(&ignored.path)), ignored.reason)));
     if ignored.len() > NAMED_DIRECTORIES {
         let more = ignored.len() - NAMED_DIRECTORIES;
         lines.push(format!("Ignored: {more} more directories; system.repair_findings has all of them"));

@@ -27,6 +27,16 @@ pub(super) fn of(text: &str) -> Wording {
     PATTERNS.iter().find_map(|pattern| pattern(text)).unwrap_or_else(as_it_is)
 }
 
+/// What ran out, where it is memory: how much was asked for, and how much there is. Whose of DataFusion's parts it was tells a user nothing.
+pub(super) fn exhausted(text: &str) -> String {
+    let more = between(text, "Failed to allocate additional ", " for ");
+    let limit = between(text, "pool_size: ", ")");
+    match more.zip(limit) {
+        Some((more, limit)) => format!("out of memory: {more} more are needed, and all queries together may take {limit}"),
+        None => super::plain(text),
+    }
+}
+
 /// The text without the request to report a bug of DataFusion's.
 fn without_report(text: &str) -> String {
     const BEGIN: &str = "\nThis issue was likely caused by a bug in DataFusion's code.";
@@ -352,6 +362,13 @@ mod tests {
         ] {
             assert_eq!(of(theirs).message, ours, "{theirs}");
         }
+        let exhausted = exhausted(
+            "Resources exhausted: Additional allocation failed for RecursiveQuery with top memory consumers (across reservations) as:\n  \
+             RecursiveQuery#3(can spill: false) consumed 0.0 B, peak 0.0 B.\nError: Failed to allocate additional 1024.0 B for \
+             RecursiveQuery with 0.0 B already allocated for this reservation - 1000.0 B remain available for the total memory pool: \
+             greedy(used: 0.0 B, pool_size: 1000.0 B)",
+        );
+        assert_eq!(exhausted, "out of memory: 1024.0 B more are needed, and all queries together may take 1000.0 B");
         let unknown = of("Invalid function 'lowr'.\nDid you mean 'lower'?");
         assert_eq!(
             (unknown.message.as_str(), unknown.hint.as_deref()),

@@ -1,22 +1,40 @@
 //! Functions that are NULL where an argument is, as in Trino; DataFusion's of the same names pass over NULLs. Those that choose among floats pass over
 //! NaN, which DataFusion's take for the greatest number. Of an array, its elements are what is chosen from.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow::{
-    array::{Array, ArrayRef, AsArray, BooleanArray, ListArray},
+    array::{Array, ArrayRef, AsArray, BooleanArray, ListArray, OffsetSizeTrait},
     buffer::NullBuffer,
     compute::nullif,
     datatypes::{DataType, Field, FieldRef},
 };
 use datafusion::{
     common::{Result, ScalarValue},
-    logical_expr::{ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature},
+    logical_expr::{ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature},
 };
 
 use super::float_order::{Extreme, number_type};
+use crate::error::{Error, ErrorKind, to_datafusion};
 
-pub(super) const NAMES: [&str; 5] = ["array_max", "array_min", "concat", "greatest", "least"];
+pub(super) const NAMES: [&str; 5] = ["array_max", "array_min", CONCAT, "greatest", "least"];
+
+const CONCAT: &str = "concat";
+
+/// Bytes that the texts of one array have at most.
+const MOST_BYTES: u64 = i32::MAX as u64;
+
+/// Whether `||` of these types is [`concat`]: of texts, and of bytes.
+pub(crate) fn is_concat(left: &DataType, right: &DataType) -> bool {
+    let is_binary = |data_type: &DataType| matches!(data_type, DataType::Binary | DataType::LargeBinary | DataType::BinaryView);
+    left.is_string() && right.is_string() || is_binary(left) && is_binary(right)
+}
+
+/// `||` of texts, which is the function of that name.
+pub(crate) fn concat(left: Expr, right: Expr) -> Expr {
+    static FUNCTION: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| Arc::new(function(datafusion::functions::string::concat())));
+    FUNCTION.call(vec![left, right])
+}
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Strict {
@@ -71,6 +89,29 @@ impl Strict {
         })
     }
 
+    /// Refuses texts that are too long together for one array; DataFusion and Arrow would give up.
+    ///
+    /// # Errors
+    /// `LimitExceeded`.
+    fn check_size(&self, arguments: &[ColumnarValue], rows: usize) -> Result<()> {
+        if self.lenient.name() != CONCAT {
+            return Ok(());
+        }
+        let is_of_rows = arguments.iter().any(|argument| matches!(argument, ColumnarValue::Array(_)));
+        let rows = if is_of_rows { rows as u64 } else { 1 };
+        let bytes = arguments.iter().map(|argument| match argument {
+            ColumnarValue::Array(array) => bytes_of(array),
+            ColumnarValue::Scalar(value) => value.to_array().map_or(0, |array| bytes_of(&array)).saturating_mul(rows),
+        });
+        if bytes.fold(0_u64, u64::saturating_add) <= MOST_BYTES {
+            return Ok(());
+        }
+        Err(to_datafusion(
+            Error::new(ErrorKind::LimitExceeded, "texts that are put together have more than 2 GiB in a batch of rows")
+                .with_hint("Make shorter texts, or put fewer of them together"),
+        ))
+    }
+
     /// Which rows of an argument are not NULL, if some are.
     fn nulls(&self, array: &ArrayRef) -> Option<NullBuffer> {
         let Some(list) = array.as_list_opt::<i32>().filter(|_| self.is_of_elements) else { return array.logical_nulls() };
@@ -78,6 +119,22 @@ impl Strict {
         let is_whole = |range: &[i32]| elements.slice(range[0] as usize, (range[1] - range[0]) as usize).null_count() == 0;
         let whole: NullBuffer = list.offsets().windows(2).map(is_whole).collect::<Vec<bool>>().into();
         NullBuffer::union(Some(&whole), array.logical_nulls().as_ref())
+    }
+}
+
+/// The bytes of an array's texts.
+fn bytes_of(array: &ArrayRef) -> u64 {
+    fn between<O: OffsetSizeTrait>(offsets: &[O]) -> u64 {
+        offsets.first().zip(offsets.last()).map_or(0, |(first, last)| (last.as_usize() - first.as_usize()) as u64)
+    }
+    match array.data_type() {
+        DataType::Utf8 => between(array.as_string::<i32>().value_offsets()),
+        DataType::LargeUtf8 => between(array.as_string::<i64>().value_offsets()),
+        DataType::Binary => between(array.as_binary::<i32>().value_offsets()),
+        DataType::LargeBinary => between(array.as_binary::<i64>().value_offsets()),
+        DataType::Utf8View => array.as_string_view().lengths().map(u64::from).sum(),
+        DataType::BinaryView => array.as_binary_view().lengths().map(u64::from).sum(),
+        _ => 0,
     }
 }
 
@@ -135,6 +192,7 @@ impl ScalarUDFImpl for Strict {
             };
             nulls = NullBuffer::union(nulls.as_ref(), of.as_ref());
         }
+        self.check_size(&args.args, args.number_rows)?;
         let values = self.values(args)?;
         match (values, nulls) {
             (ColumnarValue::Array(array), Some(nulls)) => {
@@ -142,6 +200,31 @@ impl ScalarUDFImpl for Strict {
                 Ok(ColumnarValue::Array(nullif(&array, &is_null)?))
             }
             (values, _) => Ok(values),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::StringArray;
+
+    use super::*;
+
+    #[test]
+    fn texts_of_more_bytes_than_an_array_has_are_refused() {
+        let concat = function(datafusion::functions::string::concat());
+        let strict = concat.inner().downcast_ref::<Strict>().unwrap();
+        let long = ColumnarValue::Scalar(ScalarValue::from("x".repeat(1 << 20)));
+        let rows = |count| ColumnarValue::Array(Arc::new(StringArray::from(vec!["y"; count])));
+        for (arguments, fits) in [
+            (vec![rows(1), long.clone()], true),
+            (vec![rows(2047), long.clone()], true),
+            (vec![rows(2048), long.clone()], false),
+            (vec![rows(1024), long.clone(), long.clone()], false),
+            (vec![long.clone(), long], true),
+        ] {
+            let count = arguments.iter().find_map(|of| if let ColumnarValue::Array(of) = of { Some(of.len()) } else { None });
+            assert_eq!(strict.check_size(&arguments, count.unwrap_or(8192)).is_ok(), fits, "{count:?}");
         }
     }
 }

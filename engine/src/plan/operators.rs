@@ -11,7 +11,7 @@ use datafusion::{
 };
 use sqlparser::ast::BinaryOperator;
 
-use crate::functions::{divide, is_decimal_division, is_multiple, multiple, subscript};
+use crate::functions::{concat, divide, is_concat, is_decimal_division, is_multiple, multiple, subscript};
 
 #[derive(Debug)]
 pub(super) struct Operators;
@@ -31,7 +31,7 @@ impl ExprPlanner for Operators {
     }
 
     fn plan_binary_op(&self, expr: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
-        if !matches!(expr.op, BinaryOperator::Divide | BinaryOperator::Multiply) {
+        if !matches!(expr.op, BinaryOperator::Divide | BinaryOperator::Multiply | BinaryOperator::StringConcat) {
             return Ok(PlannerResult::Original(expr));
         }
         // An expression without a type is DataFusion's to refuse.
@@ -39,6 +39,9 @@ impl ExprPlanner for Operators {
             return Ok(PlannerResult::Original(expr));
         };
         Ok(match (&expr.op, is_multiple(&left, &right)) {
+            (BinaryOperator::StringConcat, _) if is_concat(&left, &right) => {
+                PlannerResult::Planned(concat(expr.left, expr.right))
+            }
             (BinaryOperator::Multiply, Some(true)) => PlannerResult::Planned(multiple(expr.left, expr.right)),
             (BinaryOperator::Multiply, Some(false)) => PlannerResult::Planned(multiple(expr.right, expr.left)),
             (BinaryOperator::Divide, _) if is_decimal_division(&left, &right) => {

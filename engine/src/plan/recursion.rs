@@ -1,5 +1,5 @@
-//! A recursive query ends after so many steps, by the session's `max_recursion_depth`: without that, one that never comes to its end would run, and give
-//! rows, for ever.
+//! A recursive query ends after so many steps, by the session's `max_recursion_depth`, and after so many rows: without that, one that never comes to its
+//! end would run, and give rows, for ever; and one whose steps multiply rows would as good as never come to its depth.
 
 use std::{
     fmt,
@@ -21,20 +21,25 @@ use datafusion::{
         recursive_query::RecursiveQueryExec, stream::RecordBatchStreamAdapter,
     },
 };
-use futures::TryStreamExt;
+use futures::{TryStreamExt, future::ready};
 
 use crate::error::{Error, ErrorKind, Result, from_datafusion, to_datafusion};
 
-/// The plan with the steps of its recursive queries counted, and refused beyond `most`.
+/// Rows that all steps of a recursive query make at most.
+const MOST_ROWS: u64 = 10_000_000;
+
+/// The plan with the steps and rows of its recursive queries counted, and refused beyond `most` steps and [`MOST_ROWS`].
 ///
 /// # Errors
 /// `Internal` if DataFusion does not take its own plan.
 pub(crate) fn bounded(plan: Arc<dyn ExecutionPlan>, most: u64) -> Result<Arc<dyn ExecutionPlan>> {
     let wrapped = plan.transform_up(|node| {
         let Some(query) = node.downcast_ref::<RecursiveQueryExec>() else { return Ok(Transformed::no(node)) };
-        let steps = Arc::new(AtomicU64::new(0));
+        let name: Arc<str> = Arc::from(query.name());
+        let (steps, rows) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
         let counted = |input: &Arc<dyn ExecutionPlan>, role| {
-            Arc::new(Counted { input: Arc::clone(input), steps: Arc::clone(&steps), role }) as Arc<dyn ExecutionPlan>
+            let (input, name) = (Arc::clone(input), Arc::clone(&name));
+            Arc::new(Counted { input, name, steps: Arc::clone(&steps), rows: Arc::clone(&rows), role }) as Arc<dyn ExecutionPlan>
         };
         let (first, next) = (counted(query.static_term(), Role::First), counted(query.recursive_term(), Role::Next { most }));
         Ok(Transformed::yes(replace_children_if_necessary(node, vec![first, next])?))
@@ -50,12 +55,15 @@ enum Role {
     Next { most: u64 },
 }
 
-/// A part of a recursive query, whose runs are counted.
+/// A part of a recursive query, whose runs and rows are counted.
 #[derive(Debug, Clone)]
 struct Counted {
     input: Arc<dyn ExecutionPlan>,
-    /// Steps of this run so far, shared by both parts.
+    /// The query's.
+    name: Arc<str>,
+    /// Steps and rows of this run so far, shared by both parts.
     steps: Arc<AtomicU64>,
+    rows: Arc<AtomicU64>,
     role: Role,
 }
 
@@ -99,23 +107,35 @@ impl ExecutionPlan for Counted {
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> DataFusionResult<SendableRecordBatchStream> {
         let stream = self.input.execute(partition, context)?;
-        let most = match self.role {
+        // One more step may be taken, to find that nothing is left.
+        let beyond = match self.role {
             Role::First => {
                 self.steps.store(0, Relaxed);
-                return Ok(stream);
+                self.rows.store(0, Relaxed);
+                None
             }
-            Role::Next { most } if self.steps.fetch_add(1, Relaxed) < most => return Ok(stream),
-            Role::Next { most } => most,
+            Role::Next { most } => Some(most).filter(|most| self.steps.fetch_add(1, Relaxed) >= *most),
         };
-        // One more step may be taken, to find that nothing is left.
-        let ended = stream.and_then(move |batch| async move {
-            if batch.num_rows() == 0 { Ok(batch) } else { Err(to_datafusion(too_deep(most))) }
+        let (rows, name) = (Arc::clone(&self.rows), Arc::clone(&self.name));
+        let counted = stream.and_then(move |batch| {
+            let new = batch.num_rows() as u64;
+            let all = rows.fetch_add(new, Relaxed).saturating_add(new);
+            ready(match beyond {
+                Some(most) if new > 0 => Err(to_datafusion(too_deep(most))),
+                _ if all > MOST_ROWS => Err(to_datafusion(too_many(&name))),
+                _ => Ok(batch),
+            })
         });
-        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), ended)))
+        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), counted)))
     }
 }
 
 fn too_deep(most: u64) -> Error {
     Error::new(ErrorKind::LimitExceeded, format!("recursion depth limit exceeded ({most})"))
         .with_hint("Give the recursive query a condition that ends it, or raise the session setting max_recursion_depth")
+}
+
+fn too_many(name: &str) -> Error {
+    Error::new(ErrorKind::LimitExceeded, format!("the recursive query \"{name}\" makes more than {MOST_ROWS} rows"))
+        .with_hint("Give it a condition that ends it, or steps that make fewer rows of one")
 }

@@ -30,12 +30,15 @@ use self::{
 use super::ProbeContext;
 use crate::{
     ddl::normalise_location,
-    error::{Error, Result},
+    error::{Error, Result, printable},
     sql::Crawl,
 };
 
 /// Files that are held of each folder at least, so that folders can be compared.
 const HELD: usize = 2;
+
+/// Why what has such a name is left out.
+const UNNAMEABLE: &str = "its name cannot be read: control characters and bytes that are no UTF-8 cannot be part of a location";
 
 /// Carries out a crawl.
 ///
@@ -51,7 +54,9 @@ pub(crate) async fn crawl(crawl: &Crawl, context: &ProbeContext<'_>) -> Result<R
     let location = OpenLocation { lister: Arc::clone(&resolved.lister), prefix: resolved.path.to_string() };
     let sample = usize::try_from(crawl.sample.max(1)).unwrap_or(1);
     let tree = tree::list(&location, scan.listing_concurrency, sample.max(HELD)).await?;
-    if !tree.has_data() {
+    let mut unnameable = Vec::new();
+    tree.all_unnameable(&mut unnameable);
+    if !tree.has_data() && unnameable.is_empty() {
         return Err(Error::not_found(format!("there are no data files below \"{url}\""))
             .with_hint("Files whose names begin with _ or ., and empty ones, do not count"));
     }
@@ -75,6 +80,13 @@ pub(crate) async fn crawl(crawl: &Crawl, context: &ProbeContext<'_>) -> Result<R
             ..Difference::default()
         })
         .collect();
+    differences.extend(unnameable.iter().map(|path| Difference {
+        object: if path.ends_with('/') { "folder" } else { "file" },
+        name: printable(&format!("{url}{path}")).into_owned(),
+        change: Change::Ignored,
+        detail: UNNAMEABLE.to_owned(),
+        ..Difference::default()
+    }));
     let mut comparison = Comparison::begin(crawl, &database, &url, context).await?;
     for candidate in &grouping.tables {
         let mut notes = Vec::new();

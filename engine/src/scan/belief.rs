@@ -14,8 +14,8 @@
 //! | bounds of text and unsigned numbers | if the file says by which order, and its writer did not compare them as signed numbers |
 //! | bounds of decimals that are bytes | of a fixed length only, and of writers that compare them as numbers |
 //!
-//! What is believed of floats are their numbers: NaN is in no bounds, and a zero in them is either zero. Bounds of text may be shortened: [`Exact`] says
-//! which bounds are values of the column.
+//! What is believed of floats are their numbers: NaN is in no bounds, and a zero in them is either zero. Bounds may be shortened, of
+//! text above all: a footer says which are values of the column ([`has_exact_bounds`]), and one that it says to be inexact is never taken for one.
 
 mod pages;
 mod writer;
@@ -38,24 +38,23 @@ use self::writer::Writer;
 /// A float of 16 bits.
 type F16 = <Float16Type as ArrowPrimitiveType>::Native;
 
-/// Whether the bounds of a type in a believed footer are values of the column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Exact {
-    Always,
-    /// They may be shortened; the footer says so.
-    AsMarked,
+/// Whether bounds of a type, where they are marked as exact, are the least and greatest value of a column: not of floats, since footers leave NaN out.
+pub(super) fn has_exact_bounds(data_type: &DataType) -> bool {
+    use DataType as T;
+    data_type.is_integer()
+        || matches!(data_type, T::Boolean | T::Date32 | T::Timestamp(..) | T::Decimal128(..) | T::Utf8 | T::Utf8View)
 }
 
-impl Exact {
-    /// `None` if it is not known: of floats, footers leave NaN out, which is a value.
-    pub(super) fn of(data_type: &DataType) -> Option<Self> {
-        Some(match data_type {
-            data_type if data_type.is_integer() => Self::Always,
-            DataType::Boolean | DataType::Date32 | DataType::Timestamp(..) | DataType::Decimal128(..) => Self::Always,
-            DataType::Utf8 | DataType::Utf8View => Self::AsMarked,
-            _ => return None,
-        })
+/// Statistics whose bounds are marked as exact or not.
+pub(super) fn marked(statistics: Statistics, min: bool, max: bool) -> Statistics {
+    macro_rules! of_each_type {
+        ($($kind:ident),*) => {
+            match statistics {
+                $(Statistics::$kind(of) => Statistics::$kind(of.with_min_is_exact(min).with_max_is_exact(max)),)*
+            }
+        };
     }
+    of_each_type!(Boolean, Int32, Int64, Int96, Float, Double, ByteArray, FixedLenByteArray)
 }
 
 /// Whether a row group's chunks say what it says of its rows: as many values of each column that is not repeated, no fewer of one that is.
@@ -281,7 +280,7 @@ fn signed(bytes: &[u8]) -> i128 {
 fn rebuilt(column: &ColumnDescriptor, told: &Statistics, nulls: Option<u64>, bounds: bool) -> Statistics {
     use Statistics as S;
     let (distinct, old) = (told.distinct_count_opt(), told.is_min_max_deprecated());
-    match told {
+    let built = match told {
         S::Boolean(of) => S::boolean(kept(of.min_opt(), bounds), kept(of.max_opt(), bounds), distinct, nulls, old),
         S::Int32(of) => S::int32(kept(of.min_opt(), bounds), kept(of.max_opt(), bounds), distinct, nulls, old),
         S::Int64(of) => S::int64(kept(of.min_opt(), bounds), kept(of.max_opt(), bounds), distinct, nulls, old),
@@ -298,8 +297,7 @@ fn rebuilt(column: &ColumnDescriptor, told: &Statistics, nulls: Option<u64>, bou
             S::double(min, max, distinct, nulls, old)
         }
         S::ByteArray(of) => {
-            let values = ValueStatistics::new(kept(of.min_opt(), bounds), kept(of.max_opt(), bounds), distinct, nulls, old);
-            S::ByteArray(values.with_min_is_exact(of.min_is_exact()).with_max_is_exact(of.max_is_exact()))
+            S::ByteArray(ValueStatistics::new(kept(of.min_opt(), bounds), kept(of.max_opt(), bounds), distinct, nulls, old))
         }
         S::FixedLenByteArray(of) => {
             let zero = |bound: Option<&[u8]>, sign: u8| match bound.filter(|_| bounds) {
@@ -309,11 +307,11 @@ fn rebuilt(column: &ColumnDescriptor, told: &Statistics, nulls: Option<u64>, bou
                 bound => bound.map(|bytes| ByteArray::from(bytes.to_vec())),
             };
             let (min, max) = (zero(of.min_bytes_opt(), 0x80), zero(of.max_bytes_opt(), 0));
-            let values =
-                ValueStatistics::new(min.map(FixedLenByteArray::from), max.map(FixedLenByteArray::from), distinct, nulls, old);
-            S::FixedLenByteArray(values.with_min_is_exact(of.min_is_exact()).with_max_is_exact(of.max_is_exact()))
+            let (min, max) = (min.map(FixedLenByteArray::from), max.map(FixedLenByteArray::from));
+            S::FixedLenByteArray(ValueStatistics::new(min, max, distinct, nulls, old))
         }
-    }
+    };
+    marked(built, told.min_is_exact(), told.max_is_exact())
 }
 
 fn kept<T: Clone>(bound: Option<&T>, bounds: bool) -> Option<T> {

@@ -5,6 +5,7 @@
 
 mod chunks;
 mod decode;
+mod inexact;
 mod normalise;
 mod pages;
 mod schema;
@@ -24,7 +25,7 @@ use tokio::sync::OnceCell;
 use self::decode::{TAIL, corrupt};
 pub(crate) use self::schema::{arrow_schema, meaning};
 pub(super) use self::{
-    decode::{Naming, check_codecs, unreadable},
+    decode::{Reading, check_codecs, not_text, unreadable},
     pages::with_values,
     schema::{decimal_of, decimals, unmarked},
 };
@@ -60,7 +61,7 @@ pub(super) const SMALL_FILE: u64 = 512 << 10;
 pub(super) struct TableFiles {
     /// The table's root, under which footer lengths are learned.
     pub root: Arc<str>,
-    pub naming: Naming,
+    pub reading: Reading,
     /// How much to read of a footer at first, once it is settled for this scan: so that it reads the same whatever its streams' timing.
     pub first_read: OnceLock<u64>,
     /// Whether the first file's footer was read to learn that, and is not counted yet.
@@ -104,7 +105,7 @@ impl Indexes {
     }
 }
 
-type Key = (ObjectVersion, Naming);
+type Key = (ObjectVersion, Reading);
 
 /// What is known of files, shared by all queries of an engine.
 #[derive(Debug)]
@@ -151,7 +152,7 @@ impl Footers {
 
     /// The footer of a file if it is in memory.
     pub(super) async fn known(&self, table: &TableFiles, file: &DataFile) -> Option<Arc<KnownFooter>> {
-        self.footers.get(&(file.version(), table.naming.clone())).await
+        self.footers.get(&(file.version(), table.reading.clone())).await
     }
 
     /// The footer of a file, fetched if it is not known, once for several callers at the same time, and whether it was known. A small file comes
@@ -166,20 +167,20 @@ impl Footers {
         reads: &MetadataReads,
     ) -> Result<(Arc<ParquetMetaData>, bool)> {
         let version = file.version();
-        let key = (version.clone(), table.naming.clone());
+        let key = (version.clone(), table.reading.clone());
         let mut was_known = true;
         let known = {
             let was_known = &mut was_known;
             let loaded = self.footers.try_get_with(key, async move {
                 if let Some(kept) = self.kept.get(&kept_key(&version)).await
-                    && let Ok(metadata) = decode::footer(file, &kept.bytes, &table.naming)
+                    && let Ok(metadata) = decode::footer(file, &kept.bytes, &table.reading)
                 {
                     self.learn(table, kept.bytes.len() as u64 + TAIL);
                     return Ok(Arc::new(KnownFooter::new(Arc::new(metadata))));
                 }
                 *was_known = false;
                 let thrift = self.read(table, file, reads).await?;
-                let metadata = decode::footer(file, &thrift, &table.naming)?;
+                let metadata = decode::footer(file, &thrift, &table.reading)?;
                 self.kept.put(kept_key(&version), KeptFooter { bytes: thrift, indexes: None });
                 Ok::<_, Error>(Arc::new(KnownFooter::new(Arc::new(metadata))))
             });
@@ -204,7 +205,7 @@ impl Footers {
         if region.end > file.meta.size {
             return Err(corrupt(file, "its footer puts page indexes outside the file"));
         }
-        let key = (file.version(), table.naming.clone());
+        let key = (file.version(), table.reading.clone());
         if indexes == Indexes::Offsets
             && let Some(metadata) = self.indexed.get(&(key.clone(), Indexes::All)).await
         {

@@ -9,7 +9,7 @@ use parquet::file::metadata::ParquetMetaData;
 use super::{
     ScanContext,
     listing::DataFile,
-    metadata::{MetadataReads, Naming, TableFiles},
+    metadata::{MetadataReads, Reading, TableFiles},
 };
 use crate::error::Result;
 
@@ -22,7 +22,7 @@ impl ScanContext {
     pub(crate) async fn footer(&self, root: &str, table: Option<&Table>, file: &DataFile) -> Result<Arc<ParquetMetaData>> {
         let files = TableFiles {
             root: Arc::from(root),
-            naming: table.map_or(Naming::ByName, Naming::of),
+            reading: table.map(Reading::of).unwrap_or_default(),
             // The same for every file, whichever of them comes first.
             first_read: OnceLock::new(),
             learned: AtomicBool::new(false),

@@ -41,7 +41,7 @@ use super::{
     fetch::QueryFetch,
     hidden,
     listing::{DataFile, Listing},
-    metadata::{Footers, Naming, TableFiles},
+    metadata::{Footers, Reading, TableFiles},
     projected, prune,
     statistics::{self, Known},
 };
@@ -95,7 +95,7 @@ pub struct LakeTable {
     projection: Option<Projection>,
     context: ScanContext,
     schema: TableSchema,
-    naming: Naming,
+    reading: Reading,
     /// Whether `"$path"` and its like are among the columns.
     has_hidden: bool,
     /// Of filters that the planner has asked about, whether pruning partitions is all that they ask for.
@@ -114,7 +114,7 @@ impl LakeTable {
             ))
             .with_hint("Only Parquet tables can be queried; the definition is kept"));
         }
-        let naming = Naming::of(&table);
+        let reading = Reading::of(&table);
         let projection = Projection::of(&table)?;
         let mut beside: Vec<FieldRef> = table.partition_keys.iter().map(field).collect();
         if has_hidden {
@@ -122,7 +122,7 @@ impl LakeTable {
         }
         let data = Schema::new(table.storage.columns.iter().map(data_field).collect::<Vec<_>>());
         let schema = TableSchema::builder(Arc::new(data)).with_table_partition_cols(beside).build();
-        Ok(Self { table: Arc::new(table), index, projection, context, schema, naming, has_hidden, exact: Mutex::default() })
+        Ok(Self { table: Arc::new(table), index, projection, context, schema, reading, has_hidden, exact: Mutex::default() })
     }
 
     /// The partitions that a query may need: all of the catalog, or those of a projection that its filters leave.
@@ -245,7 +245,7 @@ impl LakeTable {
             files: TableFiles {
                 first_read: self.context.footers.first_read(&root).map(OnceLock::from).unwrap_or_default(),
                 root,
-                naming: self.naming.clone(),
+                reading: self.reading.clone(),
                 learned: AtomicBool::new(false),
             },
             context: self.context.clone(),

@@ -172,6 +172,7 @@ impl StoreLister {
         Ok(ListPage {
             objects,
             prefixes: page.result.common_prefixes.iter().map(|prefix| format!("{prefix}/")).collect(),
+            unnameable: Vec::new(),
             next_token,
         })
     }

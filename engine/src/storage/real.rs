@@ -3,7 +3,10 @@
 //! It is taken apart as it is when it is opened (`url`): schemes and hosts of any case, `s3a://`, default ports and percent-encoded HTTP paths
 //! are one. Files have their links followed. Nothing is opened.
 
-use std::path::{Path as FsPath, PathBuf};
+use std::{
+    fmt,
+    path::{Path as FsPath, PathBuf},
+};
 
 use super::{
     closed::real_path,
@@ -11,12 +14,18 @@ use super::{
 };
 use crate::error::{Error, Result};
 
-/// A location by what it names.
+/// A location by what it names, which is also how it shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RealLocation {
     store: StoreKey,
     /// Without a slash at either end.
     path: String,
+}
+
+impl fmt::Display for RealLocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.store, self.path)
+    }
 }
 
 impl RealLocation {

@@ -19,6 +19,7 @@ use super::{
     local::LocalStore,
     metered::TaggedStore,
     options::{Environment, StorageOptions},
+    real::RealLocation,
     url::{self, StoreKey},
     wire::WireConnector,
 };
@@ -159,5 +160,9 @@ impl StoreProvider for QueryStores {
     fn open(&self, location: &str) -> Result<OpenLocation> {
         let location = self.resolve(location)?;
         Ok(OpenLocation { lister: location.lister, prefix: location.path.into() })
+    }
+
+    fn real(&self, location: &str) -> String {
+        RealLocation::of(location).map_or_else(|_| location.trim_end_matches('/').to_owned(), |real| real.to_string())
     }
 }

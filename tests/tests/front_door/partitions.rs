@@ -20,6 +20,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         malformed_paths_are_told_and_the_others_taken,
         queries_say_how_they_knew_their_files,
         live_listings_share_pages,
+        names_that_no_location_can_have,
+        a_link_and_a_file_for_a_location,
     ]
 }
 
@@ -192,5 +194,89 @@ async fn live_listings_share_pages() -> Result<(), Failed> {
     assert!(fat <= 3, "{fat} pages for 3 partitions of 350 files");
     let far = pages("dt IN ('1999-01-01', '2000-02-01') AND h = 2", 351).await;
     assert!(far <= 2, "{far} pages for two partitions");
+    Ok(())
+}
+
+/// A copy of a file of a lake on this machine, under any name.
+#[cfg(unix)]
+fn copy(instance: &Instance, from: &str, to: &[u8]) -> std::io::Result<()> {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+    let to = folder(instance).join(OsStr::from_bytes(to));
+    to.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+    std::fs::copy(folder(instance).join(from), to).map(drop)
+}
+
+#[expect(clippy::panic, reason = "a test that cannot go on fails")]
+fn folder(instance: &Instance) -> &std::path::Path {
+    match &instance.lake {
+        Lake::Folder(folder) => folder.path(),
+        Lake::S3(_) => panic!("the lake is on this machine"),
+    }
+}
+
+#[cfg(not(unix))]
+async fn names_that_no_location_can_have() -> Result<(), Failed> {
+    Ok(())
+}
+
+#[cfg(not(unix))]
+async fn a_link_and_a_file_for_a_location() -> Result<(), Failed> {
+    Ok(())
+}
+
+#[cfg(unix)]
+async fn names_that_no_location_can_have() -> Result<(), Failed> {
+    let instance = Instance::start(Lake::in_folder()).await;
+    instance.write("t/dt=a/a.parquet", "SELECT CAST(1 AS bigint) AS n").await;
+    for to in
+        [&b"t/dt=b\x01/a.parquet"[..], b"t/dt=\xff/a.parquet", b"t/dt=/a.parquet", b"t/dt=a/.c\x01.parquet", b"t/dt=a/_\xff/d"]
+    {
+        copy(&instance, "t/dt=a/a.parquet", to)?;
+    }
+    instance.run("CREATE EXTERNAL TABLE t (n BIGINT) PARTITIONED BY (dt STRING) STORED AS PARQUET LOCATION '{lake}/t/'").await;
+    let none = "its name cannot be read: control characters and bytes that are no UTF-8 cannot be part of a location";
+    assert_eq!(
+        instance.run("MSCK REPAIR TABLE t").await.lines(),
+        [
+            "Partitions not in metastore:\tt:dt=a".to_owned(),
+            "Repair: Added partition to metastore t:dt=a".to_owned(),
+            "Ignored: t:dt=: its value is empty; a directory of NULLs is named key=__HIVE_DEFAULT_PARTITION__".to_owned(),
+            format!("Ignored: t:dt=b\\u{{1}}: {none}"),
+            format!("Ignored: t:dt=\u{fffd}: {none}"),
+        ]
+    );
+    assert_eq!(instance.run("SELECT count(*) AS n FROM t").await.lines(), ["1"], "hidden files are passed over");
+    copy(&instance, "t/dt=a/a.parquet", b"t/dt=a/d\x01.parquet")?;
+    let Err(failure) = instance.try_run("SELECT count(*) AS n FROM t").await else { return Err("a file went missing".into()) };
+    assert_eq!(failure.error.kind(), ErrorKind::Invalid);
+    let text = failure.error.to_string();
+    assert!(text.contains("/t/dt=a/d\\u{1}.parquet\" is none that can be read"), "{text}");
+
+    copy(&instance, "t/dt=a/a.parquet", b"crawl/good/a.parquet")?;
+    copy(&instance, "t/dt=a/a.parquet", b"crawl/bad\x01/a.parquet")?;
+    let crawled = instance.run("CALL system.crawl('{lake}/crawl/')").await.lines();
+    assert!(crawled.iter().any(|line| line.contains("|folder|") && line.contains("/crawl/bad\\u{1}/|ignored|")), "{crawled:?}");
+    assert_eq!(instance.run("SELECT n FROM good").await.lines(), ["1"]);
+    Ok(())
+}
+
+#[cfg(unix)]
+async fn a_link_and_a_file_for_a_location() -> Result<(), Failed> {
+    let instance = Instance::start(Lake::in_folder()).await;
+    instance.write("t/dt=a/a.parquet", "SELECT CAST(1 AS bigint) AS n").await;
+    std::os::unix::fs::symlink(folder(&instance).join("t/dt=a"), folder(&instance).join("link"))?;
+    instance.run("CREATE EXTERNAL TABLE t (n BIGINT) PARTITIONED BY (dt STRING) STORED AS PARQUET LOCATION '{lake}/t/'").await;
+    instance.run("ALTER TABLE t ADD PARTITION (dt = 'alias') LOCATION '{lake}/link/'").await;
+    assert!(instance.run("MSCK REPAIR TABLE t SYNC PARTITIONS").await.lines().is_empty(), "the directory is known by its alias");
+    assert_eq!(instance.run("SELECT n, dt FROM t").await.lines(), ["1|alias"]);
+
+    instance.run("ALTER TABLE t ADD PARTITION (dt = 'file') LOCATION '{lake}/t/dt=a/a.parquet'").await;
+    let Err(failure) = instance.try_run("SELECT n FROM t").await else { return Err("a partition went missing".into()) };
+    assert_eq!(failure.error.kind(), ErrorKind::Invalid);
+    let text = failure.error.to_string();
+    assert!(text.contains("/t/dt=a/a.parquet/\" is a file, and a location is a folder"), "{text}");
+    let repaired = instance.run("MSCK REPAIR TABLE t SYNC PARTITIONS").await.lines();
+    assert_eq!(repaired[0], "Partitions missing from filesystem:\tt:dt=file");
+    assert_eq!(instance.run("SELECT n, dt FROM t").await.lines(), ["1|alias"]);
     Ok(())
 }

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 
 use super::Named;
 use crate::{
-    discovery::{Found, Ignored, IgnoredReason, walk::Piece},
+    discovery::{Found, Ignored, IgnoredReason, StoreProvider, walk::Piece},
     model::{Partition, Table},
     partition::{PartitionIndex, hive_name},
 };
@@ -17,12 +17,13 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Comparison<'a> {
     table: &'a Table,
+    stores: &'a dyn StoreProvider,
     index: &'a PartitionIndex,
     now: DateTime<Utc>,
     root: String,
     /// Whether a row's directory was found.
     seen: Vec<bool>,
-    /// Rows by their own locations, without a final `/`.
+    /// Rows by what their own locations really name.
     own: HashMap<String, Vec<usize>>,
     /// Rows that lie elsewhere, or whose directory was not found, with another directory that has their values.
     others: HashMap<usize, Found>,
@@ -35,15 +36,16 @@ pub(super) struct Comparison<'a> {
 }
 
 impl<'a> Comparison<'a> {
-    pub(super) fn new(table: &'a Table, index: &'a PartitionIndex, now: DateTime<Utc>) -> Self {
+    pub(super) fn new(table: &'a Table, stores: &'a dyn StoreProvider, index: &'a PartitionIndex, now: DateTime<Utc>) -> Self {
         let mut own: HashMap<String, Vec<usize>> = HashMap::new();
         for row in index.located().iter().map(|row| *row as usize) {
             if let Some(location) = index.own_location(row) {
-                own.entry(location.trim_end_matches('/').to_owned()).or_default().push(row);
+                own.entry(stores.real(location)).or_default().push(row);
             }
         }
         Self {
             table,
+            stores,
             index,
             now,
             root: table.root(),
@@ -62,7 +64,8 @@ impl<'a> Comparison<'a> {
             self.ignored.insert(ignored.path, ignored.reason);
         }
         for found in piece.found {
-            let owners = if self.own.is_empty() { None } else { self.own.get(&format!("{}{}", self.root, found.path)) };
+            let real = || self.stores.real(&format!("{}{}/", self.root, found.path));
+            let owners = if self.own.is_empty() { None } else { self.own.get(&real()) };
             for row in owners.into_iter().flatten() {
                 self.seen[*row] = true;
             }

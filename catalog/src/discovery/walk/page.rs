@@ -180,9 +180,10 @@ pub(super) fn children(place: &Place, job: Children, page: ListPage) -> Listed {
     let start = |after: &str| if after.is_empty() { base.clone() } else { after.to_owned() };
     let mut run = Run { after: start(&job.after), until: None, children: Vec::new() };
     let (mut noted, mut is_past, mut last) = (0, false, run.after.clone());
-    let mut prefixes = page.prefixes;
+    let unnameable = page.unnameable.into_iter().filter(|key| key.ends_with('/')).map(|key| (key, false));
+    let mut prefixes: Vec<(String, bool)> = page.prefixes.into_iter().map(|key| (key, true)).chain(unnameable).collect();
     prefixes.sort_unstable();
-    for prefix in &prefixes {
+    for (prefix, is_nameable) in &prefixes {
         let Some(child) = prefix.strip_prefix(&place.root).and_then(|path| path.strip_suffix('/')) else { continue };
         let Some(name) = child.strip_prefix(&base) else { continue };
         if place.seeks && job.token.is_none() && format!("{child}/") < job.after {
@@ -193,7 +194,8 @@ pub(super) fn children(place: &Place, job: Children, page: ListPage) -> Listed {
             break;
         }
         last = end_of(child);
-        match segment(&place.keys[job.level], name) {
+        let told = if *is_nameable { segment(&place.keys[job.level], name) } else { Segment::unnameable(name) };
+        match told {
             Segment::Value { usual } if is_last => {
                 read.found.push(Found { path: child.to_owned(), usual: usual && is_usual });
                 noted += 1;
@@ -227,7 +229,7 @@ pub(super) fn children(place: &Place, job: Children, page: ListPage) -> Listed {
         if !place.seeks || last == run.after && run.children.is_empty() && read.found.is_empty() {
             read.token = page.next_token;
         }
-        let child = |prefix: &String| {
+        let child = |(prefix, _): &(String, bool)| {
             let name = prefix.strip_prefix(&place.root)?.strip_prefix(&base)?;
             Some(name.trim_end_matches('/').to_owned())
         };

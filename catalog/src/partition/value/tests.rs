@@ -30,6 +30,7 @@ fn reads_and_prints_each_type() {
         (HiveType::String, " 01 ", " 01 "),
         (HiveType::Varchar(3), "abcd", "abcd"),
         (HiveType::Char(3), "a", "a"),
+        (HiveType::Char(3), " a  ", " a"),
         (HiveType::Binary, "é", "é"),
         (HiveType::Date, "2024-02-29", "2024-02-29"),
         (HiveType::Timestamp, "1969-12-31 23:59:59.5", "1969-12-31 23:59:59.5"),

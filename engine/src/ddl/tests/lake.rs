@@ -44,7 +44,7 @@ impl Lister for Bucket {
                 prefixes.insert(format!("{}{folder}/", request.prefix));
             }
         }
-        Ok(ListPage { objects: Vec::new(), prefixes: prefixes.into_iter().collect(), next_token: None })
+        Ok(ListPage { objects: Vec::new(), prefixes: prefixes.into_iter().collect(), ..ListPage::default() })
     }
 
     fn seeks(&self) -> bool {

@@ -15,7 +15,7 @@ use super::{
     text,
     tree::Folder,
 };
-use crate::error::Result;
+use crate::error::{Result, printable};
 
 /// Files of one table that are read at most.
 const MOST_FILES: usize = 1000;
@@ -117,6 +117,9 @@ pub(super) async fn look<'a>(
             unreadable.push((1, one.url.clone()));
         }
     }
+    let mut unnameable = Vec::new();
+    read.iter().for_each(|folder| folder.all_unnameable(&mut unnameable));
+    unreadable.extend(unnameable.iter().map(|path| (1, printable(&format!("{url}{path}")).into_owned())));
     let Some((format, text)) = main else {
         return Ok(Look::NoTable(NOTHING.to_owned()));
     };

@@ -91,34 +91,37 @@ impl<'a> Grouping<'a> {
         if folder.folders.is_empty() || common_key(names()).is_some() || names().all(|name| is_value(name)) {
             return Ok(Some(Unnamed::Values));
         }
-        let has_files = !folder.files.is_empty();
-        if folder.folders.len() == 1 && !has_files {
-            return Ok(None);
-        }
         let step = folder.folders.len().div_ceil(COMPARED).max(1);
         let children: Vec<&Folder> = folder.folders.values().step_by(step).collect();
-        let mut compared: Vec<Vec<&ObjectMeta>> = children.iter().map(|child| representatives(child)).collect();
-        if has_files {
-            let own = main_kind_of_files(folder);
-            compared
-                .push(own.and_then(|kind| folder.files.get(&kind)).into_iter().flat_map(|files| files.held().last()).collect());
-        } else if children.iter().any(|child| shape(child) != shape(children[0])) {
+        let are_divided_alike = folder.folders.len() > 1 && children.iter().all(|child| shape(child) == shape(children[0]));
+        let own = main_kind_of_files(folder).and_then(|kind| folder.files.get(&kind)).and_then(|files| files.held().last());
+        let own = understood(own.into_iter().collect(), sampler).await?;
+        if own.is_none() && !are_divided_alike {
             return Ok(None);
         }
         let mut first: Option<Sampled> = None;
-        for files in compared {
-            let sampled = sampler.read(files).await?;
-            for one in sampled.into_iter().filter(|one| one.fault.is_none()) {
-                match &first {
-                    None => first = Some(one),
-                    Some(first) if are_alike(first, &one) => {}
-                    Some(_) => return Ok(None),
-                }
+        for child in &children {
+            let Some(one) = understood(representatives(child), sampler).await? else { continue };
+            match &first {
+                None => first = Some(one),
+                Some(first) if are_alike(first, &one) => {}
+                Some(_) => return Ok(None),
             }
         }
-        // Files in the folder itself and alike ones in folders: one table without keys, which reads them all.
-        Ok(first.map(|_| if has_files { Unnamed::Values } else { Unnamed::First }))
+        Ok(match (own, first) {
+            (Some(_), None) => Some(Unnamed::Values),
+            // Files in the folder itself and alike ones in folders: one table without keys, which reads them all.
+            (Some(own), Some(first)) if own.format == first.format => are_alike(&own, &first).then_some(Unnamed::Values),
+            // What else lies above the folders, such as notes, says nothing of them.
+            (_, Some(_)) if are_divided_alike => Some(Unnamed::First),
+            _ => None,
+        })
     }
+}
+
+/// What these files tell, of which there is one at most; nothing if it cannot be understood.
+async fn understood(files: Vec<&ObjectMeta>, sampler: &Sampler<'_>) -> Result<Option<Sampled>> {
+    Ok(sampler.read(files).await?.into_iter().find(|one| one.fault.is_none()))
 }
 
 fn main_kind_of_files(folder: &Folder) -> Option<Kind> {

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use futures::{StreamExt, TryStreamExt, stream};
-use glaux_catalog::discovery::{ListRequest, Lister, OpenLocation};
+use glaux_catalog::discovery::{ListPage, ListRequest, Lister, OpenLocation};
 use object_store::ObjectMeta;
 
 use super::format::Kind;
@@ -49,6 +49,8 @@ impl Files {
 pub(super) struct Folder {
     pub files: BTreeMap<Kind, Files>,
     pub folders: BTreeMap<String, Folder>,
+    /// What lies in it or below it under a name that no location can have, by path below the crawled URL; a folder's ends with `/`.
+    pub unnameable: Vec<String>,
 }
 
 impl Folder {
@@ -86,6 +88,26 @@ impl Folder {
         }
     }
 
+    /// What lies in it and in all folders below it under a name that no location can have.
+    pub(super) fn all_unnameable<'a>(&'a self, found: &mut Vec<&'a str>) {
+        found.extend(self.unnameable.iter().map(String::as_str));
+        for folder in self.folders.values() {
+            folder.all_unnameable(found);
+        }
+    }
+
+    /// Notes a path in the folder in which it cannot be followed any more.
+    fn note(&mut self, relative: String) {
+        let mut folder = self;
+        for name in relative.split('/') {
+            if !folder.folders.contains_key(name) {
+                break;
+            }
+            folder = folder.folders.entry(name.to_owned()).or_default();
+        }
+        folder.unnameable.push(relative);
+    }
+
     fn insert(&mut self, relative: &str, file: ObjectMeta, held: usize) {
         let mut folder = self;
         let mut rest = relative;
@@ -107,6 +129,7 @@ pub(super) async fn list(location: &OpenLocation, concurrency: usize, held: usiz
     let root = if location.prefix.is_empty() { String::new() } else { format!("{}/", location.prefix) };
     let lister = location.lister.as_ref();
     let mut tree = Folder::default();
+    let mut unnameable: Vec<String> = Vec::new();
     let mut add = |file: ObjectMeta| {
         if let Some(relative) = file.location.as_ref().strip_prefix(&root).filter(|relative| is_data(relative, &file)) {
             let relative = relative.to_owned();
@@ -116,11 +139,12 @@ pub(super) async fn list(location: &OpenLocation, concurrency: usize, held: usiz
     let mut level = vec![root.clone()];
     for _ in 0..LEVELS {
         let pages = stream::iter(level).map(|prefix| children(lister, &root, prefix)).buffered(concurrency);
-        let listed: Vec<(Vec<ObjectMeta>, Vec<String>)> = pages.try_collect().await?;
+        let listed: Vec<ListPage> = pages.try_collect().await?;
         level = Vec::new();
-        for (objects, prefixes) in listed {
-            objects.into_iter().for_each(&mut add);
-            level.extend(prefixes.into_iter().filter(|prefix| !is_hidden(&prefix[root.len()..])));
+        for page in listed {
+            page.objects.into_iter().for_each(&mut add);
+            unnameable.extend(page.unnameable);
+            level.extend(page.prefixes.into_iter().filter(|prefix| !is_hidden(&prefix[root.len()..])));
         }
         if level.is_empty() || level.len() >= concurrency * 2 {
             break;
@@ -130,9 +154,15 @@ pub(super) async fn list(location: &OpenLocation, concurrency: usize, held: usiz
     let size = level.len().div_ceil(concurrency).max(1);
     let ranges: Vec<Vec<String>> = level.chunks(size).map(<[String]>::to_vec).collect();
     let mut ranges = stream::iter(ranges).map(|range| flat(lister, &root, range)).buffered(concurrency);
-    while let Some(objects) = ranges.try_next().await? {
-        objects.into_iter().for_each(&mut add);
+    while let Some(page) = ranges.try_next().await? {
+        page.objects.into_iter().for_each(&mut add);
+        unnameable.extend(page.unnameable);
     }
+    // What is below a folder that was told of is told with it.
+    unnameable.sort_unstable();
+    unnameable.dedup_by(|next, before| next == before || before.ends_with('/') && next.starts_with(before.as_str()));
+    let visible = unnameable.iter().filter_map(|key| key.strip_prefix(&root)).filter(|relative| !is_hidden(relative));
+    visible.for_each(|relative| tree.note(relative.to_owned()));
     Ok(tree)
 }
 
@@ -145,25 +175,26 @@ fn is_data(relative: &str, file: &ObjectMeta) -> bool {
 }
 
 /// The files and the folders of one folder.
-async fn children(lister: &dyn Lister, root: &str, prefix: String) -> Result<(Vec<ObjectMeta>, Vec<String>)> {
-    let (mut objects, mut prefixes) = (Vec::new(), Vec::new());
+async fn children(lister: &dyn Lister, root: &str, prefix: String) -> Result<ListPage> {
+    let mut all = ListPage::default();
     let within = Some(root.to_owned());
     let mut request = ListRequest { prefix, delimited: true, within, ..ListRequest::default() };
     loop {
         let page = lister.page(request.clone()).await?;
-        objects.extend(page.objects);
-        prefixes.extend(page.prefixes);
+        all.objects.extend(page.objects);
+        all.prefixes.extend(page.prefixes);
+        all.unnameable.extend(page.unnameable);
         match page.next_token {
             Some(token) => request.token = Some(token),
-            None => return Ok((objects, prefixes)),
+            None => return Ok(all),
         }
     }
 }
 
 /// All files below these folders, which are neighbours in the order of their prefixes: those of one parent in one listing.
-async fn flat(lister: &dyn Lister, root: &str, prefixes: Vec<String>) -> Result<Vec<ObjectMeta>> {
+async fn flat(lister: &dyn Lister, root: &str, prefixes: Vec<String>) -> Result<ListPage> {
     let parent = |prefix: &str| prefix.trim_end_matches('/').rfind('/').map_or("", |at| &prefix[..=at]).to_owned();
-    let mut found = Vec::new();
+    let mut found = ListPage::default();
     let mut at = 0;
     while at < prefixes.len() {
         let above = parent(&prefixes[at]);
@@ -175,14 +206,16 @@ async fn flat(lister: &dyn Lister, root: &str, prefixes: Vec<String>) -> Result<
         let mut request = ListRequest { prefix, start_after, within, ..ListRequest::default() };
         'pages: loop {
             let page = lister.page(request.clone()).await?;
+            let is_beyond = |key: &str| key > last.as_str() && !key.starts_with(last.as_str());
+            found.unnameable.extend(page.unnameable.into_iter().filter(|key| !is_beyond(key)));
             for object in page.objects {
                 let key = object.location.as_ref();
-                if key > last.as_str() && !key.starts_with(last.as_str()) {
+                if is_beyond(key) {
                     break 'pages;
                 }
                 // Files beside the folders were found with them.
                 if key.get(request.prefix.len()..).is_some_and(|rest| run == 1 || rest.contains('/')) {
-                    found.push(object);
+                    found.objects.push(object);
                 }
             }
             match page.next_token {

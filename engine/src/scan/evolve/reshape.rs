@@ -18,7 +18,13 @@ use arrow::{
     },
     error::ArrowError,
 };
-use datafusion::{error::Result, logical_expr::ColumnarValue, physical_expr::PhysicalExpr};
+use datafusion::{
+    error::{DataFusionError, Result},
+    logical_expr::ColumnarValue,
+    physical_expr::{PhysicalExpr, utils::collect_columns},
+};
+
+use crate::{error::to_datafusion, scan::metadata::not_text};
 
 /// The length of a `VARCHAR` or `CHAR`, in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -84,7 +90,7 @@ impl PhysicalExpr for Reshape {
     fn evaluate(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
         let array = self.child.evaluate(batch)?.into_array(batch.num_rows())?;
         Ok(ColumnarValue::Array(match &self.how {
-            How::To(to) => convert(&array, to)?,
+            How::To(to) => convert(&array, to).map_err(|error| self.named(error))?,
             How::Number { scale, to } => convert(&(Arc::new(numbers(&array, *scale)?) as ArrayRef), to)?,
             How::Cut(length) => Arc::new(cut(&array, *length)?),
         }))
@@ -101,6 +107,18 @@ impl PhysicalExpr for Reshape {
 
     fn fmt_sql(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+impl Reshape {
+    /// An error of [`convert`]. Where bytes are no text it does not say of which column.
+    fn named(&self, error: ArrowError) -> DataFusionError {
+        if !error.to_string().contains("UTF-8") {
+            return error.into();
+        }
+        let mut columns: Vec<String> = collect_columns(&self.child).iter().map(|column| column.name().to_owned()).collect();
+        columns.sort_unstable();
+        to_datafusion(not_text(&columns))
     }
 }
 

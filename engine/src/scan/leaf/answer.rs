@@ -7,7 +7,7 @@ use std::{
 };
 
 use arrow::{
-    array::{Array, ArrayRef, BooleanArray, RecordBatch},
+    array::{Array, ArrayRef, RecordBatch},
     datatypes::SchemaRef,
 };
 use datafusion::{
@@ -37,7 +37,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result, to_datafusion},
-    scan::belief::{self, Exact},
+    scan::belief::{self, has_exact_bounds},
 };
 
 /// What is asked of all rows.
@@ -85,7 +85,7 @@ impl FooterAggregate {
                 "count" => Asked::Count(Some(output_column(spec, &of)?)),
                 // Of some types no footer tells: then none is asked first.
                 "min" | "max"
-                    if !is_value(spec, &output_column(spec, &of)?) && Exact::of(&of.data_type(&spec.output).ok()?).is_none() =>
+                    if !is_value(spec, &output_column(spec, &of)?) && !has_exact_bounds(&of.data_type(&spec.output).ok()?) =>
                 {
                     return None;
                 }
@@ -258,11 +258,14 @@ fn of_file(
     let data_type = shape.file.field_with_name(column.name()).ok()?.data_type().clone();
     let is_min = matches!(asked, Asked::Min(_));
     let values = if is_min { converter.row_group_mins(groups()) } else { converter.row_group_maxes(groups()) }.ok()?;
-    let exact = match Exact::of(&data_type)? {
-        Exact::Always => None,
-        Exact::AsMarked if is_min => Some(converter.row_group_is_min_value_exact(groups()).ok()?),
-        Exact::AsMarked => Some(converter.row_group_is_max_value_exact(groups()).ok()?),
+    if !has_exact_bounds(&data_type) {
+        return None;
+    }
+    let is_exact = match is_min {
+        true => converter.row_group_is_min_value_exact(groups()),
+        false => converter.row_group_is_max_value_exact(groups()),
     };
+    let is_exact = is_exact.ok()?;
     let mut best = ScalarValue::try_new_null(&data_type).ok()?;
     for (at, group) in metadata.row_groups().iter().enumerate() {
         if values.is_null(at) {
@@ -270,8 +273,7 @@ fn of_file(
             let all_null = nulls.is_valid(at) && i64::try_from(nulls.value(at)).ok()? == group.num_rows();
             if all_null { continue } else { return None }
         }
-        let is_exact = |exact: &BooleanArray| exact.is_valid(at) && exact.value(at);
-        if exact.as_ref().is_some_and(|exact| !is_exact(exact)) {
+        if is_exact.is_null(at) || !is_exact.value(at) {
             return None;
         }
         best = merge(asked, best, ScalarValue::try_from_array(&values, at).ok()?)?;

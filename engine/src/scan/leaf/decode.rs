@@ -51,7 +51,7 @@ impl Unit {
         let mut given: Vec<Range<u64>> = Vec::new();
         let mut is_first = true;
         loop {
-            let wanted = match fault::decode(file, || decoder.try_next_reader())? {
+            let wanted = match self.file.decode(|| decoder.try_next_reader())? {
                 DecodeResult::NeedsData(wanted) => wanted,
                 DecodeResult::Data(reader) => {
                     let sieve = (!self.is_late).then(|| self.sieve(&execution)).flatten();
@@ -239,7 +239,7 @@ impl Ready {
         // From the first row on its bytes have been used.
         file.consume(&std::mem::take(&mut self.given))?;
         loop {
-            let decoded = fault::decode(&file.planned.file, || self.reader.next().transpose())?;
+            let decoded = file.decode(|| self.reader.next().transpose())?;
             let Some(batch) = decoded else {
                 return match self.expected.filter(|expected| *expected != self.decoded) {
                     None => Ok(None),

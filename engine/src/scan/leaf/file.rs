@@ -7,21 +7,25 @@ use std::{
 };
 
 use bytes::Bytes;
-use datafusion::physical_expr::projection::ProjectionExprs;
+use datafusion::{error::DataFusionError, physical_expr::projection::ProjectionExprs};
 use parquet::{
     arrow::arrow_reader::ArrowReaderMetadata,
+    basic::ConvertedType,
     file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData},
 };
 
-use super::shape::Shape;
+use super::{fault, shape::Shape};
 use crate::{
     accounting::FileMeter,
     error::{Error, ErrorKind, Result},
     scan::{
-        metadata::{Buffer, unreadable, with_values},
+        metadata::{Buffer, not_text, unreadable, with_values},
         provider::PlannedFile,
     },
 };
+
+/// What the decoder says of bytes that are no text. It does not say of which column.
+const NOT_TEXT: &str = "encountered non UTF-8 data";
 
 /// A file whose row groups are being read.
 #[derive(Debug)]
@@ -41,6 +45,25 @@ pub(super) struct OpenFile {
 impl OpenFile {
     pub(super) fn group(&self, group: usize) -> &RowGroupMetaData {
         self.metadata.row_group(group)
+    }
+
+    /// Lets the decoder work, and says of which columns text may be that is none.
+    ///
+    /// # Errors
+    /// Those of decoding, naming the file.
+    pub(super) fn decode<T, E: Into<DataFusionError>>(&self, work: impl FnOnce() -> std::result::Result<T, E>) -> Result<T> {
+        fault::decode(&self.planned.file, work).map_err(|error| match error.message().contains(NOT_TEXT) {
+            true => not_text(&self.texts()).with_context("file", self.planned.file.url()),
+            false => error,
+        })
+    }
+
+    /// The columns of text that are read.
+    fn texts(&self) -> Vec<String> {
+        let schema = &self.shape.parquet;
+        let leaves = (0..schema.num_columns()).filter(|leaf| self.shape.all_mask.leaf_included(*leaf));
+        let columns = leaves.map(|leaf| schema.column(leaf)).filter(|column| column.converted_type() == ConvertedType::UTF8);
+        columns.map(|column| column.path().string()).collect()
     }
 
     /// The bytes of it that are in memory as long as it is: of a small file.

@@ -13,6 +13,7 @@ use datafusion::{
     physical_plan::metrics::ExecutionPlanMetricsSet,
 };
 use futures::future::try_join_all;
+use glaux_catalog::contained::contained;
 use parquet::{
     arrow::{
         arrow_reader::{RowSelection, statistics::StatisticsConverter},
@@ -143,12 +144,12 @@ pub(super) async fn by_bloom_filters(
         let wanted = columns.iter().filter(|_| !survivor.fixed_holds).filter_map(move |(name, leaf)| {
             let chunk = group.column(*leaf);
             let start = u64::try_from(chunk.bloom_filter_offset()?).ok()?;
-            let range = start..start + u64::try_from(chunk.bloom_filter_length()?).ok()?;
+            let range = start..start.checked_add(u64::try_from(chunk.bloom_filter_length()?).ok()?)?;
             worth(&range).then_some((name, *leaf, range))
         });
         try_join_all(wanted.map(async |(name, leaf, range)| {
             let bytes = footers.piece(&planned.file, range, reads).await?;
-            Ok::<_, crate::error::Error>((name, leaf, Sbbf::from_bytes(&bytes).ok()))
+            Ok::<_, crate::error::Error>((name, leaf, contained(|| Sbbf::from_bytes(&bytes).ok()).ok().flatten()))
         }))
     });
     let filters = try_join_all(filters).await?;
@@ -161,8 +162,9 @@ pub(super) async fn by_bloom_filters(
                 statistics.insert(name.clone(), filter, column.physical_type(), column.type_length());
             }
         }
-        match pruning.prune(&statistics) {
-            Ok(kept) if kept.first() == Some(&false) => reads.meter.scan().pruned(PrunedBy::BloomFilter, 1),
+        // A filter without any bits is one to its decoder, and none to ask.
+        match contained(|| pruning.prune(&statistics)) {
+            Ok(Ok(kept)) if kept.first() == Some(&false) => reads.meter.scan().pruned(PrunedBy::BloomFilter, 1),
             _ => left.push(survivor),
         }
     }

@@ -5,10 +5,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::{
     common::{Result, ScalarValue},
-    datasource::physical_plan::parquet::{Int96Coercer, PagePruningAccessPlanFilter, apply_file_schema_type_coercions},
+    datasource::physical_plan::parquet::{Int96Coercer, PagePruningAccessPlanFilter},
     logical_expr::Operator,
     physical_expr::{
         PhysicalExpr, PhysicalExprSimplifier, conjunction,
@@ -232,13 +232,19 @@ fn uses_values(spec: &ScanSpec) -> bool {
     spec.predicate.iter().any(is_beside) || computed.into_iter().any(|expr| is_beside(&expr))
 }
 
-/// The Arrow schema in which a file is decoded: its own types, but for those that the table's make plain.
+/// The Arrow schema in which a file is decoded: its own types, but text as the table has it, in views or not. Bytes never become text here: the decoder
+/// would take their word for it.
 fn file_schema(spec: &ScanSpec, metadata: &ParquetMetaData) -> Result<SchemaRef> {
     let parquet = metadata.file_metadata().schema_descr();
-    let mut schema = arrow_schema(metadata)?;
-    if let Some(coerced) = apply_file_schema_type_coercions(spec.schema.file_schema(), &schema) {
-        schema = coerced;
-    }
+    let own = arrow_schema(metadata)?;
+    let table = spec.schema.file_schema();
+    let fields = own.fields().iter().map(|field| match (field.data_type(), table.field_with_name(field.name())) {
+        (DataType::Utf8, Ok(wanted)) if *wanted.data_type() == DataType::Utf8View => {
+            Arc::new(field.as_ref().clone().with_data_type(DataType::Utf8View))
+        }
+        _ => Arc::clone(field),
+    });
+    let mut schema = Schema::new_with_metadata(fields.collect::<Vec<_>>(), own.metadata().clone());
     if let Some(coerced) = Int96Coercer::new(parquet, &schema, &arrow::datatypes::TimeUnit::Microsecond).coerce() {
         schema = coerced;
     }

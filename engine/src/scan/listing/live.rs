@@ -7,7 +7,7 @@ use std::{collections::HashMap, path::Path as FsPath, sync::Arc};
 
 use futures::{StreamExt, stream::FuturesUnordered};
 use glaux_catalog::{
-    discovery::{ListRequest, OpenLocation, StoreProvider},
+    discovery::{ListPage, ListRequest, OpenLocation, StoreProvider},
     model::Table,
     partition::PartitionIndex,
 };
@@ -129,9 +129,12 @@ impl Live<'_> {
         let is_usual = self.table.is_partitioned() && self.index.own_location(row as usize).is_none();
         let within = is_usual.then(|| Opened::new(self.stores, &self.table.root())).transpose()?.map(|root| root.prefix);
         let mut listed = Listed::default();
+        let mut is_empty = after.is_none();
         let mut request = ListRequest { prefix: opened.prefix.clone(), start_after: after, within, ..ListRequest::default() };
         loop {
             let page = opened.location.lister.page(request.clone()).await?;
+            opened.check_names(&page, |_| true)?;
+            is_empty &= page.objects.is_empty();
             for meta in page.objects {
                 if opened.relative(&meta).is_some_and(|relative| is_data(relative, &meta)) {
                     listed.files.push(opened.file(meta, row));
@@ -139,9 +142,14 @@ impl Live<'_> {
             }
             match page.next_token {
                 Some(token) => request.token = Some(token),
-                None => return Ok(listed),
+                None => break,
             }
         }
+        // Where a partition has its usual place, nothing is there but folders.
+        if is_empty && (!self.table.is_partitioned() || self.index.own_location(row as usize).is_some()) {
+            opened.check_folder(location).await?;
+        }
+        Ok(listed)
     }
 
     /// One page from the first of these partitions on, and whatever it leaves over.
@@ -164,6 +172,9 @@ impl Live<'_> {
             ..ListRequest::default()
         };
         let page = opened.location.lister.page(request).await?;
+        opened.check_names(&page, |path| {
+            split_after(path, keys).is_some_and(|(directory, _)| directories.contains_key(directory))
+        })?;
         let mut listed = Listed::default();
         let (mut partitions, mut before) = (0, String::new());
         let count = page.objects.len();
@@ -219,6 +230,9 @@ impl Live<'_> {
         let mut request = ListRequest { prefix: opened.prefix.clone(), ..ListRequest::default() };
         for _ in 0..(rows.len() / 4).max(2) {
             let page = opened.location.lister.page(request.clone()).await?;
+            opened.check_names(&page, |path| {
+                split_after(path, keys).is_some_and(|(directory, _)| partitions.contains_key(directory))
+            })?;
             for meta in page.objects {
                 let Some((directory, relative)) = opened.relative(&meta).and_then(|path| split_after(path, keys)) else {
                     continue;
@@ -262,10 +276,11 @@ fn split_after(path: &str, directories: usize) -> Option<(&str, &str)> {
 
 /// Whether an object is a data file: not empty, not a folder's marker, not hidden.
 fn is_data(relative: &str, meta: &ObjectMeta) -> bool {
-    meta.size > 0
-        && !relative.is_empty()
-        && !relative.ends_with('/')
-        && !relative.split('/').any(|part| part.starts_with(['_', '.']))
+    meta.size > 0 && !relative.is_empty() && !relative.ends_with('/') && !is_hidden(relative)
+}
+
+fn is_hidden(relative: &str) -> bool {
+    relative.split('/').any(|part| part.starts_with(['_', '.']))
 }
 
 /// A location opened for listing.
@@ -282,6 +297,35 @@ impl Opened {
         let resolved = stores.resolve(url)?;
         let prefix = if location.prefix.is_empty() { String::new() } else { format!("{}/", location.prefix) };
         Ok(Self { location, store: resolved.store, store_url: Arc::from(resolved.store_url.as_str()), prefix })
+    }
+
+    /// Refuses a page with data that cannot be read for its name; hidden files are none.
+    ///
+    /// # Errors
+    /// `Invalid`, naming such a file among those whose paths below the location `matter`.
+    fn check_names(&self, page: &ListPage, matter: impl Fn(&str) -> bool) -> Result<()> {
+        let below = |key: &String| key.strip_prefix(&self.prefix).map(str::to_owned);
+        let mut paths = page.unnameable.iter().filter_map(below).filter(|path| matter(path) && !is_hidden(path));
+        match paths.next() {
+            None => Ok(()),
+            Some(path) => Err(Error::invalid(format!("the name of the file \"{}{}{path}\" is none that can be read", self.store_url, self.prefix))
+                .with_hint("Control characters and bytes that are no UTF-8 cannot be part of a location: rename the file, or let its name begin with _ or .")),
+        }
+    }
+
+    /// Refuses a location with nothing in it that is a file itself.
+    ///
+    /// # Errors
+    /// `Invalid`, naming the location; those of the store.
+    async fn check_folder(&self, location: &str) -> Result<()> {
+        let request = ListRequest { prefix: self.location.prefix.clone(), delimited: true, ..ListRequest::default() };
+        // Of what begins with its name, itself comes first.
+        let page = self.location.lister.page(request).await?;
+        match page.objects.iter().any(|object| object.location.as_ref() == self.location.prefix && object.size > 0) {
+            true => Err(Error::invalid(format!("location \"{location}\" is a file, and a location is a folder"))
+                .with_hint("Give the table or partition the folder that the file is in: ALTER TABLE ... SET LOCATION")),
+            false => Ok(()),
+        }
     }
 
     fn relative<'a>(&self, meta: &'a ObjectMeta) -> Option<&'a str> {

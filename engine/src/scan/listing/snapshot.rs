@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use arrow::{
     array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, UInt64Array},
+    buffer::Buffer,
     datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, UInt64Type},
-    ipc::{reader::StreamReader, writer::StreamWriter},
+    ipc::{reader::StreamDecoder, writer::StreamWriter},
 };
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use glaux_catalog::{Metastore, model::Table};
+use glaux_catalog::{Metastore, contained::contained, model::Table};
 use object_store::{ObjectMeta, path::Path};
 use serde::{Deserialize, Serialize};
 
@@ -253,11 +254,19 @@ fn encode(records: &[Recorded]) -> Result<Bytes> {
     Ok(Bytes::from(bytes))
 }
 
-fn decode(bytes: &[u8]) -> Result<Vec<Recorded>> {
+/// Whoever may write the table may write its attachments.
+fn decode(bytes: &Bytes) -> Result<Vec<Recorded>> {
+    contained(|| decoded(bytes))
+        .unwrap_or_else(|panic| Err(Error::corrupt("it is no Arrow stream").with_source(Error::corrupt(panic))))
+}
+
+fn decoded(bytes: &Bytes) -> Result<Vec<Recorded>> {
     let unreadable = |error: arrow::error::ArrowError| Error::corrupt("it is no Arrow stream").with_source(error);
     let mut records: Vec<Recorded> = Vec::new();
-    for batch in StreamReader::try_new(bytes, None).map_err(unreadable)? {
-        let batch = batch.map_err(unreadable)?;
+    // It takes no memory for bytes that are not there, whatever lengths say.
+    let (mut decoder, mut buffer) = (StreamDecoder::new(), Buffer::from(bytes.clone()));
+    while !buffer.is_empty() {
+        let Some(batch) = decoder.decode(&mut buffer).map_err(unreadable)? else { continue };
         if batch.schema().fields() != schema().fields() {
             return Err(Error::corrupt("it has other columns"));
         }
@@ -281,6 +290,7 @@ fn decode(bytes: &[u8]) -> Result<Vec<Recorded>> {
             });
         }
     }
+    decoder.finish().map_err(unreadable)?;
     Ok(records)
 }
 
@@ -312,6 +322,16 @@ mod tests {
         let chunk = Chunk(records);
         assert_eq!(chunk.find("k=2").unwrap().files, []);
         assert!(chunk.find("k=9").is_none());
-        assert!(decode(b"nothing of the kind").is_err());
+        assert!(decode(&Bytes::from_static(b"nothing of the kind")).is_err());
+        let whole = encode(&chunk.0).unwrap();
+        for at in 0..whole.len() {
+            let mut damaged = whole.to_vec();
+            damaged[at] ^= 0xff;
+            // Other values may still be some.
+            if let Err(error) = decode(&Bytes::from(damaged)) {
+                assert_eq!(error.kind(), crate::error::ErrorKind::CorruptData, "{at}");
+            }
+            let _ = decode(&whole.slice(..at));
+        }
     }
 }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use glaux_catalog::{contained::contained, model::Table};
+use glaux_catalog::{HiveType, contained::contained, model::Table};
 use parquet::{
     DecodeResult,
     arrow::ProjectionMask,
@@ -17,7 +17,7 @@ use parquet::{
     },
 };
 
-use super::{Indexes, chunks, normalise, schema};
+use super::{Indexes, chunks, inexact::Marks, normalise, schema};
 use crate::{
     error::{Error, Result},
     scan::{belief, listing::DataFile},
@@ -26,21 +26,28 @@ use crate::{
 /// The length of the footer's length and the magic after it.
 pub(super) const TAIL: u64 = 8;
 
-/// How the columns of a table's files are found.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(in crate::scan) enum Naming {
-    /// By name, whatever the case.
-    ByName,
-    /// By position: these are the table's column names.
-    ByPosition(Arc<[String]>),
+/// Columns that are named where one of several is meant.
+const NAMED: usize = 5;
+
+/// How the columns of a table's files are read: by name, whatever the case, and each as the file has it, unless it is said otherwise.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub(in crate::scan) struct Reading {
+    /// The table's columns, where they are found by position.
+    pub positions: Option<Arc<[String]>>,
+    /// The table's columns of text: what a file has of them as plain bytes is text, and checked as such.
+    pub texts: Arc<[String]>,
 }
 
-impl Naming {
-    /// As the table's SerDe says.
+impl Reading {
+    /// As the table's SerDe and columns say.
     pub(in crate::scan) fn of(table: &Table) -> Self {
-        match table.storage.serde.properties.get("parquet.column.index.access").map(String::as_str) {
-            Some("true") => Self::ByPosition(table.storage.columns.iter().map(|column| column.name.clone()).collect()),
-            _ => Self::ByName,
+        let columns = || table.storage.columns.iter();
+        let is_text = |hive_type: &HiveType| matches!(hive_type, HiveType::String | HiveType::Varchar(_) | HiveType::Char(_));
+        let access = table.storage.serde.properties.get("parquet.column.index.access");
+        let is_by_position = access.is_some_and(|access| access == "true");
+        Self {
+            positions: is_by_position.then(|| columns().map(|column| column.name.clone()).collect()),
+            texts: columns().filter(|column| is_text(&column.hive_type)).map(|column| column.name.clone()).collect(),
         }
     }
 }
@@ -62,9 +69,9 @@ pub(super) fn footer_length(file: &DataFile, end: &[u8]) -> Result<u64> {
 }
 
 /// The metadata of a footer's bytes, without its tail.
-pub(super) fn footer(file: &DataFile, thrift: &[u8], naming: &Naming) -> Result<ParquetMetaData> {
-    let metadata = decode(thrift, naming).or_else(|error| {
-        let normalised = normalise::normalised(thrift).map(|thrift| decode(&thrift, naming));
+pub(super) fn footer(file: &DataFile, thrift: &[u8], reading: &Reading) -> Result<ParquetMetaData> {
+    let metadata = decode(thrift, reading).or_else(|error| {
+        let normalised = normalise::normalised(thrift).map(|thrift| decode(&thrift, reading));
         normalised.and_then(Result::ok).ok_or(error)
     });
     let metadata = metadata.map_err(|error| match normalise::unknown_codec(thrift) {
@@ -109,11 +116,11 @@ fn caught<T>(decode: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, Parq
     contained(decode).unwrap_or_else(|panic| Err(ParquetError::General(panic)))
 }
 
-fn decode(thrift: &[u8], naming: &Naming) -> Result<ParquetMetaData, ParquetError> {
-    caught(|| plain(thrift, naming))
+fn decode(thrift: &[u8], reading: &Reading) -> Result<ParquetMetaData, ParquetError> {
+    caught(|| plain(thrift, reading))
 }
 
-fn plain(thrift: &[u8], naming: &Naming) -> Result<ParquetMetaData, ParquetError> {
+fn plain(thrift: &[u8], reading: &Reading) -> Result<ParquetMetaData, ParquetError> {
     let read = |options: &ParquetMetaDataOptions| ParquetMetaDataReader::decode_metadata_with_options(thrift, Some(options));
     let mut options = ParquetMetaDataOptions::new();
     let mut metadata = match read(&options) {
@@ -124,7 +131,7 @@ fn plain(thrift: &[u8], naming: &Naming) -> Result<ParquetMetaData, ParquetError
             read(&options).map_err(|_| error)?
         }
     };
-    let adapted = schema::adapted(metadata.file_metadata().schema_descr(), naming)?;
+    let adapted = schema::adapted(metadata.file_metadata().schema_descr(), reading)?;
     if let Some(schema) = &adapted.schema {
         options.set_schema(Arc::clone(schema));
         metadata = read(&options)?;
@@ -141,7 +148,9 @@ fn plain(thrift: &[u8], naming: &Naming) -> Result<ParquetMetaData, ParquetError
         file.schema_descr_ptr(),
         file.column_orders().cloned(),
     );
-    let groups = metadata.row_groups().iter().map(|group| adapted.without_bounds(group)).collect::<Result<_, _>>()?;
+    let marks = Marks::read(thrift);
+    let groups = metadata.row_groups().iter().enumerate();
+    let groups = groups.map(|(at, group)| marks.apply(at, adapted.without_bounds(group)?)).collect::<Result<_, _>>()?;
     Ok(ParquetMetaDataBuilder::new(plain).set_row_groups(groups).build())
 }
 
@@ -222,4 +231,15 @@ pub(in crate::scan) fn unreadable(file_url: &str, text: &str) -> Error {
     }
     Error::corrupt(format!("file \"{file_url}\" is not a readable Parquet file: {text}"))
         .with_hint("Remove or rewrite the file; names that begin with _ or . are not read")
+}
+
+/// Bytes in one of these columns, which are text, are none.
+pub(in crate::scan) fn not_text(columns: &[String]) -> Error {
+    let which = match columns {
+        [one] => format!("column \"{one}\""),
+        [_, ..] if columns.len() <= NAMED => format!("one of the columns \"{}\"", columns.join("\", \"")),
+        _ => "a column".to_owned(),
+    };
+    Error::corrupt(format!("the text of {which} is not UTF-8"))
+        .with_hint("Give the column the type BINARY, which reads any bytes, or rewrite the file")
 }

@@ -1,5 +1,5 @@
-//! A file's schema as the scan uses it: with the names that the table uses, with lists and maps in the forms that the decoder knows, and with decimals
-//! that are too long for it as the bytes that they are. What is rewritten keeps its columns and their levels, so that the data stay what they are.
+//! A file's schema as the scan uses it: with the names that the table uses, with lists and maps in the forms that the decoder knows, with all text
+//! annotated as the text that it checks, and with decimals that are too long for it as the bytes that they are. What is rewritten keeps its columns and their levels, so that the data stay what they are.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -15,7 +15,7 @@ use parquet::{
     schema::types::{SchemaDescPtr, SchemaDescriptor, Type, TypePtr},
 };
 
-use super::decode::Naming;
+use super::decode::Reading;
 
 /// The bytes of the longest decimal that the decoder reads as a number where all have one length.
 const LONGEST_DECIMAL: i32 = 32;
@@ -56,16 +56,16 @@ impl Adapted {
 }
 
 /// The schema as the scan uses it.
-pub(super) fn adapted(schema: &SchemaDescriptor, naming: &Naming) -> Result<Adapted, ParquetError> {
+pub(super) fn adapted(schema: &SchemaDescriptor, reading: &Reading) -> Result<Adapted, ParquetError> {
     let root = schema.root_schema();
     let mut fields = Vec::with_capacity(root.get_fields().len());
     let mut decimals = Vec::new();
     // Of two columns that differ only in case, the first counts.
     let mut seen = HashSet::new();
     for (position, field) in root.get_fields().iter().enumerate() {
-        let name = match naming {
-            Naming::ByName => Some(field.name().to_lowercase()),
-            Naming::ByPosition(names) => names.get(position).cloned(),
+        let name = match &reading.positions {
+            None => Some(field.name().to_lowercase()),
+            Some(names) => names.get(position).cloned(),
         };
         // Columns beyond the table's keep a name that no table can have.
         let name = name.filter(|name| seen.insert(name.clone())).unwrap_or_else(|| format!("/{position}"));
@@ -76,6 +76,9 @@ pub(super) fn adapted(schema: &SchemaDescriptor, naming: &Naming) -> Result<Adap
             Some((precision, scale)) => {
                 decimals.push(KeyValue::new(format!("{DECIMAL}{name}"), format!("{precision},{scale}")));
                 rebuilt(field, &name, field.get_basic_info().repetition(), Annotation::NONE, None)?
+            }
+            None if reading.texts.contains(&name) && is_bytes(field) => {
+                rebuilt(field, &name, field.get_basic_info().repetition(), Annotation::text(), None)?
             }
             None => of_field(field, &name, Parent::Struct)?,
         });
@@ -157,6 +160,15 @@ fn long_decimal(field: &Type) -> Option<Decimal> {
     Some((u8::try_from(*precision).ok()?, i8::try_from(*scale).ok()?))
 }
 
+/// Whether a column is read as bytes, or as text that the decoder does not check: it goes by the older annotation.
+fn is_bytes(field: &Type) -> bool {
+    let Type::PrimitiveType { physical_type: PhysicalType::BYTE_ARRAY, basic_info, .. } = field else { return false };
+    let converted = basic_info.converted_type();
+    matches!(converted, ConvertedType::NONE | ConvertedType::JSON | ConvertedType::BSON | ConvertedType::ENUM)
+        && !matches!(basic_info.logical_type_ref(), Some(LogicalType::Unknown))
+        && basic_info.repetition() != Repetition::REPEATED
+}
+
 /// What a field lies in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Parent {
@@ -169,7 +181,7 @@ enum Parent {
     Entries,
 }
 
-/// What makes a group a list or a map.
+/// What makes a group a list or a map, and bytes text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Annotation {
     converted: ConvertedType,
@@ -188,6 +200,10 @@ impl Annotation {
         Self { converted: ConvertedType::LIST, logical: Some(LogicalType::List) }
     }
 
+    const fn text() -> Self {
+        Self { converted: ConvertedType::UTF8, logical: Some(LogicalType::String) }
+    }
+
     const fn is_map(&self) -> bool {
         matches!(self.converted, ConvertedType::MAP | ConvertedType::MAP_KEY_VALUE)
     }
@@ -202,13 +218,17 @@ fn of_field(field: &TypePtr, name: &str, parent: Parent) -> Result<TypePtr, Parq
     let repetition = field.get_basic_info().repetition();
     let is_repeated = repetition == Repetition::REPEATED;
     if field.is_primitive() {
-        if is_repeated && parent == Parent::Entries {
-            return list_of(rebuilt(field, "array", Repetition::REPEATED, Annotation::of(field), None)?, name);
-        }
         let mut annotation = Annotation::of(field);
         // A logical type that is newer than the decoder: the column is then what its physical type is.
         if matches!(annotation.logical, Some(LogicalType::_Unknown { .. })) {
             annotation.logical = None;
+        }
+        // Text to Arrow, but the decoder checks only what is annotated as text.
+        if annotation.converted == ConvertedType::JSON {
+            annotation = Annotation::text();
+        }
+        if is_repeated && parent == Parent::Entries {
+            return list_of(rebuilt(field, "array", Repetition::REPEATED, annotation, None)?, name);
         }
         let is_same = field.name() == name && annotation == Annotation::of(field);
         return if is_same { Ok(Arc::clone(field)) } else { rebuilt(field, name, repetition, annotation, None) };

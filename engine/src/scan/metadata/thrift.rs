@@ -8,13 +8,13 @@ const DEEPEST: usize = 32;
 
 const STOP: u8 = 0;
 const TRUE: u8 = 1;
-const FALSE: u8 = 2;
+pub(super) const FALSE: u8 = 2;
 const BYTE: u8 = 3;
 pub(super) const I32: u8 = 5;
 const I64: u8 = 6;
 const DOUBLE: u8 = 7;
 const BINARY: u8 = 8;
-const LIST: u8 = 9;
+pub(super) const LIST: u8 = 9;
 const SET: u8 = 10;
 const MAP: u8 = 11;
 pub(super) const STRUCT: u8 = 12;
@@ -232,8 +232,47 @@ impl<'a> Reader<'a> {
 
     /// Reads a field that is of no interest.
     pub(super) fn skip(&mut self, kind: u8) -> Option<()> {
-        if !matches!(kind, TRUE | FALSE) {
-            self.value(kind, 0)?;
+        if matches!(kind, TRUE | FALSE) { Some(()) } else { self.pass(kind, 0) }
+    }
+
+    /// The type of a list's elements, and how many follow.
+    pub(super) fn list(&mut self) -> Option<(u8, usize)> {
+        let header = self.byte()?;
+        let length = if header >> 4 == 15 { self.unsigned()? } else { u64::from(header >> 4) };
+        Some((header & 0x0f, self.count(length)?))
+    }
+
+    /// Reads an element of a list that is of no interest.
+    pub(super) fn skip_item(&mut self, kind: u8) -> Option<()> {
+        self.pass(kind, 0)
+    }
+
+    /// Reads a value and keeps nothing of it.
+    fn pass(&mut self, kind: u8, depth: usize) -> Option<()> {
+        if depth > DEEPEST {
+            return None;
+        }
+        match kind {
+            BINARY => {
+                let length = usize::try_from(self.unsigned()?).ok()?;
+                self.bytes(length)?;
+            }
+            LIST | SET => {
+                let (element, length) = self.list()?;
+                for _ in 0..length {
+                    self.pass(element, depth + 1)?;
+                }
+            }
+            STRUCT => {
+                let mut id = 0;
+                while let Some((of, kind)) = self.field(id)? {
+                    id = of;
+                    if !matches!(kind, TRUE | FALSE) {
+                        self.pass(kind, depth + 1)?;
+                    }
+                }
+            }
+            _ => _ = self.value(kind, depth)?,
         }
         Some(())
     }
@@ -302,10 +341,8 @@ impl<'a> Reader<'a> {
                 Value::Binary(Cow::Borrowed(self.bytes(usize::try_from(length).ok()?)?))
             }
             LIST | SET => {
-                let header = self.byte()?;
-                let length = if header >> 4 == 15 { self.unsigned()? } else { u64::from(header >> 4) };
-                let element = header & 0x0f;
-                let items = (0..self.count(length)?).map(|_| self.value(element, depth + 1)).collect::<Option<_>>()?;
+                let (element, length) = self.list()?;
+                let items = (0..length).map(|_| self.value(element, depth + 1)).collect::<Option<_>>()?;
                 Value::List(List { element, items })
             }
             MAP => {

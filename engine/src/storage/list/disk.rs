@@ -1,8 +1,9 @@
 //! Listing directories as an object store would: keys in byte order, pages of a thousand, prefixes that need not end at a `/`.
 //!
-//! Symbolic links are followed within the folder that a request names; those that lead out of it or back to a directory above them, and
-//! broken ones, are left out, as are files that are still being written and those that are closed to everybody. A walk that is not finished
-//! waits for the next page, so that a directory is read once and not for each page.
+//! What has a name that no location can have (control characters, bytes that are no UTF-8) is told of by itself. Symbolic links are followed within
+//! the folder that a request names; those that lead out of it or back to a directory above them, and broken ones, are left out, as are files that are
+//! still being written and those that are closed to everybody. A walk that is not finished waits for the next page, so that a directory is read once
+//! and not for each page.
 
 use std::{
     collections::HashMap,
@@ -56,7 +57,7 @@ impl Disk {
         };
         let mut page = ListPage::default();
         let mut last = String::new();
-        while page.objects.len() + page.prefixes.len() < PAGE_SIZE {
+        while page.objects.len() + page.prefixes.len() + page.unnameable.len() < PAGE_SIZE {
             match walk.next()? {
                 None => return Ok(page),
                 Some(Found::Directory(key)) => {
@@ -66,6 +67,10 @@ impl Disk {
                 Some(Found::File(meta)) => {
                     meta.location.as_ref().clone_into(&mut last);
                     page.objects.push(meta);
+                }
+                Some(Found::Unnameable(key)) => {
+                    last.clone_from(&key);
+                    page.unnameable.push(key);
                 }
             }
         }
@@ -86,12 +91,16 @@ enum Found {
     /// With its final `/`.
     Directory(String),
     File(ObjectMeta),
+    /// A directory's with its final `/`.
+    Unnameable(String),
 }
 
 /// An entry of a directory by its key; a directory's ends with `/`, which is what makes the order that of the keys.
 struct Entry {
     key: String,
     path: PathBuf,
+    /// Whether a location can have its key.
+    is_nameable: bool,
 }
 
 impl Entry {
@@ -128,7 +137,7 @@ impl Walk {
             .map_err(|error| Error::invalid(format!("\"{prefix}\" is not a path that can be listed")).with_source(error))?;
         let directory = |key: &str| FsPath::new("/").join(key.trim_end_matches('/'));
         let bound = real_path(&directory(within.unwrap_or(base)));
-        let mut entries = read_directory(&directory(base), base, &bound, &closed)?;
+        let mut entries = read_directory(&directory(base), base, true, &bound, &closed)?;
         entries.retain(|entry| entry.key.starts_with(prefix));
         Ok(Self { delimited, after, resume, stack: vec![entries.into_iter()], peeked: None, bound, closed })
     }
@@ -147,15 +156,20 @@ impl Walk {
             }
             if !entry.is_directory() {
                 match fs::metadata(&entry.path) {
-                    Ok(metadata) if metadata.is_file() => return Ok(Some(Found::File(object(&entry, &metadata)?))),
+                    Ok(metadata) if !metadata.is_file() => {}
+                    Ok(metadata) if entry.is_nameable => return Ok(Some(Found::File(object(&entry, &metadata)?))),
+                    // An empty file is no data, whatever it is called.
+                    Ok(metadata) if metadata.len() > 0 => return Ok(Some(Found::Unnameable(entry.key))),
                     Ok(_) => {}
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                     Err(error) => return Err(unreadable(&entry.path, error)),
                 }
             } else if self.delimited {
-                return Ok(Some(Found::Directory(entry.key)));
+                let found = if entry.is_nameable { Found::Directory } else { Found::Unnameable };
+                return Ok(Some(found(entry.key)));
             } else {
-                self.stack.push(read_directory(&entry.path, &entry.key, &self.bound, &self.closed)?.into_iter());
+                let entries = read_directory(&entry.path, &entry.key, entry.is_nameable, &self.bound, &self.closed)?;
+                self.stack.push(entries.into_iter());
             }
         }
         Ok(None)
@@ -172,8 +186,16 @@ impl Walk {
     }
 }
 
-/// The entries of a directory in the order of their keys. One that is missing, is no directory, or is not within `bound`, has none.
-fn read_directory(directory: &FsPath, prefix: &str, bound: &FsPath, closed: &ClosedFiles) -> Result<Vec<Entry>> {
+/// The entries of a directory in the order of their keys. One that is missing, is no directory, or is not within `bound`,
+/// has none. Where a location cannot have the directory's
+/// key, it can have none of theirs.
+fn read_directory(
+    directory: &FsPath,
+    prefix: &str,
+    is_nameable: bool,
+    bound: &FsPath,
+    closed: &ClosedFiles,
+) -> Result<Vec<Entry>> {
     let reader = match fs::read_dir(directory) {
         Ok(reader) => reader,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(Vec::new()),
@@ -202,15 +224,12 @@ fn read_directory(directory: &FsPath, prefix: &str, bound: &FsPath, closed: &Clo
             }
         }
         let name = entry.file_name();
-        let Some(name) = name.to_str() else {
-            return Err(
-                Error::invalid(format!("the file name \"{}\" is not valid Unicode", path.display())).with_hint("Rename it")
-            );
-        };
+        let is_nameable = is_nameable && name.to_str().is_some_and(|name| !name.contains(|c: char| c.is_ascii_control()));
+        let name = name.to_string_lossy();
         if kind.is_dir() {
-            entries.push(Entry { key: format!("{prefix}{name}/"), path });
-        } else if kind.is_file() && !is_being_written(name) {
-            entries.push(Entry { key: format!("{prefix}{name}"), path });
+            entries.push(Entry { key: format!("{prefix}{name}/"), path, is_nameable });
+        } else if kind.is_file() && !is_being_written(&name) {
+            entries.push(Entry { key: format!("{prefix}{name}"), path, is_nameable });
         }
     }
     entries.sort_unstable_by(|a, b| a.key.cmp(&b.key));

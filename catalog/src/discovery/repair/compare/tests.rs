@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::{
+    discovery::OpenLocation,
+    error::{Error, Result},
     hive_type::HiveType,
     ident::TableName,
     model::{Column, StorageDescriptor},
@@ -17,6 +19,21 @@ fn table() -> Table {
     Table::external(TableName::new("default", "t"), storage, vec![Column::new("k", HiveType::String)], DateTime::UNIX_EPOCH)
 }
 
+/// Stores in which whatever is called `link` is the directory `k=linked` of the table.
+#[derive(Debug)]
+struct Links;
+
+impl StoreProvider for Links {
+    fn open(&self, location: &str) -> Result<OpenLocation> {
+        Err(Error::invalid(location))
+    }
+
+    fn real(&self, location: &str) -> String {
+        let location = location.trim_end_matches('/');
+        if location.ends_with("/link") { "s3://b/t/k=linked".to_owned() } else { location.to_owned() }
+    }
+}
+
 /// What came of it: values and locations of what is to be added, names of what is gone, paths of what has the values of another.
 type Outcome = (Vec<(Option<String>, Option<String>)>, Vec<String>, Vec<String>);
 
@@ -27,7 +44,7 @@ fn run(directories: &[(&str, bool)], partitions: &[(&str, Option<&str>)]) -> Out
         builder.push(name, *location, None).unwrap();
     }
     let index = builder.finish().unwrap();
-    let mut comparison = Comparison::new(&table, &index, DateTime::UNIX_EPOCH);
+    let mut comparison = Comparison::new(&table, &Links, &index, DateTime::UNIX_EPOCH);
     for (path, usual) in directories {
         let found = vec![Found { path: (*path).to_owned(), usual: *usual }];
         comparison.take(Piece { found, ignored: Vec::new() });
@@ -79,10 +96,17 @@ fn another_spelling_does_not_stand_for_the_usual_directory() {
 fn the_first_by_name_are_named() {
     let table = table();
     let index = PartitionIndexBuilder::new(&table.partition_keys).finish().unwrap();
-    let mut comparison = Comparison::new(&table, &index, DateTime::UNIX_EPOCH);
+    let mut comparison = Comparison::new(&table, &Links, &index, DateTime::UNIX_EPOCH);
     let found = ["k=5", "k=1", "k=4", "k=2", "k=3"].map(|path| Found { path: path.to_owned(), usual: true });
     comparison.take(Piece { found: found.to_vec(), ignored: Vec::new() });
     let named = comparison.new_partitions(2);
     assert_eq!((named.names, named.count), (vec!["k=1".to_owned(), "k=2".to_owned()], 5));
     assert_eq!(comparison.new_partitions(0).count, 5);
+}
+
+#[test]
+fn a_directory_that_a_link_leads_to_is_known() {
+    let directories = [("k=linked", true), ("k=new", true)];
+    let (new, gone, ignored) = run(&directories, &[("k=alias", Some("s3://elsewhere/link/"))]);
+    assert_eq!((new, gone, ignored), (added(&[("new", None)]), Vec::new(), Vec::new()));
 }
