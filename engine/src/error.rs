@@ -9,6 +9,8 @@ mod wording;
 use datafusion::{common::SchemaError, error::DataFusionError};
 pub use glaux_catalog::{Error, ErrorKind, Result, printable};
 
+use crate::sql::rewrite::label;
+
 /// Hands one of our errors to DataFusion.
 #[must_use]
 pub fn to_datafusion(error: Error) -> DataFusionError {
@@ -52,11 +54,23 @@ pub fn from_datafusion(error: DataFusionError) -> Error {
     }
 }
 
+/// What the planner calls a subquery that it has made a join of.
+const CORRELATED: &str = "__correlated_sq";
+
 /// An unknown or ambiguous column, with the near names as hint.
 fn from_schema_error(error: &SchemaError) -> Error {
     match error {
         SchemaError::FieldNotFound { field, valid_fields } => {
-            let names = valid_fields.iter().map(|column| column.name.as_str());
+            if field.relation.as_ref().is_some_and(|of| of.table().starts_with(CORRELATED)) {
+                return Error::unsupported("a subquery cannot refer to the query around it from within its own FROM")
+                    .with_hint("Join with it in FROM instead");
+            }
+            // Of columns of one name none has it.
+            if valid_fields.iter().any(|column| column.name != field.name && label(&column.name) == field.name) {
+                return Error::invalid(format!("column '{}' is ambiguous", field.name))
+                    .with_hint("Give the columns names that differ");
+            }
+            let names = valid_fields.iter().map(|column| label(&column.name));
             let error = Error::new(ErrorKind::NotFound, format!("column \"{}\" does not exist", field.flat_name()));
             match nearest(&field.name, names) {
                 Some(near) => error.with_hint(format!("Did you mean \"{near}\"?")),

@@ -4,6 +4,7 @@
 
 mod aggregate;
 mod arithmetic;
+mod comparable;
 mod date_trunc;
 mod decimal;
 mod float_order;
@@ -22,6 +23,7 @@ use datafusion::{common::Result, execution::FunctionRegistry, logical_expr::Scal
 
 pub(crate) use aggregate::extreme_of_floats;
 pub(crate) use arithmetic::Arithmetic;
+pub(crate) use comparable::{Nan, comparable, equal};
 pub(crate) use decimal::{divide, is_decimal_division};
 pub(crate) use float_order::Extreme;
 pub(crate) use interval::{is_multiple, multiple};

@@ -1,7 +1,8 @@
 //! Rules of ours that run before DataFusion coerces types: where its semantics are not Trino's, or where what it derives from an
-//! expression would lose rows. `floats` aligns decimals with floats, `nan` compares floats as numbers, `extremes` has their `max` and `min` pass over
-//! NaN, `timestamps` compares with finer constants exactly, `zones` takes local times for the session's zone's, `arithmetic` has integers fail rather
-//! than wrap around, `guards` lets conditions ask before a subscript fails, `lossy` hides casts that lose something behind a function (`cast`).
+//! expression would lose rows. `membership` gives `IN (SELECT ...)` its three truth values, `rows` compares rows and arrays, `floats` aligns decimals
+//! with floats, `nan` compares floats as numbers, `extremes` has their `max` and `min` pass over NaN, `ties` has equal ones tie, `timestamps` compares
+//! with finer constants exactly, `zones` takes local times for the session's zone's, `arithmetic` has integers fail rather than wrap around, `guards`
+//! lets conditions ask before a subscript fails, `lossy` hides casts that lose something behind a function (`cast`).
 
 mod arithmetic;
 mod cast;
@@ -9,7 +10,10 @@ mod extremes;
 mod floats;
 mod guards;
 mod lossy;
+mod membership;
 mod nan;
+mod rows;
+mod ties;
 mod timestamps;
 mod zones;
 
@@ -17,11 +21,11 @@ use std::sync::Arc;
 
 use datafusion::{
     common::{
-        DFSchema, Result,
+        DFSchema, NullEquality, Result,
         tree_node::{Transformed, TreeNode},
     },
     config::ConfigOptions,
-    logical_expr::{Expr, GroupingSet, LogicalPlan, expr_rewriter::NamePreserver, utils::merge_schema},
+    logical_expr::{Expr, GroupingSet, LogicalPlan, Operator, expr_rewriter::NamePreserver, utils::merge_schema},
     optimizer::{AnalyzerRule, analyzer::Analyzer},
 };
 
@@ -31,10 +35,12 @@ pub(super) fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     let mut rules = Analyzer::new().rules;
     // GROUPING is resolved by comparing expressions as they are written, before any are changed.
     let at = rules.iter().position(|rule| rule.name() == "type_coercion").unwrap_or(0);
-    let ours: [ExprRule; 8] = [
+    let ours: [ExprRule; 10] = [
+        ExprRule { name: "glaux_rows", rewrite: rows::rewrite, pair: None },
         ExprRule { name: "glaux_floats", rewrite: floats::rewrite, pair: Some(floats::rewrite_pair) },
         ExprRule { name: "glaux_nan", rewrite: nan::rewrite, pair: Some(nan::rewrite_pair) },
         ExprRule { name: "glaux_extremes", rewrite: extremes::rewrite, pair: None },
+        ExprRule { name: "glaux_ties", rewrite: ties::rewrite, pair: None },
         ExprRule { name: "glaux_zones", rewrite: zones::rewrite, pair: Some(zones::rewrite_pair) },
         ExprRule { name: "glaux_timestamps", rewrite: timestamps::rewrite, pair: None },
         ExprRule { name: "glaux_arithmetic", rewrite: arithmetic::rewrite, pair: None },
@@ -43,15 +49,16 @@ pub(super) fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     ];
     let after = ExprRule { name: "glaux_zoned_casts", rewrite: zones::rewrite_cast, pair: None };
     rules.insert((at + 1).min(rules.len()), Arc::new(after));
-    rules.splice(at..at, ours.map(|rule| Arc::new(rule) as Arc<dyn AnalyzerRule + Send + Sync>));
+    let whole: [Arc<dyn AnalyzerRule + Send + Sync>; 2] = [Arc::new(membership::Membership), Arc::new(ties::Sorts)];
+    rules.splice(at..at, whole.into_iter().chain(ours.map(|rule| Arc::new(rule) as Arc<dyn AnalyzerRule + Send + Sync>)));
     rules
 }
 
 /// Rewrites one expression whose parts are rewritten already.
 type Rewrite = fn(Expr, &DFSchema, &ConfigOptions) -> Result<Transformed<Expr>>;
 
-/// Rewrites two expressions that a join compares, with the schemas of its sides.
-type RewritePair = fn((Expr, Expr), &DFSchema, &DFSchema) -> (Expr, Expr);
+/// Rewrites two expressions that a join compares by an operator, with the schemas of its sides.
+type RewritePair = fn((Expr, Expr), Operator, &DFSchema, &DFSchema) -> (Expr, Expr);
 
 /// A rule that looks at each expression of a plan alone.
 #[derive(Debug)]
@@ -87,7 +94,11 @@ impl ExprRule {
         })?;
         if let (Some(pair), LogicalPlan::Join(join)) = (self.pair, &mut plan.data) {
             let (left, right) = (join.left.schema(), join.right.schema());
-            join.on = std::mem::take(&mut join.on).into_iter().map(|on| pair(on, left, right)).collect();
+            let op = match join.null_equality {
+                NullEquality::NullEqualsNothing => Operator::Eq,
+                NullEquality::NullEqualsNull => Operator::IsNotDistinctFrom,
+            };
+            join.on = std::mem::take(&mut join.on).into_iter().map(|on| pair(on, op, left, right)).collect();
         }
         // Types may have changed below, too.
         plan.map_data(LogicalPlan::recompute_schema)

@@ -33,7 +33,12 @@ pub(super) fn rewrite(mut expr: Expr, schema: &DFSchema, _config: &ConfigOptions
 }
 
 /// The same for two keys of a join.
-pub(super) fn rewrite_pair((mut left, mut right): (Expr, Expr), left_schema: &DFSchema, right_schema: &DFSchema) -> (Expr, Expr) {
+pub(super) fn rewrite_pair(
+    (mut left, mut right): (Expr, Expr),
+    _op: Operator,
+    left_schema: &DFSchema,
+    right_schema: &DFSchema,
+) -> (Expr, Expr) {
     if let (Ok(left_type), Ok(right_type)) = (left.get_type(left_schema), right.get_type(right_schema))
         && let Some(float) = common_float(&[left_type.clone(), right_type.clone()])
     {

@@ -1,32 +1,39 @@
 //! Comparisons of floats as IEEE 754 has them, and Trino: nothing compares with NaN but by being different, and the two zeros are equal. Arrow
-//! orders all bit patterns, so that NaN is greater than any number (or less, by its sign) and -0.0 less than 0.0.
+//! orders all bit patterns, so that NaN is greater than any number (or less, by its sign) and -0.0 less than 0.0: what is compared with more than a
+//! number is made `comparable`.
 //!
-//! Parquet's statistics leave NaN out. What is written here is safe to prune by, negated as well: a condition that NaN passes says so in an
+//! Parquet's statistics leave NaN out. Comparisons with a number are safe to prune by, negated as well: a condition that NaN passes says so in an
 //! alternative that no statistics decide.
+
+use std::sync::Arc;
 
 use arrow::datatypes::DataType;
 use datafusion::{
     common::{
-        DFSchema, Result, ScalarValue,
+        Column, DFSchema, Result, ScalarValue,
         tree_node::{Transformed, TreeNode},
     },
     config::ConfigOptions,
     functions::math::isnan,
     logical_expr::{
-        Between, BinaryExpr, Case, Cast, Expr, ExprSchemable, Operator, binary_expr,
-        expr::{InList, InSubquery, ScalarFunction},
+        Between, BinaryExpr, Case, Cast, Expr, ExprSchemable, LogicalPlan, Operator, Projection, Subquery, binary_expr,
+        expr::{InList, InSubquery, ScalarFunction, SetComparison},
         lit, when,
     },
 };
+
+use super::{rows::has_floats, timestamps::is_comparison};
+use crate::functions::{Nan, comparable};
 
 pub(super) fn rewrite(expr: Expr, schema: &DFSchema, _config: &ConfigOptions) -> Result<Transformed<Expr>> {
     let changed = match &expr {
         Expr::BinaryExpr(BinaryExpr { left, op, right }) => compared(left, *op, right, schema),
         Expr::Between(between) => ranged(between, schema),
         Expr::InList(list) => listed(list, schema),
-        Expr::InSubquery(InSubquery { expr: value, negated, .. }) => {
-            guarded(expr.clone(), if *negated { Operator::NotEq } else { Operator::Eq }, &[value.as_ref()], schema)
-        }
+        Expr::InSubquery(InSubquery { expr: value, subquery, negated }) => found(value, Operator::Eq, subquery, schema)?
+            .map(|(value, subquery)| Expr::InSubquery(InSubquery::new(Box::new(value), subquery, *negated))),
+        Expr::SetComparison(SetComparison { expr: value, subquery, op, quantifier }) => found(value, *op, subquery, schema)?
+            .map(|(value, subquery)| Expr::SetComparison(SetComparison::new(Box::new(value), subquery, *op, *quantifier))),
         Expr::Case(case) => searched(case, schema)?,
         Expr::ScalarFunction(ScalarFunction { func, args }) if func.name() == "nullif" => null_if(args, schema)?,
         _ => None,
@@ -34,73 +41,66 @@ pub(super) fn rewrite(expr: Expr, schema: &DFSchema, _config: &ConfigOptions) ->
     Ok(changed.map_or_else(|| Transformed::no(expr), Transformed::yes))
 }
 
-/// The same for two keys of a join, which match where they are equal: a NaN becomes NULL, which matches nothing.
-pub(super) fn rewrite_pair((left, right): (Expr, Expr), left_schema: &DFSchema, right_schema: &DFSchema) -> (Expr, Expr) {
-    let key = |expr: Expr, schema: &DFSchema| {
-        if !may_be_odd(&expr, schema) {
-            return expr;
-        }
-        let number = one_zero(expr.clone(), schema);
-        when(is_nan(expr.clone()).is_not_true(), number).end().unwrap_or(expr)
-    };
-    (key(left, left_schema), key(right, right_schema))
+/// The same for two keys of a join.
+pub(super) fn rewrite_pair(
+    (left, right): (Expr, Expr),
+    op: Operator,
+    left_schema: &DFSchema,
+    right_schema: &DFSchema,
+) -> (Expr, Expr) {
+    let (nan_left, nan_right) = Nan::of(op);
+    (key(&left, nan_left, left_schema), key(&right, nan_right, right_schema))
 }
 
 /// `left op right`, if it compares floats and has to be told otherwise.
 fn compared(left: &Expr, op: Operator, right: &Expr, schema: &DFSchema) -> Option<Expr> {
-    use Operator::{Eq, Gt, GtEq, IsDistinctFrom, IsNotDistinctFrom, Lt, LtEq, NotEq};
-    if !matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinctFrom | IsNotDistinctFrom) {
+    if !is_comparison(op) {
         return None;
     }
     if !are_numbers(&[left, right], schema) || !(may_be_odd(left, schema) || may_be_odd(right, schema)) {
         return None;
     }
-    let told = if is_zero(right) {
-        with_zero(left, op, schema)?
-    } else if is_zero(left) {
-        with_zero(right, op.swap()?, schema)?
-    } else if constant(left).is_some() || constant(right).is_some() {
-        binary_expr(left.clone(), op, right.clone())
-    } else {
-        binary_expr(one_zero(left.clone(), schema), op, one_zero(right.clone(), schema))
-    };
-    if matches!(op, IsDistinctFrom | IsNotDistinctFrom) {
-        // By these, NaN is NaN.
-        return Some(told);
+    if is_number(right) && can_repeat(left) {
+        return with_number(left, op, right, schema);
     }
-    Some(guarded(told.clone(), op, &[left, right], schema).unwrap_or(told))
+    if is_number(left) && can_repeat(right) {
+        return with_number(right, op.swap()?, left, schema);
+    }
+    let (nan_left, nan_right) = Nan::of(op);
+    Some(binary_expr(key(left, nan_left, schema), op, key(right, nan_right, schema)))
+}
+
+/// `value op number`, such that statistics of the value decide.
+fn with_number(value: &Expr, op: Operator, number: &Expr, schema: &DFSchema) -> Option<Expr> {
+    let told = match is_zero(number) {
+        true => with_zero(value, op, schema)?,
+        false => binary_expr(value.clone(), op, number.clone()),
+    };
+    Some(guarded(told, op, value))
 }
 
 /// `value op 0`, for both zeros.
 fn with_zero(value: &Expr, op: Operator, schema: &DFSchema) -> Option<Expr> {
     let (least, greatest) = zeros(&value.get_type(schema).ok()?)?;
     let than = |op: Operator, zero: &ScalarValue| binary_expr(value.clone(), op, lit(zero.clone()));
-    let is_zero = || {
-        // Who is asked twice has to answer the same.
-        can_repeat(value).then(|| than(Operator::GtEq, &least).and(than(Operator::LtEq, &greatest)))
-    };
-    match op {
+    let is_zero = || than(Operator::GtEq, &least).and(than(Operator::LtEq, &greatest));
+    Some(match op {
         Operator::Eq => is_zero(),
-        Operator::NotEq => is_zero().map(|is_zero| !is_zero),
-        Operator::IsNotDistinctFrom => is_zero().map(Expr::is_true),
-        Operator::IsDistinctFrom => is_zero().map(Expr::is_not_true),
-        Operator::Lt | Operator::GtEq => Some(than(op, &least)),
-        _ => Some(than(op, &greatest)),
-    }
+        Operator::NotEq => !is_zero(),
+        Operator::IsNotDistinctFrom => is_zero().is_true(),
+        Operator::IsDistinctFrom => is_zero().is_not_true(),
+        Operator::Lt | Operator::GtEq => than(op, &least),
+        _ => than(op, &greatest),
+    })
 }
 
-/// A comparison that is false, or true for `<>`, if one of its sides is NaN; `None` if none can be.
-fn guarded(comparison: Expr, op: Operator, sides: &[&Expr], schema: &DFSchema) -> Option<Expr> {
-    let mut guards = sides.iter().filter(|side| may_be_odd(side, schema) && can_repeat(side)).map(|side| is_nan((*side).clone()));
-    Some(match op {
-        // One is enough: a number equals no NaN, however they are compared.
-        Operator::NotEq => comparison.or(guards.next()?),
-        Operator::Eq => comparison.and(!guards.next()?),
-        _ => {
-            let first = guards.next()?;
-            guards.fold(comparison.and(!first), |guarded, guard| guarded.and(!guard))
-        }
-    })
+/// A comparison of a value with a number that is false, or true if it asks for a difference, where the value is NaN.
+fn guarded(comparison: Expr, op: Operator, value: &Expr) -> Expr {
+    let is_nan = isnan().call(vec![value.clone()]);
+    match op {
+        Operator::NotEq | Operator::IsDistinctFrom => comparison.or(is_nan),
+        _ => comparison.and(!is_nan),
+    }
 }
 
 fn ranged(between: &Between, schema: &DFSchema) -> Option<Expr> {
@@ -121,17 +121,54 @@ fn ranged(between: &Between, schema: &DFSchema) -> Option<Expr> {
 
 fn listed(list: &InList, schema: &DFSchema) -> Option<Expr> {
     let all: Vec<&Expr> = std::iter::once(list.expr.as_ref()).chain(&list.list).collect();
-    if !are_numbers(&all, schema) || !may_be_odd(&list.expr, schema) {
+    if !are_numbers(&all, schema) || !all.iter().any(|expr| may_be_odd(expr, schema)) {
         return None;
     }
-    let mut values = list.list.clone();
-    if values.iter().any(is_zero) {
-        let (least, greatest) = zeros(&list.expr.get_type(schema).ok()?)?;
-        values.extend([lit(least), lit(greatest)]);
+    // What is NULL is told apart, since NaN is not known to be none of it either.
+    let (nulls, mut values): (Vec<Expr>, Vec<Expr>) = list.list.iter().cloned().partition(is_null);
+    if values.is_empty() {
+        return None;
     }
-    let told = Expr::InList(InList::new(list.expr.clone(), values, list.negated));
-    let op = if list.negated { Operator::NotEq } else { Operator::Eq };
-    Some(guarded(told.clone(), op, &[list.expr.as_ref()], schema).unwrap_or(told))
+    let told = if can_repeat(&list.expr) && may_be_odd(&list.expr, schema) && values.iter().all(|value| constant(value).is_some())
+    {
+        if values.iter().any(is_zero) {
+            let (least, greatest) = zeros(&list.expr.get_type(schema).ok()?)?;
+            values.extend([lit(least), lit(greatest)]);
+        }
+        let told = Expr::InList(InList::new(list.expr.clone(), values, list.negated));
+        guarded(told, if list.negated { Operator::NotEq } else { Operator::Eq }, &list.expr)
+    } else {
+        let (nan_value, nan_listed) = Nan::of(Operator::Eq);
+        let values = values.iter().map(|value| key(value, nan_listed, schema)).collect();
+        Expr::InList(InList::new(Box::new(key(&list.expr, nan_value, schema)), values, list.negated))
+    };
+    let unknown = lit(ScalarValue::Boolean(None));
+    Some(match (nulls.is_empty(), list.negated) {
+        (true, _) => told,
+        (false, true) => told.and(unknown),
+        (false, false) => told.or(unknown),
+    })
+}
+
+/// A value and the subquery whose values it is compared with, such that all bits may be compared.
+fn found(value: &Expr, op: Operator, subquery: &Subquery, schema: &DFSchema) -> Result<Option<(Expr, Subquery)>> {
+    let plan = subquery.subquery.as_ref();
+    let other = Expr::Column(Column::from(plan.schema().qualified_field(0)));
+    let (nan_value, nan_found) = Nan::of(op);
+    let keyed_value = key(value, nan_value, schema);
+    if keyed_value == *value && key(&other, nan_found, plan.schema()) == other {
+        return Ok(None);
+    }
+    // In the place of the select list's: what the subquery refers to outside of itself is looked for there.
+    let keyed = match plan {
+        LogicalPlan::Projection(Projection { expr, input, .. }) if expr.len() == 1 => {
+            let of = expr[0].clone().unalias();
+            Projection::try_new(vec![key(&of, nan_found, input.schema())], Arc::clone(input))?
+        }
+        _ => Projection::try_new(vec![key(&other, nan_found, plan.schema())], Arc::clone(&subquery.subquery))?,
+    };
+    let subquery = subquery.with_plan(Arc::new(LogicalPlan::Projection(keyed)));
+    Ok(Some((keyed_value, subquery)))
 }
 
 /// `CASE value WHEN ...` of floats with conditions instead of values.
@@ -178,24 +215,20 @@ fn may_be_odd(expr: &Expr, schema: &DFSchema) -> bool {
 }
 
 /// Whether it can stand in an expression twice: it is not evaluated anew with another result, and reads no table.
-fn can_repeat(expr: &Expr) -> bool {
+pub(super) fn can_repeat(expr: &Expr) -> bool {
     let reads = |expr: &Expr| {
         Ok(matches!(expr, Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_) | Expr::SetComparison(_)))
     };
     !expr.is_volatile() && !expr.exists(reads).unwrap_or(true)
 }
 
-fn is_nan(expr: Expr) -> Expr {
-    isnan().call(vec![expr])
-}
-
-/// The same number with one zero: -0.0 + 0.0 is 0.0.
-fn one_zero(expr: Expr, schema: &DFSchema) -> Expr {
-    let data_type = expr.get_type(schema).ok().filter(|_| may_be_odd(&expr, schema));
-    match data_type.as_ref().and_then(zeros) {
-        Some((_, zero)) => binary_expr(expr, Operator::Plus, lit(zero)),
-        None => expr,
-    }
+/// An expression such that all bits of it may be compared.
+fn key(expr: &Expr, nan: Nan, schema: &DFSchema) -> Expr {
+    let is_odd = expr.get_type(schema).is_ok_and(|data_type| match zeros(&data_type) {
+        Some(_) => may_be_odd(expr, schema) || is_zero(expr),
+        None => data_type.is_nested() && has_floats(&data_type),
+    });
+    if is_odd { comparable(expr.clone(), nan) } else { expr.clone() }
 }
 
 /// -0.0 and 0.0 of a type.
@@ -209,6 +242,14 @@ fn zeros(data_type: &DataType) -> Option<(ScalarValue, ScalarValue)> {
 
 fn is_zero(expr: &Expr) -> bool {
     constant(expr) == Some(0.0)
+}
+
+fn is_number(expr: &Expr) -> bool {
+    constant(expr).is_some_and(|number| !number.is_nan())
+}
+
+fn is_null(expr: &Expr) -> bool {
+    value(expr).is_some_and(|value| value.is_null())
 }
 
 /// The number that a literal is, written with a sign or a cast or without.

@@ -7,7 +7,7 @@ use arrow::datatypes::DataType;
 use datafusion::{
     common::{DFSchema, Result, tree_node::Transformed},
     config::ConfigOptions,
-    logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable, lit},
+    logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable, Operator, lit},
 };
 
 use super::{cast::CastFunction, timestamps::is_comparison};
@@ -46,7 +46,12 @@ pub(super) fn rewrite_cast(expr: Expr, schema: &DFSchema, _config: &ConfigOption
 }
 
 /// Two expressions that a join compares.
-pub(super) fn rewrite_pair((mut left, mut right): (Expr, Expr), left_schema: &DFSchema, right_schema: &DFSchema) -> (Expr, Expr) {
+pub(super) fn rewrite_pair(
+    (mut left, mut right): (Expr, Expr),
+    _op: Operator,
+    left_schema: &DFSchema,
+    right_schema: &DFSchema,
+) -> (Expr, Expr) {
     match (zone(&left, left_schema), zone(&right, right_schema)) {
         (Some(Zone::None), Some(Zone::Own)) => left = zoned(left),
         (Some(Zone::Own), Some(Zone::None)) => right = zoned(right),

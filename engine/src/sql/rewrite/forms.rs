@@ -1,6 +1,6 @@
 //! Forms of queries that the planner does not read, as others that it does: `FETCH FIRST n ROWS ONLY` as `LIMIT n`, `TABLE t` as
-//! `SELECT * FROM t`, `VALUES ROW(1, 2)` as `VALUES (1, 2)` with Trino's column names, `U&'...'` as a plain string, long chains of
-//! `AND`, `OR` and `UNION` as balanced trees. What the planner would
+//! `SELECT * FROM t`, `VALUES ROW(1, 2)` as `VALUES (1, 2)` with Trino's column names, `U&'...'` as a plain string, `(a, b) IN (SELECT c, d ...)` as one of rows,
+//! long chains of `AND`, `OR` and `UNION` as balanced trees. What the planner would
 //! pass over in silence is refused.
 
 use std::{collections::VecDeque, ops::ControlFlow};
@@ -57,7 +57,10 @@ impl VisitorMut for Forms {
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Box<Error>> {
         balance(expr);
-        ControlFlow::Continue(())
+        match look_for_row(expr) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(Box::new(error)),
+        }
     }
 
     fn pre_visit_value(&mut self, value: &mut ValueWithSpan) -> ControlFlow<Box<Error>> {
@@ -200,6 +203,21 @@ pub(super) fn query(text: &str) -> Result<Query> {
 
 fn select(text: &str) -> Result<SetExpr> {
     Ok(*query(text)?.body)
+}
+
+/// Makes a subquery in which several values are looked for together one of rows.
+fn look_for_row(expr: &mut Expr) -> Result<()> {
+    let Expr::InSubquery { expr: value, subquery, .. } = expr else { return Ok(()) };
+    let Expr::Tuple(fields) = &**value else { return Ok(()) };
+    let names = (0..fields.len()).map(|at| format!("\"field{at}\"")).collect::<Vec<_>>().join(", ");
+    let mut rows = select(&format!("SELECT ({names}) FROM (VALUES (1)) AS \"fields\" ({names})"))?;
+    if let SetExpr::Select(select) = &mut rows
+        && let Some(TableFactor::Derived { subquery: inner, .. }) = select.from.first_mut().map(|from| &mut from.relation)
+    {
+        std::mem::swap(inner, subquery);
+        *subquery.body = rows;
+    }
+    Ok(())
 }
 
 /// Gives the outermost `VALUES` the column names `_col0`, `_col1`, ..., as Trino does.
