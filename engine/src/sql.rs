@@ -20,6 +20,7 @@ mod tests;
 mod trino;
 
 pub use dialect::AthenaDialect;
+pub(crate) use route::only_sets;
 pub use route::{Grammar, grammar};
 pub use split::{ScriptStatement, split};
 pub use statement::{
