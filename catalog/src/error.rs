@@ -146,6 +146,13 @@ impl Error {
         Self::new(ErrorKind::Internal, message)
     }
 
+    /// Says it in other words; all else stays.
+    #[must_use]
+    pub fn with_message(mut self, message: impl Into<String>) -> Self {
+        self.0.message = message.into();
+        self
+    }
+
     /// Adds what the user should do, as a full sentence without a full stop at the end.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {

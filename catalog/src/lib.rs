@@ -40,6 +40,7 @@ pub mod metastore;
 pub mod model;
 pub mod partition;
 pub mod private;
+pub mod same_file;
 pub mod service;
 mod wire;
 

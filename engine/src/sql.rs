@@ -21,6 +21,7 @@ mod trino;
 
 pub(crate) use cursor::check_catalog;
 pub use dialect::AthenaDialect;
+pub(crate) use route::only_sets;
 pub use route::{Grammar, grammar};
 pub use split::{ScriptStatement, split};
 pub use statement::{

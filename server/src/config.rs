@@ -25,6 +25,7 @@ use glaux_engine::{
     session::{parse_bytes, parse_duration, parse_time_zone},
     storage::StorageOptions,
 };
+pub(crate) use origin::Setting as Origin;
 use origin::{Setting, Variable};
 use serde::{Deserialize, Serialize};
 pub(crate) use server::ServerOptions;

@@ -52,8 +52,8 @@ pub(crate) fn io_error(what: &str, path: &std::path::Path, error: io::Error) -> 
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => ErrorKind::Denied,
         io::ErrorKind::AlreadyExists => ErrorKind::AlreadyExists,
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ErrorKind::LimitExceeded,
-        io::ErrorKind::InvalidData => ErrorKind::CorruptData,
-        io::ErrorKind::IsADirectory | io::ErrorKind::NotADirectory => ErrorKind::Invalid,
+        // A file that was to be text and is not: it was named, and nothing stored is damaged.
+        io::ErrorKind::InvalidData | io::ErrorKind::IsADirectory | io::ErrorKind::NotADirectory => ErrorKind::Invalid,
         _ => ErrorKind::Unavailable,
     };
     Error::new(kind, format!("cannot {what} \"{}\"", path.display())).with_source(error)

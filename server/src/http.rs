@@ -25,7 +25,7 @@ const INDEX: &str = concat!(
     "\n\n",
     "/metrics   metrics in the text format of Prometheus\n",
     "/healthz   200 while the process lives\n",
-    "/readyz    200 while all is well, 503 when it shuts down or cannot write its history\n\n",
+    "/readyz    200 while all is well, 503 when it shuts down, or cannot write its history, or the file is gone\n\n",
     "SQL is spoken on the Flight SQL port.\n",
 );
 

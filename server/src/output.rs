@@ -22,7 +22,7 @@ pub(crate) enum Format {
     Table,
     /// Comma-separated values with a header line; NULL is empty, an empty string is ""
     Csv,
-    /// One JSON object a row, one row a line
+    /// One JSON object a row, one row a line; NaN and infinities are text
     Json,
     /// A Parquet file
     Parquet,

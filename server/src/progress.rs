@@ -31,7 +31,7 @@ impl Progress {
 
     /// A spinner for a statement, if standard error is a terminal and progress is wanted.
     pub(crate) fn statement(wanted: bool) -> Self {
-        if !wanted || !io::stderr().is_terminal() {
+        if !wanted || !is_drawn() {
             return Self::hidden();
         }
         let bar = ProgressBar::with_draw_target(None, target());
@@ -43,7 +43,7 @@ impl Progress {
 
     /// A bar over `total` units of work, if standard error is a terminal and progress is wanted.
     pub(crate) fn job(wanted: bool, total: u64, what: &str) -> Self {
-        if !wanted || !io::stderr().is_terminal() {
+        if !wanted || !is_drawn() {
             return Self::hidden();
         }
         let bar = ProgressBar::with_draw_target(Some(total), target());
@@ -92,6 +92,16 @@ impl Progress {
             bar.finish_and_clear();
         }
     }
+}
+
+/// Whether the terminal is one of those that nothing can be drawn on and removed from again.
+pub(crate) fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|kind| ["dumb", "cons25", "emacs"].iter().any(|dumb| kind.eq_ignore_ascii_case(dumb)))
+}
+
+/// Whether standard error is a terminal that has room for a line, and can remove it.
+fn is_drawn() -> bool {
+    io::stderr().is_terminal() && !is_dumb() && OneLine::default().has_room()
 }
 
 fn target() -> ProgressDrawTarget {

@@ -170,6 +170,7 @@ fn readiness(drain: &Drain, engine: &Engine) -> http::Readiness {
     if drain.is_draining() {
         return Err("shutting down: no new work is taken".to_owned());
     }
+    engine.history().check_file().map_err(|error| error.to_string())?;
     match engine.history().waiting() {
         Some(waiting) => Err(format!("{} queries wait to be written to the history: {}", waiting.queries, waiting.reason)),
         None => Ok(()),

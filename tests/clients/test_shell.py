@@ -24,28 +24,40 @@ ENDLESS = "SELECT count(*) AS c FROM generate_series(1, 100000) AS a (x), genera
 class Shell:
     """`glaux sql` on a terminal of its own."""
 
-    def __init__(self, data_dir, *arguments):
-        self.screen = pyte.Screen(COLUMNS, LINES)
+    def __init__(self, data_dir, *arguments, columns=COLUMNS, term="xterm-256color"):
+        self.screen = pyte.Screen(columns, LINES)
         self.stream = pyte.ByteStream(self.screen)
         # The other end stays open here, so that the terminal's settings can be looked at when the shell has gone.
         self.keys, self.terminal = os.openpty()
-        fcntl.ioctl(self.terminal, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
+        fcntl.ioctl(self.terminal, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, columns, 0, 0))
         self.settings = termios.tcgetattr(self.terminal)
         self.process = subprocess.Popen(
             [BINARY, "--data-dir", str(data_dir), "sql", *arguments],
-            env=environment() | {"TERM": "xterm-256color"}, preexec_fn=lambda: os.login_tty(os.dup(self.terminal)),
+            env=environment() | {"TERM": term}, preexec_fn=lambda: os.login_tty(os.dup(self.terminal)),
         )
         if not arguments:
             self.waits_for_input()
 
     def send(self, keys):
         # What the terminal has no room for yet is written once the shell has read some.
-        data = keys.encode()
+        data = keys if isinstance(keys, bytes) else keys.encode()
         while data:
             self.read()
             _, ready, _ = select.select([], [self.keys], [], 0.1)
             if ready:
                 data = data[os.write(self.keys, data[:512]):]
+
+    def paste(self, data, wanted):
+        """Sends bytes while it reads until what is wanted comes; returns what was written to the screen, which it does not draw."""
+        written, end = bytearray(), time.monotonic() + PATIENCE
+        while data or not re.search(wanted, written[-4096:]):
+            assert time.monotonic() < end, f"{wanted} does not come"
+            readable, writable, _ = select.select([self.keys], [self.keys] if data else [], [], 1)
+            if readable:
+                written += os.read(self.keys, 65536)
+            if writable:
+                data = data[os.write(self.keys, data[:512]):]
+        return written
 
     def read(self):
         """Takes what the shell has written so far."""
@@ -215,3 +227,86 @@ def test_interrupting_a_statement_of_an_argument(tmp_path):
         screen = shell.leaves(130)
         assert "error[CANCELLED]" in screen
         assert "scanned 0 B  " not in screen, "the line of progress has gone"
+
+
+@pytest.mark.parametrize("statement", ["SELECT 1000 * 1000 + length('a\tb') AS n;", "SELECT\t1000 * 1000 + 3 AS n;"])
+def test_a_tab_with_more_behind_it_is_a_tab(shell, statement):
+    shell.send(statement + "\n\t" + number(4) + "\n")
+    shell.shows("^ *1000004$")
+    assert results(shell.waits_for_input()) == [3, 4]
+
+
+def test_a_tab_completes(shell):
+    shell.send("SELE")
+    shell.shows(r"> SELE\Z")
+    shell.send("\t")
+    shell.shows(r"> SELECT\Z")
+    shell.send(" 1000 * 1000 + 1 AS n;\r")
+    shell.shows("^ *1000001$")
+
+
+def test_keys_typed_ahead_keep_their_tabs(shell):
+    shell.send(ENDLESS + "\n")
+    shell.shows(r"scanned 0 B  [1-9]")
+    shell.send("SELECT\t1000 * 1000 + length('\t') AS n;\r\x03")
+    shell.shows("^ *1000001$")
+
+
+def test_bytes_that_are_not_utf_8_fail_their_statement_only(shell):
+    shell.send(number(1).encode() + b"\nSELECT\n'\xe9' AS n;\n" + number(2).encode() + b"\n")
+    shell.shows("^ *1000002$")
+    screen = shell.waits_for_input()
+    assert results(screen) == [1, 2]
+    assert "error[INVALID]: the statement holds bytes that are not UTF-8, on line 3" in screen
+
+
+@pytest.mark.parametrize("statement", [
+    b"SELECT 1000 * 1000 + 1 AS n\n" + b"-- a line of a comment\n" * 2000 + b";\n",
+    b"SELECT 1000 * 1000 - 99999 + length('" + b"x" * 100_000 + b"') AS n;\n",
+], ids=["lines", "line"])
+def test_a_long_paste_is_not_drawn_anew_at_each_key(shell, statement):
+    written = shell.paste(statement, rb"\r\n *1000001\r\n")
+    assert len(written) < 150 * len(statement)
+
+
+@pytest.mark.parametrize("words", ["\\format csv\n\\timing\n", "\\format csv; \\timing"])
+def test_commands_in_a_paste_run_line_by_line(shell, words):
+    shell.send("\x1b[200~" + words + "\x1b[201~")
+    shell.send("\r")
+    shell.shows("format is csv")
+    shell.shows("timing is on")
+    assert "error[" not in shell.waits_for_input()
+
+
+def test_leaving_within_a_paste(shell):
+    shell.send("\x1b[200~" + number(1) + "\nexit\n" + number(2) + "\x1b[201~")
+    shell.send("\r")
+    screen = shell.leaves()
+    assert results(screen) == [1] and "error[" not in screen
+
+
+def test_a_line_that_begins_with_a_blank_is_not_kept(shell, tmp_path):
+    shell.send(" " + number(1) + "\n" + number(2) + "\n")
+    shell.shows("^ *1000002$")
+    shell.waits_for_input()
+    shell.send(" " + number(3))
+    shell.send("\r")
+    shell.shows("^ *1000003$")
+    shell.send("exit\n")
+    shell.leaves()
+    assert "+ 3 AS n" not in (tmp_path / "data" / "shell_history").read_text()
+
+
+def test_the_signal_of_a_key_leaves_the_terminal_as_it_was(shell):
+    shell.send(ENDLESS + "\n")
+    shell.shows(r"scanned 0 B  [1-9]")
+    shell.send("\x1c")
+    shell.leaves(128 + signal.SIGQUIT)
+
+
+@pytest.mark.parametrize("terminal", [{"columns": 1}, {"columns": 3}, {"term": "dumb"}], ids=["1 column", "3 columns", "dumb"])
+def test_no_progress_where_it_cannot_be_drawn(tmp_path, terminal):
+    with Shell(tmp_path / "data", "-e", "SET SESSION query_timeout = '1s'; " + ENDLESS, **terminal) as shell:
+        written = shell.paste(b"", rb"error\[TIMED_OUT\]")
+        assert b"planning  " not in written and b"scanned 0 B  " not in written
+        shell.leaves(15)

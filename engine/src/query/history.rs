@@ -27,6 +27,7 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
+use glaux_catalog::same_file::SameFile;
 pub use record::{PageFilter, Position, QueryFilter, QueryRecord, TextBounds, UsageFilter, UsageTotal};
 pub use retention::HistoryOptions;
 use rusqlite::Connection;
@@ -55,6 +56,8 @@ pub struct History {
     writer: Writer,
     /// Ends that could not be written so far.
     backlog: Arc<Backlog>,
+    /// Absent in memory.
+    file: Option<SameFile>,
     /// Reads apart from the writer; absent in memory, where the writer's is the only connection.
     reader: Option<Arc<Mutex<Connection>>>,
     /// Of `run/`; absent in memory.
@@ -79,13 +82,15 @@ impl History {
     pub fn open_with(data_dir: &Path, options: HistoryOptions, clock: Arc<dyn Clock>) -> Result<Self> {
         let folder = data_dir.join("run");
         let instance = Instance::enter(&folder)?;
-        let mut connection = connect(&data_dir.join("history.sqlite"))?;
+        let path = data_dir.join("history.sqlite");
+        let mut connection = connect(&path)?;
+        let file = Some(SameFile::at(&path));
         schema::migrate(&mut connection)?;
         reap(&connection, &folder, instance.id())?;
-        let reader = connect(&data_dir.join("history.sqlite"))?;
+        let reader = connect(&path)?;
         reader.pragma_update(None, "query_only", true).map_err(|e| failed(&e))?;
-        let (writer, backlog) = start(connection, &instance, options, clock)?;
-        Ok(Self { writer, backlog, reader: Some(Arc::new(Mutex::new(reader))), folder: Some(folder), instance })
+        let (writer, backlog) = start(connection, file.clone(), &instance, options, clock)?;
+        Ok(Self { writer, backlog, file, reader: Some(Arc::new(Mutex::new(reader))), folder: Some(folder), instance })
     }
 
     /// A history that ends with the process.
@@ -96,8 +101,8 @@ impl History {
         let mut connection = Connection::open_in_memory().map_err(|e| failed(&e))?;
         schema::migrate(&mut connection)?;
         let instance = Instance::in_memory();
-        let (writer, backlog) = start(connection, &instance, HistoryOptions::default(), system_clock())?;
-        Ok(Self { writer, backlog, reader: None, folder: None, instance })
+        let (writer, backlog) = start(connection, None, &instance, HistoryOptions::default(), system_clock())?;
+        Ok(Self { writer, backlog, file: None, reader: None, folder: None, instance })
     }
 
     /// Whether other processes may see it too.
@@ -129,6 +134,14 @@ impl History {
     #[must_use]
     pub fn waiting(&self) -> Option<Waiting> {
         self.backlog.waiting()
+    }
+
+    /// Whether the file is still there that this was opened on.
+    ///
+    /// # Errors
+    /// `Unavailable` if it was removed, or another put in its place.
+    pub fn check_file(&self) -> Result<()> {
+        writer::require_file(self.file.as_ref())
     }
 
     /// Whether the end of one more query has room.
@@ -254,12 +267,14 @@ pub(super) fn not_running(id: QueryId) -> Error {
 
 fn start(
     connection: Connection,
+    file: Option<SameFile>,
     instance: &Instance,
     options: HistoryOptions,
     clock: Arc<dyn Clock>,
 ) -> Result<(Writer, Arc<Backlog>)> {
     let backlog = Arc::new(Backlog::new(options.max_waiting));
-    let means = Means { connection, instance: instance.id().to_owned(), backlog: Arc::clone(&backlog), options, clock };
+    let instance = instance.id().to_owned();
+    let means = Means { connection, file, instance, backlog: Arc::clone(&backlog), options, clock };
     Ok((Writer::start(means)?, backlog))
 }
 

@@ -24,6 +24,7 @@ use crate::{
     clock::Clock,
     error::{Error, ErrorKind, Result},
     session::Session,
+    sql,
 };
 
 /// A query that ended with an error, and what it used until then.
@@ -104,7 +105,12 @@ impl QueryManager {
     /// `LimitExceeded` while so many ends wait to be written to the history that none more is taken; the statement is in no history.
     #[expect(clippy::result_large_err, reason = "what ends a query carries its figures, everywhere")]
     pub fn receive(&self, session: &Session, sql: &str) -> Result<QueryGuard<Received>, Failure> {
-        let entry = Entry::new(session.options(), sql, self.tariff, Arc::clone(&self.clock));
+        let mut options = session.options();
+        // A limit that is too short for anything must not keep its own end from being set.
+        if sql::only_sets(sql) {
+            options.timeout = None;
+        }
+        let entry = Entry::new(options, sql, self.tariff, Arc::clone(&self.clock));
         if let Err(error) = self.history().check_room() {
             entry.end(Some(&error));
             return Err(Failure { error, report: entry.report() });

@@ -7,7 +7,52 @@ use sqlparser::{
     dialect::{Dialect, GenericDialect},
     keywords::Keyword,
     parser::{Parser, ParserError},
+    tokenizer::Token,
 };
+
+/// Trino's reserved words that no expression begins with: `sqlparser` takes most of them as columns.
+const NO_EXPRESSION: [Keyword; 40] = [
+    Keyword::ALTER,
+    Keyword::AND,
+    Keyword::AS,
+    Keyword::BETWEEN,
+    Keyword::BY,
+    Keyword::CONSTRAINT,
+    Keyword::CREATE,
+    Keyword::CROSS,
+    Keyword::DELETE,
+    Keyword::DESCRIBE,
+    Keyword::DROP,
+    Keyword::ELSE,
+    Keyword::END,
+    Keyword::ESCAPE,
+    Keyword::EXCEPT,
+    Keyword::FOR,
+    Keyword::FROM,
+    Keyword::FULL,
+    Keyword::GROUP,
+    Keyword::HAVING,
+    Keyword::IN,
+    Keyword::INNER,
+    Keyword::INSERT,
+    Keyword::INTERSECT,
+    Keyword::INTO,
+    Keyword::IS,
+    Keyword::JOIN,
+    Keyword::LEFT,
+    Keyword::LIKE,
+    Keyword::NATURAL,
+    Keyword::ON,
+    Keyword::OR,
+    Keyword::ORDER,
+    Keyword::OUTER,
+    Keyword::RIGHT,
+    Keyword::THEN,
+    Keyword::UNION,
+    Keyword::USING,
+    Keyword::WHEN,
+    Keyword::WHERE,
+];
 
 /// Trino's SQL as `sqlparser` takes it: its generic dialect with lambdas, without backticks, and without what other engines add to
 /// `SELECT` (`FROM`-first, pipes, `LIMIT a, b`, trailing commas), so that what runs here also runs in Athena.
@@ -125,10 +170,19 @@ impl Dialect for AthenaDialect {
     }
 
     /// Called where an expression begins.
-    fn parse_prefix(&self, _parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
+    fn parse_prefix(&self, parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
         let work = self.work.get();
         self.work.set(work.saturating_sub(1));
-        (work <= 1).then_some(Err(ParserError::RecursionLimitExceeded))
+        if work <= 1 {
+            return Some(Err(ParserError::RecursionLimitExceeded));
+        }
+        let token = parser.peek_token();
+        match &token.token {
+            Token::Word(word) if word.quote_style.is_none() && NO_EXPRESSION.contains(&word.keyword) => {
+                Some(parser.expected_ref("<expression>", &token))
+            }
+            _ => None,
+        }
     }
 
     /// The right side of `IS DISTINCT FROM` binds like any predicate's; `sqlparser` takes all that follows, `AND` and `OR` as well.

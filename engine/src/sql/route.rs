@@ -27,6 +27,11 @@ pub fn grammar(text: &str) -> Grammar {
     if hive { Grammar::Hive } else { Grammar::Trino }
 }
 
+/// Whether a statement only sets or resets what later ones go by.
+pub(crate) fn only_sets(text: &str) -> bool {
+    Scanner::new(text, false).next().is_some_and(|first| first.is_any(&["SET", "RESET"]))
+}
+
 /// Whether strings and quoted names are Hive's, as far as the first two words tell: enough to find where a statement ends.
 pub(super) fn is_hive_lexis(text: &str) -> bool {
     let mut words = Scanner::new(text, false);

@@ -40,11 +40,11 @@ pub(crate) struct CrawlArgs {
     dry_run: bool,
 
     /// How many folders below the URL the tables are [default: found out]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
     table_level: Option<u32>,
 
     /// Files that are read of each partition
-    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), allow_hyphen_values = true)]
     sample: u32,
 
     /// What the names of new tables begin with

@@ -38,7 +38,7 @@ pub(crate) struct DemoArgs {
     dir: PathBuf,
 
     /// Size of the lake as TPC-H's scale factor: 1 is six million rows, about 140 MB in each layout
-    #[arg(long, value_name = "FACTOR", default_value_t = 0.05, value_parser = scale)]
+    #[arg(long, value_name = "FACTOR", default_value_t = 0.05, value_parser = scale, allow_hyphen_values = true)]
     scale: f64,
 
     /// Do not draw a line of progress on a terminal

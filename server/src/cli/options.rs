@@ -2,20 +2,25 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use clap::{ArgMatches, Args, parser::ValueSource};
+use clap::{
+    ArgMatches, Args,
+    builder::{OsStringValueParser, TypedValueParser},
+    parser::ValueSource,
+};
 use glaux_catalog::Metastore;
 use glaux_engine::{Engine, Error, Result, Session, runtime::Parts, session};
 
 use crate::{
     config::{self, Loaded, Overrides},
     data_dir::NewCatalog,
+    setting,
 };
 
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Common options")]
 pub(crate) struct CommonOptions {
     /// Directory of the catalog, history and results [default: ./glaux-data]
-    #[arg(long, global = true, env = config::DATA_DIR_VARIABLE, value_name = "DIR")]
+    #[arg(long, global = true, env = config::DATA_DIR_VARIABLE, value_name = "DIR", value_parser = directory())]
     data_dir: Option<PathBuf>,
 
     /// Catalog service to use instead of the data directory's own catalog, such as grpc://host:32010, or grpcs:// for TLS
@@ -47,15 +52,15 @@ pub(crate) struct CommonOptions {
     labels: Vec<(String, String)>,
 
     /// Stop a query that scans more table data than this, such as 500MB or 2GiB
-    #[arg(long, global = true, value_name = "BYTES", value_parser = checked_bytes)]
+    #[arg(long, global = true, value_name = "BYTES", value_parser = checked_bytes, allow_hyphen_values = true)]
     max_scan: Option<String>,
 
     /// Memory of all queries together before they spill to disk, such as 4GiB
-    #[arg(long, global = true, value_name = "BYTES", value_parser = bytes)]
+    #[arg(long, global = true, value_name = "BYTES", value_parser = bytes, allow_hyphen_values = true)]
     memory_limit: Option<u64>,
 
     /// Stop a query that takes longer than this, such as 30s or 5m
-    #[arg(long, global = true, value_name = "TIME", value_parser = checked_duration)]
+    #[arg(long, global = true, value_name = "TIME", value_parser = checked_duration, allow_hyphen_values = true)]
     timeout: Option<String>,
 
     /// Time zone of CURRENT_DATE and of instants as text, such as Europe/Berlin [default: UTC]
@@ -68,7 +73,7 @@ pub(crate) struct CommonOptions {
 }
 
 impl CommonOptions {
-    /// Notes which values came from the environment: parsed, they are as those of flags.
+    /// Notes which values came from the environment: parsed, they are as those of flags. An empty variable is none.
     pub(crate) fn note_sources(&mut self, matches: &ArgMatches) {
         let options = [
             ("data_dir", config::DATA_DIR_VARIABLE),
@@ -76,7 +81,14 @@ impl CommonOptions {
             ("catalog_token", config::CATALOG_TOKEN_VARIABLE),
         ];
         let is_variable = |id: &str| matches.value_source(id) == Some(ValueSource::EnvVariable);
+        if is_variable("data_dir") && self.names_no_data_dir() {
+            self.data_dir = None;
+        }
         self.from_variables = options.into_iter().filter(|(id, _)| is_variable(id)).map(|(_, variable)| variable).collect();
+    }
+
+    fn names_no_data_dir(&self) -> bool {
+        self.data_dir.as_ref().is_some_and(|dir| dir.as_os_str().is_empty())
     }
 
     /// What the flags say to the configuration.
@@ -110,7 +122,12 @@ impl CommonOptions {
     pub(crate) fn load(&self) -> Result<Loaded> {
         let variables: Vec<_> =
             std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
-        config::load(&self.overrides(), &variables)
+        if self.names_no_data_dir() {
+            return Err(Error::invalid("--data-dir names no directory").with_hint("Leave it out for ./glaux-data"));
+        }
+        let loaded = config::load(&self.overrides(), &variables)?;
+        setting::note_origins(loaded.settings()?);
+        Ok(loaded)
     }
 
     /// Opens the engine, on the catalog service if one is named, and a session. Says so if that creates a catalog.
@@ -127,6 +144,11 @@ impl CommonOptions {
         }
         Ok((engine, Session::new(loaded.session)))
     }
+}
+
+/// Takes an empty name too: who says what, is known later.
+fn directory() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
 }
 
 fn text(error: &Error) -> String {

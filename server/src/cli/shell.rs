@@ -4,15 +4,16 @@
 
 mod command;
 mod editor;
+mod keys;
 mod names;
 mod terminal;
 
 use std::time::Instant;
 
 use command::Command;
-use editor::{Editor, Line};
+use editor::{Editor, Line, pieces};
 use glaux_engine::{
-    Result,
+    Error, Result,
     sql::{self, Changes, split},
 };
 use names::Names;
@@ -41,12 +42,14 @@ pub(crate) fn run(runtime: &Runtime, executor: &mut Executor) -> Result<()> {
             Line::Cleared => continue,
             Line::End => return Ok(()),
         };
-        match shell.take(&text) {
-            Ok(After::Leave) => return Ok(()),
-            Ok(After::Names) => editor.complete_from(shell.names()),
-            Ok(After::Nothing) => {}
-            Err(error) if output::is_broken_pipe(&error) => return Err(error),
-            Err(error) => diagnostic::print(&error),
+        for (line, piece) in pieces(&text).pieces {
+            match shell.take(piece, line) {
+                Ok(After::Leave) => return Ok(()),
+                Ok(After::Names) => editor.complete_from(shell.names()),
+                Ok(After::Nothing) => {}
+                Err(error) if output::is_broken_pipe(&error) => return Err(error),
+                Err(error) => diagnostic::print(&error),
+            }
         }
     }
 }
@@ -57,6 +60,15 @@ fn changes_names(statement: &str) -> bool {
         Changes::Catalog | Changes::Session => true,
         Changes::Queries | Changes::Nothing => false,
     })
+}
+
+/// # Errors
+/// `Invalid` for a statement, which begins on this line, with bytes that are not UTF-8.
+fn check_text(statement: &str, line: usize) -> Result<()> {
+    let Some(at) = statement.find(keys::INVALID) else { return Ok(()) };
+    let line = line + statement[..at].matches('\n').count();
+    Err(Error::invalid(format!("the statement holds bytes that are not UTF-8, on line {line}"))
+        .with_hint("Paste it as UTF-8, or write such a character by its code: U&'\\00E9'"))
 }
 
 /// What follows from an input.
@@ -79,33 +91,42 @@ impl Shell<'_> {
         self.runtime.block_on(Names::load(metastore.as_ref(), &self.executor.session.database()))
     }
 
-    /// Runs what was typed: a command of the shell, or one or several statements, of which the first failure ends the rest.
-    fn take(&mut self, text: &str) -> Result<After> {
-        if let Some(command) = Command::parse(text) {
-            return self.obey(command?);
-        }
+    /// Runs what was typed, a piece that begins on this line: commands of the shell and statements, of which the first failure ends the
+    /// rest.
+    fn take(&mut self, text: &str, line: usize) -> Result<After> {
         let mut after = After::Nothing;
         for statement in split(text) {
-            let begun = Instant::now();
-            let result = self.runtime.block_on(self.executor.run(statement.text));
-            if changes_names(statement.text) {
-                after = After::Names;
+            check_text(statement.text, line + statement.line - 1)?;
+            let done = match Command::parse(statement.text) {
+                Some(command) => self.obey(command?)?,
+                None => self.run(statement.text)?,
+            };
+            match done {
+                After::Leave => return Ok(After::Leave),
+                After::Names => after = After::Names,
+                After::Nothing => {}
             }
-            if self.timing {
-                eprintln!("time: {}", figures::duration(begun.elapsed()));
-            }
-            result?;
         }
         Ok(after)
+    }
+
+    fn run(&mut self, statement: &str) -> Result<After> {
+        let begun = Instant::now();
+        let result = self.runtime.block_on(self.executor.run(statement));
+        if self.timing {
+            eprintln!("time: {}", figures::duration(begun.elapsed()));
+        }
+        result?;
+        Ok(if changes_names(statement) { After::Names } else { After::Nothing })
     }
 
     fn obey(&mut self, command: Command) -> Result<After> {
         match command {
             Command::Leave => return Ok(After::Leave),
             Command::Help => say(command::HELP)?,
-            Command::Databases => return self.take("SHOW DATABASES"),
-            Command::Tables => return self.take("SHOW TABLES"),
-            Command::Describe(table) => return self.take(&format!("DESCRIBE {table}")),
+            Command::Databases => return self.run("SHOW DATABASES"),
+            Command::Tables => return self.run("SHOW TABLES"),
+            Command::Describe(table) => return self.run(&format!("DESCRIBE {table}")),
             Command::Format(format) => {
                 if let Some(format) = format {
                     format.check_terminal()?;

@@ -7,7 +7,10 @@ use std::{
 };
 
 use clap::Args;
-use glaux_engine::{Error, Result, sql::split};
+use glaux_engine::{
+    Error, Result,
+    sql::{ScriptStatement, split},
+};
 
 use super::{Stop, execute::Executor, options::CommonOptions, shell};
 use crate::{
@@ -33,7 +36,7 @@ Results go to standard output; the bill, progress and errors to standard error. 
 #[command(after_help = format!("{EXAMPLES}\n\n{}", exit_code::HELP))]
 pub(crate) struct SqlArgs {
     /// Statements to run, separated by semicolons; may be repeated
-    #[arg(short = 'e', long = "execute", value_name = "SQL", conflicts_with = "file")]
+    #[arg(short = 'e', long = "execute", value_name = "SQL", conflicts_with = "file", allow_hyphen_values = true)]
     execute: Vec<String>,
 
     /// File of statements; `-` or nothing reads standard input, or opens a shell on a terminal
@@ -68,7 +71,8 @@ pub(crate) fn run(options: &CommonOptions, args: &SqlArgs) -> Result<(), Stop> {
     } else if from_stdin {
         vec![read_stdin()?]
     } else if let Some(file) = &args.file {
-        vec![fs::read_to_string(file).map_err(|error| diagnostic::io_error("read the script", file, error))?]
+        let bytes = fs::read(file).map_err(|error| diagnostic::io_error("read the script", file, error))?;
+        vec![text(bytes, &format!("\"{}\"", file.display()))?]
     } else {
         args.execute.clone()
     };
@@ -99,7 +103,7 @@ async fn run_scripts(executor: &mut Executor, scripts: &[String]) -> Result<(), 
                 Ok(()) => {}
                 Err(error) if output::is_broken_pipe(&error) => return Err(Stop::Error(error)),
                 Err(error) => {
-                    let error = if many { error.with_context("line", statement.line.to_string()) } else { error };
+                    let error = placed(error, script, &statement, many);
                     if executor.interrupt.was_pressed() {
                         diagnostic::print(&error);
                         return Err(Stop::Code(exit_code::INTERRUPTED));
@@ -112,10 +116,41 @@ async fn run_scripts(executor: &mut Executor, scripts: &[String]) -> Result<(), 
     Ok(())
 }
 
+/// The error of a statement with its place in the script: the one that the error tells, or the statement's line.
+fn placed(error: Error, script: &str, statement: &ScriptStatement<'_>, many: bool) -> Error {
+    match message_in_script(error.message(), script, statement) {
+        Some(message) => error.with_message(message),
+        None if many => error.with_context("line", statement.line.to_string()),
+        None => error,
+    }
+}
+
+/// A message that begins with a place in the statement, `line 1:8: `, with the place in the script.
+fn message_in_script(message: &str, script: &str, statement: &ScriptStatement<'_>) -> Option<String> {
+    let (place, said) = message.strip_prefix("line ")?.split_once(": ")?;
+    let (line, column) = place.split_once(':')?;
+    let (line, column): (usize, usize) = (line.parse().ok()?, column.parse().ok()?);
+    let before = script[..statement.offset].rsplit('\n').next().filter(|_| line == 1).map_or(0, |text| text.chars().count());
+    Some(format!("line {}:{}: {said}", statement.line + line - 1, column + before))
+}
+
 fn read_stdin() -> Result<String> {
-    let mut script = String::new();
+    let mut bytes = Vec::new();
     io::stdin()
-        .read_to_string(&mut script)
+        .read_to_end(&mut bytes)
         .map_err(|error| Error::invalid("cannot read statements from standard input").with_source(error))?;
-    Ok(script)
+    text(bytes, "standard input")
+}
+
+/// A script as text, from the place of this name.
+///
+/// # Errors
+/// `Invalid` for bytes that are not UTF-8, naming the line.
+fn text(bytes: Vec<u8>, place: &str) -> Result<String> {
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = 1 + valid.iter().filter(|byte| **byte == b'\n').count();
+        Error::invalid(format!("the script in {place} is not UTF-8: line {line} holds bytes that are no characters"))
+            .with_hint("Save it as UTF-8, or convert it: `iconv -f LATIN1 -t UTF-8`")
+    })
 }

@@ -1,13 +1,19 @@
-//! `--format json`: one object a row, one row a line (NDJSON), NULLs included.
+//! `--format json`: one object a row, one row a line (NDJSON), NULLs included. What JSON has no numbers for is text, as Trino casts it to
+//! JSON: "NaN", "Infinity", "-Infinity".
 
-use std::{io::Write, sync::Arc};
+use std::{
+    io::Write,
+    sync::{Arc, LazyLock},
+};
 
 use arrow::{
-    array::RecordBatch,
+    array::{Array, AsArray, RecordBatch},
     compute::cast,
-    datatypes::{DataType, Field, FieldRef, Schema},
+    datatypes::{DataType, Field, FieldRef, Float32Type, Float64Type, Schema},
     error::ArrowError,
-    json::writer::{LineDelimited, Writer, WriterBuilder},
+    json::writer::{
+        Encoder, EncoderFactory, EncoderOptions, LineDelimited, NullableEncoder, Writer, WriterBuilder, make_encoder,
+    },
 };
 use glaux_engine::Result;
 
@@ -20,6 +26,7 @@ impl<W: Write> JsonWriter<W> {
     pub(super) fn new(out: W) -> Self {
         let builder = WriterBuilder::new()
             .with_explicit_nulls(true)
+            .with_encoder_factory(Arc::new(Floats))
             .with_timestamp_format("%Y-%m-%d %H:%M:%S%.f".to_owned())
             .with_timestamp_tz_format("%Y-%m-%d %H:%M:%S%.f %Z".to_owned());
         Self(builder.build(out))
@@ -34,6 +41,46 @@ impl<W: Write> ResultWriter for JsonWriter<W> {
     fn finish(&mut self) -> Result<()> {
         self.0.finish().map_err(arrow_error)?;
         self.0.get_mut().flush().map_err(write_error)
+    }
+}
+
+/// Writes columns of floating-point numbers.
+#[derive(Debug)]
+struct Floats;
+
+impl EncoderFactory for Floats {
+    fn make_default_encoder<'a>(
+        &self,
+        field: &'a FieldRef,
+        array: &'a dyn Array,
+        _: &'a EncoderOptions,
+    ) -> Result<Option<NullableEncoder<'a>>, ArrowError> {
+        static PLAIN: LazyLock<EncoderOptions> = LazyLock::new(EncoderOptions::default);
+        let value: Box<dyn Fn(usize) -> f64 + 'a> = match array.data_type() {
+            DataType::Float32 => Box::new(move |at| f64::from(array.as_primitive::<Float32Type>().value(at))),
+            DataType::Float64 => Box::new(move |at| array.as_primitive::<Float64Type>().value(at)),
+            _ => return Ok(None),
+        };
+        let floats = FloatEncoder { value, finite: make_encoder(field, array, &PLAIN)? };
+        Ok(Some(NullableEncoder::new(Box::new(floats), array.nulls().cloned())))
+    }
+}
+
+struct FloatEncoder<'a> {
+    value: Box<dyn Fn(usize) -> f64 + 'a>,
+    finite: NullableEncoder<'a>,
+}
+
+impl Encoder for FloatEncoder<'_> {
+    fn encode(&mut self, at: usize, out: &mut Vec<u8>) {
+        let value = (self.value)(at);
+        let name = match value {
+            _ if value.is_finite() => return self.finite.encode(at, out),
+            f64::INFINITY => "\"Infinity\"",
+            f64::NEG_INFINITY => "\"-Infinity\"",
+            _ => "\"NaN\"",
+        };
+        out.extend_from_slice(name.as_bytes());
     }
 }
 

@@ -100,13 +100,18 @@ impl Layout {
     }
 }
 
-/// A value on one line: control characters as escapes, so that a row stays a row and a value cannot steer the terminal.
+/// What steers a terminal: control characters, and those that turn the direction of what follows.
+fn steers(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
+/// A value on one line: what steers as escapes, so that a row stays a row and a value cannot steer the terminal.
 fn one_line(value: &str) -> String {
-    if !value.contains(char::is_control) {
+    if !value.contains(steers) {
         return value.to_owned();
     }
     value.chars().fold(String::with_capacity(value.len() + 8), |mut text, c| {
-        if c.is_control() {
+        if steers(c) {
             text.extend(c.escape_default());
         } else {
             text.push(c);

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use ::arrow::{
-    array::{ArrayRef, Decimal128Array, Int64Array, ListArray, StringArray, TimestampMillisecondArray},
-    datatypes::{Int32Type, Schema},
+    array::{ArrayRef, Decimal128Array, Float64Array, Int64Array, ListArray, StringArray, TimestampMillisecondArray},
+    datatypes::{Float32Type, Int32Type, Schema},
     ipc::reader::StreamReader,
 };
 use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -100,6 +100,28 @@ fn json_is_one_object_a_line() {
     assert_eq!(rows.len(), 3);
     assert_eq!((&rows[0]["name"], &rows[1]["name"]), (&"a,\"b\"".into(), &serde_json::Value::Null));
     assert_eq!(rows[0]["tags"], serde_json::json!([1, null]));
+}
+
+#[test]
+fn json_tells_what_is_no_number_from_null() {
+    let values = vec![Some(f64::NAN), Some(f64::INFINITY), Some(f64::NEG_INFINITY), Some(1e300), Some(0.5), None];
+    let list = ListArray::from_iter_primitive::<Float32Type, _, _>(values.iter().map(|_| Some(vec![Some(f32::NAN), None])));
+    let batch =
+        RecordBatch::try_from_iter([("v", Arc::new(Float64Array::from(values)) as ArrayRef), ("list", Arc::new(list))]).unwrap();
+    let text = String::from_utf8(written(Format::Json, &[batch])).unwrap();
+    let rows: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let shown: Vec<_> = rows.iter().map(|row| row["v"].clone()).collect();
+    assert_eq!(serde_json::json!(shown), serde_json::json!(["NaN", "Infinity", "-Infinity", 1e300, 0.5, null]));
+    assert_eq!(rows[0]["list"], serde_json::json!(["NaN", null]));
+}
+
+#[test]
+fn no_value_of_a_table_steers_the_terminal() {
+    let values = StringArray::from(vec!["a\u{202E}b", "c\u{2066}d", "e\u{1b}f", "g"]);
+    let batch = RecordBatch::try_from_iter([("v", Arc::new(values) as ArrayRef)]).unwrap();
+    let text = String::from_utf8(written(Format::Table, &[batch])).unwrap();
+    let shown: Vec<_> = text.lines().skip(2).map(str::trim).collect();
+    assert_eq!(shown, ["a\\u{202e}b", "c\\u{2066}d", "e\\u{1b}f", "g"]);
 }
 
 #[test]

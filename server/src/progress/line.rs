@@ -14,6 +14,13 @@ const SPARE: u16 = 3;
 /// Standard error as a terminal.
 pub(super) struct OneLine(Term);
 
+impl OneLine {
+    /// Whether there are columns for anything.
+    pub(super) fn has_room(&self) -> bool {
+        self.0.size().1 > SPARE
+    }
+}
+
 impl Default for OneLine {
     fn default() -> Self {
         Self(Term::buffered_stderr())
@@ -28,7 +35,8 @@ impl fmt::Debug for OneLine {
 
 impl TermLike for OneLine {
     fn width(&self) -> u16 {
-        self.0.size().1.saturating_sub(SPARE)
+        // The library counts on a column, and a terminal may become smaller meanwhile.
+        self.0.size().1.saturating_sub(SPARE).max(1)
     }
 
     fn height(&self) -> u16 {

@@ -3,7 +3,7 @@
 //! It opens files and runs transactions on threads that may block; it knows no table of the catalog.
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -15,6 +15,7 @@ use super::{fault::Fault, schema};
 use crate::{
     error::{Error, Result},
     private,
+    same_file::SameFile,
 };
 
 /// How long a statement waits for another process.
@@ -25,9 +26,8 @@ const READERS: usize = 8;
 
 #[derive(Debug)]
 pub(super) struct Connections {
-    path: PathBuf,
-    /// Of the file that was opened.
-    identity: Option<Identity>,
+    /// The file that was opened.
+    file: SameFile,
     writer: Arc<tokio::sync::Mutex<Connection>>,
     idle: Mutex<Vec<Connection>>,
     readers: Arc<Semaphore>,
@@ -46,8 +46,7 @@ impl Connections {
         private::create_database(path).map_err(|error| cannot_create(path, error))?;
         let writer = open_writer(path).map_err(|fault| fault.at(path))?;
         Ok(Self {
-            path: path.to_owned(),
-            identity: identity(path),
+            file: SameFile::at(path),
             writer: Arc::new(tokio::sync::Mutex::new(writer)),
             idle: Mutex::new(Vec::new()),
             readers: Arc::new(Semaphore::new(READERS)),
@@ -55,15 +54,15 @@ impl Connections {
     }
 
     pub(super) fn path(&self) -> &Path {
-        &self.path
+        self.file.path()
     }
 
     /// Refuses to go on if the file was removed, or another one put in its place: SQLite goes on writing to the one that it has open.
     fn require_file(&self) -> Result<(), Fault> {
-        if identity(&self.path) == self.identity {
+        if self.file.is_there() {
             return Ok(());
         }
-        let message = format!("catalog file \"{}\" was removed or replaced while it was open", self.path.display());
+        let message = format!("catalog file \"{}\" was removed or replaced while it was open", self.path().display());
         let error = Error::new(crate::ErrorKind::Unavailable, message);
         Err(Fault::Catalog(error.with_hint("End this process and start it again; restore a backup if the catalog is lost")))
     }
@@ -79,13 +78,13 @@ impl Connections {
             let _permit = permit;
             let idle = this.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let outcome = (|| {
-                let mut connection = idle.map_or_else(|| open_reader(&this.path), Ok)?;
+                let mut connection = idle.map_or_else(|| open_reader(this.path()), Ok)?;
                 let transaction = connection.transaction()?;
                 let value = work(&transaction)?;
                 drop(transaction);
                 Ok((connection, value))
             })();
-            let (connection, value) = outcome.map_err(|fault: Fault| fault.at(&this.path))?;
+            let (connection, value) = outcome.map_err(|fault: Fault| fault.at(this.path()))?;
             this.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
             Ok(value)
         })
@@ -111,24 +110,10 @@ impl Connections {
                 this.require_file()?;
                 Ok(value)
             })();
-            outcome.map_err(|fault: Fault| fault.at(&this.path))
+            outcome.map_err(|fault: Fault| fault.at(this.path()))
         })
         .await
     }
-}
-
-/// What tells a file from another of the same name.
-type Identity = (u64, u64);
-
-#[cfg(unix)]
-fn identity(path: &Path) -> Option<Identity> {
-    use std::os::unix::fs::MetadataExt;
-    std::fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
-}
-
-#[cfg(not(unix))]
-fn identity(path: &Path) -> Option<Identity> {
-    path.is_file().then_some((0, 0))
 }
 
 fn cannot_create(path: &Path, error: std::io::Error) -> Error {

@@ -313,6 +313,28 @@ async fn ends_wait_while_the_disk_is_full_and_nothing_is_lost() {
     assert!(found.iter().eq(ends.iter().rev().chain([&before])), "each once, whole");
 }
 
+/// SQLite goes on writing to a file that has no name any more.
+#[tokio::test]
+async fn ends_wait_while_the_file_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let history = opened(folder.path());
+    let (before, end) = (ended(&received(0), QueryState::Succeeded, 5), ended(&received(1), QueryState::Succeeded, 5));
+    history.end(before).await.unwrap();
+    history.check_file().unwrap();
+    let (path, away) = (folder.path().join("history.sqlite"), folder.path().join("away.sqlite"));
+    std::fs::rename(&path, &away).unwrap();
+    history.end(end.clone()).await.unwrap();
+    let waiting = history.waiting().unwrap();
+    assert!(waiting.queries == 1 && waiting.reason.contains("was removed or replaced"), "{waiting:?}");
+    assert_eq!(history.check_file().unwrap_err().kind(), ErrorKind::Unavailable);
+    assert_eq!(history.prune(end.submitted_at).await.unwrap_err().kind(), ErrorKind::Unavailable);
+    std::fs::rename(&away, &path).unwrap();
+    history.flush().await.unwrap();
+    assert_eq!(history.waiting(), None);
+    history.check_file().unwrap();
+    assert_eq!(history.get(end.query_id).await.unwrap(), end);
+}
+
 #[tokio::test]
 async fn what_waits_is_written_when_the_history_closes() {
     let folder = tempfile::tempdir().unwrap();

@@ -5,6 +5,8 @@
 //! job waits some tenths of a millisecond, and what was committed survives the death of the process. Against a loss of power, the
 //! thread syncs the log (a passive checkpoint) as soon as it has been idle for a moment, and at the latest some seconds after a write.
 //!
+//! A file that was removed, or replaced, cannot be written to, though SQLite would go on to.
+//!
 //! Records that cannot be written wait in memory (`waiting`) and are tried again with the next job, or after a moment. Whoever waits for a
 //! record's end is answered when it is committed or waits there.
 
@@ -19,6 +21,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use glaux_catalog::same_file::SameFile;
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
@@ -30,7 +33,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
 };
 
 /// How long after the last write the log is synced.
@@ -60,6 +63,8 @@ enum Job {
 /// What the thread works with.
 pub(super) struct Means {
     pub(super) connection: Connection,
+    /// The file that is written to; absent in memory.
+    pub(super) file: Option<SameFile>,
     pub(super) instance: String,
     pub(super) backlog: Arc<Backlog>,
     pub(super) options: HistoryOptions,
@@ -226,7 +231,7 @@ impl Means {
         let outcome = match self.backlog.reason() {
             Some(reason) if Instant::now() < *again && !is_flushed => Err(reason),
             _ => {
-                let outcome = self.transact(&mut jobs, &mut puts, &mut calls).map_err(|error| failed(&error));
+                let outcome = self.write(&mut jobs, &mut puts, &mut calls);
                 *again = Instant::now() + AGAIN;
                 outcome
             }
@@ -234,11 +239,12 @@ impl Means {
         match &outcome {
             Ok(()) => self.backlog.clear(),
             Err(error) => {
-                // What was not come to: calls meet the trouble by themselves and say so.
+                let met = require_file(self.file.as_ref());
+                // What was not come to: calls meet the trouble by themselves and say so, but for a file that has gone.
                 for job in jobs {
                     match job {
                         Job::Put(record, sender) => puts.push((record, sender)),
-                        Job::Call(call) => call(&self.connection)(&Ok(())),
+                        Job::Call(call) => call(&self.connection)(&met),
                         Job::Flush(call) => call(&self.connection)(&outcome),
                     }
                 }
@@ -252,6 +258,18 @@ impl Means {
         for done in calls {
             done(&outcome);
         }
+    }
+
+    /// Runs jobs in one transaction on the file that is there: SQLite goes on writing to one that was removed.
+    fn write(
+        &self,
+        jobs: &mut VecDeque<Job>,
+        puts: &mut Vec<(Arc<QueryRecord>, oneshot::Sender<()>)>,
+        calls: &mut Vec<Done>,
+    ) -> Result<()> {
+        require_file(self.file.as_ref())?;
+        self.transact(jobs, puts, calls).map_err(|error| failed(&error))?;
+        require_file(self.file.as_ref())
     }
 
     fn transact(
@@ -289,6 +307,15 @@ impl Means {
             outcome => outcome,
         }
     }
+}
+
+/// # Errors
+/// `Unavailable` if the file was removed, or another put in its place.
+pub(super) fn require_file(file: Option<&SameFile>) -> Result<()> {
+    let Some(file) = file.filter(|file| !file.is_there()) else { return Ok(()) };
+    let message = format!("query history file \"{}\" was removed or replaced while it was open", file.path().display());
+    Err(Error::new(ErrorKind::Unavailable, message)
+        .with_hint("Put it back, or end this process, which loses what waits to be written, and start it again"))
 }
 
 fn is_of_the_record(error: &rusqlite::Error) -> bool {

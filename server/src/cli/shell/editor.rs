@@ -1,4 +1,5 @@
-//! Line editing: several lines until a semicolon, a history file, completion. What is read beyond a line is kept for the next one.
+//! Line editing: several lines until a semicolon, a history file, completion. What is read beyond what can be run is kept for the next
+//! line.
 
 use std::{
     path::{Path, PathBuf},
@@ -11,7 +12,7 @@ use std::{
 use glaux_engine::{Error, ErrorKind, Result, sql::split};
 use rustyline::{
     Cmd, CompletionType, ConditionalEventHandler, Config, Context, Event, EventContext, EventHandler, Helper, KeyEvent,
-    RepeatCount,
+    Modifiers, RepeatCount,
     completion::Completer,
     error::ReadlineError,
     highlight::Highlighter,
@@ -20,11 +21,12 @@ use rustyline::{
     validate::{ValidationContext, ValidationResult, Validator},
 };
 
-use super::{command::Command, names::Names};
+use super::{command::Command, keys::ENTERED, names::Names, terminal};
 
 /// What was typed.
 #[derive(Debug)]
 pub(super) enum Line {
+    /// Text of which each piece can be run.
     Text(String),
     /// Ctrl-C.
     Cleared,
@@ -37,6 +39,9 @@ pub(super) struct Editor {
     inner: rustyline::Editor<Assistant, FileHistory>,
     history: PathBuf,
     clearing: Clearing,
+    entering: Entering,
+    /// What was pasted after the last piece that could be run.
+    rest: String,
 }
 
 impl Editor {
@@ -53,14 +58,17 @@ impl Editor {
         let lines = FileHistory::with_config(&config);
         let mut inner = rustyline::Editor::with_history(config, lines).map_err(terminal_error)?;
         inner.set_helper(Some(Assistant::default()));
-        let clearing = Clearing::default();
+        let (clearing, entering) = (Clearing::default(), Entering::default());
         inner.bind_sequence(KeyEvent::ctrl('C'), EventHandler::Conditional(Box::new(clearing.clone())));
+        inner.bind_sequence(KeyEvent::new(ENTERED, Modifiers::NONE), EventHandler::Conditional(Box::new(entering.clone())));
+        #[cfg(unix)]
+        inner.bind_sequence(KeyEvent::ctrl('Z'), EventHandler::Conditional(Box::new(Stopping)));
         if let Err(error) = inner.load_history(history)
             && !matches!(&error, ReadlineError::Io(error) if error.kind() == std::io::ErrorKind::NotFound)
         {
             tracing::warn!(%error, "the history of the shell cannot be read");
         }
-        Ok(Self { inner, history: history.to_owned(), clearing })
+        Ok(Self { inner, history: history.to_owned(), clearing, entering, rest: String::new() })
     }
 
     /// Completes from these names from now on.
@@ -70,20 +78,31 @@ impl Editor {
         }
     }
 
-    /// Reads one command or statement.
+    /// Reads what can be run: commands and statements.
     ///
     /// # Errors
     /// `Unavailable` if the terminal went away.
     pub(super) fn read(&mut self, database: &str) -> Result<Line> {
-        let line = self.inner.readline(&format!("glaux:{database}> "));
+        let rest = std::mem::take(&mut self.rest);
+        let line = terminal::editing(|| self.inner.readline_with_initial(&format!("glaux:{database}> "), (rest.as_str(), "")));
         if self.clearing.0.swap(false, SeqCst) {
             return Ok(Line::Cleared);
         }
         match line {
-            Ok(text) if text.trim().is_empty() => Ok(Line::Cleared),
-            Ok(text) => {
+            Ok(mut text) => {
+                let entered = if self.entering.0.swap(false, SeqCst) { entered(&text) } else { text.len() };
+                let end = entered - pieces(&text[..entered]).rest.len();
+                self.rest = text.split_off(end);
+                if self.rest.trim().is_empty() {
+                    self.rest.clear();
+                }
+                // The blanks before it stay: they keep a line out of the history.
+                let entry = text.trim_end().trim_start_matches(['\r', '\n']);
+                if entry.trim().is_empty() {
+                    return Ok(Line::Cleared);
+                }
                 // A history that cannot be written must not stop anyone from working.
-                let added = self.inner.add_history_entry(text.trim()).and_then(|_| self.inner.append_history(&self.history));
+                let added = self.inner.add_history_entry(entry).and_then(|_| self.inner.append_history(&self.history));
                 if let Err(error) = added {
                     tracing::debug!(%error, "the history of the shell cannot be written");
                 }
@@ -93,6 +112,38 @@ impl Editor {
             Err(ReadlineError::Eof) => Ok(Line::End),
             Err(error) => Err(terminal_error(error)),
         }
+    }
+}
+
+/// What was handed over in one piece held the end of a line: what can be run is run, as if it had been typed.
+#[derive(Debug, Clone, Default)]
+struct Entering(Arc<AtomicBool>);
+
+impl ConditionalEventHandler for Entering {
+    fn handle(&self, _: &Event, _: RepeatCount, _: bool, context: &EventContext<'_>) -> Option<Cmd> {
+        let entered = &context.line()[..entered(context.line())];
+        if pieces(entered).pieces.is_empty() && !context.line().trim().is_empty() {
+            return Some(Cmd::Noop);
+        }
+        self.0.store(true, SeqCst);
+        Some(Cmd::AcceptLine)
+    }
+}
+
+/// How much of a text has been entered: up to its last line break.
+fn entered(text: &str) -> usize {
+    text.rfind('\n').map_or(0, |at| at + 1)
+}
+
+/// Ctrl-Z: who comes next has the terminal as it was.
+#[cfg(unix)]
+struct Stopping;
+
+#[cfg(unix)]
+impl ConditionalEventHandler for Stopping {
+    fn handle(&self, _: &Event, _: RepeatCount, _: bool, _: &EventContext<'_>) -> Option<Cmd> {
+        terminal::lend();
+        Some(Cmd::Suspend)
     }
 }
 
@@ -113,8 +164,37 @@ fn terminal_error(error: ReadlineError) -> Error {
         .with_source(error)
 }
 
+/// What a text holds that can be run, line by line as if it had been typed, and the rest that is still open.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Pieces<'a> {
+    /// Each with the line on which it begins, counted from 1.
+    pub(super) pieces: Vec<(usize, &'a str)>,
+    pub(super) rest: &'a str,
+}
+
+pub(super) fn pieces(text: &str) -> Pieces<'_> {
+    let mut pieces = Vec::new();
+    let (mut begin, mut begun, mut at) = (0, 1, 0);
+    for (line, number) in text.split_inclusive('\n').zip(1..) {
+        if begin == at {
+            begun = number;
+        }
+        let is_first = begin == at;
+        at += line.len();
+        let open = &text[begin..at];
+        // Only what ends a statement or a comment can complete an open one: long ones are looked at once.
+        if (is_first || line.contains(';') || line.contains("*/")) && is_complete(open) {
+            if !open.trim().is_empty() {
+                pieces.push((begun, open));
+            }
+            begin = at;
+        }
+    }
+    Pieces { pieces, rest: &text[begin..] }
+}
+
 /// Whether an input can be run: a command of the shell, nothing, or statements of which the last has its semicolon.
-pub(super) fn is_complete(input: &str) -> bool {
+fn is_complete(input: &str) -> bool {
     if input.trim().is_empty() || Command::parse(input).is_some() {
         return true;
     }
@@ -137,7 +217,8 @@ impl Hinter for Assistant {
 
 impl Validator for Assistant {
     fn validate(&self, context: &mut ValidationContext) -> rustyline::Result<ValidationResult> {
-        Ok(if is_complete(context.input()) { ValidationResult::Valid(None) } else { ValidationResult::Incomplete })
+        let is_complete = pieces(context.input()).rest.is_empty();
+        Ok(if is_complete { ValidationResult::Valid(None) } else { ValidationResult::Incomplete })
     }
 }
 
@@ -151,7 +232,20 @@ impl Completer for Assistant {
 
 #[cfg(test)]
 mod tests {
-    use super::is_complete;
+    use super::{is_complete, pieces};
+
+    #[test]
+    fn a_text_is_taken_line_by_line() {
+        let taken = |text| {
+            let taken = pieces(text);
+            (taken.pieces.into_iter().map(|(line, piece)| (line, piece.trim())).collect::<Vec<_>>(), taken.rest)
+        };
+        assert_eq!(taken("\\l\n\n\\d\n"), (vec![(1, "\\l"), (3, "\\d")], ""));
+        assert_eq!(taken("SELECT 1;\nexit\nSELECT 2;"), (vec![(1, "SELECT 1;"), (2, "exit"), (3, "SELECT 2;")], ""));
+        assert_eq!(taken("SELECT\n  1;\nSELECT\n 2"), (vec![(1, "SELECT\n  1;")], "SELECT\n 2"));
+        assert_eq!(taken("SELECT '\nexit\n';\n"), (vec![(1, "SELECT '\nexit\n';")], ""));
+        assert_eq!(taken("-- done\n/* a\n b */\nSEL"), (vec![(1, "-- done"), (2, "/* a\n b */")], "SEL"));
+    }
 
     #[test]
     fn an_input_is_complete_at_its_semicolon() {

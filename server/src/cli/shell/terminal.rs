@@ -4,13 +4,18 @@
 
 use tokio::runtime::Runtime;
 
+use crate::progress;
+
 /// Holds the settings for as long as it lives; the terminal has its own again after that, and when a signal ends the process.
 #[derive(Debug)]
 pub(super) struct Held(());
 
 impl Held {
-    /// Changes the settings of the terminal on standard input. A terminal that refuses is used as it is.
+    /// Changes the settings of the terminal on standard input. A terminal that refuses, or that no editor can draw on, is used as it is.
     pub(super) fn hold(runtime: &Runtime) -> Self {
+        if progress::is_dumb() {
+            return Self(());
+        }
         if let Err(error) = settings::hold() {
             tracing::debug!(%error, "the settings of the terminal cannot be changed");
         }
@@ -30,51 +35,131 @@ pub(crate) fn restore() {
     settings::restore();
 }
 
+/// Lets the editor read: the keys are its own meanwhile, Ctrl-C too.
+pub(super) fn editing<T>(read: impl FnOnce() -> T) -> T {
+    settings::edit(true);
+    let read = read();
+    settings::edit(false);
+    read
+}
+
+/// Gives the terminal its own settings back until the process is continued: before it stops.
+pub(super) fn lend() {
+    settings::lend();
+}
+
 #[cfg(unix)]
 mod settings {
     use std::{
         io,
-        sync::{Mutex, PoisonError},
+        os::fd::OwnedFd,
+        sync::{Mutex, MutexGuard, PoisonError},
     };
 
-    use rustix::termios::{InputModes, LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
+    use rustix::{
+        io::fcntl_dupfd_cloexec,
+        process::{Signal as Number, getpgrp},
+        termios::{
+            ControlModes, InputModes, LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetpgrp, tcsetattr,
+        },
+    };
     use tokio::{
         runtime::Runtime,
         signal::unix::{Signal, SignalKind, signal},
     };
 
-    /// The terminal's own settings while the shell has changed them.
-    static OWN: Mutex<Option<Termios>> = Mutex::new(None);
+    use super::super::keys::Keys;
 
-    pub(super) fn hold() -> io::Result<()> {
-        let own = tcgetattr(io::stdin())?;
-        let mut held = own.clone();
-        // As the editor has them, but for signals: Ctrl-C stops a statement.
-        held.input_modes.remove(InputModes::ICRNL);
-        held.local_modes.remove(LocalModes::ICANON | LocalModes::ECHO);
-        held.local_modes.insert(LocalModes::NOFLSH);
-        held.special_codes[SpecialCodeIndex::VMIN] = 1;
-        held.special_codes[SpecialCodeIndex::VTIME] = 0;
-        tcsetattr(io::stdin(), OptionalActions::Drain, &held)?;
-        *OWN.lock().unwrap_or_else(PoisonError::into_inner) = Some(own);
-        Ok(())
+    /// The terminal while the shell has changed its settings.
+    struct Terminal {
+        terminal: OwnedFd,
+        own: Termios,
+        /// While a statement runs: Ctrl-C stops it.
+        running: Termios,
+        /// While the editor reads.
+        editing: Termios,
+        is_editing: bool,
+        keys: Keys,
     }
 
-    pub(super) fn restore() {
-        if let Some(own) = OWN.lock().unwrap_or_else(PoisonError::into_inner).take() {
+    impl Terminal {
+        fn set(&self, settings: &Termios) {
             // A terminal that has gone needs nothing any more.
-            let _ = tcsetattr(io::stdin(), OptionalActions::Drain, &own);
+            let _ = tcsetattr(&self.terminal, OptionalActions::Drain, settings);
+        }
+
+        fn set_current(&self) {
+            self.set(if self.is_editing { &self.editing } else { &self.running });
         }
     }
 
-    /// Ends the process at signals that would end it anyway, with the terminal as it was.
+    static HELD: Mutex<Option<Terminal>> = Mutex::new(None);
+
+    fn held() -> MutexGuard<'static, Option<Terminal>> {
+        HELD.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn hold() -> io::Result<()> {
+        // Standard input is the editor's own terminal from here on.
+        let terminal = fcntl_dupfd_cloexec(io::stdin(), 3)?;
+        let own = tcgetattr(&terminal)?;
+        let mut running = own.clone();
+        running.input_modes.remove(InputModes::ICRNL);
+        running.local_modes.remove(LocalModes::ICANON | LocalModes::ECHO);
+        running.local_modes.insert(LocalModes::NOFLSH);
+        running.special_codes[SpecialCodeIndex::VMIN] = 1;
+        running.special_codes[SpecialCodeIndex::VTIME] = 0;
+        let mut editing = running.clone();
+        editing.input_modes.remove(InputModes::BRKINT | InputModes::INPCK | InputModes::ISTRIP | InputModes::IXON);
+        editing.control_modes.insert(ControlModes::CS8);
+        editing.local_modes.remove(LocalModes::IEXTEN | LocalModes::ISIG);
+        tcsetattr(&terminal, OptionalActions::Drain, &running)?;
+        let keys =
+            fcntl_dupfd_cloexec(&terminal, 3).map_err(io::Error::from).and_then(|terminal| Keys::start(terminal, &editing));
+        match keys {
+            Ok(keys) => {
+                *held() = Some(Terminal { terminal, own, running, editing, is_editing: false, keys });
+                Ok(())
+            }
+            Err(error) => {
+                tcsetattr(&terminal, OptionalActions::Drain, &own)?;
+                Err(error)
+            }
+        }
+    }
+
+    pub(super) fn edit(is_editing: bool) {
+        if let Some(terminal) = held().as_mut() {
+            terminal.is_editing = is_editing;
+            terminal.set_current();
+            terminal.keys.flow(is_editing);
+        }
+    }
+
+    pub(super) fn restore() {
+        if let Some(terminal) = held().take() {
+            terminal.set(&terminal.own);
+        }
+    }
+
+    pub(super) fn lend() {
+        if let Some(terminal) = held().as_ref() {
+            terminal.set(&terminal.own);
+        }
+    }
+
+    /// Ends the process at signals that would end it anyway, with the terminal as it was; takes the terminal again when it is continued.
     pub(super) fn restore_at_signals(runtime: &Runtime) {
         let _context = runtime.enter();
-        for kind in [SignalKind::terminate(), SignalKind::hangup()] {
+        for kind in [SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()] {
             match signal(kind) {
                 Ok(mut heard) => drop(runtime.spawn(async move { end_at(&mut heard, kind).await })),
                 Err(error) => tracing::debug!(%error, "a signal cannot be heard"),
             }
+        }
+        match signal(SignalKind::from_raw(Number::CONT.as_raw())) {
+            Ok(mut heard) => drop(runtime.spawn(async move { take_again_at(&mut heard).await })),
+            Err(error) => tracing::debug!(%error, "a signal cannot be heard"),
         }
     }
 
@@ -82,6 +167,17 @@ mod settings {
         if heard.recv().await.is_some() {
             restore();
             std::process::exit(128 + kind.as_raw_value());
+        }
+    }
+
+    async fn take_again_at(heard: &mut Signal) {
+        while heard.recv().await.is_some() {
+            // Who changes a terminal from the background is stopped again.
+            if let Some(terminal) = held().as_ref()
+                && tcgetpgrp(&terminal.terminal).is_ok_and(|foreground| foreground == getpgrp())
+            {
+                terminal.set_current();
+            }
         }
     }
 }
@@ -96,7 +192,11 @@ mod settings {
         Ok(())
     }
 
+    pub(super) fn edit(_: bool) {}
+
     pub(super) fn restore() {}
+
+    pub(super) fn lend() {}
 
     pub(super) fn restore_at_signals(_: &Runtime) {}
 }
