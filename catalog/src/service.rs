@@ -73,7 +73,8 @@ pub struct Service {
     changes: Arc<signal::Sender<u64>>,
 }
 
-/// A call that was let in.
+/// A call that was let in. What is sent in parts is kept until the change is made, and the parts with it: whoever limits what clients send
+/// counts it by them.
 struct Call {
     store: Arc<dyn Metastore>,
     admitted: Admitted,
@@ -250,8 +251,8 @@ impl CatalogService for Service {
     }
 
     async fn install_table(&self, request: Request<Streaming<proto::InstallTableRequest>>) -> Reply<proto::InstallTableResponse> {
-        let (call, parts) = self.admit(request).await?;
-        let (table, partitions, replace) = partitions::gather_table(parts).await?;
+        let (call, mut parts) = self.admit(request).await?;
+        let (table, partitions, replace) = partitions::gather_table(&mut parts).await?;
         let installed = call.store.install_table(table, partitions, replace).await;
         self.changed(installed.map(|table| proto::InstallTableResponse { table: Some(message::table(table)) }))
     }
@@ -276,8 +277,8 @@ impl CatalogService for Service {
         &self,
         request: Request<Streaming<proto::ChangePartitionsRequest>>,
     ) -> Reply<proto::ChangePartitionsResponse> {
-        let (call, parts) = self.admit(request).await?;
-        let (table, change) = partitions::gather(&call, parts).await?;
+        let (call, mut parts) = self.admit(request).await?;
+        let (table, change) = partitions::gather(&call, &mut parts).await?;
         self.changed(call.store.change_partitions(&table, change).await.map(partitions::summary))
     }
 
@@ -304,8 +305,8 @@ impl CatalogService for Service {
         &self,
         request: Request<Streaming<proto::SetAttachmentsRequest>>,
     ) -> Reply<proto::SetAttachmentsResponse> {
-        let (call, parts) = self.admit(request).await?;
-        let (table, attachments) = attachments::gather(&call, parts).await?;
+        let (call, mut parts) = self.admit(request).await?;
+        let (table, attachments) = attachments::gather(&call, &mut parts).await?;
         // No version rises: there is nothing to tell those who watch.
         answered(call.store.set_attachments(&table, attachments).await.map(|()| proto::SetAttachmentsResponse {}))
     }

@@ -124,7 +124,7 @@ async fn serve(loaded: Loaded, metrics: &Arc<Metrics>, telemetry: &Telemetry, sh
     let calls = Calls::new();
     let router = Server::builder()
         .layer(RpcMetricsLayer::new(calls.clone()))
-        .layer(grpc::IntakeLayer::new(options.max_message_bytes))
+        .layer(grpc::IntakeLayer::new(options.max_message_bytes, options.request_timeout.0))
         .layer(flight::TrailersLayer)
         .http2_keepalive_interval(Some(options.keep_alive.0))
         .http2_keepalive_timeout(Some(KEEP_ALIVE_TIMEOUT))

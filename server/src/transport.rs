@@ -14,6 +14,6 @@ pub(crate) use self::{
     exposure::refuse_open_listener,
     listener::{Incoming, Limits, Listener},
     options::TlsOptions,
-    peer::{CertificateNames, Peer},
+    peer::{CertificateNames, Peer, network},
     tls::{Protocols, Tls},
 };

@@ -25,7 +25,7 @@ pub(super) async fn get(call: &Call, asked: proto::GetAttachmentsRequest) -> Res
 /// A change of attachments, put together from its parts.
 pub(super) async fn gather(
     call: &Call,
-    mut parts: Streaming<proto::SetAttachmentsRequest>,
+    parts: &mut Streaming<proto::SetAttachmentsRequest>,
 ) -> Result<(Table, Vec<(String, Option<Bytes>)>), Status> {
     let cut_off = || {
         let error = Error::invalid("a change of a table's attachments is cut off");

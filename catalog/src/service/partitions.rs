@@ -94,7 +94,7 @@ pub(super) async fn find(call: &Call, asked: proto::FindPartitionsRequest) -> Re
 /// A change, put together from its parts.
 pub(super) async fn gather(
     call: &Call,
-    mut parts: Streaming<proto::ChangePartitionsRequest>,
+    parts: &mut Streaming<proto::ChangePartitionsRequest>,
 ) -> Result<(Table, PartitionChange), Status> {
     let refuse = |error: Error| status(&error);
     let first = parts.message().await?.and_then(|message| message.part);
@@ -123,7 +123,7 @@ pub(super) async fn gather(
 
 /// A table with its partitions, put together from its parts.
 pub(super) async fn gather_table(
-    mut parts: Streaming<proto::InstallTableRequest>,
+    parts: &mut Streaming<proto::InstallTableRequest>,
 ) -> Result<(Table, Vec<Partition>, bool), Status> {
     use proto::install_table_request::{End, Header, Part};
     let refuse = |error: Error| status(&error);

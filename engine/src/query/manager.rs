@@ -17,6 +17,7 @@ use super::{
     guard::{CancelReason, QueryGuard, Received, entry::Entry},
     history::{History, QueryRecord},
     observer::QueryObserver,
+    places::Places,
     report::{QueryId, QueryReport, QueryState},
 };
 use crate::{
@@ -86,6 +87,11 @@ impl QueryManager {
     #[must_use]
     pub fn history(&self) -> &Arc<History> {
         self.registry.history()
+    }
+
+    /// The places of statements that are planned.
+    pub(in crate::query) fn planning(&self) -> &Arc<Places> {
+        self.registry.planning()
     }
 
     /// Tells this observer of every query that ends from now on. There is one at most.

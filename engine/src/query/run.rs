@@ -40,7 +40,8 @@ pub(crate) async fn plan(
 ) -> Result<PlannedQuery, Failure> {
     let guard = shared.queries.receive(session, text)?;
     let prepared = prepare(Arc::clone(shared), Arc::clone(guard.entry()), text.to_owned(), parameters.clone());
-    match guard.run(planning::apart(Box::pin(prepared))).await {
+    let prepared = planning::apart(shared.queries.planning(), &guard.options().user, Box::pin(prepared));
+    match guard.run(prepared).await {
         Ok((work, access)) => Ok(PlannedQuery::new(shared, session, guard.planned(), work, access)),
         Err(error) => Err(guard.fail(error).await),
     }
@@ -87,8 +88,8 @@ async fn prepare(shared: Arc<Shared>, entry: Arc<Entry>, text: String, parameter
 /// Describes a statement without taking it in as a query.
 pub(crate) async fn describe(shared: &Arc<Shared>, session: &Session, text: &str) -> Result<Description> {
     let (shared, options, text) = (Arc::clone(shared), session.options(), text.to_owned());
-    let timeout = options.timeout;
-    let described = planning::apart(Box::pin(async move {
+    let (timeout, user, queries) = (options.timeout, options.user.clone(), Arc::clone(&shared.queries));
+    let work = Box::pin(async move {
         let statement = sql::parse(&text)?;
         let query = match statement.query() {
             // Of one that is explained, only the parameters are to be found out.
@@ -101,7 +102,8 @@ pub(crate) async fn describe(shared: &Arc<Shared>, session: &Session, text: &str
             Statement::Explain(_) => Description::of_explain(logical, query.parameters),
             _ => Description::of_query(&state, logical, query.parameters),
         }
-    }));
+    });
+    let described = planning::apart(queries.planning(), &user, work);
     match timeout {
         None => described.await,
         Some(limit) => {

@@ -179,7 +179,7 @@ fn table<const N: usize>(names: [&str; N], rows: &[[String; N]]) -> Result<Recor
 impl ViewPlanner for PlanContext {
     async fn columns(&self, query_text: &str, database: &str) -> Result<Vec<Column>> {
         let (context, text, database) = (self.clone(), query_text.to_owned(), database.to_owned());
-        let columns = planning::apart(Box::pin(async move {
+        let planned = Box::pin(async move {
             let Statement::Query(query) = sql::parse(&text)? else {
                 return Err(Error::invalid("a view is defined by a query").with_hint("Begin it with SELECT or WITH"));
             };
@@ -189,8 +189,8 @@ impl ViewPlanner for PlanContext {
             let column =
                 |field: &Arc<Field>| Ok(Column::new(fold(label(field.name())), HiveType::from_arrow(field.data_type())?));
             plan.schema().fields().iter().map(column).collect()
-        }));
-        columns.await
+        });
+        planning::apart(self.system.running.planning(), &self.session.user, planned).await
     }
 }
 

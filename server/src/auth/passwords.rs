@@ -18,8 +18,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use glaux_engine::{Error, ErrorKind, Result, clock::Clock};
 use tokio::sync::Semaphore;
 
-use self::attempts::{Attempts, network};
+use self::attempts::Attempts;
 use super::{signer::Signer, users::PasswordText};
+use crate::transport::network;
 
 /// Characters of the shortest password that `glaux user` takes.
 const MIN_PASSWORD: usize = 8;
@@ -27,8 +28,8 @@ const MIN_PASSWORD: usize = 8;
 /// Bytes of the longest one.
 const MAX_PASSWORD: usize = 1024;
 
-/// Checks that may wait for their turn; more are turned away.
-const MAX_WAITING: usize = 256;
+/// Checks that may wait for their turn; more are turned away. Those of users who are known where they come from wait apart from all others.
+const MAX_WAITING: usize = 1024;
 
 /// Of one address. Those who are known there do not count.
 const MAX_WAITING_FROM: usize = 128;
@@ -83,7 +84,10 @@ pub(super) struct Passwords {
     signer: Signer,
     /// Those that are checked at a time: each takes a thread, and as much memory as its hash says.
     running: Arc<Semaphore>,
+    /// Turns for users who are not known yet: as many, so that no more of them than that are before somebody who is known.
+    strangers: Semaphore,
     waiting: Semaphore,
+    waiting_known: Semaphore,
     /// Those of users who are not known yet, by address.
     waiting_from: Mutex<HashMap<IpAddr, usize>>,
     remembered: Mutex<HashMap<[u8; 32], Remembered>>,
@@ -111,7 +115,9 @@ impl Passwords {
             clock,
             signer: Signer::random(),
             running: Arc::new(Semaphore::new(running)),
+            strangers: Semaphore::new(running),
             waiting: Semaphore::new(MAX_WAITING),
+            waiting_known: Semaphore::new(MAX_WAITING),
             waiting_from: Mutex::default(),
             remembered: Mutex::default(),
             attempts: Mutex::default(),
@@ -131,8 +137,14 @@ impl Passwords {
         }
         self.refuse_early(user, from)?;
         let busy = || Error::new(ErrorKind::Throttled, "too many logins at once").with_hint("Try again in a few seconds");
-        let _place_from = self.wait_from(user, from).ok_or_else(busy)?;
-        let _place = self.waiting.try_acquire().map_err(|_| busy())?;
+        let place_from = self.wait_from(user, from).ok_or_else(busy)?;
+        let is_known = place_from.from.is_none();
+        let waiting = if is_known { &self.waiting_known } else { &self.waiting };
+        let _place = waiting.try_acquire().map_err(|_| busy())?;
+        let _stranger = match is_known {
+            true => None,
+            false => Some(self.strangers.acquire().await.map_err(|_| busy())?),
+        };
         let turn = Arc::clone(&self.running).acquire_owned().await.map_err(|_| busy())?;
         // Somebody before us in the queue may have had the same password checked.
         if fingerprint.is_some_and(|fingerprint| self.remembers(&key, fingerprint)) {
@@ -282,6 +294,7 @@ mod tests {
     async fn those_beyond_the_queue_are_turned_away() {
         let passwords = Passwords::new(Arc::new(HandClock::default()));
         let hash = PasswordText(hash_cheaply("right one"));
+        assert!(passwords.check("ada", "right one", Some(&hash), FROM).await.unwrap());
         let all = Arc::clone(&passwords.running).acquire_many_owned(passwords.running.available_permits() as u32).await.unwrap();
         let check = |number: usize| {
             let (passwords, hash) = (&passwords, &hash);
@@ -293,8 +306,12 @@ mod tests {
             assert!(futures::poll!(waiting).is_pending());
         }
         assert_eq!(check(MAX_WAITING).await.unwrap_err().kind(), ErrorKind::Throttled);
+        // Who is known here is before those who wait for a turn among strangers.
+        let mut known = Box::pin(passwords.check("ada", "a guess", Some(&hash), FROM));
+        assert!(futures::poll!(&mut known).is_pending());
         drop(all);
-        assert!(futures::future::join_all(waiting).await.into_iter().all(|right| right.unwrap()));
+        let (known, waited) = futures::join!(known, futures::future::join_all(waiting));
+        assert!(!known.unwrap() && waited.into_iter().all(|right| right.unwrap()));
         assert!(check(MAX_WAITING).await.unwrap());
     }
 

@@ -55,6 +55,7 @@ pub(super) fn sent(status: &Status) -> Error {
         // Unknown is what a connection that went away leaves.
         tonic::Code::Cancelled | tonic::Code::Unknown => ErrorKind::Cancelled,
         tonic::Code::OutOfRange | tonic::Code::ResourceExhausted => ErrorKind::LimitExceeded,
+        tonic::Code::DeadlineExceeded => ErrorKind::TimedOut,
         _ => ErrorKind::Invalid,
     };
     Error::new(kind, format!("the client's stream broke: {}", status.message()))

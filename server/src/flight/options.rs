@@ -43,6 +43,8 @@ pub(crate) struct FlightOptions {
     pub(crate) max_connections_per_user: usize,
     /// How long a connection may take to begin, and to agree on keys.
     pub(crate) handshake_timeout: Span,
+    /// How long a request may stall before it is there as a whole.
+    pub(crate) request_timeout: Span,
     /// How long a connection may be silent before it is asked whether it still lives.
     pub(crate) keep_alive: Span,
 }
@@ -70,6 +72,7 @@ impl Default for FlightOptions {
             max_connections_per_address: 3_072,
             max_connections_per_user: 2_048,
             handshake_timeout: Span::seconds(10),
+            request_timeout: Span::seconds(60),
             keep_alive: Span::seconds(30),
         }
     }

@@ -49,13 +49,19 @@ pub(crate) fn of_failure(failure: &Failure) -> Status {
 /// A request has, or promises, more bytes than are read.
 pub(crate) fn request_too_long(limit: usize) -> Status {
     let error = Error::new(ErrorKind::LimitExceeded, format!("the request is too long: it may have {limit} bytes"));
-    of(&error.with_hint("Send rows with DoPut, in batches"))
+    of(&error.with_hint("Send rows with DoPut, in batches, and make large changes of the catalog in several steps"))
 }
 
-/// Too much of what is sent is not complete.
+/// What is sent and not complete is too much, and this request had to make room for others.
 pub(crate) fn too_many_requests() -> Status {
     let error = Error::new(ErrorKind::LimitExceeded, "too many requests are being received at once");
-    of(&error.with_hint("Try again in a moment"))
+    of(&error.with_hint("Try again in a moment, and send less at a time"))
+}
+
+/// A request has not arrived in the time that it may take.
+pub(crate) fn request_stalled() -> Status {
+    let error = Error::new(ErrorKind::TimedOut, "the request did not arrive in time");
+    of(&error.with_hint("Send a request without long pauses").with_setting("flight.request_timeout"))
 }
 
 /// The time that the client gave is over.

@@ -241,9 +241,21 @@ impl ConnectionHandle {
 pub(crate) struct Call(Arc<OnceLock<InUse>>);
 
 #[derive(Debug)]
-struct InUse(Arc<ConnectionHandle>);
+struct InUse {
+    connection: Arc<ConnectionHandle>,
+    user: Arc<str>,
+}
 
 impl Call {
+    /// One of somebody who is known already.
+    #[cfg(test)]
+    pub(crate) fn of(user: &str) -> Self {
+        let place = Connections::new(Limits::default()).admit(IpAddr::from([127, 0, 0, 1])).unwrap();
+        let call = Self::default();
+        call.identified(place.connection(), user).unwrap();
+        call
+    }
+
     /// The caller is known.
     ///
     /// # Errors
@@ -252,15 +264,20 @@ impl Call {
         if self.0.get().is_none() {
             connection.all.begin_call(connection.id, user)?;
             // A second one that came at the same time is dropped, and so ended.
-            let _ = self.0.set(InUse(Arc::clone(connection)));
+            let _ = self.0.set(InUse { connection: Arc::clone(connection), user: user.into() });
         }
         Ok(())
+    }
+
+    /// Who calls, once that is known.
+    pub(crate) fn user(&self) -> Option<&Arc<str>> {
+        self.0.get().map(|in_use| &in_use.user)
     }
 }
 
 impl Drop for InUse {
     fn drop(&mut self) {
-        self.0.all.end_call(self.0.id);
+        self.connection.all.end_call(self.connection.id);
     }
 }
 
@@ -285,7 +302,9 @@ mod tests {
 
     fn called(place: &Place, user: &str) -> Call {
         let call = Call::default();
+        assert_eq!(call.user(), None);
         call.identified(place.connection(), user).unwrap();
+        assert_eq!(call.user().map(|known| &**known), Some(user));
         call
     }
 

@@ -14,6 +14,7 @@ use crate::query::{
     history::{History, QueryRecord},
     observer::QueryObserver,
     places::Places,
+    planning::PLACES,
     report::{QueryId, QueryState},
 };
 
@@ -24,6 +25,8 @@ const LOOK: Duration = Duration::from_millis(500);
 pub(in crate::query) struct Registry {
     history: Arc<History>,
     places: Arc<Places>,
+    /// Those of statements that are planned.
+    planning: Arc<Places>,
     running: Mutex<Running>,
     observer: OnceLock<Arc<dyn QueryObserver>>,
 }
@@ -37,7 +40,8 @@ struct Running {
 
 impl Registry {
     pub(super) fn new(history: Arc<History>, places: usize) -> Arc<Self> {
-        Arc::new(Self { history, places: Places::new(places), running: Mutex::default(), observer: OnceLock::new() })
+        let (places, planning) = (Places::new(places), Places::new(PLACES));
+        Arc::new(Self { history, places, planning, running: Mutex::default(), observer: OnceLock::new() })
     }
 
     fn lock(&self) -> MutexGuard<'_, Running> {
@@ -50,6 +54,10 @@ impl Registry {
 
     pub(in crate::query) fn places(&self) -> &Arc<Places> {
         &self.places
+    }
+
+    pub(in crate::query) fn planning(&self) -> &Arc<Places> {
+        &self.planning
     }
 
     /// `false` if there is one already.

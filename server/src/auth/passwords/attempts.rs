@@ -1,13 +1,11 @@
 //! Failed logins, by user and address, and by address alone: after several, the next has to wait, longer each time. Known and unknown users
 //! are treated alike. Who has logged in from an address lately does not wait for what others from there have guessed.
 
-use std::{
-    collections::HashMap,
-    hash::Hash,
-    net::{IpAddr, Ipv6Addr},
-};
+use std::{collections::HashMap, hash::Hash, net::IpAddr};
 
 use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::transport::network;
 
 /// Failures of one user from one address that cost nothing.
 const FREE: u32 = 5;
@@ -107,14 +105,6 @@ impl<K: Eq + Hash + Clone> Newest<K, Failures> {
     fn wait(&self, key: &K, free: u32, now: DateTime<Utc>) -> Option<TimeDelta> {
         let next = self.0.get(key)?.next(free);
         (now < next).then(|| next - now)
-    }
-}
-
-/// An address as attempts are counted by: of IPv6, what one network is given, since it has more addresses than anybody can count.
-pub(super) fn network(from: IpAddr) -> IpAddr {
-    match from.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
     }
 }
 

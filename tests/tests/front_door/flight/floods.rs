@@ -6,9 +6,18 @@ use std::{
     net::TcpStream,
 };
 
-use glaux_tests::{flight::Client, lake::Lake, server::Server};
+use bytes::Bytes;
+use futures::{StreamExt, stream};
+use glaux_tests::{
+    flight::{Client, KIND, channel},
+    lake::Lake,
+    server::Server,
+};
+use http_body_util::StreamBody;
+use hyper::body::Frame;
 use libtest_mimic::{Failed, Trial};
-use tonic::Code;
+use tokio::task::JoinSet;
+use tonic::{Code, Status, body::Body, client::GrpcService, transport::Channel};
 
 use super::{
     client::{Raw, ticket},
@@ -26,6 +35,8 @@ pub(super) fn trials() -> Vec<Trial> {
         prepared_statements_give_way_the_longest_idle_first,
         connections_that_are_not_used_keep_nobody_out,
         half_a_request_of_http_keeps_nobody_out_and_ends_in_time,
+        half_a_request_of_flight_keeps_nobody_out,
+        half_a_request_of_flight_ends_in_time,
         guesses_wait_and_those_who_work_do_not,
     ]
 }
@@ -268,6 +279,58 @@ async fn half_a_request_of_http_keeps_nobody_out_and_ends_in_time() -> Result<()
         assert!(refused, "{}", String::from_utf8_lossy(&answer));
     }
     assert!(http(&server, "/readyz")?.starts_with("HTTP/1.1 200"));
+    Ok(())
+}
+
+/// Calls GetFlightInfo with a request that begins with these bytes and does not go on; gives the code and the kind that it ends with.
+async fn half_a_call(mut channel: Channel, bytes: Vec<u8>) -> Result<(String, String), Failed> {
+    let sent = stream::iter([Ok::<_, Status>(Frame::data(Bytes::from(bytes)))]);
+    let request = http::Request::post("http://glaux/arrow.flight.protocol.FlightService/GetFlightInfo")
+        .version(http::Version::HTTP_2)
+        .header("te", "trailers")
+        .header("content-type", "application/grpc")
+        .body(Body::new(StreamBody::new(sent.chain(stream::pending()))))?;
+    std::future::poll_fn(|context| GrpcService::<Body>::poll_ready(&mut channel, context)).await?;
+    let answer = GrpcService::call(&mut channel, request).await?;
+    let header = |name| answer.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    Ok((header("grpc-status"), header(KIND)))
+}
+
+async fn half_a_request_of_flight_keeps_nobody_out() -> Result<(), Failed> {
+    let (server, _lake) = server("[flight]\nmax_message_bytes = 65536\n");
+    let half = [&[0][..], &60_000_u32.to_be_bytes(), &[7; 20_000]].concat();
+    let mut flood = JoinSet::new();
+    for _ in 0..5 {
+        let channel = channel(&server).await;
+        for _ in 0..3 {
+            flood.spawn(half_a_call(channel.clone(), half.clone()));
+        }
+    }
+    // One address has room for nine of them, which are three messages of the largest.
+    for _ in 0..6 {
+        let (code, kind) = flood.join_next().await.ok_or("a call")???;
+        assert_eq!((code.as_str(), kind.as_str()), ("8", "LIMIT_EXCEEDED"));
+    }
+    // From the same address, and more than there is room for.
+    let mut ada = Raw::login(&server, "ada").await;
+    let sql = format!("SELECT length('{}') AS n", "a".repeat(30_000));
+    for _ in 0..5 {
+        assert_eq!(ada.lines(&sql).await, ["30000"]);
+    }
+    Ok(())
+}
+
+async fn half_a_request_of_flight_ends_in_time() -> Result<(), Failed> {
+    let (server, _lake) = server("[flight]\nrequest_timeout = \"1s\"\n");
+    let head = [0, 0, 0, 0, 100];
+    let whole = [0, 0, 0, 0, 0];
+    // Less than a head, a part of a message, and all of it without its end.
+    for begun in [head[..3].to_vec(), [&head[..], b"xyz"].concat(), whole.to_vec()] {
+        let (code, kind) = half_a_call(channel(&server).await, begun).await?;
+        assert_eq!((code.as_str(), kind.as_str()), ("4", "TIMED_OUT"));
+    }
+    let mut ada = Raw::login(&server, "ada").await;
+    assert_eq!(ada.lines("SELECT 1 AS x").await, ["1"]);
     Ok(())
 }
 
