@@ -22,7 +22,7 @@ use datafusion::{common::Result, execution::FunctionRegistry, logical_expr::Scal
 
 pub(crate) use aggregate::extreme_of_floats;
 pub(crate) use arithmetic::Arithmetic;
-pub(crate) use decimal::{divide, is_decimal_division};
+pub(crate) use decimal::{DecimalArithmetic, is_decimal_arithmetic};
 pub(crate) use float_order::Extreme;
 pub(crate) use interval::{is_multiple, multiple};
 pub(crate) use named_cast::NAMED_CAST;

@@ -31,7 +31,7 @@ pub(super) type Originals = HashMap<Location, String>;
 /// `Unsupported` or `Invalid`, for what the passes understand and cannot express.
 pub(super) fn apply(query: &mut Query, originals: &Originals) -> Result<()> {
     forms::apply(query)?;
-    numbers::apply(query);
+    numbers::apply(query)?;
     calls::apply(query);
     timestamps::apply(query);
     joins::check(query)?;
