@@ -9,6 +9,7 @@ mod decimal;
 mod float_order;
 mod interval;
 mod named_cast;
+mod sizes;
 mod strict;
 mod subscript;
 mod text;
@@ -40,6 +41,10 @@ pub(crate) fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
     }
     for name in strict::NAMES {
         let function = strict::function(registry.udf(name)?);
+        replace(registry, function)?;
+    }
+    for name in sizes::NAMES {
+        let function = sizes::function(registry.udf(name)?);
         replace(registry, function)?;
     }
     let functions: [ScalarUDF; 10] = [
