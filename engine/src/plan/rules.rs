@@ -1,12 +1,13 @@
 //! Rules of ours that run before DataFusion coerces types: where its semantics are not Trino's, or where what it derives from an
-//! expression would lose rows. `floats` aligns decimals with floats, `nan` compares floats as numbers, `extremes` has their `max` and `min` pass over
-//! NaN, `timestamps` compares with finer constants exactly, `zones` takes local times for the session's zone's, `arithmetic` has integers fail rather
-//! than wrap around, `guards` lets conditions ask before a subscript fails, `lossy` hides casts that lose something behind a function (`cast`).
+//! expression would lose rows. `align` gives decimals beside floats and dates beside timestamps a common type, `nan` compares floats as
+//! numbers, `extremes` has their `max` and `min` pass over NaN, `timestamps` compares with finer constants exactly, `zones` takes local times for
+//! the session's zone's, `arithmetic` has integers fail rather than wrap around, `guards` lets conditions ask before a subscript fails, `lossy`
+//! hides casts that lose something behind a function (`cast`).
 
+mod align;
 mod arithmetic;
 mod cast;
 mod extremes;
-mod floats;
 mod guards;
 mod lossy;
 mod nan;
@@ -32,7 +33,7 @@ pub(super) fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     // GROUPING is resolved by comparing expressions as they are written, before any are changed.
     let at = rules.iter().position(|rule| rule.name() == "type_coercion").unwrap_or(0);
     let ours: [ExprRule; 8] = [
-        ExprRule { name: "glaux_floats", rewrite: floats::rewrite, pair: Some(floats::rewrite_pair) },
+        ExprRule { name: "glaux_align", rewrite: align::rewrite, pair: Some(align::rewrite_pair) },
         ExprRule { name: "glaux_nan", rewrite: nan::rewrite, pair: Some(nan::rewrite_pair) },
         ExprRule { name: "glaux_extremes", rewrite: extremes::rewrite, pair: None },
         ExprRule { name: "glaux_zones", rewrite: zones::rewrite, pair: Some(zones::rewrite_pair) },
@@ -44,6 +45,7 @@ pub(super) fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     let after = ExprRule { name: "glaux_zoned_casts", rewrite: zones::rewrite_cast, pair: None };
     rules.insert((at + 1).min(rules.len()), Arc::new(after));
     rules.splice(at..at, ours.map(|rule| Arc::new(rule) as Arc<dyn AnalyzerRule + Send + Sync>));
+    rules.insert(at, Arc::new(align::UnionColumns));
     rules
 }
 
