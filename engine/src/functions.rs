@@ -10,6 +10,8 @@ mod decimal;
 mod float_order;
 mod interval;
 mod named_cast;
+mod now;
+mod sizes;
 mod strict;
 mod subscript;
 mod text;
@@ -24,14 +26,14 @@ use datafusion::{common::Result, execution::FunctionRegistry, logical_expr::Scal
 pub(crate) use aggregate::extreme_of_floats;
 pub(crate) use arithmetic::Arithmetic;
 pub(crate) use comparable::{Nan, comparable, equal};
-pub(crate) use decimal::{divide, is_decimal_division};
+pub(crate) use decimal::{DecimalArithmetic, is_decimal_arithmetic};
 pub(crate) use float_order::Extreme;
 pub(crate) use interval::{is_multiple, multiple};
 pub(crate) use named_cast::NAMED_CAST;
 pub(crate) use strict::{concat, is_concat};
 pub(crate) use subscript::{guarded, subscript};
-pub(crate) use time_zone::{AT_TIMEZONE, WITH_TIMEZONE, at_timezone, local_times};
-pub(crate) use to_varchar::{TO_VARCHAR, TRY_TO_VARCHAR, is_written_otherwise, to_varchar};
+pub(crate) use time_zone::{AT_TIMEZONE, WITH_TIMEZONE, at_timezone, is_left_out, known_name, local_times, whole_text};
+pub(crate) use to_varchar::{CUT_TEXTS, TO_CHAR, TO_VARCHAR, TRY_TO_VARCHAR, is_written_otherwise, to_varchar};
 
 /// Puts Trino's functions in the place of DataFusion's.
 ///
@@ -45,7 +47,11 @@ pub(crate) fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
         let function = strict::function(registry.udf(name)?);
         replace(registry, function)?;
     }
-    let functions: [ScalarUDF; 10] = [
+    for name in sizes::NAMES {
+        let function = sizes::function(registry.udf(name)?);
+        replace(registry, function)?;
+    }
+    let functions: [ScalarUDF; 13] = [
         date_trunc::function(registry.udf(date_trunc::NAME)?),
         named_cast::named_cast(),
         text::substr(),
@@ -56,6 +62,9 @@ pub(crate) fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
         at_timezone(),
         to_varchar::bounded(TO_VARCHAR),
         to_varchar::bounded(TRY_TO_VARCHAR),
+        to_varchar::bounded(TO_CHAR),
+        to_varchar::cut_texts(),
+        now::now(),
     ];
     for function in functions {
         replace(registry, function)?;

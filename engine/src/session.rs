@@ -8,11 +8,11 @@ use std::{
     time::Duration,
 };
 
-use chrono_tz::Tz;
 use glaux_catalog::ident::DEFAULT_DATABASE;
 
 use crate::{
     error::{Error, ErrorKind, Result},
+    functions,
     scan::{LISTING, ListingPolicy},
 };
 
@@ -39,7 +39,8 @@ pub struct SessionOptions {
     pub role: Role,
     /// Free-form labels (`--label k=v`), kept in the history.
     pub labels: BTreeMap<String, String>,
-    pub time_zone: Tz,
+    /// A zone's name or a fixed offset, as [`parse_time_zone`] gives it.
+    pub time_zone: String,
     /// Bytes of table data that one query may scan.
     pub max_scan: Option<u64>,
     /// How long one query may take.
@@ -49,6 +50,8 @@ pub struct SessionOptions {
     /// How many steps a recursive query may take.
     pub max_recursion_depth: u64,
 }
+
+const UTC: &str = "UTC";
 
 /// Steps that a recursive query may take where nobody says otherwise.
 const RECURSION_DEPTH: u64 = 1000;
@@ -63,7 +66,7 @@ impl Default for SessionOptions {
             groups: Vec::new(),
             role: Role::default(),
             labels: BTreeMap::new(),
-            time_zone: Tz::UTC,
+            time_zone: UTC.to_owned(),
             max_scan: None,
             timeout: None,
             listing: None,
@@ -148,13 +151,13 @@ const SETTINGS: &[Setting] = &[
     Setting {
         name: "time_zone",
         description: "The zone of CURRENT_DATE and of instants as text",
-        get: |options| options.time_zone.name().to_owned(),
+        get: |options| options.time_zone.clone(),
         set: |options, _, value| {
             options.time_zone = parse_time_zone(value)?;
             Ok(())
         },
         reset: |options, from| {
-            options.time_zone = from.time_zone;
+            options.time_zone.clone_from(&from.time_zone);
             Ok(())
         },
     },
@@ -315,13 +318,14 @@ fn parse_depth(text: &str) -> Result<u64> {
     })
 }
 
-/// Parses a zone by its IANA name.
+/// Parses a zone: an IANA name or a fixed offset, such as `+02:00`.
 ///
 /// # Errors
 /// `Invalid`.
-pub fn parse_time_zone(text: &str) -> Result<Tz> {
-    text.parse().map_err(|_| {
-        Error::invalid(format!("time zone \"{text}\" is not known")).with_hint("Use an IANA name, such as UTC or Europe/Berlin")
+pub fn parse_time_zone(text: &str) -> Result<String> {
+    functions::known_name(text).map_err(|_| {
+        Error::invalid(format!("time zone \"{text}\" is not known"))
+            .with_hint("Use an IANA name, such as UTC or Europe/Berlin, or an offset, such as +02:00")
     })
 }
 
@@ -340,7 +344,13 @@ mod tests {
         assert_eq!(session.settings()[0][1], "ttl=60s");
         assert_eq!(session.set("listing", "never").unwrap_err().kind(), ErrorKind::Invalid);
         session.reset("time_zone").unwrap();
-        assert_eq!(session.options().time_zone, Tz::UTC);
+        assert_eq!(session.options().time_zone, UTC);
+        for (written, known) in
+            [("+02:00", "+02:00"), ("-3", "-03:00"), ("UTC+05:30", "+05:30"), ("europe/berlin", "Europe/Berlin")]
+        {
+            session.set("time_zone", written).unwrap();
+            assert_eq!(session.options().time_zone, known);
+        }
         session.identify("ada", &[], Role::User, Some("bi"));
         assert_eq!(session.set("workgroup", "primary").unwrap_err().kind(), ErrorKind::Denied);
         assert_eq!(session.reset("workgroup").unwrap_err().kind(), ErrorKind::Denied);
@@ -352,9 +362,9 @@ mod tests {
 
     #[test]
     fn configured_limits_are_tightened_only() {
-        let zone = Tz::Europe__Berlin;
+        let zone = "Europe/Berlin".to_owned();
         let (max_scan, timeout) = (Some(1_000_000), Some(Duration::from_secs(60)));
-        let session = Session::new(SessionOptions { max_scan, timeout, time_zone: zone, ..SessionOptions::default() });
+        let session = Session::new(SessionOptions { max_scan, timeout, time_zone: zone.clone(), ..SessionOptions::default() });
         for (name, wider) in [
             ("max_scan_bytes", "2MB"),
             ("max_scan_bytes", ""),

@@ -1,13 +1,14 @@
 //! `sum`, `avg`, and `max` and `min` of floats with Trino's results. A sum of integers fails where it is no BIGINT, where DataFusion's wraps around; an
 //! average of decimals has their precision and scale, where DataFusion's has more digits; to the extremes of floats NaN is nothing unless there is
-//! nothing else. All are DataFusion's own with another type within: what goes in and what comes out is converted. As DataFusion's, a sum of decimals of 38 digits, and one of different values in a window that slides, are not checked.
+//! nothing else. All are DataFusion's own with another type within: what goes in and what comes out is converted. As DataFusion's, a sum of different
+//! values in a window that slides is not checked.
 
 use std::sync::{Arc, LazyLock};
 
 use arrow::{
     array::{Array, ArrayRef, AsArray, BooleanArray},
     compute::{CastOptions, cast_with_options},
-    datatypes::{DataType, Decimal128Type, Field, FieldRef, Int64Type},
+    datatypes::{DECIMAL256_MAX_PRECISION, DataType, Decimal128Type, Decimal256Type, Field, FieldRef, Int64Type, i256},
     util::display::array_value_to_string,
 };
 use datafusion::{
@@ -28,6 +29,11 @@ use super::float_order::{Extreme, number_type};
 
 /// What integers are added up as: it holds the sum of any table's.
 const WIDE: DataType = DataType::Decimal128(38, 0);
+
+const MOST_DIGITS: u8 = 38;
+
+/// By how many digits DataFusion's average is longer than what it is of.
+const MORE_DIGITS: u8 = 4;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Kind {
@@ -67,7 +73,13 @@ impl Aggregate {
     fn types(&self, result: &DataType) -> Result<Option<Conversion>> {
         let within = match (self.kind, result) {
             (Kind::Sum, DataType::Int64) => WIDE,
-            (Kind::Average, DataType::Decimal128(..)) => self.plain.return_type(std::slice::from_ref(result))?,
+            // Of 28 digits or more; a sum of fewer holds those of any table.
+            (Kind::Sum, DataType::Decimal128(MOST_DIGITS, scale)) => DataType::Decimal256(DECIMAL256_MAX_PRECISION, *scale),
+            (Kind::Average, DataType::Decimal128(precision, scale)) => {
+                let input =
+                    if precision + MORE_DIGITS > MOST_DIGITS { DataType::Decimal256(*precision, *scale) } else { result.clone() };
+                self.plain.return_type(&[input])?
+            }
             (Kind::Extreme(_), floats) => match number_type(floats) {
                 Some(numbers) => numbers,
                 None => return Ok(None),
@@ -91,16 +103,39 @@ impl Conversion {
         Arc::new(Field::clone(field).with_data_type(self.within.clone()))
     }
 
+    /// The type of what goes in; but for averages, DataFusion's look at that of the result alone.
+    fn input_within(&self, field: &FieldRef) -> FieldRef {
+        match (self.kind, &self.within, field.data_type()) {
+            (Kind::Average, DataType::Decimal256(..), DataType::Decimal128(precision, scale)) => {
+                Arc::new(Field::clone(field).with_data_type(DataType::Decimal256(*precision, *scale)))
+            }
+            _ => Arc::clone(field),
+        }
+    }
+
+    /// What DataFusion's makes of arguments with the types within.
+    fn make<T>(&self, args: AccumulatorArgs<'_>, make: impl FnOnce(AccumulatorArgs<'_>) -> Result<T>) -> Result<T> {
+        let fields: Vec<FieldRef> = args.expr_fields.iter().map(|field| self.input_within(field)).collect();
+        let return_field = self.field_within(&args.return_field);
+        make(AccumulatorArgs { return_field, expr_fields: &fields, ..args })
+    }
+
     fn before(&self, values: &[ArrayRef]) -> Vec<ArrayRef> {
         if let Kind::Extreme(extreme) = self.kind {
             return values.iter().map(|values| extreme.numbers(values)).collect();
         }
-        let widened = |array: &ArrayRef| match array.as_primitive_opt::<Int64Type>() {
-            Some(integers) => {
-                let wide = integers.unary::<_, Decimal128Type>(i128::from).with_data_type(WIDE);
-                Arc::new(wide) as ArrayRef
+        let widened = |array: &ArrayRef| -> ArrayRef {
+            match (array.data_type(), &self.within) {
+                (DataType::Int64, _) => {
+                    let integers = array.as_primitive::<Int64Type>();
+                    Arc::new(integers.unary::<_, Decimal128Type>(i128::from).with_data_type(WIDE))
+                }
+                (DataType::Decimal128(precision, scale), DataType::Decimal256(..)) => {
+                    let decimals = array.as_primitive::<Decimal128Type>().unary::<_, Decimal256Type>(i256::from_i128);
+                    Arc::new(decimals.with_data_type(DataType::Decimal256(*precision, *scale)))
+                }
+                _ => Arc::clone(array),
             }
-            None => Arc::clone(array),
         };
         values.iter().map(widened).collect()
     }
@@ -113,7 +148,8 @@ impl Conversion {
         let converted = cast_with_options(results, &self.result, &options)?;
         if converted.null_count() > results.null_count() {
             let beyond = (0..results.len()).find(|&row| converted.is_null(row) && results.is_valid(row)).unwrap_or(0);
-            return exec_err!("bigint sum overflow: {}", array_value_to_string(results, beyond)?);
+            let word = if self.result == DataType::Int64 { "bigint" } else { "decimal" };
+            return exec_err!("{word} sum overflow: {}", array_value_to_string(results, beyond)?);
         }
         Ok(converted)
     }
@@ -143,17 +179,17 @@ impl AggregateUDFImpl for Aggregate {
         }
     }
 
-    fn accumulator(&self, mut args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
+    fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
         let Some(conversion) = self.types(args.return_field.data_type())? else { return self.plain.accumulator(args) };
-        args.return_field = conversion.field_within(&args.return_field);
-        Ok(Box::new(Converted { plain: self.plain.accumulator(args)?, conversion }))
+        let plain = conversion.make(args, |args| self.plain.accumulator(args))?;
+        Ok(Box::new(Converted { plain, conversion }))
     }
 
-    fn state_fields(&self, mut args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
-        if let Some(conversion) = self.types(args.return_field.data_type())? {
-            args.return_field = conversion.field_within(&args.return_field);
-        }
-        self.plain.state_fields(args)
+    fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
+        let Some(conversion) = self.types(args.return_field.data_type())? else { return self.plain.state_fields(args) };
+        let fields: Vec<FieldRef> = args.input_fields.iter().map(|field| conversion.input_within(field)).collect();
+        let return_field = conversion.field_within(&args.return_field);
+        self.plain.state_fields(StateFieldsArgs { return_field, input_fields: &fields, ..args })
     }
 
     fn groups_accumulator_supported(&self, args: AccumulatorArgs<'_>) -> bool {
@@ -161,15 +197,15 @@ impl AggregateUDFImpl for Aggregate {
         self.plain.groups_accumulator_supported(args)
     }
 
-    fn create_groups_accumulator(&self, mut args: AccumulatorArgs<'_>) -> Result<Box<dyn GroupsAccumulator>> {
+    fn create_groups_accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn GroupsAccumulator>> {
         let Some(conversion) = self.types(args.return_field.data_type())? else {
             return self.plain.create_groups_accumulator(args);
         };
-        args.return_field = conversion.field_within(&args.return_field);
-        Ok(Box::new(ConvertedGroups { plain: self.plain.create_groups_accumulator(args)?, conversion }))
+        let plain = conversion.make(args, |args| self.plain.create_groups_accumulator(args))?;
+        Ok(Box::new(ConvertedGroups { plain, conversion }))
     }
 
-    fn create_sliding_accumulator(&self, mut args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
+    fn create_sliding_accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
         let Some(conversion) = self.types(args.return_field.data_type())? else {
             return self.plain.create_sliding_accumulator(args);
         };
@@ -177,8 +213,8 @@ impl AggregateUDFImpl for Aggregate {
             // DataFusion's takes nothing but integers.
             return self.plain.create_sliding_accumulator(args);
         }
-        args.return_field = conversion.field_within(&args.return_field);
-        Ok(Box::new(Converted { plain: self.plain.create_sliding_accumulator(args)?, conversion }))
+        let plain = conversion.make(args, |args| self.plain.create_sliding_accumulator(args))?;
+        Ok(Box::new(Converted { plain, conversion }))
     }
 
     fn reverse_expr(&self) -> ReversedUDAF {

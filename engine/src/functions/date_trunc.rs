@@ -1,21 +1,24 @@
-//! `date_trunc` of a date is a date, of any year; DataFusion's is a timestamp, of the years that have nanoseconds. Of timestamps and times it is
-//! DataFusion's.
+//! `date_trunc` of dates, times and timestamps, which keeps their type, over the whole calendar. DataFusion's counts in nanoseconds, which reach from
+//! 1677 to 2262 only.
 
 use std::sync::Arc;
 
 use arrow::{
     array::{ArrayRef, AsArray, Date32Array},
-    datatypes::{DataType, Date32Type, Field, FieldRef, TimeUnit},
+    compute::cast,
+    datatypes::{DataType, Date32Type, Field, FieldRef, Int64Type, TimeUnit},
 };
-use chrono::{Datelike, Days, NaiveDate};
+use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime};
 use datafusion::{
-    common::{Result, ScalarValue, exec_err, plan_err},
+    common::{Result, ScalarValue, exec_err, internal_err, plan_err},
     functions::utils::make_scalar_function,
     logical_expr::{
         ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
         sort_properties::{ExprProperties, SortProperties},
     },
 };
+
+use super::time_zone::{a_second, converted, instants, local_times, retyped, zone};
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct DateTrunc {
@@ -49,7 +52,7 @@ impl ScalarUDFImpl for DateTrunc {
         };
         let of = match of {
             DataType::Date32 | DataType::Timestamp(..) | DataType::Time32(_) | DataType::Time64(_) => of.clone(),
-            text if text.is_string() || text.is_null() => DataType::Timestamp(TimeUnit::Nanosecond, None),
+            text if text.is_string() || text.is_null() => DataType::Timestamp(TimeUnit::Millisecond, None),
             other => return plan_err!("function '{NAME}' takes a date, time or timestamp, not {other}"),
         };
         Ok(vec![DataType::Utf8, of])
@@ -57,15 +60,15 @@ impl ScalarUDFImpl for DateTrunc {
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
         match types {
-            [_, DataType::Date32] => Ok(DataType::Date32),
-            _ => self.plain.return_type(types),
+            [_, of] => Ok(of.clone()),
+            _ => internal_err!("'{NAME}' takes two arguments"),
         }
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
         match args.arg_fields {
-            [_, date] if *date.data_type() == DataType::Date32 => Ok(Arc::new(Field::new(NAME, DataType::Date32, true))),
-            _ => self.plain.return_field_from_args(args),
+            [_, of] => Ok(Arc::new(Field::new(NAME, of.data_type().clone(), true))),
+            _ => internal_err!("'{NAME}' takes two arguments"),
         }
     }
 
@@ -74,30 +77,65 @@ impl ScalarUDFImpl for DateTrunc {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let [unit, dates] = args.args.as_slice() else { return self.plain.invoke_with_args(args) };
-        if dates.data_type() != DataType::Date32 {
-            return self.plain.invoke_with_args(args);
-        }
-        let ColumnarValue::Scalar(ScalarValue::Utf8(unit)) = unit else {
+        let [ColumnarValue::Scalar(ScalarValue::Utf8(unit)), values] = args.args.as_slice() else {
             return exec_err!("the unit of '{NAME}' must be a constant text, such as 'month'");
         };
-        let Some(unit) = unit else { return Ok(ColumnarValue::Scalar(ScalarValue::Date32(None))) };
-        make_scalar_function(|dates| truncated(unit, &dates[0]), Vec::new())(std::slice::from_ref(dates))
+        let Some(unit) = unit else {
+            return Ok(ColumnarValue::Scalar(ScalarValue::try_from(args.return_field.data_type())?));
+        };
+        make_scalar_function(|values| truncated(unit, &values[0]), Vec::new())(std::slice::from_ref(values))
     }
 }
 
 /// The first day of what a date is in.
 type First = fn(NaiveDate) -> Option<NaiveDate>;
 
-fn truncated(unit: &str, dates: &ArrayRef) -> Result<ArrayRef> {
-    let first: First = match unit.to_lowercase().as_str() {
-        "day" => Some,
-        "week" => |date| date.checked_sub_days(Days::new(date.weekday().num_days_from_monday().into())),
-        "month" => |date| NaiveDate::from_ymd_opt(date.year(), date.month(), 1),
-        "quarter" => |date| NaiveDate::from_ymd_opt(date.year(), date.month0() / 3 * 3 + 1, 1),
-        "year" => |date| NaiveDate::from_ymd_opt(date.year(), 1, 1),
-        _ => return exec_err!("'{unit}' is not a valid unit of a date; those are day, week, month, quarter and year"),
-    };
+#[derive(Clone, Copy)]
+enum Unit {
+    /// So many in a second, or so many seconds.
+    PartOfSecond(i64),
+    Seconds(i64),
+    Days(First),
+}
+
+fn unit(name: &str) -> Option<Unit> {
+    Some(match name.to_lowercase().as_str() {
+        "millisecond" => Unit::PartOfSecond(1_000),
+        "second" => Unit::Seconds(1),
+        "minute" => Unit::Seconds(60),
+        "hour" => Unit::Seconds(3_600),
+        "day" => Unit::Days(Some),
+        "week" => Unit::Days(|date| date.checked_sub_days(Days::new(date.weekday().num_days_from_monday().into()))),
+        "month" => Unit::Days(|date| NaiveDate::from_ymd_opt(date.year(), date.month(), 1)),
+        "quarter" => Unit::Days(|date| NaiveDate::from_ymd_opt(date.year(), date.month0() / 3 * 3 + 1, 1)),
+        "year" => Unit::Days(|date| NaiveDate::from_ymd_opt(date.year(), 1, 1)),
+        _ => return None,
+    })
+}
+
+fn truncated(name: &str, values: &ArrayRef) -> Result<ArrayRef> {
+    const OF_DAYS: &str = "day, week, month, quarter and year";
+    const OF_CLOCKS: &str = "millisecond, second, minute and hour";
+    match (values.data_type(), unit(name)) {
+        (DataType::Date32, Some(Unit::Days(first))) => first_dates(first, values),
+        (DataType::Date32, _) => exec_err!("'{name}' is not a valid unit of a date; those are {OF_DAYS}"),
+        (DataType::Timestamp(unit, _), Some(of)) => timestamps(of, *unit, values),
+        (DataType::Timestamp(..), None) => {
+            exec_err!("'{name}' is not a valid unit of a timestamp; those are {OF_CLOCKS}, {OF_DAYS}")
+        }
+        (DataType::Time32(unit) | DataType::Time64(unit), Some(of @ (Unit::PartOfSecond(_) | Unit::Seconds(_)))) => {
+            let step = ticks(of, *unit);
+            let numbers = cast(values, &DataType::Int64)?;
+            let truncated = numbers.as_primitive::<Int64Type>().unary::<_, Int64Type>(|number| number - number.rem_euclid(step));
+            // The type of as many bits comes first.
+            let bits = if matches!(values.data_type(), DataType::Time32(_)) { DataType::Int32 } else { DataType::Int64 };
+            Ok(cast(&cast(&truncated, &bits)?, values.data_type())?)
+        }
+        _ => exec_err!("'{name}' is not a valid unit of a time; those are {OF_CLOCKS}"),
+    }
+}
+
+fn first_dates(first: First, dates: &ArrayRef) -> Result<ArrayRef> {
     let of = |days: i32| Some(Date32Type::from_naive_date(first(Date32Type::to_naive_date_opt(days)?)?));
     let truncated: Result<Date32Array> = dates
         .as_primitive::<Date32Type>()
@@ -109,4 +147,66 @@ fn truncated(unit: &str, dates: &ArrayRef) -> Result<ArrayRef> {
         })
         .collect();
     Ok(Arc::new(truncated?))
+}
+
+/// How many ticks of a clock that counts in `by` a unit has; days are cut by the calendar.
+fn ticks(of: Unit, by: TimeUnit) -> i64 {
+    match of {
+        Unit::PartOfSecond(parts) => (a_second(by) / parts).max(1),
+        Unit::Seconds(seconds) => seconds * a_second(by),
+        Unit::Days(_) => 86_400 * a_second(by),
+    }
+}
+
+/// Timestamps cut as the clocks of their zone show them.
+fn timestamps(of: Unit, by: TimeUnit, values: &ArrayRef) -> Result<ArrayRef> {
+    let local = local_times(values)?;
+    let Unit::Days(first) = of else {
+        // What clocks show may be there twice: each keeps its own.
+        let step = ticks(of, by);
+        let past = retyped(&local, &DataType::Int64)?;
+        let past = past.as_primitive::<Int64Type>().unary::<_, Int64Type>(|number| number.rem_euclid(step));
+        let numbers = retyped(values, &DataType::Int64)?;
+        let cut = arrow::compute::kernels::numeric::sub(numbers.as_primitive::<Int64Type>(), &past)?;
+        return retyped(&cut, values.data_type());
+    };
+    let a_day = ticks(of, by);
+    let first = |number: i64| {
+        let day = DateTime::from_timestamp(number.div_euclid(a_day).checked_mul(86_400)?, 0)?.date_naive();
+        first(day)?.and_time(NaiveTime::MIN).and_utc().timestamp().checked_mul(a_second(by))
+    };
+    let cut = converted(&retyped(&local, &DataType::Int64)?, first, local.data_type())?;
+    match values.data_type() {
+        DataType::Timestamp(_, Some(name)) => instants(&cut, by, zone(name)?, values.data_type()),
+        _ => Ok(cut),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::{array::TimestampMillisecondArray, util::display::array_value_to_string};
+
+    use super::*;
+
+    #[test]
+    fn timestamps_of_the_whole_calendar_are_cut() {
+        for (unit, millis, zone, cut) in [
+            ("month", 253_402_214_400_000, None, "9999-12-01T00:00:00"),
+            ("week", 253_402_214_400_000, None, "9999-12-27T00:00:00"),
+            ("day", -500, None, "1969-12-31T00:00:00"),
+            ("minute", -500, None, "1969-12-31T23:59:00"),
+            ("millisecond", -500, None, "1969-12-31T23:59:59.500"),
+            // 02:30 for the second time.
+            ("hour", 1_729_992_600_000, Some("Europe/Berlin"), "2024-10-27T02:00:00+01:00"),
+            ("day", 1_729_992_600_000, Some("Europe/Berlin"), "2024-10-27T00:00:00+02:00"),
+            // Midnight was left out.
+            ("day", 1_541_340_000_000, Some("America/Sao_Paulo"), "2018-11-04T01:00:00-02:00"),
+            ("hour", 1_715_300_000_000, Some("Asia/Kolkata"), "2024-05-10T05:00:00+05:30"),
+        ] {
+            let array: ArrayRef = Arc::new(TimestampMillisecondArray::from(vec![millis]).with_timezone_opt(zone));
+            let truncated = truncated(unit, &array).unwrap();
+            assert_eq!(truncated.data_type(), array.data_type());
+            assert_eq!(array_value_to_string(&truncated, 0).unwrap(), cut, "{unit}");
+        }
+    }
 }

@@ -1,32 +1,44 @@
-//! Division of decimals with Trino's precision and scale, rounded half away from zero; DataFusion's has more digits, and cuts them off.
+//! Arithmetic of decimals with Trino's precision and scale. A result that has more digits than its type is rounded half away from zero; one that does not
+//! fit fails. DataFusion's has other types, cuts digits off, and fails where no digit but one behind the point is too many.
 
 use std::sync::Arc;
 
 use arrow::{
-    array::{ArrayRef, AsArray, Decimal128Array},
-    datatypes::{DataType, i256},
+    array::{ArrayRef, ArrowNativeTypeOp, AsArray, Decimal128Array},
+    compute::kernels::arity::try_binary,
+    datatypes::{DataType, Decimal128Type, i256},
+    error::ArrowError,
 };
 use datafusion::{
-    common::{Result, exec_err, internal_err},
+    common::{Result, internal_err},
     functions::utils::make_scalar_function,
     logical_expr::{ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility},
 };
 
-const MOST_DIGITS: u8 = 38;
+const MOST_DIGITS: i16 = 38;
+/// Digits behind the point that a product or quotient keeps although there is no room for all of them.
+const KEPT_DIGITS: i16 = 6;
+
+/// What is done to two decimals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum DecimalArithmetic {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    Modulo,
+}
 
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct Divide {
+struct Calculation {
+    operation: DecimalArithmetic,
     signature: Signature,
 }
 
-/// Whether a division is one of decimals: of two, or of one and an integer.
-pub(crate) fn is_decimal_division(left: &DataType, right: &DataType) -> bool {
+/// Whether arithmetic is that of decimals: of two, or of one and an integer.
+pub(crate) fn is_decimal_arithmetic(left: &DataType, right: &DataType) -> bool {
     let is_decimal = |data_type: &DataType| matches!(data_type, DataType::Decimal128(..));
     (is_decimal(left) || is_decimal(right)) && as_decimal(left).is_some() && as_decimal(right).is_some()
-}
-
-pub(crate) fn divide(left: Expr, right: Expr) -> Expr {
-    ScalarUDF::new_from_impl(Divide { signature: Signature::user_defined(Volatility::Immutable) }).call(vec![left, right])
 }
 
 /// Precision and scale of a decimal, or of what holds any value of an integer's type.
@@ -41,20 +53,54 @@ fn as_decimal(data_type: &DataType) -> Option<(u8, i8)> {
     }
 }
 
-fn result_type(types: &[DataType]) -> Result<DataType> {
-    match types {
-        [DataType::Decimal128(precision, left), DataType::Decimal128(_, right)] => {
-            let whole = i16::from(*precision) + i16::from(*right) + i16::from((right - left).max(0));
-            let precision = u8::try_from(whole).unwrap_or(MOST_DIGITS).min(MOST_DIGITS);
-            Ok(DataType::Decimal128(precision, *left.max(right)))
-        }
-        _ => internal_err!("a division of decimals takes two"),
+impl DecimalArithmetic {
+    pub(crate) fn call(self, left: Expr, right: Expr) -> Expr {
+        let function = Calculation { operation: self, signature: Signature::user_defined(Volatility::Immutable) };
+        ScalarUDF::new_from_impl(function).call(vec![left, right])
+    }
+
+    fn divides(self) -> bool {
+        matches!(self, Self::Divide | Self::Modulo)
+    }
+
+    /// Precision and scale of the result.
+    fn result(self, (left, left_scale): (u8, i8), (right, right_scale): (u8, i8)) -> (u8, i8) {
+        let [left, left_scale, right, right_scale] =
+            [i16::from(left), i16::from(left_scale), i16::from(right), i16::from(right_scale)];
+        let (left_whole, right_whole, scale) = (left - left_scale, right - right_scale, left_scale.max(right_scale));
+        let (precision, scale) = match self {
+            // What has no room is behind the point.
+            Self::Add | Self::Subtract => {
+                let whole = left_whole.max(right_whole);
+                (whole + scale + 1, scale.min(MOST_DIGITS - whole))
+            }
+            Self::Multiply => roomy(left + right, left_scale + right_scale),
+            Self::Divide => {
+                let scale = KEPT_DIGITS.max(left_scale + right + 1);
+                roomy(left_whole + right_scale + scale, scale)
+            }
+            Self::Modulo => (left_whole.min(right_whole) + scale, scale),
+        };
+        // Both are between 0 and 38.
+        (precision.clamp(1, MOST_DIGITS) as u8, scale as i8)
     }
 }
 
-impl ScalarUDFImpl for Divide {
+/// A precision and a scale with fewer digits behind the point if there are too many in all.
+fn roomy(precision: i16, scale: i16) -> (i16, i16) {
+    let room = MOST_DIGITS - (precision - scale);
+    (precision, if precision > MOST_DIGITS { room.max(scale.min(KEPT_DIGITS)) } else { scale })
+}
+
+impl ScalarUDFImpl for Calculation {
     fn name(&self) -> &str {
-        "divide"
+        match self.operation {
+            DecimalArithmetic::Add => "decimal_add",
+            DecimalArithmetic::Subtract => "decimal_subtract",
+            DecimalArithmetic::Multiply => "decimal_multiply",
+            DecimalArithmetic::Divide => "divide",
+            DecimalArithmetic::Modulo => "decimal_modulus",
+        }
     }
 
     fn signature(&self) -> &Signature {
@@ -64,13 +110,19 @@ impl ScalarUDFImpl for Divide {
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
         let decimal = |data_type: &DataType| match as_decimal(data_type) {
             Some((precision, scale)) => Ok(DataType::Decimal128(precision, scale)),
-            None => internal_err!("a division of decimals of {data_type}"),
+            None => internal_err!("arithmetic of decimals of {data_type}"),
         };
         types.iter().map(decimal).collect()
     }
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
-        result_type(types)
+        match types.iter().map(as_decimal).collect::<Option<Vec<_>>>().as_deref() {
+            Some([left, right]) => {
+                let (precision, scale) = self.operation.result(*left, *right);
+                Ok(DataType::Decimal128(precision, scale))
+            }
+            _ => internal_err!("arithmetic of decimals takes two"),
+        }
     }
 
     fn is_strict(&self) -> bool {
@@ -78,114 +130,143 @@ impl ScalarUDFImpl for Divide {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let divide = |arrays: &[ArrayRef]| -> Result<ArrayRef> {
-            let [left, right] = arrays else { return internal_err!("a division takes two arguments") };
-            Ok(Arc::new(quotients(left.as_primitive(), right.as_primitive(), args.return_field.data_type())?))
+        let calculate = |arrays: &[ArrayRef]| -> Result<ArrayRef> {
+            let [left, right] = arrays else { return internal_err!("arithmetic of decimals takes two arguments") };
+            Ok(Arc::new(results(self.operation, left.as_primitive(), right.as_primitive())?))
         };
-        make_scalar_function(divide, Vec::new())(&args.args)
+        make_scalar_function(calculate, Vec::new())(&args.args)
     }
 }
 
-fn quotients(left: &Decimal128Array, right: &Decimal128Array, result: &DataType) -> Result<Decimal128Array> {
-    let DataType::Decimal128(precision, scale) = *result else { return internal_err!("a division of decimals gives one") };
-    // How many digits the dividend needs more so that the quotient has the scale.
-    let digits = scale - left.scale() + right.scale();
-    let (Ok(factor), Some(wide)) = (u32::try_from(digits), power_of_ten(digits)) else {
-        return internal_err!("a division of decimals lacks {digits} digits");
-    };
-    let narrow = 10_i128.checked_pow(factor);
-    let limit = 10_i128.pow(u32::from(precision));
-    let quotient = |dividend: i128, divisor: i128| -> Result<i128> {
-        if divisor == 0 {
-            return exec_err!("divide by zero error");
-        }
-        let quotient = match narrow.and_then(|narrow| dividend.checked_mul(narrow)) {
-            Some(dividend) => Some(rounded(dividend, divisor)),
-            None => i256::from_i128(dividend).checked_mul(wide).and_then(|dividend| rounded_wide(dividend, divisor)),
+/// The powers of ten that an operation multiplies its sides with, and that it divides its result by.
+struct Powers<N> {
+    left: N,
+    right: N,
+    result: N,
+}
+
+impl<N: ArrowNativeTypeOp> Powers<N> {
+    /// Nothing if the numbers do not hold them.
+    fn new(operation: DecimalArithmetic, left: i8, right: i8, result: i8) -> Option<Self> {
+        let scale = left.max(right);
+        let [left, right, dropped] = match operation {
+            DecimalArithmetic::Multiply => [0, 0, left + right - result],
+            DecimalArithmetic::Divide => [result + right - left, 0, 0],
+            _ => [scale - left, scale - right, scale - result],
         };
-        match quotient {
-            Some(quotient) if quotient.unsigned_abs() < limit.unsigned_abs() => Ok(quotient),
-            _ => exec_err!("decimal division overflow: the quotient has more than {precision} digits"),
-        }
-    };
-    let rows = left.iter().zip(right);
-    let quotients: Result<Decimal128Array> = rows
-        .map(|(dividend, divisor)| match (dividend, divisor) {
-            (Some(dividend), Some(divisor)) => quotient(dividend, divisor).map(Some),
-            _ => Ok(None),
-        })
-        .collect();
-    Ok(quotients?.with_precision_and_scale(precision, scale)?)
-}
-
-fn power_of_ten(digits: i8) -> Option<i256> {
-    let mut power = i256::ONE;
-    for _ in 0..digits {
-        power = power.checked_mul(i256::from_i128(10))?;
+        let power = |digits: i8| {
+            let ten = N::usize_as(10);
+            ten.pow_checked(u32::try_from(digits).ok()?).ok()
+        };
+        Some(Self { left: power(left)?, right: power(right)?, result: power(dropped)? })
     }
-    Some(power)
+
+    /// # Errors
+    /// Where the numbers do not hold what is calculated.
+    fn calculate(&self, operation: DecimalArithmetic, left: N, right: N) -> Result<N, ArrowError> {
+        match operation {
+            DecimalArithmetic::Add => {
+                rounded(left.mul_checked(self.left)?.add_checked(right.mul_checked(self.right)?)?, self.result)
+            }
+            DecimalArithmetic::Subtract => {
+                rounded(left.mul_checked(self.left)?.sub_checked(right.mul_checked(self.right)?)?, self.result)
+            }
+            DecimalArithmetic::Multiply => rounded(left.mul_checked(right)?, self.result),
+            DecimalArithmetic::Divide => rounded(left.mul_checked(self.left)?, right),
+            DecimalArithmetic::Modulo => left.mul_checked(self.left)?.mod_checked(right.mul_checked(self.right)?),
+        }
+    }
 }
 
-fn rounded(dividend: i128, divisor: i128) -> i128 {
-    let (quotient, rest) = (dividend.wrapping_div(divisor), dividend.wrapping_rem(divisor));
+/// A quotient, rounded half away from zero.
+fn rounded<N: ArrowNativeTypeOp>(dividend: N, divisor: N) -> Result<N, ArrowError> {
+    if divisor.is_eq(N::ONE) {
+        return Ok(dividend);
+    }
+    let magnitude = |number: N| if number.is_lt(N::ZERO) { number.neg_checked() } else { Ok(number) };
+    let (quotient, rest) = (dividend.div_checked(divisor)?, magnitude(dividend.mod_checked(divisor)?)?);
     // At least one half of the divisor is left.
-    let is_up = rest.unsigned_abs() >= divisor.unsigned_abs() - rest.unsigned_abs();
-    if is_up { quotient + if (dividend < 0) == (divisor < 0) { 1 } else { -1 } } else { quotient }
+    let is_up = rest.is_ge(magnitude(divisor)?.sub_checked(rest)?);
+    match (is_up, dividend.is_lt(N::ZERO) == divisor.is_lt(N::ZERO)) {
+        (false, _) => Ok(quotient),
+        (true, true) => quotient.add_checked(N::ONE),
+        (true, false) => quotient.sub_checked(N::ONE),
+    }
 }
 
-fn rounded_wide(dividend: i256, divisor: i128) -> Option<i128> {
-    let is_negative = dividend.is_negative() != (divisor < 0);
-    let divisor = i256::from_i128(divisor);
-    let (quotient, rest) = (dividend.checked_div(divisor)?, dividend.checked_rem(divisor)?.checked_abs()?);
-    let is_up = rest >= divisor.checked_abs()?.checked_sub(rest)?;
-    let step = match (is_up, is_negative) {
-        (false, _) => i256::ZERO,
-        (true, false) => i256::ONE,
-        (true, true) => i256::MINUS_ONE,
+fn results(operation: DecimalArithmetic, left: &Decimal128Array, right: &Decimal128Array) -> Result<Decimal128Array> {
+    let (precision, scale) = operation.result((left.precision(), left.scale()), (right.precision(), right.scale()));
+    let limit = 10_u128.pow(u32::from(precision));
+    let narrow = Powers::<i128>::new(operation, left.scale(), right.scale(), scale);
+    let wide = Powers::<i256>::new(operation, left.scale(), right.scale(), scale);
+    let result = |left: i128, right: i128| {
+        if operation.divides() && right == 0 {
+            return Err(ArrowError::DivideByZero);
+        }
+        let quick = narrow.as_ref().and_then(|powers| powers.calculate(operation, left, right).ok());
+        let result = quick.or_else(|| {
+            let (left, right) = (i256::from_i128(left), i256::from_i128(right));
+            wide.as_ref()?.calculate(operation, left, right).ok()?.to_i128()
+        });
+        result.filter(|result| result.unsigned_abs() < limit).ok_or_else(|| {
+            ArrowError::ComputeError(format!("decimal overflow: the result does not fit decimal({precision},{scale})"))
+        })
     };
-    quotient.checked_add(step)?.to_i128()
+    let results: Decimal128Array = try_binary::<_, _, _, Decimal128Type>(left, right, result)?;
+    Ok(results.with_precision_and_scale(precision, scale)?)
 }
 
 #[cfg(test)]
 mod tests {
     use arrow::array::Array;
 
-    use super::*;
+    use super::{DecimalArithmetic as D, *};
 
-    fn divided(left: (i128, u8, i8), right: (i128, u8, i8)) -> Result<String> {
+    fn calculated(operation: D, left: (i128, u8, i8), right: (i128, u8, i8)) -> Result<String> {
         let array =
             |(value, precision, scale)| Decimal128Array::from(vec![value]).with_precision_and_scale(precision, scale).unwrap();
-        let (left, right) = (array(left), array(right));
-        let result = result_type(&[left.data_type().clone(), right.data_type().clone()])?;
-        Ok(format!("{} {result}", quotients(&left, &right, &result)?.value_as_string(0)))
+        let results = results(operation, &array(left), &array(right))?;
+        Ok(format!("{} {}", results.value_as_string(0), results.data_type()))
     }
 
     #[test]
-    fn quotients_are_rounded_to_the_larger_scale() {
-        for (left, right, quotient) in [
-            ((10, 2, 1), (3, 10, 0), "0.3 Decimal128(2, 1)"),
-            ((20, 2, 1), (3, 10, 0), "0.7 Decimal128(2, 1)"),
-            ((-20, 2, 1), (3, 10, 0), "-0.7 Decimal128(2, 1)"),
-            ((1, 1, 0), (200, 5, 2), "0.50 Decimal128(5, 2)"),
-            ((5, 1, 0), (-1000, 4, 0), "0 Decimal128(1, 0)"),
-            ((5, 1, 0), (-10, 2, 0), "-1 Decimal128(1, 0)"),
-            ((3 * i128::pow(10, 18), 38, 20), (4, 38, 20), "750000000000000000.00000000000000000000 Decimal128(38, 20)"),
+    fn results_have_the_types_of_trino_and_are_rounded() {
+        const LONG: i128 = 123_456_789_012_345_678_901_234_567_895;
+        const LONGEST: i128 = 12_345_678_901_234_567_890_123_456_789_012_345_678;
+        for (operation, left, right, result) in [
+            (D::Divide, (10, 2, 1), (3, 10, 0), "0.333333333333 Decimal128(13, 12)"),
+            (D::Divide, (1, 38, 0), (3, 10, 0), "0.333333 Decimal128(38, 6)"),
+            (D::Divide, (LONG, 30, 1), (3, 1, 0), "4115226300411522630041152263.166667 Decimal128(35, 6)"),
+            (D::Divide, (1, 1, 0), (LONG, 30, 1), "0.0000000000000000000000000000810 Decimal128(33, 31)"),
+            (D::Multiply, (15, 2, 1), (225, 3, 2), "3.375 Decimal128(5, 3)"),
+            (D::Multiply, (LONG, 30, 1), (5, 1, 1), "6172839450617283945061728394.75 Decimal128(31, 2)"),
+            (D::Add, (LONGEST, 38, 0), (1, 10, 0), "12345678901234567890123456789012345679 Decimal128(38, 0)"),
+            (D::Add, (LONGEST, 38, 1), (25, 2, 2), "1234567890123456789012345678901234568.1 Decimal128(38, 1)"),
+            (D::Add, (LONG, 30, 1), (25, 2, 2), "12345678901234567890123456789.75 Decimal128(32, 2)"),
+            (D::Subtract, (1, 2, 1), (-2, 2, 1), "0.3 Decimal128(3, 1)"),
+            (D::Modulo, (LONGEST, 38, 0), (7, 1, 1), "0.6 Decimal128(1, 1)"),
+            (D::Modulo, (-75, 2, 1), (2, 1, 0), "-1.5 Decimal128(2, 1)"),
         ] {
-            assert_eq!(divided(left, right).unwrap(), quotient);
+            assert_eq!(calculated(operation, left, right).unwrap(), result);
         }
-        for (left, right) in [((1, 38, 0), (3, 38, 38)), ((i128::pow(10, 37), 38, 20), (4, 38, 20))] {
-            assert!(divided(left, right).unwrap_err().to_string().contains("overflow"));
+        for (operation, left, right) in [
+            (D::Divide, (LONGEST, 38, 0), (7, 10, 0)),
+            (D::Add, (i128::pow(10, 38) - 1, 38, 0), (1, 10, 0)),
+            (D::Multiply, (LONGEST, 38, 0), (LONGEST, 38, 0)),
+        ] {
+            assert!(calculated(operation, left, right).unwrap_err().to_string().contains("overflow"));
         }
-        assert!(divided((1, 1, 0), (0, 1, 0)).is_err());
+        assert!(calculated(D::Divide, (1, 1, 0), (0, 1, 0)).is_err());
+        assert!(calculated(D::Modulo, (1, 1, 0), (0, 1, 0)).is_err());
     }
 
     #[test]
-    fn wide_and_narrow_divisions_agree() {
+    fn wide_and_narrow_quotients_agree() {
         for dividend in [-1005_i128, -1000, -5, 0, 5, 14, 15, 16, 999, 1005] {
             for divisor in [-30_i128, -10, -7, -1, 1, 7, 10, 30] {
                 assert_eq!(
-                    rounded_wide(i256::from_i128(dividend), divisor),
-                    Some(rounded(dividend, divisor)),
+                    rounded(i256::from_i128(dividend), i256::from_i128(divisor)).unwrap().to_i128(),
+                    Some(rounded(dividend, divisor).unwrap()),
                     "{dividend} / {divisor}"
                 );
             }

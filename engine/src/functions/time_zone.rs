@@ -109,8 +109,40 @@ fn unknown<T>(name: &str) -> Result<T> {
     plan_err!("time zone '{name}' is not known; write one such as 'UTC', 'Europe/Berlin' or '+02:00'")
 }
 
+/// A timestamp's text with all digits of its date and time, of which SQL lets some be left out: `2024-1-1 1:30` is `2024-01-01 01:30:00`. Nothing if it
+/// is no such text.
+pub(crate) fn whole_text(text: &str) -> Option<String> {
+    let text = text.trim();
+    let (date, time) = text.split_once(' ').unwrap_or((text, "0:0"));
+    let is_number = |text: &&str| matches!(text.len(), 1 | 2) && text.bytes().all(|byte| byte.is_ascii_digit());
+    let (year, day) =
+        date.split_once('-').filter(|(year, _)| year.len() == 4 && year.bytes().all(|byte| byte.is_ascii_digit()))?;
+    let (month, day) = day.split_once('-').filter(|(month, day)| is_number(month) && is_number(day))?;
+    let (time, fraction) = time.split_once('.').map_or((time, None), |(time, fraction)| (time, Some(fraction)));
+    let clock: Vec<&str> = time.split(':').collect();
+    let (hour, minute, second) = match (clock.as_slice(), fraction) {
+        ([hour, minute], None) => (hour, minute, &"00"),
+        ([hour, minute, second], _) => (hour, minute, second),
+        _ => return None,
+    };
+    let is_whole =
+        clock.iter().all(is_number) && fraction.is_none_or(|digits| digits.bytes().all(|digit| digit.is_ascii_digit()));
+    let fraction = fraction.map_or(String::new(), |digits| format!(".{digits}"));
+    is_whole.then(|| format!("{year}-{month:0>2}-{day:0>2} {hour:0>2}:{minute:0>2}:{second:0>2}{fraction}"))
+}
+
+/// Whether a zone's clocks never show a local time, since they are put forward over it. What is no time or zone is another's to refuse.
+pub(crate) fn is_left_out(local: &str, zone: &str) -> bool {
+    let shown = NaiveDateTime::parse_from_str(local, "%Y-%m-%d %H:%M:%S%.f");
+    let (Ok(shown), Ok(zone)) = (shown, known_name(zone).and_then(|name| self::zone(&name))) else { return false };
+    matches!(zone.offset_from_local_datetime(&shown), LocalResult::None)
+}
+
 /// The name by which Arrow knows a zone, of those that SQL has for it: in any case, `Z`, and offsets such as `+2`, `UTC+2` and `GMT-03:30`.
-fn known_name(name: &str) -> Result<String> {
+///
+/// # Errors
+/// For a zone that is not known.
+pub(crate) fn known_name(name: &str) -> Result<String> {
     if Tz::from_str(name).is_ok() {
         return Ok(name.to_owned());
     }
@@ -146,7 +178,7 @@ pub(crate) fn local_times(array: &ArrayRef) -> Result<ArrayRef> {
 }
 
 /// Each number as another, as a type of 64 bits.
-fn converted(numbers: &ArrayRef, convert: impl Fn(i64) -> Option<i64>, target: &DataType) -> Result<ArrayRef> {
+pub(super) fn converted(numbers: &ArrayRef, convert: impl Fn(i64) -> Option<i64>, target: &DataType) -> Result<ArrayRef> {
     let converted: Result<Int64Array> = numbers
         .as_primitive::<Int64Type>()
         .iter()
@@ -165,7 +197,7 @@ pub(super) fn retyped(array: &ArrayRef, data_type: &DataType) -> Result<ArrayRef
     Ok(make_array(array.to_data().into_builder().data_type(data_type.clone()).build()?))
 }
 
-fn a_second(unit: TimeUnit) -> i64 {
+pub(super) fn a_second(unit: TimeUnit) -> i64 {
     match unit {
         TimeUnit::Second => 1,
         TimeUnit::Millisecond => 1_000,
@@ -180,7 +212,7 @@ pub(super) fn instant_parts(number: i64, unit: TimeUnit) -> (i64, i64) {
 }
 
 /// The instants at which a zone's clocks show these times.
-fn instants(array: &ArrayRef, unit: TimeUnit, zone: Tz, target: &DataType) -> Result<ArrayRef> {
+pub(super) fn instants(array: &ArrayRef, unit: TimeUnit, zone: Tz, target: &DataType) -> Result<ArrayRef> {
     let a_second = a_second(unit);
     let numbers = retyped(array, &DataType::Int64)?;
     let instant = |local: i64| {
@@ -219,6 +251,24 @@ mod tests {
             assert_eq!(offset_seconds(berlin, shown), Some(ahead * 3600), "{shown}");
         }
         assert!(zone("Europe/Nowhere").is_err());
+    }
+
+    #[test]
+    fn digits_that_are_left_out_are_filled_in() {
+        for (text, whole) in [
+            ("2024-01-01 00:00", Some("2024-01-01 00:00:00")),
+            ("2024-1-1 1:30", Some("2024-01-01 01:30:00")),
+            ("2024-01-01", Some("2024-01-01 00:00:00")),
+            ("2024-01-01 1:2:3.4567", Some("2024-01-01 01:02:03.4567")),
+            ("2024-01-01 10", None),
+            ("2024-01-01 10:30 UTC", None),
+            ("2024-01-01T10:30:00", None),
+            ("yesterday", None),
+        ] {
+            assert_eq!(whole_text(text).as_deref(), whole, "{text}");
+        }
+        assert!(is_left_out("2024-03-31 02:30:00", "Europe/Berlin"));
+        assert!(!is_left_out("2024-03-31 03:30:00", "Europe/Berlin") && !is_left_out("2024-03-31 02:30:00", "UTC"));
     }
 
     #[test]

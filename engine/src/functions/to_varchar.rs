@@ -1,10 +1,11 @@
-//! Values as text: `CAST(x AS varchar)` where Trino writes a value otherwise than Arrow, and `CAST(x AS varchar(n))`, which cuts texts to n
-//! characters and fails for anything else that is longer.
+//! Values as text: `CAST(x AS varchar)` where Trino writes a value otherwise than Arrow; `CAST(x AS varchar(n))`, which cuts texts to n
+//! characters and fails for anything else that is longer; and `CAST(x AS char(n))`, which takes texts only, cuts them, and leaves out the blanks at
+//! their end. Trino shows as many blanks as are missing, and compares without them.
 
 use std::{fmt::Write, sync::Arc};
 
 use arrow::{
-    array::{Array, ArrayRef, AsArray, StringArray, StringBuilder, timezone::Tz},
+    array::{Array, ArrayRef, AsArray, StringArray, StringBuilder, make_array, timezone::Tz},
     compute::cast,
     datatypes::{DataType, Int64Type, TimeUnit},
 };
@@ -23,6 +24,8 @@ use super::time_zone::{instant_parts, retyped, zone};
 /// `CAST(x AS varchar(n))`, and `TRY_CAST`.
 pub(crate) const TO_VARCHAR: &str = "cast_as_varchar";
 pub(crate) const TRY_TO_VARCHAR: &str = "try_cast_as_varchar";
+/// `CAST(x AS char(n))`, and `TRY_CAST`.
+pub(crate) const TO_CHAR: &str = "cast_as_char";
 
 /// Whether values of a type are written here, since Trino writes them otherwise than Arrow. Some of its versions write floats otherwise, too: they are
 /// written as Arrow does.
@@ -95,6 +98,9 @@ impl ScalarUDFImpl for Bounded {
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
         match types {
+            [value, _] if self.name == TO_CHAR && !(value.is_string() || value.is_null()) => {
+                plan_err!("cannot cast {value} to char")
+            }
             [value, _] if value.is_nested() => plan_err!("cannot cast {value} to varchar"),
             [value, _] => Ok(vec![value.clone(), DataType::Int64]),
             _ => plan_err!("function '{}' takes a value and a length", self.name),
@@ -109,6 +115,9 @@ impl ScalarUDFImpl for Bounded {
     fn preimage(&self, args: &[Expr], constant: &Expr, info: &SimplifyContext) -> Result<PreimageResult> {
         let [text, Expr::Literal(ScalarValue::Int64(Some(length)), _)] = args else { return Ok(PreimageResult::None) };
         let Expr::Literal(ScalarValue::Utf8(Some(constant)), _) = constant else { return Ok(PreimageResult::None) };
+        if self.name == TO_CHAR {
+            return Ok(PreimageResult::None);
+        }
         let is_shorter = usize::try_from(*length).is_ok_and(|length| constant.chars().count() < length);
         let of = info.get_data_type(text)?;
         if !is_shorter || !of.is_string() {
@@ -122,7 +131,7 @@ impl ScalarUDFImpl for Bounded {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let [value, ColumnarValue::Scalar(ScalarValue::Int64(Some(length)))] = args.args.as_slice() else {
-            return plan_err!("the length of varchar must be a number");
+            return plan_err!("the length of a text must be a number");
         };
         let length = usize::try_from(*length).unwrap_or(0);
         make_scalar_function(|values| self.array(&values[0], length), Vec::new())(std::slice::from_ref(value))
@@ -146,10 +155,90 @@ impl Bounded {
             .as_string::<i32>()
             .iter()
             .map(|text| match text {
+                Some(text) if self.name == TO_CHAR => Ok(Some(Bound::Char(length).of(text))),
                 Some(text) => Ok(bounded(text)?.map(|end| &text[..end])),
                 None => Ok(None),
             })
             .collect();
         Ok(Arc::new(texts?))
     }
+}
+
+/// How long texts may be.
+#[derive(Debug, Clone, Copy)]
+enum Bound {
+    None,
+    Varchar(usize),
+    Char(usize),
+}
+
+impl Bound {
+    fn of(self, text: &str) -> &str {
+        let cut = |length| text.char_indices().nth(length).map_or(text, |(end, _)| &text[..end]);
+        match self {
+            Self::None => text,
+            Self::Varchar(length) => cut(length),
+            Self::Char(length) => cut(length).trim_end_matches(' '),
+        }
+    }
+
+    /// As `sql/rewrite/calls` writes them.
+    fn read(text: &str) -> Self {
+        match (text.get(..1), text.get(1..).and_then(|length| length.parse().ok())) {
+            (Some("v"), Some(length)) => Self::Varchar(length),
+            (Some("c"), Some(length)) => Self::Char(length),
+            _ => Self::None,
+        }
+    }
+}
+
+/// Cuts the texts in arrays, maps and rows that are cast to types such as `array(varchar(3))`. The second argument has the bounds of all types that are no
+/// arrays, maps or rows, in the order in which they are written: `v3` for `varchar(3)`, `c3` for `char(3)`, `-` for none.
+pub(crate) const CUT_TEXTS: &str = "cut_texts";
+
+pub(super) fn cut_texts() -> ScalarUDF {
+    ScalarUDF::new_from_impl(CutTexts(Signature::any(2, Volatility::Immutable)))
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct CutTexts(Signature);
+
+impl ScalarUDFImpl for CutTexts {
+    fn name(&self) -> &str {
+        CUT_TEXTS
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.0
+    }
+
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        match types {
+            [of, _] => Ok(of.clone()),
+            _ => internal_err!("'{CUT_TEXTS}' takes two arguments"),
+        }
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let [values, ColumnarValue::Scalar(ScalarValue::Utf8(Some(bounds)))] = args.args.as_slice() else {
+            return internal_err!("'{CUT_TEXTS}' takes values and bounds");
+        };
+        let cut = |values: &[ArrayRef]| cut(&values[0], &mut bounds.split(',').map(Bound::read));
+        make_scalar_function(cut, Vec::new())(std::slice::from_ref(values))
+    }
+}
+
+fn cut(array: &ArrayRef, bounds: &mut dyn Iterator<Item = Bound>) -> Result<ArrayRef> {
+    if !array.data_type().is_nested() {
+        let bound = bounds.next().unwrap_or(Bound::None);
+        return Ok(match array.as_string_opt::<i32>() {
+            Some(texts) => Arc::new(texts.iter().map(|text| text.map(|text| bound.of(text))).collect::<StringArray>()),
+            None => Arc::clone(array),
+        });
+    }
+    // The same arrays about other texts.
+    let data = array.to_data();
+    let children = data.child_data().iter().map(|child| Ok(cut(&make_array(child.clone()), bounds)?.to_data()));
+    let children = children.collect::<Result<Vec<_>>>()?;
+    Ok(make_array(data.into_builder().child_data(children).build()?))
 }

@@ -3,7 +3,7 @@
 
 use arrow::datatypes::DataType;
 use datafusion::{
-    common::{DFSchema, Result},
+    common::{DFSchema, Result, ScalarValue},
     logical_expr::{
         Expr, ExprSchemable, GetFieldAccess, lit,
         planner::{ExprPlanner, PlannerResult, RawBinaryExpr, RawFieldAccessExpr},
@@ -11,7 +11,7 @@ use datafusion::{
 };
 use sqlparser::ast::BinaryOperator;
 
-use crate::functions::{concat, divide, is_concat, is_decimal_division, is_multiple, multiple, subscript};
+use crate::functions::{DecimalArithmetic, concat, is_concat, is_decimal_arithmetic, is_multiple, multiple, subscript};
 
 #[derive(Debug)]
 pub(super) struct Operators;
@@ -31,24 +31,46 @@ impl ExprPlanner for Operators {
     }
 
     fn plan_binary_op(&self, expr: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
-        if !matches!(expr.op, BinaryOperator::Divide | BinaryOperator::Multiply | BinaryOperator::StringConcat) {
-            return Ok(PlannerResult::Original(expr));
-        }
+        let operation = match expr.op {
+            BinaryOperator::Plus => DecimalArithmetic::Add,
+            BinaryOperator::Minus => DecimalArithmetic::Subtract,
+            BinaryOperator::Multiply => DecimalArithmetic::Multiply,
+            BinaryOperator::Divide => DecimalArithmetic::Divide,
+            BinaryOperator::Modulo => DecimalArithmetic::Modulo,
+            BinaryOperator::StringConcat => return Ok(planned_concat(expr, schema)),
+            _ => return Ok(PlannerResult::Original(expr)),
+        };
         // An expression without a type is DataFusion's to refuse.
         let (Ok(left), Ok(right)) = (expr.left.get_type(schema), expr.right.get_type(schema)) else {
             return Ok(PlannerResult::Original(expr));
         };
         Ok(match (&expr.op, is_multiple(&left, &right)) {
-            (BinaryOperator::StringConcat, _) if is_concat(&left, &right) => {
-                PlannerResult::Planned(concat(expr.left, expr.right))
-            }
             (BinaryOperator::Multiply, Some(true)) => PlannerResult::Planned(multiple(expr.left, expr.right)),
             (BinaryOperator::Multiply, Some(false)) => PlannerResult::Planned(multiple(expr.right, expr.left)),
-            (BinaryOperator::Divide, _) if is_decimal_division(&left, &right) => {
-                PlannerResult::Planned(divide(expr.left, expr.right))
+            _ if is_decimal_arithmetic(&left, &right) => {
+                PlannerResult::Planned(operation.call(integer(expr.left), integer(expr.right)))
             }
             _ => PlannerResult::Original(expr),
         })
+    }
+}
+
+/// `||` of texts or of bytes.
+fn planned_concat(expr: RawBinaryExpr, schema: &DFSchema) -> PlannerResult<RawBinaryExpr> {
+    match (expr.left.get_type(schema), expr.right.get_type(schema)) {
+        (Ok(left), Ok(right)) if is_concat(&left, &right) => PlannerResult::Planned(concat(expr.left, expr.right)),
+        _ => PlannerResult::Original(expr),
+    }
+}
+
+/// A whole number that is written down is an INTEGER beside a decimal, if it is one: it has fewer digits than a BIGINT.
+fn integer(expr: Expr) -> Expr {
+    match expr {
+        Expr::Literal(ScalarValue::Int64(Some(value)), metadata) => match i32::try_from(value) {
+            Ok(value) => Expr::Literal(ScalarValue::Int32(Some(value)), metadata),
+            Err(_) => Expr::Literal(ScalarValue::Int64(Some(value)), metadata),
+        },
+        other => other,
     }
 }
 

@@ -65,7 +65,7 @@ impl PlanContext {
             .build_arc()
             .map_err(from_datafusion)?;
         let mut config = self.base.config().clone().with_default_catalog_and_schema(CATALOG_NAME, database);
-        config.options_mut().execution.time_zone = Some(self.session.time_zone.name().to_owned());
+        config.options_mut().execution.time_zone = Some(self.session.time_zone.clone());
         let catalogs = Catalogs { context: self.clone(), view_depth };
         let mut state = SessionStateBuilder::new_from_existing(self.base.as_ref().clone())
             .with_config(config)

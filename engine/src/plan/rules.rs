@@ -1,13 +1,13 @@
 //! Rules of ours that run before DataFusion coerces types: where its semantics are not Trino's, or where what it derives from an
-//! expression would lose rows. `membership` gives `IN (SELECT ...)` its three truth values, `rows` compares rows and arrays, `floats` aligns decimals
-//! with floats, `nan` compares floats as numbers, `extremes` has their `max` and `min` pass over NaN, `ties` has equal ones tie, `timestamps` compares
+//! expression would lose rows. `membership` gives `IN (SELECT ...)` its three truth values, `rows` compares rows and arrays, `align` gives decimals beside
+//! floats and dates beside timestamps a common type, `nan` compares floats as numbers, `extremes` has their `max` and `min` pass over NaN, `ties` has equal ones tie, `timestamps` compares
 //! with finer constants exactly, `zones` takes local times for the session's zone's, `arithmetic` has integers fail rather than wrap around, `guards`
 //! lets conditions ask before a subscript fails, `lossy` hides casts that lose something behind a function (`cast`).
 
+mod align;
 mod arithmetic;
 mod cast;
 mod extremes;
-mod floats;
 mod guards;
 mod lossy;
 mod membership;
@@ -37,7 +37,7 @@ pub(super) fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     let at = rules.iter().position(|rule| rule.name() == "type_coercion").unwrap_or(0);
     let ours: [ExprRule; 10] = [
         ExprRule { name: "glaux_rows", rewrite: rows::rewrite, pair: None },
-        ExprRule { name: "glaux_floats", rewrite: floats::rewrite, pair: Some(floats::rewrite_pair) },
+        ExprRule { name: "glaux_align", rewrite: align::rewrite, pair: Some(align::rewrite_pair) },
         ExprRule { name: "glaux_nan", rewrite: nan::rewrite, pair: Some(nan::rewrite_pair) },
         ExprRule { name: "glaux_extremes", rewrite: extremes::rewrite, pair: None },
         ExprRule { name: "glaux_ties", rewrite: ties::rewrite, pair: None },
@@ -49,7 +49,8 @@ pub(super) fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     ];
     let after = ExprRule { name: "glaux_zoned_casts", rewrite: zones::rewrite_cast, pair: None };
     rules.insert((at + 1).min(rules.len()), Arc::new(after));
-    let whole: [Arc<dyn AnalyzerRule + Send + Sync>; 2] = [Arc::new(membership::Membership), Arc::new(ties::Sorts)];
+    let whole: [Arc<dyn AnalyzerRule + Send + Sync>; 3] =
+        [Arc::new(align::UnionColumns), Arc::new(membership::Membership), Arc::new(ties::Sorts)];
     rules.splice(at..at, whole.into_iter().chain(ours.map(|rule| Arc::new(rule) as Arc<dyn AnalyzerRule + Send + Sync>)));
     rules
 }

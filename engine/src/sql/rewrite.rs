@@ -33,8 +33,8 @@ pub(super) type Originals = HashMap<Location, String>;
 pub(super) fn apply(query: &mut Query, originals: &Originals) -> Result<()> {
     forms::apply(query)?;
     exists::apply(query)?;
-    numbers::apply(query);
-    calls::apply(query);
+    numbers::apply(query)?;
+    calls::apply(query)?;
     timestamps::apply(query);
     joins::check(query)?;
     like::apply(query)?;

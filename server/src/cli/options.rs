@@ -63,7 +63,7 @@ pub(crate) struct CommonOptions {
     #[arg(long, global = true, value_name = "TIME", value_parser = checked_duration, allow_hyphen_values = true)]
     timeout: Option<String>,
 
-    /// Time zone of CURRENT_DATE and of instants as text, such as Europe/Berlin [default: UTC]
+    /// Time zone of CURRENT_DATE and of instants as text, such as Europe/Berlin or +02:00 [default: UTC]
     #[arg(long, global = true, value_name = "ZONE", value_parser = checked_time_zone)]
     time_zone: Option<String>,
 

@@ -1,9 +1,9 @@
 //! Casts that lose something or write otherwise than Arrow, as functions: Trino's rounding and texts, and nothing for DataFusion to see through.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use arrow::{
-    array::{Array, ArrayRef, AsArray},
+    array::{Array, ArrayRef, AsArray, StringArray},
     compute::{CastOptions, cast_with_options},
     datatypes::{DataType, Field, FieldRef, Float32Type, Float64Type, Int64Type, TimeUnit},
     util::display::array_value_to_string,
@@ -16,7 +16,7 @@ use datafusion::{
     },
 };
 
-use crate::functions::{local_times, to_varchar};
+use crate::functions::{local_times, to_varchar, whole_text};
 
 /// `CAST(x AS target)`, or `TRY_CAST`, which gives NULL where the other fails.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -50,6 +50,7 @@ impl CastFunction {
         }
         let local = match (array.data_type(), &self.target) {
             (DataType::Timestamp(_, Some(_)), DataType::Timestamp(_, None)) => local_times(array)?,
+            (DataType::Utf8, DataType::Timestamp(..)) => whole_texts(array),
             _ => Arc::clone(array),
         };
         let options = CastOptions { safe: true, ..CastOptions::default() };
@@ -102,6 +103,12 @@ impl ScalarUDFImpl for CastFunction {
             _ => internal_err!("{} takes one argument", self.name),
         }
     }
+}
+
+/// Texts of timestamps in the form that Arrow reads.
+fn whole_texts(array: &ArrayRef) -> ArrayRef {
+    let whole = |text| whole_text(text).map_or(Cow::Borrowed(text), Cow::Owned);
+    Arc::new(array.as_string::<i32>().iter().map(|text| text.map(whole)).collect::<StringArray>())
 }
 
 /// The values rounded half away from zero where Arrow would cut what is behind the point, and by way of a type that Arrow casts from.

@@ -1,5 +1,5 @@
-//! Comparisons of milliseconds with constants that are finer, as comparisons with milliseconds that have the same result. DataFusion
-//! would cut the constant when it moves the cast away from the column.
+//! Comparisons of milliseconds and dates with constants that are finer, as comparisons with milliseconds or dates that have the same result. DataFusion
+//! would cut the constant when it moves the cast away from the column, and of a date that is cast statistics tell less.
 
 use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::{
@@ -27,38 +27,55 @@ pub(super) fn is_comparison(op: Operator) -> bool {
     matches!(op, O::Eq | O::NotEq | O::Lt | O::LtEq | O::Gt | O::GtEq | O::IsDistinctFrom | O::IsNotDistinctFrom)
 }
 
-fn is_millis(expr: &Expr, schema: &DFSchema) -> bool {
-    expr.get_type(schema).is_ok_and(|data_type| data_type == MILLIS)
+/// What is compared with constants that may be finer.
+struct Coarse<'a> {
+    expr: &'a Expr,
+    /// Nanoseconds of one.
+    step: i128,
+    value: fn(i64) -> Option<ScalarValue>,
 }
 
-/// A constant timestamp that is finer: its milliseconds, rounded down, and whether that is all of it.
-fn constant(expr: &Expr) -> Option<(i64, bool)> {
-    let value = match expr {
-        Expr::Literal(value, _) => value.clone(),
-        Expr::Cast(Cast { expr, field }) => match expr.as_ref() {
-            Expr::Literal(text @ ScalarValue::Utf8(Some(_)), _) => text.cast_to(field.data_type()).ok()?,
+/// Milliseconds, or a date where it is compared as a timestamp.
+fn coarse<'a>(expr: &'a Expr, schema: &DFSchema) -> Option<Coarse<'a>> {
+    let data_type = expr.get_type(schema).ok()?;
+    if let (Expr::Cast(Cast { expr, .. }), DataType::Timestamp(_, None)) = (expr, &data_type)
+        && expr.get_type(schema).is_ok_and(|of| of == DataType::Date32)
+    {
+        let value = |days: i64| Some(ScalarValue::Date32(Some(i32::try_from(days).ok()?)));
+        return Some(Coarse { expr, step: 86_400_000_000_000, value });
+    }
+    let value = |millis: i64| Some(ScalarValue::TimestampMillisecond(Some(millis), None));
+    (data_type == MILLIS).then_some(Coarse { expr, step: 1_000_000, value })
+}
+
+impl Coarse<'_> {
+    /// A constant timestamp that is finer: its steps, rounded down, and whether that is all of it.
+    fn constant(&self, expr: &Expr) -> Option<(ScalarValue, bool)> {
+        let value = match expr {
+            Expr::Literal(value, _) => value.clone(),
+            Expr::Cast(Cast { expr, field }) => match expr.as_ref() {
+                Expr::Literal(text @ ScalarValue::Utf8(Some(_)), _) => text.cast_to(field.data_type()).ok()?,
+                _ => return None,
+            },
             _ => return None,
-        },
-        _ => return None,
-    };
-    let (value, per_milli) = match value {
-        ScalarValue::TimestampMicrosecond(Some(value), None) => (value, 1_000),
-        ScalarValue::TimestampNanosecond(Some(value), None) => (value, 1_000_000),
-        _ => return None,
-    };
-    Some((value.div_euclid(per_milli), value.rem_euclid(per_milli) == 0))
-}
-
-fn millis(value: i64) -> Expr {
-    lit(ScalarValue::TimestampMillisecond(Some(value), None))
+        };
+        let (value, step) = match value {
+            ScalarValue::TimestampSecond(Some(value), None) => (value, 1_000_000_000),
+            ScalarValue::TimestampMillisecond(Some(value), None) => (value, 1_000_000),
+            ScalarValue::TimestampMicrosecond(Some(value), None) => (value, 1_000),
+            ScalarValue::TimestampNanosecond(Some(value), None) => (value, 1),
+            _ => return None,
+        };
+        let value = (step < self.step).then(|| i128::from(value) * step)?;
+        let steps = i64::try_from(value.div_euclid(self.step)).ok()?;
+        Some(((self.value)(steps)?, value.rem_euclid(self.step) == 0))
+    }
 }
 
 fn compare(expr: &Expr, op: Operator, with: &Expr, schema: &DFSchema) -> Option<Expr> {
-    let (value, is_whole) = constant(with)?;
-    if !is_millis(expr, schema) {
-        return None;
-    }
-    let to = |op| binary_expr(expr.clone(), op, millis(value));
+    let coarse = coarse(expr, schema)?;
+    let (value, is_whole) = coarse.constant(with)?;
+    let to = |op| binary_expr(coarse.expr.clone(), op, lit(value.clone()));
     if is_whole {
         return Some(to(op));
     }
@@ -76,7 +93,8 @@ fn compare(expr: &Expr, op: Operator, with: &Expr, schema: &DFSchema) -> Option<
 
 fn rewrite_between(between: &Between, schema: &DFSchema) -> Option<Expr> {
     let Between { expr, negated, low, high } = between;
-    if constant(low).is_none() && constant(high).is_none() || !is_millis(expr, schema) {
+    let coarse = coarse(expr, schema)?;
+    if coarse.constant(low).is_none() && coarse.constant(high).is_none() {
         return None;
     }
     let side = |op, bound: &Expr| {
@@ -91,13 +109,16 @@ fn rewrite_between(between: &Between, schema: &DFSchema) -> Option<Expr> {
 
 /// Leaves out what no value equals.
 fn rewrite_list(list: &InList, schema: &DFSchema) -> Option<Expr> {
-    let constants: Vec<_> = list.list.iter().map(constant).collect();
-    if constants.iter().all(Option::is_none) || !is_millis(&list.expr, schema) {
+    let coarse = coarse(&list.expr, schema)?;
+    let constants: Vec<_> = list.list.iter().map(|item| coarse.constant(item)).collect();
+    // A list has one type: that of a date's constants is another than that of what else it is compared with.
+    let is_date = *coarse.expr != *list.expr;
+    if constants.iter().all(Option::is_none) || is_date && constants.iter().any(Option::is_none) {
         return None;
     }
-    let kept = list.list.iter().zip(&constants).filter_map(|(item, constant)| match constant {
+    let kept = list.list.iter().zip(constants).filter_map(|(item, constant)| match constant {
         None => Some(item.clone()),
-        Some((value, true)) => Some(millis(*value)),
+        Some((value, true)) => Some(lit(value)),
         Some((_, false)) => None,
     });
     let kept: Vec<_> = kept.collect();
@@ -105,5 +126,5 @@ fn rewrite_list(list: &InList, schema: &DFSchema) -> Option<Expr> {
         let op = if list.negated { Operator::NotEq } else { Operator::Eq };
         return compare(&list.expr, op, list.list.first()?, schema);
     }
-    Some(Expr::InList(InList::new(list.expr.clone(), kept, list.negated)))
+    Some(Expr::InList(InList::new(Box::new(coarse.expr.clone()), kept, list.negated)))
 }

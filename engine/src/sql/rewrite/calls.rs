@@ -1,28 +1,35 @@
 //! Functions that SQL writes in forms of their own, as calls: `x AT TIME ZONE z`, `TIMESTAMP '2024-01-01 00:00:00 Europe/Berlin'`,
-//! `SUBSTRING(x FROM a FOR b)`, `CAST(x AS varchar(n))`; the parts of `EXTRACT` by the numbers that Trino gives them; and what Trino means where
-//! arguments are left out.
+//! `SUBSTRING(x FROM a FOR b)`, `CAST(x AS varchar(n))`, `CAST(x AS char(n))`, and casts to types that have such ones within; the parts of
+//! `EXTRACT` by the numbers that Trino gives them; and what Trino means where arguments are left out.
 
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    CastKind, CharacterLength, DataType, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
-    FunctionArguments, Ident, ObjectName, ObjectNamePart, Query, TimezoneInfo, TypedString, Value, ValueWithSpan, VisitMut,
-    VisitorMut,
+    ArrayElemTypeDef, CastKind, CharacterLength, DataType, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArgumentList, FunctionArguments, Ident, ObjectName, ObjectNamePart, Query, TimezoneInfo, TypedString, Value,
+    ValueWithSpan, VisitMut, VisitorMut,
 };
 
-use crate::functions::{AT_TIMEZONE, TO_VARCHAR, TRY_TO_VARCHAR, WITH_TIMEZONE};
+use crate::{
+    error::{Error, Result},
+    functions::{AT_TIMEZONE, CUT_TEXTS, TO_CHAR, TO_VARCHAR, TRY_TO_VARCHAR, WITH_TIMEZONE, is_left_out, whole_text},
+};
 
-pub(super) fn apply(query: &mut Query) {
-    // It never breaks off.
-    let _ = query.visit(&mut Calls);
+/// # Errors
+/// `Invalid` for a timestamp's literal that its zone's clocks never show.
+pub(super) fn apply(query: &mut Query) -> Result<()> {
+    match query.visit(&mut Calls) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(error) => Err(*error),
+    }
 }
 
 struct Calls;
 
 impl VisitorMut for Calls {
-    type Break = ();
+    type Break = Box<Error>;
 
-    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Box<Error>> {
         let rewritten = match expr {
             Expr::AtTimeZone { timestamp, time_zone } => {
                 call(AT_TIMEZONE, [timestamp, time_zone].map(|part| std::mem::replace(part.as_mut(), nothing())).into())
@@ -32,16 +39,30 @@ impl VisitorMut for Calls {
                 let parts = parts.into_iter().flatten().map(|part| std::mem::replace(part.as_mut(), nothing()));
                 call("substr", parts.collect())
             }
-            Expr::Cast {
-                kind, expr, data_type: DataType::Varchar(Some(CharacterLength::IntegerLength { length, .. })), ..
-            } => {
-                let name = if *kind == CastKind::TryCast { TRY_TO_VARCHAR } else { TO_VARCHAR };
-                let length = Expr::Value(ValueWithSpan::from(Value::Number(length.to_string(), false)));
-                call(name, vec![std::mem::replace(expr.as_mut(), nothing()), length])
-            }
+            Expr::Cast { kind, expr: inner, data_type, .. } => match length(data_type) {
+                Some((is_char, length)) => {
+                    let name = match (is_char, kind) {
+                        (true, _) => TO_CHAR,
+                        (false, CastKind::TryCast) => TRY_TO_VARCHAR,
+                        (false, _) => TO_VARCHAR,
+                    };
+                    let length = Expr::Value(ValueWithSpan::from(Value::Number(length.to_string(), false)));
+                    call(name, vec![std::mem::replace(inner.as_mut(), nothing()), length])
+                }
+                None => {
+                    let mut of = Vec::new();
+                    bounds(data_type, &mut of);
+                    if of.iter().all(|bound| bound == UNBOUNDED) {
+                        return ControlFlow::Continue(());
+                    }
+                    let of = Expr::Value(ValueWithSpan::from(Value::SingleQuotedString(of.join(","))));
+                    call(CUT_TEXTS, vec![std::mem::replace(expr, nothing()), of])
+                }
+            },
             Expr::TypedString(literal) => match with_zone(literal) {
-                Some(rewritten) => rewritten,
-                None => return ControlFlow::Continue(()),
+                Ok(Some(rewritten)) => rewritten,
+                Ok(None) => return ControlFlow::Continue(()),
+                Err(error) => return ControlFlow::Break(Box::new(error)),
             },
             Expr::Function(function) => {
                 complete(function);
@@ -55,6 +76,35 @@ impl VisitorMut for Calls {
         };
         *expr = rewritten;
         ControlFlow::Continue(())
+    }
+}
+
+/// Whether a type is `char(n)` or `varchar(n)`, and the length. A `char` without one is a single character.
+fn length(data_type: &DataType) -> Option<(bool, u64)> {
+    let of = |length: &CharacterLength| match length {
+        CharacterLength::IntegerLength { length, .. } => Some(*length),
+        CharacterLength::Max => None,
+    };
+    match data_type {
+        DataType::Varchar(Some(length)) => Some((false, of(length)?)),
+        DataType::Char(length) | DataType::Character(length) => Some((true, length.as_ref().map_or(Some(1), of)?)),
+        _ => None,
+    }
+}
+
+const UNBOUNDED: &str = "-";
+
+/// The bounds of the texts in a type, for `cut_texts`.
+fn bounds(data_type: &DataType, of: &mut Vec<String>) {
+    match data_type {
+        DataType::Array(ArrayElemTypeDef::AngleBracket(item)) => bounds(item, of),
+        DataType::Struct(fields, _) => fields.iter().for_each(|field| bounds(&field.field_type, of)),
+        DataType::Map(key, value) => [key, value].into_iter().for_each(|part| bounds(part, of)),
+        other => of.push(match length(other) {
+            Some((true, length)) => format!("c{length}"),
+            Some((false, length)) => format!("v{length}"),
+            None => UNBOUNDED.to_owned(),
+        }),
     }
 }
 
@@ -146,21 +196,24 @@ fn with_braces(replacement: &str) -> String {
     written + rest
 }
 
-/// A timestamp's literal that names its zone, as a local time and its zone.
-fn with_zone(literal: &TypedString) -> Option<Expr> {
-    let TypedString { data_type: data_type @ DataType::Timestamp(_, zoned), value, uses_odbc_syntax } = literal else {
-        return None;
-    };
-    let Value::SingleQuotedString(text) = &value.value else { return None };
-    let (local, zone) = split_zone(text)?;
-    let string = |text: &str| ValueWithSpan { value: Value::SingleQuotedString(text.to_owned()), span: value.span };
-    let data_type = match (zoned, data_type) {
-        (TimezoneInfo::None, data_type) => data_type.clone(),
-        (_, DataType::Timestamp(precision, _)) => DataType::Timestamp(*precision, TimezoneInfo::None),
-        _ => return None,
-    };
+/// A timestamp's literal that names its zone, as a local time and its zone; nothing if it names none.
+///
+/// # Errors
+/// `Invalid` for a time that the zone's clocks never show.
+fn with_zone(literal: &TypedString) -> Result<Option<Expr>> {
+    let TypedString { data_type: DataType::Timestamp(precision, _), value, uses_odbc_syntax } = literal else { return Ok(None) };
+    let Value::SingleQuotedString(text) = &value.value else { return Ok(None) };
+    let Some((local, zone)) = split_zone(text) else { return Ok(None) };
+    let local = whole_text(local).unwrap_or_else(|| local.to_owned());
+    if is_left_out(&local, zone) {
+        let error = Error::invalid(format!("'{text}' is not a valid TIMESTAMP literal"));
+        return Err(error.with_hint(format!("Clocks in {zone} were put forward over this time: write one that they show")));
+    }
+    let string = |text: String| ValueWithSpan { value: Value::SingleQuotedString(text), span: value.span };
+    let data_type = DataType::Timestamp(*precision, TimezoneInfo::None);
+    let zone = Expr::Value(string(zone.to_owned()));
     let local = TypedString { data_type, value: string(local), uses_odbc_syntax: *uses_odbc_syntax };
-    Some(call(WITH_TIMEZONE, vec![Expr::TypedString(local), Expr::Value(string(zone))]))
+    Ok(Some(call(WITH_TIMEZONE, vec![Expr::TypedString(local), zone])))
 }
 
 /// `2024-01-01 00:00:00.000 Europe/Berlin` as its two parts; nothing if it names no zone.

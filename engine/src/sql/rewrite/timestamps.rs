@@ -1,9 +1,11 @@
-//! The precision of times and timestamps, as in Trino: of literals as many digits as are written, of types that name none milliseconds. The
-//! planner would take nanoseconds for all of them, which reach from 1677 to 2262 only.
+//! The texts of timestamps with all of their digits, and the precision of times and timestamps, as in Trino: of literals as many digits as are
+//! written, of types that name none milliseconds. The planner would take nanoseconds for all of them, which reach from 1677 to 2262 only.
 
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{ArrayElemTypeDef, DataType, Expr, Query, TimezoneInfo, TypedString, Value, VisitMut, VisitorMut};
+
+use crate::functions::whole_text;
 
 /// The digits of a type that names none.
 const DEFAULT: usize = 3;
@@ -25,8 +27,11 @@ impl VisitorMut for Timestamps {
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         match expr {
             Expr::TypedString(TypedString { data_type, value, .. }) => {
-                if let Value::SingleQuotedString(text) = &value.value {
+                if let Value::SingleQuotedString(text) = &mut value.value {
                     fill(data_type, digits(text));
+                    if let (DataType::Timestamp(..), Some(whole)) = (data_type, whole_text(text)) {
+                        *text = whole;
+                    }
                 }
             }
             Expr::Cast { data_type, .. } => fill(data_type, DEFAULT),

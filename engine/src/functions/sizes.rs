@@ -1,0 +1,126 @@
+//! Functions that make long texts of short ones, bounded: what one batch of rows would make is reckoned before any of it is made. No limit of memory
+//! counts it, and no cancelling ends it.
+
+use std::sync::Arc;
+
+use arrow::{
+    array::{Array, AsArray},
+    datatypes::{DataType, FieldRef, Int64Type},
+};
+use datafusion::{
+    common::{Result, ScalarValue},
+    logical_expr::{ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature},
+};
+
+use crate::error::{Error, ErrorKind, to_datafusion};
+
+pub(super) const NAMES: [&str; 6] = ["concat", "concat_ws", "lpad", "repeat", "replace", "rpad"];
+
+/// Bytes of text that a call may make of one batch.
+const MOST_BYTES: u64 = 256 << 20;
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Bounded {
+    plain: Arc<ScalarUDF>,
+}
+
+pub(super) fn function(plain: Arc<ScalarUDF>) -> ScalarUDF {
+    ScalarUDF::new_from_impl(Bounded { plain })
+}
+
+impl ScalarUDFImpl for Bounded {
+    fn name(&self) -> &str {
+        self.plain.name()
+    }
+
+    fn aliases(&self) -> &[String] {
+        self.plain.aliases()
+    }
+
+    fn schema_name(&self, args: &[Expr]) -> Result<String> {
+        self.plain.schema_name(args)
+    }
+
+    fn signature(&self) -> &Signature {
+        self.plain.signature()
+    }
+
+    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
+        self.plain.coerce_types(types)
+    }
+
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        self.plain.return_type(types)
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        self.plain.return_field_from_args(args)
+    }
+
+    fn is_strict(&self) -> bool {
+        self.plain.inner().is_strict()
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let is_constant = args.args.iter().all(|argument| matches!(argument, ColumnarValue::Scalar(_)));
+        let rows = if is_constant { 1 } else { args.number_rows };
+        let mut bytes = 0_u64;
+        for row in 0..rows {
+            bytes = bytes.saturating_add(made(self.name(), &args.args, row));
+            if bytes > MOST_BYTES {
+                let message = format!("function '{}' would make more than {} MiB of text at once", self.name(), MOST_BYTES >> 20);
+                let error = Error::new(ErrorKind::LimitExceeded, message).with_hint("Make shorter texts of it, or fewer");
+                return Err(to_datafusion(error));
+            }
+        }
+        self.plain.invoke_with_args(args)
+    }
+}
+
+/// Bytes that a call makes in one row, or somewhat more.
+fn made(name: &str, args: &[ColumnarValue], row: usize) -> u64 {
+    let length = |at: usize| args.get(at).map_or(0, |value| text(value, row).len() as u64);
+    let number = |at: usize| args.get(at).map_or(0, |value| number(value, row));
+    match name {
+        "repeat" => length(0).saturating_mul(number(1)),
+        "lpad" | "rpad" => {
+            let widest = args.get(2).and_then(|pad| text(pad, row).chars().map(char::len_utf8).max()).unwrap_or(1);
+            length(0).saturating_add(number(1).saturating_mul(widest as u64))
+        }
+        "replace" => {
+            let ([Some(of), Some(from)], replacement) = ([args.first(), args.get(1)], length(2)) else { return 0 };
+            let (of, from) = (text(of, row), text(from, row));
+            let found = if replacement > from.len() as u64 { of.matches(from).count() as u64 } else { 0 };
+            (of.len() as u64).saturating_add(found.saturating_mul(replacement))
+        }
+        // The first argument stands between all others.
+        "concat_ws" => (1..args.len()).fold(0, |bytes: u64, at| bytes.saturating_add(length(at)).saturating_add(length(0))),
+        _ => (0..args.len()).fold(0, |bytes: u64, at| bytes.saturating_add(length(at))),
+    }
+}
+
+/// The text of one row; empty if there is none.
+fn text(value: &ColumnarValue, row: usize) -> &str {
+    match value {
+        ColumnarValue::Scalar(value) => value.try_as_str().flatten().unwrap_or_default(),
+        ColumnarValue::Array(array) if array.is_null(row) => "",
+        ColumnarValue::Array(array) => match array.data_type() {
+            DataType::Utf8 => array.as_string::<i32>().value(row),
+            DataType::LargeUtf8 => array.as_string::<i64>().value(row),
+            DataType::Utf8View => array.as_string_view().value(row),
+            _ => "",
+        },
+    }
+}
+
+/// How often or how long; nothing if it is no number above zero.
+fn number(value: &ColumnarValue, row: usize) -> u64 {
+    let number = match value {
+        ColumnarValue::Scalar(ScalarValue::Int64(number)) => *number,
+        ColumnarValue::Array(array) => {
+            array.as_primitive_opt::<Int64Type>().filter(|numbers| numbers.is_valid(row)).map(|numbers| numbers.value(row))
+        }
+        ColumnarValue::Scalar(_) => None,
+    };
+    number.and_then(|number| u64::try_from(number).ok()).unwrap_or(0)
+}
