@@ -150,7 +150,7 @@ async fn a_busy_store_is_asked_again_and_every_attempt_counts() -> Result<(), Fa
 
 async fn a_body_cut_short_is_fetched_again() -> Result<(), Failed> {
     let instance = instance().await;
-    let cut = glaux_tests::s3_endpoint::Action::Truncate(100);
+    let cut = Action::Truncate(100);
     endpoint(&instance).fail(Fault::on(RequestKind::Get).key("p=1").nth(2).action(cut));
     drop(endpoint(&instance).take_log());
     let outcome = instance.run("SELECT sum(n) AS s FROM t WHERE p = 1").await;
@@ -163,7 +163,7 @@ async fn a_body_cut_short_is_fetched_again() -> Result<(), Failed> {
 async fn a_listing_cut_short_is_asked_for_again() -> Result<(), Failed> {
     let instance = instance().await;
     instance.write("t/p=3/with & and é.parquet", "SELECT 7 AS n").await;
-    let cut = glaux_tests::s3_endpoint::Action::Truncate(300);
+    let cut = Action::Truncate(300);
     endpoint(&instance).fail(Fault::on(RequestKind::List).times(2).action(cut));
     drop(endpoint(&instance).take_log());
     let outcome = instance.run("MSCK REPAIR TABLE t").await;
@@ -177,7 +177,7 @@ async fn a_listing_cut_short_is_asked_for_again() -> Result<(), Failed> {
 
 /// The query and the repair fail with this kind, whatever the listing is, and the partitions stay.
 async fn listing_fails(instance: &Instance, document: &str, kind: ErrorKind, names: &str) -> Result<(), Failed> {
-    let action = glaux_tests::s3_endpoint::Action::Document(document.to_owned());
+    let action = Action::Document(document.to_owned());
     endpoint(instance).fail(Fault::on(RequestKind::List).always().action(action));
     fails(instance, "SELECT sum(n) AS s FROM t", kind, names).await?;
     fails(instance, "MSCK REPAIR TABLE t SYNC PARTITIONS", kind, names).await?;

@@ -5,7 +5,7 @@
 use datafusion::{
     common::{
         DFSchema, Result,
-        tree_node::{Transformed, TreeNode},
+        tree_node::Transformed,
     },
     config::ConfigOptions,
     logical_expr::{Expr, ExprSchemable, LogicalPlan},

@@ -219,7 +219,7 @@ async fn prepared_statements_give_way_the_longest_idle_first() -> Result<(), Fai
         assert_eq!(mallory.fetch(info).await?.lines(), [number.to_string()]);
         used.execute().await?;
     }
-    let refused = tonic::Status::from(idle.execute().await.expect_err("it is refused"));
+    let refused = Status::from(idle.execute().await.expect_err("it is refused"));
     assert_eq!(refused.code(), Code::NotFound, "{refused}");
     assert!(refused.message().contains("the session has 3 (flight.max_prepared_statements)"), "{refused}");
     let info = of_ada.execute().await?;

@@ -78,7 +78,7 @@ async fn values_lead_nowhere_out_of_a_template() -> Result<(), Failed> {
         ))
         .await;
     assert_eq!(instance.run("SELECT n FROM t WHERE k = 'a.parquet'").await.lines(), ["1"]);
-    endpoint.take_log();
+    drop(endpoint.take_log());
     for value in [
         r"..\denied\a.parquet",
         r"x\..\..\denied/a.parquet",
