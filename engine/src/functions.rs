@@ -25,7 +25,7 @@ use datafusion::{common::Result, execution::FunctionRegistry, logical_expr::Scal
 
 pub(crate) use aggregate::extreme_of_floats;
 pub(crate) use arithmetic::Arithmetic;
-pub(crate) use comparable::{Nan, comparable, equal};
+pub(crate) use comparable::{Nan, comparable, equal, is_comparable};
 pub(crate) use decimal::{DecimalArithmetic, is_decimal_arithmetic};
 pub(crate) use float_order::Extreme;
 pub(crate) use interval::{is_multiple, multiple};

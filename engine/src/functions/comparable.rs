@@ -42,6 +42,11 @@ pub(crate) fn comparable(expr: Expr, nan: Nan) -> Expr {
     ScalarUDF::new_from_impl(function).call(vec![expr])
 }
 
+/// Whether an expression is one of [`comparable`].
+pub(crate) fn is_comparable(expr: &Expr) -> bool {
+    matches!(expr, Expr::ScalarFunction(call) if call.func.inner().downcast_ref::<Comparable>().is_some())
+}
+
 /// `left = right` of arrays and rows: NULL where only what is NULL inside of them could tell them apart.
 pub(crate) fn equal(left: Expr, right: Expr) -> Expr {
     ScalarUDF::new_from_impl(Equal { signature: Signature::user_defined(Volatility::Immutable) }).call(vec![left, right])

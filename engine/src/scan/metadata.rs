@@ -13,8 +13,12 @@ mod thrift;
 
 use std::{
     collections::{HashMap, VecDeque},
+    hash::Hash,
     ops::Range,
-    sync::{Arc, Mutex, OnceLock, PoisonError, atomic::AtomicBool},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 
 use bytes::Bytes;
@@ -37,7 +41,7 @@ use super::{
 };
 use crate::{
     accounting::Meter,
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
     storage::ObjectVersion,
 };
 
@@ -107,6 +111,31 @@ impl Indexes {
 
 type Key = (ObjectVersion, Reading);
 
+/// What is kept under a key, loaded once for all who want it at the same time. Where the query that loads it is stopped, another loads it.
+async fn once<K, V, F>(cache: &Cache<K, V>, key: K, load: impl Fn() -> F) -> Result<V>
+where
+    K: Hash + Eq + Clone + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+    F: Future<Output = Result<V>>,
+{
+    loop {
+        let mut is_own = false;
+        let loaded = cache.try_get_with(key.clone(), async {
+            is_own = true;
+            load().await
+        });
+        match loaded.await {
+            Err(error) if !is_own && is_of_its_query(error.kind()) => {}
+            loaded => return loaded.map_err(|error: Arc<Error>| Error::clone(&error)),
+        }
+    }
+}
+
+/// Whether an error says something of the query that met it, and nothing of what it wanted.
+fn is_of_its_query(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Cancelled | ErrorKind::Aborted | ErrorKind::TimedOut | ErrorKind::LimitExceeded)
+}
+
 /// What is known of files, shared by all queries of an engine.
 #[derive(Debug)]
 pub struct Footers {
@@ -166,27 +195,22 @@ impl Footers {
         file: &DataFile,
         reads: &MetadataReads,
     ) -> Result<(Arc<ParquetMetaData>, bool)> {
-        let version = file.version();
-        let key = (version.clone(), table.reading.clone());
-        let mut was_known = true;
-        let known = {
-            let was_known = &mut was_known;
-            let loaded = self.footers.try_get_with(key, async move {
-                if let Some(kept) = self.kept.get(&kept_key(&version)).await
-                    && let Ok(metadata) = decode::footer(file, &kept.bytes, &table.reading)
-                {
-                    self.learn(table, kept.bytes.len() as u64 + TAIL);
-                    return Ok(Arc::new(KnownFooter::new(Arc::new(metadata))));
-                }
-                *was_known = false;
-                let thrift = self.read(table, file, reads).await?;
-                let metadata = decode::footer(file, &thrift, &table.reading)?;
-                self.kept.put(kept_key(&version), KeptFooter { bytes: thrift, indexes: None });
-                Ok::<_, Error>(Arc::new(KnownFooter::new(Arc::new(metadata))))
-            });
-            loaded.await.map_err(|error: Arc<Error>| Error::clone(&error))?
-        };
-        Ok((Arc::clone(known.metadata()), was_known))
+        let (version, was_known) = (&file.version(), &AtomicBool::new(true));
+        let known = once(&self.footers, (version.clone(), table.reading.clone()), || async move {
+            if let Some(kept) = self.kept.get(&kept_key(version)).await
+                && let Ok(metadata) = decode::footer(file, &kept.bytes, &table.reading)
+            {
+                self.learn(table, kept.bytes.len() as u64 + TAIL);
+                return Ok(Arc::new(KnownFooter::new(Arc::new(metadata))));
+            }
+            was_known.store(false, Relaxed);
+            let thrift = self.read(table, file, reads).await?;
+            let metadata = decode::footer(file, &thrift, &table.reading)?;
+            self.kept.put(kept_key(version), KeptFooter { bytes: thrift, indexes: None });
+            Ok(Arc::new(KnownFooter::new(Arc::new(metadata))))
+        });
+        let known = known.await?;
+        Ok((Arc::clone(known.metadata()), was_known.load(Relaxed)))
     }
 
     /// The footer with page indexes; as it is if the file has none.
@@ -211,7 +235,8 @@ impl Footers {
         {
             return Ok(metadata);
         }
-        let loaded = self.indexed.try_get_with((key, indexes), async {
+        let region = &region;
+        let loaded = once(&self.indexed, (key, indexes), || async move {
             let kept_key = kept_key(&file.version());
             let kept = self.kept.get(&kept_key).await;
             let held = kept.as_ref().and_then(|kept| kept.indexes.as_ref()).and_then(|(offset, bytes)| {
@@ -237,9 +262,9 @@ impl Footers {
                     bytes
                 }
             };
-            Ok::<_, Error>(Arc::new(decode::indexed(file, footer, indexes, region.start, bytes)?))
+            Ok(Arc::new(decode::indexed(file, footer, indexes, region.start, bytes)?))
         });
-        loaded.await.map_err(|error: Arc<Error>| Error::clone(&error))
+        loaded.await
     }
 
     /// A bloom filter, cached as the bytes it is.
@@ -247,11 +272,12 @@ impl Footers {
     /// # Errors
     /// Those of fetching.
     pub(super) async fn piece(&self, file: &DataFile, range: Range<u64>, reads: &MetadataReads) -> Result<Bytes> {
-        let loaded = self.pieces.try_get_with((file.version(), range.clone()), async {
+        let range = &range;
+        let loaded = once(&self.pieces, (file.version(), range.clone()), || async move {
             // A copy, so that no larger buffer is kept alive by a slice of it.
-            Ok::<_, Error>(Bytes::copy_from_slice(&reads.get(file, range.clone()).await?))
+            Ok(Bytes::copy_from_slice(&reads.get(file, range.clone()).await?))
         });
-        loaded.await.map_err(|error: Arc<Error>| Error::clone(&error))
+        loaded.await
     }
 
     fn learn(&self, table: &TableFiles, length: u64) {

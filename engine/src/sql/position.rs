@@ -64,11 +64,17 @@ pub(super) fn from_parser(message: &str, text: &str) -> Error {
     match message.strip_prefix("Expected: ").and_then(|rest| rest.rsplit_once(", found: ")) {
         Some((expected, "EOF")) => mismatched(end_of(text), "", &[expected]),
         Some((expected, found)) => {
-            let error = mismatched(place, found, &[expected]);
+            let error = mismatched(place, as_written(found, place, text), &[expected]);
             if found == "`" { error.with_hint("Queries quote names with double quotes; backticks belong to DDL") } else { error }
         }
         None => syntax(place, &lower_first(message)),
     }
+}
+
+/// A token as the statement has it, where it was read in another case.
+fn as_written<'a>(found: &'a str, place: Location, text: &'a str) -> &'a str {
+    let written = text.get(Offsets::new(text).of(place)..).and_then(|rest| rest.get(..found.len()));
+    written.filter(|written| written.eq_ignore_ascii_case(found)).unwrap_or(found)
 }
 
 fn lower_first(message: &str) -> String {

@@ -22,7 +22,7 @@ use datafusion::{
     optimizer::AnalyzerRule,
 };
 
-use super::nan::can_repeat;
+use super::nan::{can_repeat, found};
 use crate::error::{Error, to_datafusion};
 
 #[derive(Debug)]
@@ -101,7 +101,7 @@ fn condition(expr: Expr, asked: Asked, schema: &DFSchema) -> Result<Expr> {
         Expr::IsNotTrue(expr) => Expr::IsNotTrue(part(expr, Asked::IsTrue)?),
         Expr::IsFalse(expr) => Expr::IsFalse(part(expr, Asked::IsFalse)?),
         Expr::IsNotFalse(expr) => Expr::IsNotFalse(part(expr, Asked::IsFalse)?),
-        Expr::InSubquery(found) => member(found, asked, schema)?,
+        Expr::InSubquery(asked_for) => member(asked_for, asked, schema)?,
         // The same by another name, that DataFusion would read the subquery more often for.
         Expr::SetComparison(SetComparison { expr, subquery, op: Operator::Eq, quantifier: SetQuantifier::Any }) => {
             member(InSubquery { expr, subquery, negated: false }, asked, schema)?
@@ -113,8 +113,8 @@ fn condition(expr: Expr, asked: Asked, schema: &DFSchema) -> Result<Expr> {
     })
 }
 
-fn member(found: InSubquery, asked: Asked, schema: &DFSchema) -> Result<Expr> {
-    let InSubquery { expr, subquery, negated } = found;
+fn member(asked_for: InSubquery, asked: Asked, schema: &DFSchema) -> Result<Expr> {
+    let InSubquery { expr, subquery, negated } = asked_for;
     let value = condition(*expr, Asked::Value, schema)?;
     let plan = subquery.subquery.as_ref();
     let is_correlated = !plan.all_out_ref_exprs().is_empty();
@@ -129,6 +129,13 @@ fn member(found: InSubquery, asked: Asked, schema: &DFSchema) -> Result<Expr> {
         Asked::IsFalse => negated || !is_nullable,
         Asked::Value => !is_nullable,
     };
+    // Trino compares the values that a filter's own condition finds, and looks up all others among those of the subquery: NaN is found there.
+    let is_looked_up = (is_planned || !is_correlated) && (negated || asked != Asked::Holds);
+    let (value, subquery) =
+        match is_looked_up.then(|| found(&value, Operator::IsNotDistinctFrom, &subquery, schema)).transpose()? {
+            Some(Some(keyed)) => keyed,
+            _ => (value, subquery),
+        };
     if is_planned {
         return Ok(Expr::InSubquery(InSubquery::new(Box::new(value), subquery, negated)));
     }
@@ -139,7 +146,7 @@ fn member(found: InSubquery, asked: Asked, schema: &DFSchema) -> Result<Expr> {
     let member = if is_correlated {
         by_equality(&value, &subquery, asked_of_it, schema)?
     } else {
-        let unmatched = unmatched(&value, plan)?;
+        let unmatched = unmatched(&value, &subquery.subquery)?;
         Expr::InSubquery(InSubquery::new(Box::new(value), subquery, false)).or(unmatched)
     };
     Ok(if negated { Expr::Not(Box::new(member)) } else { member })

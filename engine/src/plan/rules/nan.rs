@@ -23,7 +23,7 @@ use datafusion::{
 };
 
 use super::{rows::has_floats, timestamps::is_comparison};
-use crate::functions::{Nan, comparable};
+use crate::functions::{Nan, comparable, is_comparable};
 
 pub(super) fn rewrite(expr: Expr, schema: &DFSchema, _config: &ConfigOptions) -> Result<Transformed<Expr>> {
     let changed = match &expr {
@@ -151,7 +151,7 @@ fn listed(list: &InList, schema: &DFSchema) -> Option<Expr> {
 }
 
 /// A value and the subquery whose values it is compared with, such that all bits may be compared.
-fn found(value: &Expr, op: Operator, subquery: &Subquery, schema: &DFSchema) -> Result<Option<(Expr, Subquery)>> {
+pub(super) fn found(value: &Expr, op: Operator, subquery: &Subquery, schema: &DFSchema) -> Result<Option<(Expr, Subquery)>> {
     let plan = subquery.subquery.as_ref();
     let other = Expr::Column(Column::from(plan.schema().qualified_field(0)));
     let (nan_value, nan_found) = Nan::of(op);
@@ -224,10 +224,11 @@ pub(super) fn can_repeat(expr: &Expr) -> bool {
 
 /// An expression such that all bits of it may be compared.
 fn key(expr: &Expr, nan: Nan, schema: &DFSchema) -> Expr {
-    let is_odd = expr.get_type(schema).is_ok_and(|data_type| match zeros(&data_type) {
-        Some(_) => may_be_odd(expr, schema) || is_zero(expr),
-        None => data_type.is_nested() && has_floats(&data_type),
-    });
+    let is_odd = !is_comparable(expr)
+        && expr.get_type(schema).is_ok_and(|data_type| match zeros(&data_type) {
+            Some(_) => may_be_odd(expr, schema) || is_zero(expr),
+            None => data_type.is_nested() && has_floats(&data_type),
+        });
     if is_odd { comparable(expr.clone(), nan) } else { expr.clone() }
 }
 

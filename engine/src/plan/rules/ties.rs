@@ -3,10 +3,7 @@
 //! The last key of `ORDER BY` decides no tie and stays a column, by which scans find the best rows.
 
 use datafusion::{
-    common::{
-        DFSchema, Result,
-        tree_node::Transformed,
-    },
+    common::{DFSchema, Result, tree_node::Transformed},
     config::ConfigOptions,
     logical_expr::{Expr, ExprSchemable, LogicalPlan},
     optimizer::AnalyzerRule,

@@ -91,8 +91,15 @@ impl Query {
             return Poll::Ready(Err(self.entry.stop_error(&CancelReason::ScanLimit)));
         }
         let next = ready!(next).transpose();
-        if let Ok(Some(batch)) = &next {
-            self.entry.meter.add_rows(batch.num_rows() as u64);
+        match &next {
+            Ok(Some(batch)) => self.entry.meter.add_rows(batch.num_rows() as u64),
+            Ok(None) => {}
+            // Perhaps by the stop itself, which was told a moment ago.
+            Err(_) => {
+                if let Some(error) = self.entry.stopped_with() {
+                    return Poll::Ready(Err(error));
+                }
+            }
         }
         Poll::Ready(next)
     }

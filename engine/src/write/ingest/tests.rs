@@ -331,7 +331,7 @@ async fn what_cannot_be_is_refused_before_a_row_is_asked_for() {
         (append("cut", &rows), ErrorKind::Unsupported, "buckets"),
         (new("a/b"), ErrorKind::Invalid, "a/b"),
         (new("there "), ErrorKind::Invalid, "\"there \" begins or ends with a blank"),
-        (append("there ", &rows), ErrorKind::NotFound, "there "),
+        (append("there ", &rows), ErrorKind::Invalid, "\"there \" begins or ends with a blank"),
         (into(" default"), ErrorKind::NotFound, " default"),
         (with([("a", DataType::Int32), ("b ", DataType::Int32)]), ErrorKind::Invalid, "\"b \" begins or ends with a blank"),
         (at(&lake.url("full/")), ErrorKind::Invalid, "full/deep/x"),

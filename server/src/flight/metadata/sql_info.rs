@@ -211,12 +211,13 @@ fn conversions() -> BTreeMap<i32, Vec<i32>> {
         sources.iter().map(|source| (*source as i32, targets.clone())).collect::<Vec<_>>()
     };
     [
-        from(&numbers, &[&numbers, &texts, &[SqlConvertBit]]),
+        // Of texts alone becomes CHAR, of anything VARCHAR.
+        from(&numbers, &[&numbers, &[SqlConvertVarchar, SqlConvertBit]]),
         from(&texts, &[&numbers, &texts, &times, &[SqlConvertBit]]),
-        from(&[SqlConvertBit], &[&inexact_and_whole, &texts, &[SqlConvertBit]]),
-        from(&[SqlConvertDate], &[&texts, &[SqlConvertDate, SqlConvertTimestamp]]),
-        from(&[SqlConvertTime], &[&texts, &[SqlConvertTime]]),
-        from(&[SqlConvertTimestamp], &[&texts, &times]),
+        from(&[SqlConvertBit], &[&inexact_and_whole, &[SqlConvertVarchar, SqlConvertBit]]),
+        from(&[SqlConvertDate], &[&[SqlConvertVarchar, SqlConvertDate, SqlConvertTimestamp]]),
+        from(&[SqlConvertTime], &[&[SqlConvertVarchar, SqlConvertTime]]),
+        from(&[SqlConvertTimestamp], &[&times, &[SqlConvertVarchar]]),
     ]
     .into_iter()
     .flatten()
