@@ -600,7 +600,7 @@ NOON = datetime.datetime(2024, 2, 29, 12, 0, 0, 123456)
     ("va = ?", pa.array([b"\x00\xff\x10"], pa.binary(3)), 1), ("st = ?", pa.array(["it's \"quoted\" \\ \n\t"], pa.large_string()), 1),
     ("bo = ?", pa.array([True]), 1),
     ("st = ?", pa.array(["none"]).dictionary_encode(), 0), ("i = ?", pa.RunEndEncodedArray.from_arrays([1], pa.array([2**31 - 1], pa.int32())), 1),
-    ("ar = ?", pa.array([[1, None, 3]], pa.list_(pa.int64())), 1), ("ar = ?", pa.array([[1, None, 3]], pa.list_(pa.int32(), 3)), 1),
+    ("ar IS NOT DISTINCT FROM ?", pa.array([[1, None, 3]], pa.list_(pa.int64())), 1), ("ar IS NOT DISTINCT FROM ?", pa.array([[1, None, 3]], pa.list_(pa.int32(), 3)), 1),
 ], ids=lambda value: str(getattr(value, "type", value)))
 def test_a_value_is_what_its_own_type_says(client, place, array, value):
     sql = f"SELECT {place} AS x" if place.startswith("CAST") else f"SELECT count(*) AS x FROM types WHERE {place}"

@@ -50,7 +50,7 @@ pub(super) fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     let after = ExprRule { name: "glaux_zoned_casts", rewrite: zones::rewrite_cast, pair: None };
     rules.insert((at + 1).min(rules.len()), Arc::new(after));
     let whole: [Arc<dyn AnalyzerRule + Send + Sync>; 3] =
-        [Arc::new(align::UnionColumns), Arc::new(membership::Membership), Arc::new(ties::Sorts)];
+        [Arc::new(align::UnionColumns), Arc::new(membership::Membership), Arc::new(ties::Rows)];
     rules.splice(at..at, whole.into_iter().chain(ours.map(|rule| Arc::new(rule) as Arc<dyn AnalyzerRule + Send + Sync>)));
     rules
 }
