@@ -114,10 +114,10 @@ impl Conversion {
     }
 
     /// What DataFusion's makes of arguments with the types within.
-    fn make<T>(&self, args: AccumulatorArgs<'_>, make: impl FnOnce(AccumulatorArgs<'_>) -> Result<T>) -> Result<T> {
+    fn make<T>(&self, args: &AccumulatorArgs<'_>, make: impl FnOnce(AccumulatorArgs<'_>) -> Result<T>) -> Result<T> {
         let fields: Vec<FieldRef> = args.expr_fields.iter().map(|field| self.input_within(field)).collect();
         let return_field = self.field_within(&args.return_field);
-        make(AccumulatorArgs { return_field, expr_fields: &fields, ..args })
+        make(AccumulatorArgs { return_field, expr_fields: &fields, ..*args })
     }
 
     fn before(&self, values: &[ArrayRef]) -> Vec<ArrayRef> {
@@ -181,7 +181,7 @@ impl AggregateUDFImpl for Aggregate {
 
     fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
         let Some(conversion) = self.types(args.return_field.data_type())? else { return self.plain.accumulator(args) };
-        let plain = conversion.make(args, |args| self.plain.accumulator(args))?;
+        let plain = conversion.make(&args, |args| self.plain.accumulator(args))?;
         Ok(Box::new(Converted { plain, conversion }))
     }
 
@@ -201,7 +201,7 @@ impl AggregateUDFImpl for Aggregate {
         let Some(conversion) = self.types(args.return_field.data_type())? else {
             return self.plain.create_groups_accumulator(args);
         };
-        let plain = conversion.make(args, |args| self.plain.create_groups_accumulator(args))?;
+        let plain = conversion.make(&args, |args| self.plain.create_groups_accumulator(args))?;
         Ok(Box::new(ConvertedGroups { plain, conversion }))
     }
 
@@ -213,7 +213,7 @@ impl AggregateUDFImpl for Aggregate {
             // DataFusion's takes nothing but integers.
             return self.plain.create_sliding_accumulator(args);
         }
-        let plain = conversion.make(args, |args| self.plain.create_sliding_accumulator(args))?;
+        let plain = conversion.make(&args, |args| self.plain.create_sliding_accumulator(args))?;
         Ok(Box::new(Converted { plain, conversion }))
     }
 

@@ -193,11 +193,15 @@ fn equal_lists(left: &ListArray, right: &ListArray) -> Result<BooleanArray> {
         }
         let length = usize::try_from(left.value_length(row)).unwrap_or(0);
         // All of a row's are taken, whatever the first of them tell.
-        equal.by_ref().take(length).fold(Some(true), |all, one| match (all, one) {
-            (Some(false), _) | (_, Some(false)) => Some(false),
-            (None, _) | (_, None) => None,
-            _ => Some(true),
-        })
+        let mut all = Some(true);
+        for one in equal.by_ref().take(length) {
+            all = match (all, one) {
+                (Some(false), _) | (_, Some(false)) => Some(false),
+                (None, _) | (_, None) => None,
+                _ => Some(true),
+            };
+        }
+        all
     });
     Ok(rows.collect())
 }

@@ -187,7 +187,7 @@ mod tests {
             options: PaginatedListOptions,
         ) -> object_store::Result<PaginatedListResult> {
             let at = options.page_token.and_then(|token| self.0.iter().rposition(|other| *other == token));
-            let page_token = self.0.get(at.map_or(0, |at| at + 1)).or(self.0.last()).map(|token| (*token).to_owned());
+            let page_token = self.0.get(at.map_or(0, |at| at + 1)).or_else(|| self.0.last()).map(|token| (*token).to_owned());
             Ok(PaginatedListResult { result: ListResult { common_prefixes: Vec::new(), objects: Vec::new() }, page_token })
         }
     }

@@ -66,7 +66,11 @@ fn grouped(mut aggregate: Aggregate) -> Result<Transformed<LogicalPlan>> {
         changed |= match key {
             Expr::GroupingSet(GroupingSet::Rollup(keys) | GroupingSet::Cube(keys)) => tie_all(keys, aggregate.input.schema()),
             Expr::GroupingSet(GroupingSet::GroupingSets(sets)) => {
-                sets.iter_mut().fold(false, |changed, keys| tie_all(keys, aggregate.input.schema()) || changed)
+                let mut of_sets = false;
+                for keys in sets {
+                    of_sets |= tie_all(keys, aggregate.input.schema());
+                }
+                of_sets
             }
             key => tie(key, aggregate.input.schema()),
         };
@@ -113,7 +117,11 @@ fn renamed(plan: LogicalPlan, named: &DFSchemaRef) -> Result<LogicalPlan> {
 }
 
 fn tie_all(keys: &mut [Expr], schema: &DFSchema) -> bool {
-    keys.iter_mut().fold(false, |changed, key| tie(key, schema) || changed)
+    let mut changed = false;
+    for key in keys {
+        changed |= tie(key, schema);
+    }
+    changed
 }
 
 /// Whether a key was floats, and is now told such that equal ones tie.

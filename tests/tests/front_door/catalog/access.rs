@@ -256,7 +256,7 @@ async fn a_view_brings_no_location() -> Result<(), Failed> {
     }
     let ada = RemoteMetastore::connect(&as_user(&server, "ada", PASSWORD)).await?;
     let mut table = ada.table(&TableName::new("own", "mine")).await?;
-    table.storage.location = "file:///lake/secret/".to_owned();
+    "file:///lake/secret/".clone_into(&mut table.storage.location);
     let mut view = table.clone();
     view.name = TableName::new("own", "w");
     view.table_type = TableType::VirtualView;
