@@ -10,7 +10,7 @@ use arrow::{
     error::ArrowError,
 };
 use datafusion::{
-    common::{Result, internal_err},
+    common::{Result, ScalarValue, internal_err},
     functions::utils::make_scalar_function,
     logical_expr::{ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility},
 };
@@ -130,11 +130,24 @@ impl ScalarUDFImpl for Calculation {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let calculate = |arrays: &[ArrayRef]| -> Result<ArrayRef> {
-            let [left, right] = arrays else { return internal_err!("arithmetic of decimals takes two arguments") };
-            Ok(Arc::new(results(self.operation, left.as_primitive(), right.as_primitive())?))
+        use ColumnarValue::{Array, Scalar};
+        let types: Option<Vec<_>> = args.arg_fields.iter().map(|field| as_decimal(field.data_type())).collect();
+        let Some([left, right]) = types.as_deref() else { return internal_err!("arithmetic of decimals takes two arguments") };
+        let numbers = Numbers::new(self.operation, *left, *right);
+        let results = match args.args.as_slice() {
+            [Array(left), Scalar(ScalarValue::Decimal128(Some(right), ..))] => {
+                left.as_primitive::<Decimal128Type>().try_unary(|left| numbers.result(left, *right))?
+            }
+            [Scalar(ScalarValue::Decimal128(Some(left), ..)), Array(right)] => {
+                right.as_primitive::<Decimal128Type>().try_unary(|right| numbers.result(*left, right))?
+            }
+            both => {
+                let of_arrays =
+                    |both: &[ArrayRef]| Ok(Arc::new(numbers.of_arrays(both[0].as_primitive(), both[1].as_primitive())?) as _);
+                return make_scalar_function(of_arrays, Vec::new())(both);
+            }
         };
-        make_scalar_function(calculate, Vec::new())(&args.args)
+        Ok(Array(Arc::new(numbers.typed(results)?)))
     }
 }
 
@@ -166,16 +179,21 @@ impl<N: ArrowNativeTypeOp> Powers<N> {
     fn calculate(&self, operation: DecimalArithmetic, left: N, right: N) -> Result<N, ArrowError> {
         match operation {
             DecimalArithmetic::Add => {
-                rounded(left.mul_checked(self.left)?.add_checked(right.mul_checked(self.right)?)?, self.result)
+                rounded(multiplied(left, self.left)?.add_checked(multiplied(right, self.right)?)?, self.result)
             }
             DecimalArithmetic::Subtract => {
-                rounded(left.mul_checked(self.left)?.sub_checked(right.mul_checked(self.right)?)?, self.result)
+                rounded(multiplied(left, self.left)?.sub_checked(multiplied(right, self.right)?)?, self.result)
             }
             DecimalArithmetic::Multiply => rounded(left.mul_checked(right)?, self.result),
-            DecimalArithmetic::Divide => rounded(left.mul_checked(self.left)?, right),
-            DecimalArithmetic::Modulo => left.mul_checked(self.left)?.mod_checked(right.mul_checked(self.right)?),
+            DecimalArithmetic::Divide => rounded(multiplied(left, self.left)?, right),
+            DecimalArithmetic::Modulo => multiplied(left, self.left)?.mod_checked(multiplied(right, self.right)?),
         }
     }
+}
+
+/// A number times a power of ten, which often is one.
+fn multiplied<N: ArrowNativeTypeOp>(number: N, power: N) -> Result<N, ArrowError> {
+    if power.is_eq(N::ONE) { Ok(number) } else { number.mul_checked(power) }
 }
 
 /// A quotient, rounded half away from zero.
@@ -194,26 +212,47 @@ fn rounded<N: ArrowNativeTypeOp>(dividend: N, divisor: N) -> Result<N, ArrowErro
     }
 }
 
-fn results(operation: DecimalArithmetic, left: &Decimal128Array, right: &Decimal128Array) -> Result<Decimal128Array> {
-    let (precision, scale) = operation.result((left.precision(), left.scale()), (right.precision(), right.scale()));
-    let limit = 10_u128.pow(u32::from(precision));
-    let narrow = Powers::<i128>::new(operation, left.scale(), right.scale(), scale);
-    let wide = Powers::<i256>::new(operation, left.scale(), right.scale(), scale);
-    let result = |left: i128, right: i128| {
-        if operation.divides() && right == 0 {
+/// An operation on numbers of two types.
+struct Numbers {
+    operation: DecimalArithmetic,
+    precision: u8,
+    scale: i8,
+    /// What no result reaches.
+    limit: u128,
+    narrow: Option<Powers<i128>>,
+    wide: Option<Powers<i256>>,
+}
+
+impl Numbers {
+    fn new(operation: DecimalArithmetic, left: (u8, i8), right: (u8, i8)) -> Self {
+        let (precision, scale) = operation.result(left, right);
+        let narrow = Powers::new(operation, left.1, right.1, scale);
+        let wide = Powers::new(operation, left.1, right.1, scale);
+        Self { operation, precision, scale, limit: 10_u128.pow(u32::from(precision)), narrow, wide }
+    }
+
+    fn result(&self, left: i128, right: i128) -> Result<i128, ArrowError> {
+        if self.operation.divides() && right == 0 {
             return Err(ArrowError::DivideByZero);
         }
-        let quick = narrow.as_ref().and_then(|powers| powers.calculate(operation, left, right).ok());
+        let quick = self.narrow.as_ref().and_then(|powers| powers.calculate(self.operation, left, right).ok());
         let result = quick.or_else(|| {
             let (left, right) = (i256::from_i128(left), i256::from_i128(right));
-            wide.as_ref()?.calculate(operation, left, right).ok()?.to_i128()
+            self.wide.as_ref()?.calculate(self.operation, left, right).ok()?.to_i128()
         });
-        result.filter(|result| result.unsigned_abs() < limit).ok_or_else(|| {
+        result.filter(|result| result.unsigned_abs() < self.limit).ok_or_else(|| {
+            let (precision, scale) = (self.precision, self.scale);
             ArrowError::ComputeError(format!("decimal overflow: the result does not fit decimal({precision},{scale})"))
         })
-    };
-    let results: Decimal128Array = try_binary::<_, _, _, Decimal128Type>(left, right, result)?;
-    Ok(results.with_precision_and_scale(precision, scale)?)
+    }
+
+    fn of_arrays(&self, left: &Decimal128Array, right: &Decimal128Array) -> Result<Decimal128Array> {
+        self.typed(try_binary::<_, _, _, Decimal128Type>(left, right, |left, right| self.result(left, right))?)
+    }
+
+    fn typed(&self, results: Decimal128Array) -> Result<Decimal128Array> {
+        Ok(results.with_precision_and_scale(self.precision, self.scale)?)
+    }
 }
 
 #[cfg(test)]
@@ -225,7 +264,8 @@ mod tests {
     fn calculated(operation: D, left: (i128, u8, i8), right: (i128, u8, i8)) -> Result<String> {
         let array =
             |(value, precision, scale)| Decimal128Array::from(vec![value]).with_precision_and_scale(precision, scale).unwrap();
-        let results = results(operation, &array(left), &array(right))?;
+        let numbers = Numbers::new(operation, (left.1, left.2), (right.1, right.2));
+        let results = numbers.of_arrays(&array(left), &array(right))?;
         Ok(format!("{} {}", results.value_as_string(0), results.data_type()))
     }
 
