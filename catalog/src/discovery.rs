@@ -38,7 +38,7 @@ pub struct ListPage {
     pub objects: Vec<ObjectMeta>,
     /// Rolled-up prefixes, each with its final `/`, raw (not percent-decoded).
     pub prefixes: Vec<String>,
-    /// What has a name that no location can have, files and rolled-up prefixes: it can be told of, and not be read.
+    /// Files and rolled-up prefixes whose names no location can have: they can be reported, and not be read.
     pub unnameable: Vec<String>,
     /// Present if there is more.
     pub next_token: Option<String>,

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-/// What tells a file from another of the same name.
+/// What distinguishes a file from another of the same name.
 type Identity = (u64, u64);
 
 /// A file as it was when this was made.

@@ -71,7 +71,7 @@ impl fmt::Display for IgnoredReason {
 
 /// What a reader makes of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Told {
+pub(super) enum Classified {
     /// It is in a partition whose directory ends there, at that byte; whether that is the usual spelling.
     Partition {
         end: usize,
@@ -106,12 +106,12 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads the directories of a path: all of its segments but the last, which names a file (or is empty).
-    pub(super) fn read(&mut self, path: &str) -> Told {
+    pub(super) fn read(&mut self, path: &str) -> Classified {
         self.keep_shared(path);
         while self.levels.len() < self.keys.len() {
             let start = self.levels.last().map_or(0, |(end, _)| end + 1);
             let Some(length) = path.get(start..).and_then(|rest| rest.find('/')) else {
-                return Told::Above { levels: self.levels.len() };
+                return Classified::Above { levels: self.levels.len() };
             };
             let end = start + length;
             match segment(&self.keys[self.levels.len()], &path[start..end]) {
@@ -122,13 +122,13 @@ impl<'a> Reader<'a> {
                     self.path.push('/');
                     self.levels.push((end, usual));
                 }
-                Segment::Hidden => return Told::Hidden { end },
-                Segment::Ignored(reason) => return Told::Ignored { end, reason },
+                Segment::Hidden => return Classified::Hidden { end },
+                Segment::Ignored(reason) => return Classified::Ignored { end, reason },
             }
         }
         match self.levels.last() {
-            Some((end, usual)) => Told::Partition { end: *end, usual: *usual },
-            None => Told::Above { levels: 0 },
+            Some((end, usual)) => Classified::Partition { end: *end, usual: *usual },
+            None => Classified::Above { levels: 0 },
         }
     }
 
@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn paths_are_read_alike_in_any_order() {
         let keys = keys();
-        let partition = |end, usual| Told::Partition { end, usual };
+        let partition = |end, usual| Classified::Partition { end, usual };
         let other_type = IgnoredReason::OtherType { key: "year".to_owned(), hive_type: "int".to_owned() };
         let paths = [
             ("year=1/region=a/x", partition(15, true)),
@@ -215,16 +215,16 @@ mod tests {
             ("year=1/region=a%3ab/x", partition(19, false)),
             ("year=1/region=__HIVE_DEFAULT_PARTITION__/", partition(40, true)),
             ("year=10/region=a/x", partition(16, true)),
-            ("year=1/x", Told::Above { levels: 1 }),
-            ("year=1/_tmp/region=a/x", Told::Hidden { end: 11 }),
-            ("_tmp/year=1/region=a/x", Told::Hidden { end: 4 }),
-            ("year=latest/region=a/x", Told::Ignored { end: 11, reason: other_type }),
-            ("Year=1/region=a/x", Told::Ignored { end: 6, reason: IgnoredReason::KeyCase }),
-            ("month=1/region=a/x", Told::Ignored { end: 7, reason: IgnoredReason::OtherKey }),
-            ("year=/region=a/x", Told::Ignored { end: 5, reason: IgnoredReason::NoValue }),
-            ("year=1/region=\u{1}/x", Told::Ignored { end: 15, reason: IgnoredReason::NoLocation }),
-            ("year=1/plain/x", Told::Ignored { end: 12, reason: IgnoredReason::NotKeyValue }),
-            ("x", Told::Above { levels: 0 }),
+            ("year=1/x", Classified::Above { levels: 1 }),
+            ("year=1/_tmp/region=a/x", Classified::Hidden { end: 11 }),
+            ("_tmp/year=1/region=a/x", Classified::Hidden { end: 4 }),
+            ("year=latest/region=a/x", Classified::Ignored { end: 11, reason: other_type }),
+            ("Year=1/region=a/x", Classified::Ignored { end: 6, reason: IgnoredReason::KeyCase }),
+            ("month=1/region=a/x", Classified::Ignored { end: 7, reason: IgnoredReason::OtherKey }),
+            ("year=/region=a/x", Classified::Ignored { end: 5, reason: IgnoredReason::NoValue }),
+            ("year=1/region=\u{1}/x", Classified::Ignored { end: 15, reason: IgnoredReason::NoLocation }),
+            ("year=1/plain/x", Classified::Ignored { end: 12, reason: IgnoredReason::NotKeyValue }),
+            ("x", Classified::Above { levels: 0 }),
         ];
         let mut reader = Reader::new(&keys);
         for (path, told) in &paths {

@@ -75,7 +75,7 @@ pub struct ListingDetails {
     pub live: u64,
     /// Listed for an earlier query of this process.
     pub kept: u64,
-    /// Told by the catalog's snapshot.
+    /// Classified by the catalog's snapshot.
     pub snapshot: u64,
     /// When the oldest of what was not listed for this query was listed.
     pub as_of: Option<DateTime<Utc>>,

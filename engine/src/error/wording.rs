@@ -27,7 +27,7 @@ pub(super) fn of(text: &str) -> Wording {
     PATTERNS.iter().find_map(|pattern| pattern(text)).unwrap_or_else(as_it_is)
 }
 
-/// What ran out, where it is memory: how much was asked for, and how much there is. Whose of DataFusion's parts it was tells a user nothing.
+/// What ran out, where it is memory: how much was asked for, and how much there is. Which of DataFusion's parts asked for it does not help a user.
 pub(super) fn exhausted(text: &str) -> String {
     let more = between(text, "Failed to allocate additional ", " for ");
     let limit = between(text, "pool_size: ", ")");

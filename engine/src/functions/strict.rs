@@ -27,7 +27,7 @@ const MOST_BYTES: u64 = i32::MAX as u64;
 /// Whether `||` of these types is [`concat`]: of texts, and of bytes.
 pub(crate) fn is_concat(left: &DataType, right: &DataType) -> bool {
     let is_binary = |data_type: &DataType| matches!(data_type, DataType::Binary | DataType::LargeBinary | DataType::BinaryView);
-    // A parameter that nothing tells the type of is a text.
+    // A parameter whose type nothing determines is a text.
     let is_text = |data_type: &DataType| data_type.is_string() || data_type.is_null();
     is_text(left) && is_text(right) || is_binary(left) && is_binary(right)
 }

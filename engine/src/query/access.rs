@@ -237,7 +237,7 @@ impl Rights {
     }
 }
 
-/// Told of what exists and of what does not.
+/// Classified of what exists and of what does not.
 fn hidden(object: &GrantObject) -> Error {
     Error::new(ErrorKind::Denied, format!("access to {object} is denied"))
         .with_hint("If it exists, an administrator can grant access to it")

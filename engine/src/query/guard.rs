@@ -152,7 +152,7 @@ impl<Phase> QueryGuard<Phase> {
         tokio::select! {
             biased;
             error = stopped => Err(error),
-            // What fails may fail by the stop, which was told a moment ago.
+            // It may fail because the query was stopped a moment ago.
             done = work => done.map_err(|error| self.life.entry.stopped_with().unwrap_or(error)),
         }
     }

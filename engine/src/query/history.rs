@@ -259,7 +259,7 @@ impl History {
     }
 }
 
-/// Told of queries that have ended, that never were, and that are not the caller's to end.
+/// Classified of queries that have ended, that never were, and that are not the caller's to end.
 pub(super) fn not_running(id: QueryId) -> Error {
     Error::not_found(format!("query \"{id}\" is not running"))
         .with_hint("SELECT query_id FROM system.queries WHERE state = 'RUNNING' lists those that are")

@@ -93,8 +93,8 @@ pub(super) fn contradiction(metadata: &ParquetMetaData) -> Option<String> {
             None => return Some("its footer says that it has more rows than can be counted".to_owned()),
         };
     }
-    let told = metadata.file_metadata().num_rows();
-    (total == 0 && told != 0).then(|| format!("its footer says that it has {told} rows, and its row groups have none"))
+    let recorded = metadata.file_metadata().num_rows();
+    (total == 0 && recorded != 0).then(|| format!("its footer says that it has {recorded} rows, and its row groups have none"))
 }
 
 /// A footer without what must not be believed. Its total of rows is what its row groups have.
@@ -105,9 +105,9 @@ pub(super) fn of_footer(metadata: &ParquetMetaData) -> Result<ParquetMetaData, P
     let belief = Belief::of(metadata.file_metadata());
     let groups = metadata.row_groups().iter().map(|group| {
         let columns = group.columns().iter().enumerate().map(|(leaf, chunk)| {
-            let Some(told) = chunk.statistics() else { return Ok(chunk.clone()) };
-            match belief.of_chunk(group, leaf, chunk, told) {
-                Some(believed) if believed == *told => Ok(chunk.clone()),
+            let Some(recorded) = chunk.statistics() else { return Ok(chunk.clone()) };
+            match belief.of_chunk(group, leaf, chunk, recorded) {
+                Some(believed) if believed == *recorded => Ok(chunk.clone()),
                 Some(believed) => chunk.clone().into_builder().set_statistics(believed).build(),
                 None => chunk.clone().into_builder().clear_statistics().build(),
             }
@@ -145,15 +145,15 @@ impl<'a> Belief<'a> {
         group: &RowGroupMetaData,
         leaf: usize,
         chunk: &ColumnChunkMetaData,
-        told: &Statistics,
+        recorded: &Statistics,
     ) -> Option<Statistics> {
         let column = chunk.column_descr();
         let rows = u64::try_from(group.num_rows()).ok()?;
         if is_nested(column) || i64::try_from(rows) != Ok(chunk.num_values()) {
             return None;
         }
-        let nulls = told.null_count_opt();
-        let has_bounds = told.min_bytes_opt().is_some() || told.max_bytes_opt().is_some();
+        let nulls = recorded.null_count_opt();
+        let has_bounds = recorded.min_bytes_opt().is_some() || recorded.max_bytes_opt().is_some();
         if nulls.is_some_and(|nulls| nulls > rows || (nulls == rows && has_bounds) || contradicts_levels(chunk, nulls)) {
             return None;
         }
@@ -161,10 +161,10 @@ impl<'a> Belief<'a> {
             0 => Some(0),
             _ => nulls.filter(|_| self.writer.counts_nulls()),
         };
-        let is_deprecated = told.is_min_max_deprecated();
-        let is_single = told.min_bytes_opt().is_some() && told.min_bytes_opt() == told.max_bytes_opt();
-        let bounds = self.believes_bounds(leaf, column, is_deprecated, is_single) && are_bounds(column, told);
-        Some(rebuilt(column, told, nulls, bounds))
+        let is_deprecated = recorded.is_min_max_deprecated();
+        let is_single = recorded.min_bytes_opt().is_some() && recorded.min_bytes_opt() == recorded.max_bytes_opt();
+        let bounds = self.believes_bounds(leaf, column, is_deprecated, is_single) && are_bounds(column, recorded);
+        Some(rebuilt(column, recorded, nulls, bounds))
     }
 
     /// Whether bounds of this column are by an order that is known; `is_deprecated` if they are in the old fields, `is_single` if both are the same.
@@ -219,9 +219,9 @@ fn contradicts_levels(chunk: &ColumnChunkMetaData, nulls: u64) -> bool {
 }
 
 /// Whether a chunk's bounds can be those of values of its type: numbers, of the right length, the least before the greatest.
-fn are_bounds(column: &ColumnDescriptor, told: &Statistics) -> bool {
+fn are_bounds(column: &ColumnDescriptor, recorded: &Statistics) -> bool {
     use Statistics as S;
-    match told {
+    match recorded {
         S::Boolean(of) => in_order(of.min_opt(), of.max_opt(), |min, max| min <= max),
         S::Int32(of) if is_unsigned(column) => in_order(of.min_opt(), of.max_opt(), |min, max| *min as u32 <= *max as u32),
         S::Int64(of) if is_unsigned(column) => in_order(of.min_opt(), of.max_opt(), |min, max| *min as u64 <= *max as u64),
@@ -232,7 +232,7 @@ fn are_bounds(column: &ColumnDescriptor, told: &Statistics) -> bool {
         S::Double(of) => in_order(of.min_opt(), of.max_opt(), |min, max| min <= max),
         S::Int96(_) => false,
         S::ByteArray(_) | S::FixedLenByteArray(_) => {
-            in_order(told.min_bytes_opt(), told.max_bytes_opt(), |min, max| bytes_in_order(column, min, max))
+            in_order(recorded.min_bytes_opt(), recorded.max_bytes_opt(), |min, max| bytes_in_order(column, min, max))
         }
     }
 }
@@ -277,10 +277,10 @@ fn signed(bytes: &[u8]) -> i128 {
 }
 
 /// The same statistics with this count of NULLs, and with or without their bounds.
-fn rebuilt(column: &ColumnDescriptor, told: &Statistics, nulls: Option<u64>, bounds: bool) -> Statistics {
+fn rebuilt(column: &ColumnDescriptor, recorded: &Statistics, nulls: Option<u64>, bounds: bool) -> Statistics {
     use Statistics as S;
-    let (distinct, old) = (told.distinct_count_opt(), told.is_min_max_deprecated());
-    let built = match told {
+    let (distinct, old) = (recorded.distinct_count_opt(), recorded.is_min_max_deprecated());
+    let built = match recorded {
         S::Boolean(of) => S::boolean(kept(of.min_opt(), bounds), kept(of.max_opt(), bounds), distinct, nulls, old),
         S::Int32(of) => S::int32(kept(of.min_opt(), bounds), kept(of.max_opt(), bounds), distinct, nulls, old),
         S::Int64(of) => S::int64(kept(of.min_opt(), bounds), kept(of.max_opt(), bounds), distinct, nulls, old),
@@ -311,7 +311,7 @@ fn rebuilt(column: &ColumnDescriptor, told: &Statistics, nulls: Option<u64>, bou
             S::FixedLenByteArray(ValueStatistics::new(min, max, distinct, nulls, old))
         }
     };
-    marked(built, told.min_is_exact(), told.max_is_exact())
+    marked(built, recorded.min_is_exact(), recorded.max_is_exact())
 }
 
 fn kept<T: Clone>(bound: Option<&T>, bounds: bool) -> Option<T> {

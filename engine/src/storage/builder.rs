@@ -201,8 +201,8 @@ fn s3(
         }
         if !reads_profile {
             let names_another = provider::names_aws_source(environment)?;
-            let told = place.no_credentials.take().or_else(|| provider::passed_over(environment));
-            place.no_credentials = told.filter(|_| !names_another);
+            let hint = place.no_credentials.take().or_else(|| provider::passed_over(environment));
+            place.no_credentials = hint.filter(|_| !names_another);
         }
     }
     let store = Arc::new(builder.build().map_err(|error| refused(&place, &error))?);

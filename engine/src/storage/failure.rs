@@ -180,16 +180,16 @@ pub(super) fn to_store(error: Error, key: &str) -> object_store::Error {
     }
 }
 
-/// What a store's error means, told with the place where it happened.
+/// What a store's error means, with the place where it happened.
 #[must_use]
 pub fn error(failed: &object_store::Error, place: &Place) -> Error {
     if let Some(ours) = find::<Error>(failed) {
         return ours.clone();
     }
-    let told = by_credentials(failed, place).or_else(|| by_code(failed, place)).or_else(|| by_connection(failed, place));
-    let told = told.or_else(|| by_status(failed, place)).or_else(|| by_io(failed, place));
-    let told = told.unwrap_or_else(|| by_variant(failed, place));
-    if matches!(told.kind(), ErrorKind::Denied | ErrorKind::Unavailable) { place.advised(told) } else { told }
+    let error = by_credentials(failed, place).or_else(|| by_code(failed, place)).or_else(|| by_connection(failed, place));
+    let error = error.or_else(|| by_status(failed, place)).or_else(|| by_io(failed, place));
+    let error = error.unwrap_or_else(|| by_variant(failed, place));
+    if matches!(error.kind(), ErrorKind::Denied | ErrorKind::Unavailable) { place.advised(error) } else { error }
 }
 
 /// By what became of the request for credentials.
@@ -208,18 +208,18 @@ fn by_credentials(failed: &object_store::Error, place: &Place) -> Option<Error> 
         return Some(error.with_hint(place.check_credentials()));
     }
     let text = failed.to_string();
-    let told = |error: Error| Some(error.with_context("reason", printable(&innermost(failed), 1000)));
+    let with_reason = |error: Error| Some(error.with_context("reason", printable(&innermost(failed), 1000)));
     if UNREADABLE.iter().any(|part| text.contains(*part)) {
         let error = Error::invalid(format!("the token file for \"{object}\" cannot be read"));
-        return told(error.with_hint(place.check_credentials()));
+        return with_reason(error.with_hint(place.check_credentials()));
     }
     if text.contains("Error performing token request") {
         let error = denied(format!("no token for \"{object}\" was obtained with its credentials"));
-        return told(error.with_hint(place.check_credentials()));
+        return with_reason(error.with_hint(place.check_credentials()));
     }
     if text.contains("'az account get-access-token' command failed") || text.contains("Failed to parse azure cli response") {
         let error = denied(format!("Azure's command line gives no token for \"{object}\""));
-        return told(error.with_hint("AZURE_USE_AZURE_CLI asks for it: install `az`, and log in with `az login`"));
+        return with_reason(error.with_hint("AZURE_USE_AZURE_CLI asks for it: install `az`, and log in with `az login`"));
     }
     None
 }

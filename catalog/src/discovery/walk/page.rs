@@ -8,7 +8,7 @@ use super::{
 };
 use crate::discovery::{
     Found, Ignored, ListPage,
-    directory::{Reader, Segment, Told, segment},
+    directory::{Classified, Reader, Segment, segment},
 };
 
 /// A page that was read, with what asked for it.
@@ -99,16 +99,16 @@ pub(super) fn keys(place: &Place, job: Keys, page: ListPage) -> Listed {
         read.count += 1;
         last_path = path;
         let marker: String;
-        let told = if is_marker {
+        let classified = if is_marker {
             marker = format!("{path}/");
             reader.read(&marker)
         } else {
             reader.read(path)
         };
-        let was_in_partition = std::mem::replace(&mut in_partition, matches!(told, Told::Partition { .. }));
+        let was_in_partition = std::mem::replace(&mut in_partition, matches!(classified, Classified::Partition { .. }));
         hidden = None;
-        match told {
-            Told::Partition { end, usual } => {
+        match classified {
+            Classified::Partition { end, usual } => {
                 let directory = &path[..end];
                 if last_told.as_deref() != Some(directory) {
                     if noted >= GRAIN
@@ -127,15 +127,15 @@ pub(super) fn keys(place: &Place, job: Keys, page: ListPage) -> Listed {
                     read.first.clone_from(&last_told);
                 }
             }
-            Told::Ignored { end, reason } => {
+            Classified::Ignored { end, reason } => {
                 if last_ignored.as_deref() != Some(&path[..end]) {
                     last_ignored = Some(path[..end].to_owned());
                     read.ignored.push(Ignored { path: path[..end].to_owned(), reason });
                 }
                 hidden = Some(path[..end].to_owned());
             }
-            Told::Hidden { end } => hidden = Some(path[..end].to_owned()),
-            Told::Above { .. } => {}
+            Classified::Hidden { end } => hidden = Some(path[..end].to_owned()),
+            Classified::Above { .. } => {}
         }
         noted += 1;
     }
@@ -194,8 +194,8 @@ pub(super) fn children(place: &Place, job: Children, page: ListPage) -> Listed {
             break;
         }
         last = end_of(child);
-        let told = if *is_nameable { segment(&place.keys[job.level], name) } else { Segment::unnameable(name) };
-        match told {
+        let found = if *is_nameable { segment(&place.keys[job.level], name) } else { Segment::unnameable(name) };
+        match found {
             Segment::Value { usual } if is_last => {
                 read.found.push(Found { path: child.to_owned(), usual: usual && is_usual });
                 noted += 1;

@@ -152,7 +152,7 @@ fn member(asked_for: InSubquery, asked: Asked, schema: &DFSchema) -> Result<Expr
     Ok(if negated { Expr::Not(Box::new(member)) } else { member })
 }
 
-/// What `value IN (plan)` is where no value of the plan equals it: one look at the plan tells it for all values.
+/// What `value IN (plan)` is where no value of the plan equals it: it is the same for all values, so that the plan is read once.
 fn unmatched(value: &Expr, plan: &LogicalPlan) -> Result<Expr> {
     let column = Expr::Column(Column::from(plan.schema().qualified_field(0)));
     let counts = [count(lit(COUNT_STAR_EXPANSION)), count(column)];
@@ -198,16 +198,16 @@ fn is_one_row(plan: &LogicalPlan) -> bool {
     }
 }
 
-/// An expression as it is told inside of a subquery.
+/// An expression as it is written inside a subquery.
 fn outer(expr: &Expr, schema: &DFSchema) -> Result<Expr> {
-    let told = expr.clone().transform_up(|expr| match expr {
+    let outer = expr.clone().transform_up(|expr| match expr {
         Expr::Column(column) => {
             let field = Arc::clone(schema.field_from_column(&column)?);
             Ok(Transformed::yes(Expr::OuterReferenceColumn(field, column)))
         }
         expr => Ok(Transformed::no(expr)),
     });
-    told.map(|told| told.data)
+    outer.map(|outer| outer.data)
 }
 
 fn unknown() -> Expr {

@@ -72,11 +72,11 @@ fn compared(left: &Expr, op: Operator, right: &Expr, schema: &DFSchema) -> Optio
 
 /// `value op number`, such that statistics of the value decide.
 fn with_number(value: &Expr, op: Operator, number: &Expr, schema: &DFSchema) -> Option<Expr> {
-    let told = match is_zero(number) {
+    let compared = match is_zero(number) {
         true => with_zero(value, op, schema)?,
         false => binary_expr(value.clone(), op, number.clone()),
     };
-    Some(guarded(told, op, value))
+    Some(guarded(compared, op, value))
 }
 
 /// `value op 0`, for both zeros.
@@ -124,29 +124,29 @@ fn listed(list: &InList, schema: &DFSchema) -> Option<Expr> {
     if !are_numbers(&all, schema) || !all.iter().any(|expr| may_be_odd(expr, schema)) {
         return None;
     }
-    // What is NULL is told apart, since NaN is not known to be none of it either.
+    // NULLs are kept apart: NaN is not known to differ from them either.
     let (nulls, mut values): (Vec<Expr>, Vec<Expr>) = list.list.iter().cloned().partition(is_null);
     if values.is_empty() {
         return None;
     }
-    let told = if can_repeat(&list.expr) && may_be_odd(&list.expr, schema) && values.iter().all(|value| constant(value).is_some())
-    {
-        if values.iter().any(is_zero) {
-            let (least, greatest) = zeros(&list.expr.get_type(schema).ok()?)?;
-            values.extend([lit(least), lit(greatest)]);
-        }
-        let told = Expr::InList(InList::new(list.expr.clone(), values, list.negated));
-        guarded(told, if list.negated { Operator::NotEq } else { Operator::Eq }, &list.expr)
-    } else {
-        let (nan_value, nan_listed) = Nan::of(Operator::Eq);
-        let values = values.iter().map(|value| key(value, nan_listed, schema)).collect();
-        Expr::InList(InList::new(Box::new(key(&list.expr, nan_value, schema)), values, list.negated))
-    };
+    let condition =
+        if can_repeat(&list.expr) && may_be_odd(&list.expr, schema) && values.iter().all(|value| constant(value).is_some()) {
+            if values.iter().any(is_zero) {
+                let (least, greatest) = zeros(&list.expr.get_type(schema).ok()?)?;
+                values.extend([lit(least), lit(greatest)]);
+            }
+            let condition = Expr::InList(InList::new(list.expr.clone(), values, list.negated));
+            guarded(condition, if list.negated { Operator::NotEq } else { Operator::Eq }, &list.expr)
+        } else {
+            let (nan_value, nan_listed) = Nan::of(Operator::Eq);
+            let values = values.iter().map(|value| key(value, nan_listed, schema)).collect();
+            Expr::InList(InList::new(Box::new(key(&list.expr, nan_value, schema)), values, list.negated))
+        };
     let unknown = lit(ScalarValue::Boolean(None));
     Some(match (nulls.is_empty(), list.negated) {
-        (true, _) => told,
-        (false, true) => told.and(unknown),
-        (false, false) => told.or(unknown),
+        (true, _) => condition,
+        (false, true) => condition.and(unknown),
+        (false, false) => condition.or(unknown),
     })
 }
 

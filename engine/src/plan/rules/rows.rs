@@ -1,4 +1,4 @@
-//! Comparisons of rows and arrays. Rows are equal if all of their fields are: told field by field, statistics and joins can make use of it, NULLs and floats
+//! Comparisons of rows and arrays. Rows are equal if all of their fields are: compared field by field, statistics and joins can make use of it, NULLs and floats
 //! mean what they do elsewhere. Arrays are compared by a function of ours; DataFusion takes NULLs inside of them for equal and looks at the bits of floats.
 
 use arrow::datatypes::{DataType, FieldRef};

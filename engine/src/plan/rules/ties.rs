@@ -124,7 +124,7 @@ fn tie_all(keys: &mut [Expr], schema: &DFSchema) -> bool {
     changed
 }
 
-/// Whether a key was floats, and is now told such that equal ones tie.
+/// Whether a key was floats, and is now written so that equal ones tie.
 fn tie(key: &mut Expr, schema: &DFSchema) -> bool {
     let is_float = !is_comparable(key) && key.get_type(schema).is_ok_and(|data_type| data_type.is_floating());
     if is_float {

@@ -158,7 +158,7 @@ pub(super) async fn list(location: &OpenLocation, concurrency: usize, held: usiz
         page.objects.into_iter().for_each(&mut add);
         unnameable.extend(page.unnameable);
     }
-    // What is below a folder that was told of is told with it.
+    // What is below a folder that is reported is reported with it.
     unnameable.sort_unstable();
     unnameable.dedup_by(|next, before| next == before || before.ends_with('/') && next.starts_with(before.as_str()));
     let visible = unnameable.iter().filter_map(|key| key.strip_prefix(&root)).filter(|relative| !is_hidden(relative));

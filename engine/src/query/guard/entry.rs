@@ -219,7 +219,7 @@ impl Entry {
         reason.as_ref().unwrap_or(otherwise).error(self.options.timeout, self.meter.scan_limit())
     }
 
-    /// What the query was stopped with, once it is told to stop.
+    /// The error of the query's stop, once it is stopped.
     pub(in crate::query) fn stopped_with(&self) -> Option<Error> {
         let is_told = self.cancel.borrow().is_some();
         is_told.then(|| self.stop_error(&CancelReason::User))

@@ -48,7 +48,7 @@ const LOOK: Duration = Duration::from_secs(3600);
 /// Jobs in one transaction.
 const BATCH: usize = 256;
 
-/// Told how the commit went.
+/// Classified how the commit went.
 type Done = Box<dyn FnOnce(&Result<()>) + Send>;
 type Call = Box<dyn FnOnce(&Connection) -> Done + Send>;
 

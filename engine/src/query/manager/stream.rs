@@ -94,7 +94,7 @@ impl Query {
         match &next {
             Ok(Some(batch)) => self.entry.meter.add_rows(batch.num_rows() as u64),
             Ok(None) => {}
-            // Perhaps by the stop itself, which was told a moment ago.
+            // Perhaps because the query was stopped a moment ago.
             Err(_) => {
                 if let Some(error) = self.entry.stopped_with() {
                     return Poll::Ready(Err(error));

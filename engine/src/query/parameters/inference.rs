@@ -1,4 +1,4 @@
-//! Which types the places of parameters ask for, as far as what stands around them tells.
+//! The types of parameters, as far as what stands around them determines them.
 //!
 //! DataFusion looks at operators' other sides. Here the rest is: casts, numbers of rows, truth values, the branches of `CASE`, lists, and what
 //! functions take. A place that takes values of several kinds, such as the argument of `abs`, asks for none.
@@ -45,7 +45,7 @@ pub(super) fn types(plan: &LogicalPlan, count: usize) -> Result<Vec<DataType>> {
         return Ok(Vec::new());
     }
     let known = plan.get_parameter_types().map_err(from_datafusion)?;
-    let known = known.into_iter().map(|(name, told)| (name, told.filter(|data_type| !data_type.is_null())));
+    let known = known.into_iter().map(|(name, of)| (name, of.filter(|data_type| !data_type.is_null())));
     let mut places = Places(known.collect());
     let looked = plan.apply_with_subqueries(|node| {
         places.of_node(node);
@@ -185,7 +185,7 @@ impl Places {
         }
     }
 
-    /// Notes the type of a parameter of which nothing else tells it.
+    /// Records the type of a parameter, if nothing else determines it.
     fn learn(&mut self, expr: &Expr, wanted: &DataType) {
         if let Expr::Placeholder(placeholder) = expr {
             self.0.entry(placeholder.id.clone()).or_default().get_or_insert_with(|| wanted.clone());

@@ -80,11 +80,11 @@ impl Marks {
     /// The row group at that place, with what is said of its bounds. Bounds of a fixed length are never shortened: they are exact where nothing is said.
     pub(super) fn apply(&self, at: usize, group: RowGroupMetaData) -> Result<RowGroupMetaData, ParquetError> {
         let of_chunk = |leaf: usize| {
-            let told = group.column(leaf).statistics()?;
+            let recorded = group.column(leaf).statistics()?;
             let inexact = self.0.get(&(at, leaf)).copied();
-            let is_other = inexact.is_some() || matches!(told, Statistics::FixedLenByteArray(_));
+            let is_other = inexact.is_some() || matches!(recorded, Statistics::FixedLenByteArray(_));
             let Inexact { min, max } = inexact.unwrap_or_default();
-            is_other.then(|| marked(told.clone(), !min, !max))
+            is_other.then(|| marked(recorded.clone(), !min, !max))
         };
         let changed: Vec<_> = (0..group.num_columns()).map(of_chunk).collect();
         if changed.iter().all(Option::is_none) {

@@ -37,7 +37,7 @@ pub enum Answer {
     Nothing,
     /// Rows of nullable text under these names, whatever it finds.
     Text(&'static [&'static str]),
-    /// A query's rows, with a schema that planning tells. It takes parameters.
+    /// A query's rows, with the schema of its plan. It takes parameters.
     Rows,
     /// A query's plan. Takes parameters, as the query does.
     Plan,

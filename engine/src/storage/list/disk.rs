@@ -1,6 +1,6 @@
 //! Listing directories as an object store would: keys in byte order, pages of a thousand, prefixes that need not end at a `/`.
 //!
-//! What has a name that no location can have (control characters, bytes that are no UTF-8) is told of by itself. Symbolic links are followed within
+//! What has a name that no location can have (control characters, bytes that are no UTF-8) is reported by itself. Symbolic links are followed within
 //! the folder that a request names; those that lead out of it or back to a directory above them, and broken ones, are left out, as are files that are
 //! still being written and those that are closed to everybody. A walk that is not finished waits for the next page, so that a directory is read once
 //! and not for each page.

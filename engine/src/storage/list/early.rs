@@ -47,7 +47,7 @@ impl EarlyPage {
         Self { root, seen: Arc::default() }
     }
 
-    /// Reads the body of an answer that tells of success, and gives what `object_store` is to see of it. Some stores send errors as successes: they get the
+    /// Reads the body of an answer whose status is success, and gives what `object_store` is to see of it. Some stores send errors as successes: they get the
     /// status that belongs to them.
     ///
     /// # Errors
