@@ -10,6 +10,7 @@
 //! - [`service`] serves any metastore over gRPC, and [`metastore::RemoteMetastore`] is its client: a catalog that several processes share.
 //! - [`discovery`] finds partitions in storage, for `MSCK REPAIR TABLE`: a walk over directories, and its difference from the catalog.
 //! - [`private`] makes files that only their owner reads.
+//! - [`format`] says which classes, endings and first bytes mean which format of files.
 //! - [`glue`] reads and writes definitions as AWS Glue tells them in JSON.
 //! - [`contained`] lets libraries work on bytes from outside: a panic of theirs is an error.
 //!
@@ -33,6 +34,7 @@
 pub mod contained;
 pub mod discovery;
 pub mod error;
+pub mod format;
 pub mod glue;
 pub mod hive_type;
 pub mod ident;

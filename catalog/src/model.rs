@@ -13,7 +13,7 @@ pub use column::Column;
 pub use database::Database;
 pub use grant::{Access, Grant, GrantObject, Grantee};
 pub use partition::{Partition, PartitionValues};
-pub use storage_descriptor::{SerDe, StorageDescriptor, TableFormat};
+pub use storage_descriptor::{SerDe, StorageDescriptor};
 pub use table::{Table, TableType};
 
 /// Properties of databases, tables, partitions and SerDes: Glue's `Parameters`, in key order.

@@ -13,6 +13,7 @@ pub mod clock;
 pub mod config;
 pub mod ddl;
 pub mod error;
+mod formats;
 mod functions;
 pub mod plan;
 pub mod probe;
@@ -23,6 +24,7 @@ pub mod session;
 pub mod sql;
 pub mod storage;
 pub mod system;
+mod table;
 pub mod write;
 
 pub use config::EngineOptions;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use glaux_catalog::Metastore;
 
-use crate::{clock::Clock, scan::ScanContext};
+use crate::{clock::Clock, table::ScanContext};
 
 /// Where a probe runs: what it reads counts for its query.
 #[derive(Debug, Clone, Copy)]

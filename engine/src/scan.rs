@@ -1,29 +1,57 @@
-//! The scan of a table: which partitions survive (`prune`; computed ones: `projected`), which files they hold (`listing`), what is known of these (`metadata`, on disk `kept`,
-//! for the planner `statistics`), and of that believed (`belief`), how their schemas become the table's (`evolve`), how they are read (`leaf`), and how bytes are got (`fetch`).
+//! Reads the rows of a table's files: any format, any table.
 //!
-//! Data flows one way: `provider` prunes the partition index, lists the survivors, and hands DataFusion a plan node; the last rule of planning
-//! swaps it for that of `leaf`, which decodes and counts for the bill; everything it reads comes through `fetch`.
+//! DataFusion plans a scan as a `DataSourceExec` over [`source::LakeSource`], so that its rules know what they look at; the last rule of planning
+//! ([`UseLakeScan`]) swaps it for [`LakeScan`], which reads and counts. What it reads is named in the plan: splits, which are ranges of files.
+//!
+//! ```text
+//!  LakeScan (exec) -- an Execution a run --> feed: opens splits ahead, through the format; queues their units
+//!                                            streams (stream): admit units, let them fetch, decode, and give their rows
+//! ```
+//!
+//! `spec` is what planning settled; `format` is all that is asked of a format ([`crate::formats`] has them), `unit` of a part that is read by itself;
+//! `fetch` is the only way to bytes, `io` counts them for the bill. Each file knows only those before it: file, fetch, io, columns, spec, budget, unit,
+//! top, execution, format, source, feed, stream, exec, answer, rule. An aggregation that a format can answer without rows is swapped as well (`answer`).
+//!
+//! How many units are under way does not depend on the number of streams: as many as the requests in flight and the bytes that may be read ahead
+//! allow, fewer where rows may not be wanted (`LIMIT`, `ORDER BY ... LIMIT`, a join's filter that is still being found). Streams share the units of all
+//! splits, unless they are told to read their own (`share_splits`).
 
 mod analyzed;
-mod belief;
-mod evolve;
+mod answer;
+mod budget;
+mod cheap;
+mod columns;
+mod exec;
+mod execution;
+mod feed;
 mod fetch;
-mod hidden;
-mod kept;
-mod leaf;
-mod listing;
-mod metadata;
-mod peek;
-mod projected;
-mod provider;
-mod prune;
-mod statistics;
+mod file;
+mod format;
+mod io;
+mod rule;
+mod sieve;
+mod source;
+mod spec;
+mod stream;
+mod top;
+mod unit;
 
-pub(crate) use analyzed::{Analyzed, Figures, OF_PARTITION, OF_TABLE};
-pub use fetch::{FetchOptions, Fetcher, QueryFetch};
-pub use kept::{KeptFooter, KeptFooters, KeptKey};
-pub(crate) use leaf::{LakeScan, UseLakeScan};
-pub use listing::{DataFile, KeptListings, LISTING, Listing, ListingPolicy, Refreshed, refresh};
-pub use metadata::Footers;
-pub(crate) use metadata::{arrow_schema as file_schema, meaning};
-pub use provider::{LakeTable, ScanContext};
+pub(crate) use self::{
+    analyzed::{Analyzed, Figures, OF_PARTITION, OF_TABLE},
+    answer::merge,
+    budget::Held,
+    columns::{ColumnRange, FileColumns},
+    exec::LakeScan,
+    execution::Execution,
+    format::{Asked, Format, KnownFile, Opener, Summaries},
+    io::{ScanIo, consume},
+    rule::UseLakeScan,
+    sieve::Sieve,
+    source::LakeSource,
+    spec::{Own, PlannedFile, ScanSpec, Split},
+    unit::{Next, Rows, Unit},
+};
+pub use self::{
+    fetch::{FetchOptions, Fetcher, QueryFetch},
+    file::DataFile,
+};

@@ -13,7 +13,7 @@ use glaux_catalog::ident::DEFAULT_DATABASE;
 use crate::{
     error::{Error, ErrorKind, Result},
     functions,
-    scan::{LISTING, ListingPolicy},
+    table::{LISTING, ListingPolicy},
 };
 
 /// What a user may do beyond the grants.

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
+    format::FileFormat,
     ident::TableName,
     model::{Column, Database, Partition, Properties, SerDe, StorageDescriptor, Table, TableType},
     partition::HIVE_DEFAULT_PARTITION,
@@ -164,13 +165,12 @@ pub fn partition(table: &Table, glue: &GluePartition, shared: &SharedStorage, no
 
 /// A partition whose files are of another format would be read as what they are not.
 fn check_format(table: &Table, partition: &Partition, shared: &SharedStorage) -> Result<()> {
-    let format = StorageDescriptor {
+    let of_partition = StorageDescriptor {
         input_format: shared.storage.input_format.clone().unwrap_or_else(|| table.storage.input_format.clone()),
         serde: partition.serde.clone().unwrap_or_else(|| table.storage.serde.clone()),
         ..table.storage.clone()
-    }
-    .format();
-    if format == table.storage.format() {
+    };
+    if FileFormat::of(&of_partition) == FileFormat::of(&table.storage) {
         return Ok(());
     }
     Err(Error::unsupported("its files are of another format than its table's")

@@ -8,7 +8,7 @@ use glaux_catalog::{
 use super::{StatementContext, columns, create::touch, find_table, location, partitions, rows::Row};
 use crate::{
     error::{Error, Result},
-    scan::{LISTING, ListingPolicy},
+    table::{LISTING, ListingPolicy},
     sql::{AlterTable, PartitionSpec, TableRef},
 };
 

@@ -9,7 +9,7 @@ use sqlparser::ast::{ObjectNamePart, visit_relations};
 use super::{StatementContext, engine_tables, formats, is_missing, location, resolve, rows::Row};
 use crate::{
     error::{Error, ErrorKind, Result, nearest},
-    scan::{LISTING, ListingPolicy},
+    table::{LISTING, ListingPolicy},
     sql::{self, CreateDatabase, CreateTable, CreateView, Statement},
     system,
 };

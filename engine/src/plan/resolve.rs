@@ -27,7 +27,7 @@ use crate::{
     clock::Clock,
     error::{Error, ErrorKind, Result, from_datafusion, to_datafusion},
     query::access::{Guarded, view_denied},
-    scan::{LakeTable, ScanContext},
+    table::{LakeTable, ScanContext},
     session::SessionOptions,
     sql::{self, Query, Statement, rewrite::HIDDEN_SUFFIX},
     system::{self, PARTITIONS_SUFFIX, SystemDeps},

@@ -14,14 +14,15 @@ use arrow::{
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use glaux_catalog::{
-    model::{Column, Table, TableFormat},
+    model::{Column, Table},
     partition::{HIVE_DEFAULT_PARTITION, PartitionIndex, Projection},
 };
 
 use super::ProbeContext;
 use crate::{
     error::{Error, Result, nearest},
-    scan::{Analyzed, DataFile, OF_PARTITION, OF_TABLE},
+    formats,
+    scan::{Analyzed, DataFile, Format, OF_PARTITION, OF_TABLE, ScanIo},
     sql::{ANALYZE_COLUMNS, Analyze, AnalyzePartitions},
 };
 
@@ -36,7 +37,7 @@ pub(crate) fn schema() -> SchemaRef {
 /// Carries it out.
 ///
 /// # Errors
-/// `NotFound` and `Invalid` for the table, its columns and partitions; `Unsupported` for tables that are not Parquet; those of the store and of
+/// `NotFound` and `Invalid` for the table, its columns and partitions; `Unsupported` for formats whose files tell nothing; those of the store and of
 /// damaged files, which are named.
 pub(crate) async fn analyze(analyze: &Analyze, context: &ProbeContext<'_>) -> Result<RecordBatch> {
     let table = context.metastore.table(&analyze.table.resolve(context.database)).await?;
@@ -49,8 +50,8 @@ pub(crate) async fn analyze(analyze: &Analyze, context: &ProbeContext<'_>) -> Re
     let rows = chosen(&table, &index, &analyze.partitions)?;
     let scan = context.scan;
     let files = scan.listing.files(&table, &index, &rows).await?;
-    let root = table.root();
-    let told = stream::iter(files).map(|file| one(scan, &table, &root, &columns, file));
+    let (format, io) = (formats::of(&table, &scan.footers)?, scan.io());
+    let told = stream::iter(files).map(|file| one(format.as_ref(), &io, &columns, file));
     let mut told = told.buffer_unordered(scan.listing_concurrency.max(1));
     let mut found: BTreeMap<u32, Analyzed> = rows.iter().map(|row| (*row, Analyzed::default())).collect();
     while let Some((partition, analyzed)) = told.try_next().await? {
@@ -89,10 +90,6 @@ fn check(table: &Table) -> Result<()> {
     if table.is_view() {
         return Err(Error::invalid(format!("\"{}\" is a view, and ANALYZE takes a table", table.name))
             .with_hint("Analyze the tables that it reads"));
-    }
-    if table.storage.format() != TableFormat::Parquet {
-        return Err(Error::unsupported(format!("table \"{}\" has no footers to be analyzed: it is not Parquet", table.name))
-            .with_hint("Only Parquet tables can be analyzed and queried"));
     }
     if Projection::is_enabled(table) {
         return Err(Error::unsupported(format!(
@@ -173,15 +170,8 @@ fn chosen(table: &Table, index: &PartitionIndex, partitions: &AnalyzePartitions)
     Ok(rows)
 }
 
-async fn one(
-    scan: &crate::scan::ScanContext,
-    table: &Table,
-    root: &str,
-    columns: &[Column],
-    file: DataFile,
-) -> Result<(u32, Analyzed)> {
-    let footer = scan.footer(root, Some(table), &file).await?;
-    Ok((file.partition, Analyzed::of_footer(&footer, file.meta.size, columns)))
+async fn one(format: &dyn Format, io: &ScanIo, columns: &[Column], file: DataFile) -> Result<(u32, Analyzed)> {
+    Ok((file.partition, format.analyze(io, &file, columns).await?))
 }
 
 /// Keeps what is known of columns that were not asked for.

@@ -9,7 +9,7 @@ use crate::{
     ddl,
     error::{Error, Result},
     plan::PlanContext,
-    scan::{Listing, ListingPolicy, Refreshed, refresh},
+    table::{Listing, ListingPolicy, Refreshed, refresh},
     session::Session,
     sql::{PartitionSpec, Statement, TableRef},
 };

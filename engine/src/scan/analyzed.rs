@@ -1,9 +1,7 @@
 //! What was learned of a table's files by `ANALYZE`: rows, bytes, and of each column its range, its nulls and about how many different values it has.
 //!
-//! All of it comes from footers. How many values differ is estimated. Of a chunk: the count that its writer gives; else the entries of its dictionary
-//! (its bytes by the bytes of a value), if all its pages use it; else as many as it has values. Of two sets together: as many as the larger has,
-//! and of the smaller one what lies outside of the part of its range that they share. Never more than there are values, or whole numbers in the range.
-//! Ranges of floats are not told, since NaN is in no statistics.
+//! How many values differ is estimated. Of two sets together: as many as the larger has, and of the smaller one what lies outside of the part of its
+//! range that they share. Never more than there are values, or whole numbers in the range.
 
 use std::{cmp::Ordering, collections::BTreeMap};
 
@@ -14,14 +12,8 @@ use glaux_catalog::{
     model::{Column, Table},
     partition::{canonical, typed_array},
 };
-use parquet::{
-    arrow::parquet_to_arrow_schema,
-    basic::{Encoding, Type as PhysicalType},
-    file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData},
-};
 use serde::{Deserialize, Serialize};
 
-use super::statistics::FileColumns;
 use crate::error::{Error, Result};
 
 /// The attachment with the figures of a whole table.
@@ -29,9 +21,6 @@ pub(crate) const OF_TABLE: &str = "statistics/table";
 
 /// What the attachments with the figures of partitions begin with; the partition's name follows.
 pub(crate) const OF_PARTITION: &str = "statistics/partition/";
-
-/// Bytes of a text value that are kept of a range at most.
-const LONGEST: usize = 256;
 
 /// What is known of some files.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -59,7 +48,7 @@ pub(crate) struct Figures {
 
 impl Analyzed {
     /// What is known of a table as a whole. They are estimates, so that a query goes without them where they cannot be had.
-    pub(super) async fn of_table(metastore: &dyn Metastore, table: &Table) -> Option<Self> {
+    pub(crate) async fn of_table(metastore: &dyn Metastore, table: &Table) -> Option<Self> {
         let read = async {
             let kept = metastore.attachments(table, OF_TABLE).await?;
             kept.iter().find(|kept| kept.name == OF_TABLE).map(|kept| Self::decode(&kept.bytes)).transpose()
@@ -68,24 +57,6 @@ impl Analyzed {
             tracing::warn!(table = %table.name, %error, "statistics are not used");
             None
         })
-    }
-
-    /// What a footer tells of these columns. Of nested ones it tells nothing but their bytes.
-    pub(crate) fn of_footer(footer: &ParquetMetaData, file_bytes: u64, columns: &[Column]) -> Self {
-        let parquet = footer.file_metadata().schema_descr();
-        let schema = parquet_to_arrow_schema(parquet, None).ok();
-        let mut whole = Self::default();
-        for group in footer.row_groups() {
-            let known = schema.as_ref().map(|schema| FileColumns::of_groups(schema, parquet, std::slice::from_ref(group)));
-            let known = known.unwrap_or_default();
-            let rows = u64::try_from(group.num_rows()).unwrap_or(0);
-            let figures = |column: &Column| (column.name.clone(), Figures::of_group(group, &known, column, rows));
-            whole.merge(&Self { files: 1, rows, bytes: 0, columns: columns.iter().map(figures).collect() });
-        }
-        if whole.files == 0 {
-            whole.columns = columns.iter().map(|column| (column.name.clone(), Figures::of_nulls(column, 0))).collect();
-        }
-        Self { files: 1, bytes: file_bytes, ..whole }
     }
 
     /// What is known of both together. Columns that only one knows are not known.
@@ -157,25 +128,8 @@ struct StoredColumn(String, Option<u64>, Option<(String, String)>, Option<f64>, 
 
 impl Figures {
     /// Of a column that is NULL in all rows, as one is that a file lacks.
-    fn of_nulls(column: &Column, rows: u64) -> Self {
+    pub(crate) fn of_nulls(column: &Column, rows: u64) -> Self {
         Self { hive_type: column.hive_type.clone(), nulls: Some(rows), range: None, distinct: Some(0.0), bytes: 0 }
-    }
-
-    fn of_group(group: &RowGroupMetaData, known: &FileColumns, column: &Column, rows: u64) -> Self {
-        let is_of_column = |chunk: &&ColumnChunkMetaData| chunk.column_path().parts().first() == Some(&column.name);
-        let chunks: Vec<&ColumnChunkMetaData> = group.columns().iter().filter(is_of_column).collect();
-        let Some(chunk) = chunks.first() else { return Self::of_nulls(column, rows) };
-        let bytes = chunks.iter().map(|chunk| u64::try_from(chunk.uncompressed_size()).unwrap_or(0)).sum();
-        let mut figures = Self { hive_type: column.hive_type.clone(), nulls: None, range: None, distinct: None, bytes };
-        if column.hive_type.is_nested() || chunk.column_path().parts().len() != 1 {
-            return figures;
-        }
-        figures.nulls = chunk.statistics().and_then(|statistics| statistics.null_count_opt());
-        let range = known.range(&column.name, &column.hive_type.to_arrow());
-        figures.range = range.filter(|(min, max)| is_short(min) && is_short(max));
-        let values = rows.saturating_sub(figures.nulls.unwrap_or(0)) as f64;
-        figures.distinct = Some(figures.bounded(distinct(chunk, values), values));
-        figures
     }
 
     fn merge(&mut self, other: &Self, rows: u64) {
@@ -201,7 +155,7 @@ impl Figures {
     }
 
     /// No more than there are values, or whole numbers in the range.
-    fn bounded(&self, distinct: f64, values: f64) -> f64 {
+    pub(crate) fn bounded(&self, distinct: f64, values: f64) -> f64 {
         let whole = match (&self.hive_type, &self.range) {
             (HiveType::Boolean, _) => Some(2.0),
             (hive_type, Some((min, max))) if is_whole(hive_type) => Some(number(max) - number(min) + 1.0),
@@ -213,10 +167,6 @@ impl Figures {
 
 fn is_whole(hive_type: &HiveType) -> bool {
     matches!(hive_type, HiveType::TinyInt | HiveType::SmallInt | HiveType::Int | HiveType::BigInt | HiveType::Date)
-}
-
-fn is_short(value: &ScalarValue) -> bool {
-    value.try_as_str().flatten().is_none_or(|text| text.len() <= LONGEST)
 }
 
 /// How much of the smaller of two ranges both have in common, from 0 to 1. Text that overlaps counts as all in common, as does what has no range.
@@ -243,49 +193,3 @@ fn number(value: &ScalarValue) -> f64 {
         _ => f64::NAN,
     }
 }
-
-/// How many of a chunk's values differ.
-fn distinct(chunk: &ColumnChunkMetaData, values: f64) -> f64 {
-    match chunk.statistics().and_then(|statistics| statistics.distinct_count_opt()) {
-        Some(count) => count as f64,
-        None => dictionary(chunk).unwrap_or(values),
-    }
-}
-
-/// The entries of a chunk's dictionary, if all its data pages use it.
-fn dictionary(chunk: &ColumnChunkMetaData) -> Option<f64> {
-    let start = chunk.dictionary_page_offset()?;
-    let coded = chunk.page_encoding_stats_mask()?;
-    if !coded.is_only(Encoding::RLE_DICTIONARY) && !coded.is_only(Encoding::PLAIN_DICTIONARY) {
-        return None;
-    }
-    let compressed = (chunk.data_page_offset() - start) as f64;
-    let ratio = chunk.uncompressed_size() as f64 / (chunk.compressed_size() as f64).max(1.0);
-    let width = match chunk.column_type() {
-        PhysicalType::BOOLEAN => return Some(2.0),
-        PhysicalType::INT32 | PhysicalType::FLOAT => 4.0,
-        PhysicalType::INT64 | PhysicalType::DOUBLE => 8.0,
-        PhysicalType::INT96 => 12.0,
-        PhysicalType::FIXED_LEN_BYTE_ARRAY => f64::from(chunk.column_descr().type_length().max(1)),
-        PhysicalType::BYTE_ARRAY => 4.0 + text_length(chunk)?,
-    };
-    // Its page has a header of about that many bytes.
-    Some(((compressed - PAGE_HEADER).max(1.0) * ratio.max(1.0) / width).round().max(1.0))
-}
-
-/// Bytes of a dictionary page's header, about.
-const PAGE_HEADER: f64 = 16.0;
-
-/// How long texts of a chunk are: as its writer says, or else as its least and greatest are.
-fn text_length(chunk: &ColumnChunkMetaData) -> Option<f64> {
-    let nulls = chunk.statistics().and_then(|statistics| statistics.null_count_opt()).unwrap_or(0) as f64;
-    if let Some(bytes) = chunk.unencoded_byte_array_data_bytes() {
-        return Some(bytes as f64 / (chunk.num_values() as f64 - nulls).max(1.0));
-    }
-    let statistics = chunk.statistics()?;
-    let (min, max) = (statistics.min_bytes_opt()?.len(), statistics.max_bytes_opt()?.len());
-    Some((min + max) as f64 / 2.0)
-}
-
-#[cfg(test)]
-mod tests;

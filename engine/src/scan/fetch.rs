@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 
 use self::{pace::Pace, turns::Turns};
-use super::listing::DataFile;
+use super::file::DataFile;
 use crate::{
     accounting::Meter,
     error::{Error, ErrorKind, Result},
@@ -39,11 +39,13 @@ pub struct FetchOptions {
     pub read_ahead_bytes: u64,
     /// Whether a request that takes longer than 95 of 100 is sent a second time; at most one of twenty is.
     pub hedge: bool,
+    /// Whether the streams of a scan share its splits, whoever is free taking the next; else each reads those that the plan gave it.
+    pub share_splits: bool,
 }
 
 impl Default for FetchOptions {
     fn default() -> Self {
-        Self { requests: 64, read_ahead_bytes: 64 << 20, hedge: false }
+        Self { requests: 64, read_ahead_bytes: 64 << 20, hedge: false, share_splits: true }
     }
 }
 
@@ -73,8 +75,13 @@ impl Fetcher {
     }
 
     /// Requests in flight at most.
-    pub(super) fn requests(&self) -> usize {
+    pub(crate) fn requests(&self) -> usize {
         self.options.requests.max(1)
+    }
+
+    /// Whether the streams of a scan share its splits.
+    pub(crate) fn shares_splits(&self) -> bool {
+        self.options.share_splits
     }
 
     /// Registers a scan, until the answer is dropped.
@@ -103,7 +110,7 @@ pub struct QueryFetch {
 }
 
 impl QueryFetch {
-    pub(super) fn fetcher(&self) -> &Arc<Fetcher> {
+    pub(crate) fn fetcher(&self) -> &Arc<Fetcher> {
         &self.fetcher
     }
 
@@ -111,7 +118,7 @@ impl QueryFetch {
     ///
     /// # Errors
     /// `Conflict` if the file has changed since it was listed, `NotFound` if it has gone, those of the store; all name the file.
-    pub(super) async fn fetch(&self, file: &DataFile, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+    pub(crate) async fn fetch(&self, file: &DataFile, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
         self.meter.scan().asked(ranges.iter().map(|range| range.end.saturating_sub(range.start)).sum());
         let cache = self.fetcher.cache.as_ref().filter(|_| !file.is_local());
         let Some(cache) = cache else { return self.request(file, ranges, None).await };

@@ -4,15 +4,16 @@ use std::collections::BTreeSet;
 
 use glaux_catalog::{
     TableName,
+    format::FileFormat,
     metastore::{DropPartition, PartitionChange, checked_table},
-    model::{Column, StorageDescriptor, Table, TableFormat},
+    model::{Column, StorageDescriptor, Table},
     partition::{PartitionIndex, Projection, check_value, hive_name, parse_name},
 };
 use twox_hash::XxHash64;
 
 use super::{
     difference::{Change, Difference},
-    format::{Format, classes},
+    format::{Delimited, recorded},
     found::FoundTable,
     keys::Found,
     merge::Clash,
@@ -93,9 +94,9 @@ impl<'a> Comparison<'a> {
     async fn create(&mut self, found: &FoundTable<'_>) -> Result<Vec<Difference>> {
         check_readable(found)?;
         let name = self.free_name(&found.location);
-        let Some(classes) = classes(found.format, found.compression, found.text) else { return Ok(Vec::new()) };
+        let Some(recorded) = recorded(found.format, found.compression, found.text) else { return Ok(Vec::new()) };
         let now = self.context.clock.now();
-        let mut properties = classes.table;
+        let mut properties = recorded.table;
         properties.insert("EXTERNAL".to_owned(), "TRUE".to_owned());
         properties.insert("typeOfData".to_owned(), "file".to_owned());
         properties.insert("transient_lastDdlTime".to_owned(), now.timestamp().to_string());
@@ -109,9 +110,9 @@ impl<'a> Comparison<'a> {
         let storage = StorageDescriptor {
             columns,
             location: found.location.clone(),
-            input_format: classes.input_format.to_owned(),
-            output_format: classes.output_format.to_owned(),
-            serde: classes.serde,
+            input_format: recorded.classes.input.to_owned(),
+            output_format: recorded.classes.output.to_owned(),
+            serde: recorded.serde,
             ..StorageDescriptor::default()
         };
         let name_of_table = TableName::new(self.database, &name);
@@ -153,13 +154,7 @@ impl<'a> Comparison<'a> {
             change,
             ..Difference::default()
         };
-        let format = match found.format {
-            Format::Parquet => TableFormat::Parquet,
-            Format::Json => TableFormat::Json,
-            _ if found.text.is_some_and(|text| text.is_quoted) => TableFormat::Csv,
-            _ => TableFormat::Text,
-        };
-        if table.storage.format() != format {
+        if !reads(&table, found) {
             return Ok(vec![Difference {
                 catalog: Some(table.storage.serde.library.clone()),
                 found: Some(found.format.to_string()),
@@ -213,11 +208,11 @@ impl<'a> Comparison<'a> {
                 continue;
             };
             let wider = match found.format {
-                Format::Parquet => seen.widen(&column.hive_type),
+                FileFormat::Parquet => seen.widen(&column.hive_type),
                 // Text is read as whatever the table says.
                 _ => column.hive_type.clone(),
             };
-            let clashes = if found.format == Format::Parquet { seen.clashes_with(&column.hive_type) } else { Vec::new() };
+            let clashes = if found.format == FileFormat::Parquet { seen.clashes_with(&column.hive_type) } else { Vec::new() };
             rows.extend(clashes.iter().map(|clash| conflict(name, &column.name, of_catalog.clone(), clash)));
             if wider == column.hive_type {
                 columns.push(column.clone());
@@ -364,6 +359,16 @@ impl<'a> Comparison<'a> {
 fn is_about_one_table(error: &Error) -> bool {
     use ErrorKind::{AlreadyExists, Conflict, Invalid, LimitExceeded, NotFound, Unsupported};
     matches!(error.kind(), Invalid | Unsupported | AlreadyExists | NotFound | Conflict | LimitExceeded)
+}
+
+/// Whether a table's classes read what was found.
+fn reads(table: &Table, found: &FoundTable<'_>) -> bool {
+    use FileFormat as F;
+    match (FileFormat::of(&table.storage), found.format) {
+        (Some(F::Json | F::OpenXJson), F::Json | F::OpenXJson) => true,
+        (of_catalog, F::Text | F::Csv) => of_catalog == Some(found.text.map_or(F::Text, Delimited::format)),
+        (of_catalog, found) => of_catalog == Some(found),
+    }
 }
 
 /// A table reads all files of its location, as in Hive: one that no query can read would make every query fail.

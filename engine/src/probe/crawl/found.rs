@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use glaux_catalog::{ident, model::Column};
+use glaux_catalog::{
+    format::{Compression, FileFormat, Kind},
+    ident,
+    model::Column,
+};
 use object_store::ObjectMeta;
 
 use super::{
     difference::{Change, Difference},
-    format::{Compression, Delimited, Format, Kind},
+    format::Delimited,
     group::Candidate,
     keys::{self, Found},
     merge::Columns,
@@ -39,7 +43,7 @@ pub(super) enum Look<'a> {
 pub(super) struct FoundTable<'a> {
     /// With a `/` at its end.
     pub location: String,
-    pub format: Format,
+    pub format: FileFormat,
     pub compression: Compression,
     pub text: Option<Delimited>,
     /// Without those that are also keys.
@@ -93,7 +97,7 @@ pub(super) async fn look<'a>(
     let mut unreadable = Vec::new();
     let main = most(sampled.iter().filter(|one| one.fault.is_none()));
     // Names that tell nothing may hide anything, among most files too.
-    for (other, (count, _)) in totals.iter().filter(|(other, _)| **other != kind || other.format == Format::Unknown) {
+    for (other, (count, _)) in totals.iter().filter(|(other, _)| **other != kind || other.format.is_none()) {
         let mut held = Vec::new();
         read.iter().for_each(|folder| folder.held(*other, &mut held));
         match strays(*other, &held, main.map(|(format, _)| format), sampler).await? {
@@ -106,7 +110,8 @@ pub(super) async fn look<'a>(
                 let count = if *other == kind { 1 } else { *count };
                 let some = if count == 1 { "1 file".to_owned() } else { format!("{count} files") };
                 let detail = format!("{some} of another format than most, such as {such}");
-                tell("files", &other.format.to_string(), Change::Ignored, detail);
+                let format = other.format.map_or_else(|| "unknown".to_owned(), |format| format.to_string());
+                tell("files", &format, Change::Ignored, detail);
                 unreadable.push((count, such));
             }
         }
@@ -136,7 +141,7 @@ pub(super) async fn look<'a>(
     if columns.0.is_empty() {
         return Ok(Look::NoTable(NOTHING.to_owned()));
     }
-    if format != Format::Parquet {
+    if format != FileFormat::Parquet {
         columns = of_text(columns);
     }
     Ok(Look::Table(Box::new(FoundTable {
@@ -198,14 +203,14 @@ fn columns(usable: &[Sampled], keys: &[String]) -> (Columns, BTreeMap<String, St
 async fn strays(
     kind: Kind,
     held: &[&ObjectMeta],
-    main: Option<Format>,
+    main: Option<FileFormat>,
     sampler: &Sampler<'_>,
 ) -> Result<std::result::Result<Vec<Sampled>, String>> {
     let named = || held.first().map_or_else(String::new, |file| format!("{}{}", sampler.store_url, file.location));
-    if Some(kind.format) == main {
+    if kind.format.is_some() && kind.format == main {
         return Ok(Ok(Vec::new()));
     }
-    if kind.format != Format::Unknown {
+    if kind.format.is_some() {
         return Ok(Err(named()));
     }
     let looked_at = sampler.read(held.iter().copied().take(LOOKED_AT).collect()).await?;
@@ -237,10 +242,10 @@ fn chosen<'a>(folders: &[&'a Folder], kind: Kind, sample: usize) -> Vec<&'a Obje
 }
 
 /// A format, and how text is laid out.
-type Laid = (Option<Format>, Option<Delimited>);
+type Laid = (Option<FileFormat>, Option<Delimited>);
 
 /// The format and layout of most files.
-fn most<'a>(sampled: impl Iterator<Item = &'a Sampled>) -> Option<(Format, Option<Delimited>)> {
+fn most<'a>(sampled: impl Iterator<Item = &'a Sampled>) -> Option<(FileFormat, Option<Delimited>)> {
     let mut counts: Vec<(Laid, usize)> = Vec::new();
     for one in sampled {
         match counts.iter_mut().find(|(known, _)| *known == (one.format, one.text)) {

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use futures::{FutureExt, future::BoxFuture};
+use glaux_catalog::format::Kind;
 use object_store::ObjectMeta;
 
 use super::{
-    format::Kind,
     keys::{Unnamed, common_key, is_value},
     merge::merged,
     sample::{Sampled, Sampler},

@@ -4,16 +4,21 @@ use std::{io::Read, sync::Arc};
 
 use flate2::read::MultiGzDecoder;
 use futures::{StreamExt, TryStreamExt, stream};
-use glaux_catalog::HiveType;
+use glaux_catalog::{
+    HiveType,
+    format::{Compression, FileFormat, kind_of_bytes, kind_of_name},
+};
 use object_store::{ObjectMeta, ObjectStore};
 
 use super::{
-    format::{Compression, Delimited, Format, Kind},
+    format::Delimited,
     text::{self, Text},
 };
 use crate::{
     error::{ErrorKind, Result},
-    scan::{DataFile, ScanContext, file_schema, meaning},
+    formats::parquet::{self, file_schema, meaning},
+    scan::DataFile,
+    table::ScanContext,
 };
 
 /// How much is read of a text file.
@@ -23,7 +28,7 @@ const HEAD: u64 = 64 << 10;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Sampled {
     pub url: String,
-    pub format: Option<Format>,
+    pub format: Option<FileFormat>,
     pub compression: Option<Compression>,
     pub text: Option<Delimited>,
     pub columns: Vec<(String, HiveType)>,
@@ -69,22 +74,24 @@ impl Sampler<'_> {
     }
 
     async fn learn(&self, file: &DataFile, sampled: &mut Sampled) -> Result<()> {
-        let mut kind = Kind::of_name(file.meta.location.filename().unwrap_or_default());
+        let mut kind = kind_of_name(file.meta.location.filename().unwrap_or_default());
         let mut head = None;
-        if kind.format == Format::Unknown {
+        if kind.format.is_none() {
             let bytes = self.scan.head(file, HEAD).await?;
-            kind = Kind::of_bytes(&bytes);
+            kind = kind_of_bytes(&bytes);
             head = Some(bytes);
         }
-        sampled.format = Some(kind.format);
+        sampled.format = kind.format;
         sampled.compression = Some(kind.compression);
         match kind.format {
-            Format::Parquet => self.parquet(file, sampled).await,
-            Format::Orc | Format::Avro => {
-                sampled.fault = Some(format!("columns of {} files are not read", kind.format));
+            Some(FileFormat::Parquet) => self.parquet(file, sampled).await,
+            Some(
+                format @ (FileFormat::Orc | FileFormat::Avro | FileFormat::SequenceFile | FileFormat::RcFile | FileFormat::Ion),
+            ) => {
+                sampled.fault = Some(format!("columns of {format} files are not read"));
                 Ok(())
             }
-            Format::Json | Format::Csv | Format::Unknown => {
+            Some(FileFormat::Text | FileFormat::Csv | FileFormat::Json | FileFormat::OpenXJson) | None => {
                 let bytes = match head {
                     Some(bytes) => bytes,
                     None => self.scan.head(file, HEAD).await?,
@@ -96,10 +103,10 @@ impl Sampler<'_> {
                     understand(kind.format, text).ok_or("its lines are neither JSON objects nor values between delimiters")
                 }) {
                     Ok(Text::Json(columns)) => {
-                        (sampled.format, sampled.columns) = (Some(Format::Json), columns);
+                        (sampled.format, sampled.columns) = (Some(FileFormat::OpenXJson), columns);
                     }
                     Ok(Text::Delimited(layout, columns)) => {
-                        (sampled.format, sampled.text, sampled.columns) = (Some(Format::Csv), Some(layout), columns);
+                        (sampled.format, sampled.text, sampled.columns) = (Some(FileFormat::Csv), Some(layout), columns);
                     }
                     Err(why) => sampled.fault = Some(why.to_owned()),
                 }
@@ -109,7 +116,7 @@ impl Sampler<'_> {
     }
 
     async fn parquet(&self, file: &DataFile, sampled: &mut Sampled) -> Result<()> {
-        let footer = self.scan.footer(&self.root, None, file).await?;
+        let footer = parquet::footer(&self.scan.footers, &self.scan.io(), &self.root, file).await?;
         let schema = file_schema(&footer)
             .map_err(|error| crate::error::Error::unsupported(format!("its schema is not understood: {error}")))?;
         for field in schema.fields() {
@@ -136,10 +143,10 @@ fn is_of_the_file(kind: ErrorKind) -> bool {
     matches!(kind, CorruptData | Unsupported | Invalid | NotFound | Conflict | Denied)
 }
 
-fn understand(format: Format, text: &str) -> Option<Text> {
+fn understand(format: Option<FileFormat>, text: &str) -> Option<Text> {
     match format {
-        Format::Csv => text::delimited(text),
-        Format::Json => text::json(text),
+        Some(FileFormat::Text | FileFormat::Csv) => text::delimited(text),
+        Some(FileFormat::Json | FileFormat::OpenXJson) => text::json(text),
         _ => text::json(text).or_else(|| text::delimited(text)),
     }
 }
@@ -155,7 +162,7 @@ fn lines(bytes: &[u8], compression: Compression, is_whole: bool) -> Option<Strin
             let read = decoder.read_to_end(&mut unpacked);
             (unpacked, is_whole && read.is_ok())
         }
-        Compression::Other => return None,
+        Compression::Deflate | Compression::Zstd | Compression::Other => return None,
     };
     let end = if is_whole { bytes.len() } else { bytes.iter().rposition(|byte| *byte == b'\n')? + 1 };
     let text = std::str::from_utf8(&bytes[..end]).ok()?;

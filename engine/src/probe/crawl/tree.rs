@@ -6,10 +6,12 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use futures::{StreamExt, TryStreamExt, stream};
-use glaux_catalog::discovery::{ListPage, ListRequest, Lister, OpenLocation};
+use glaux_catalog::{
+    discovery::{ListPage, ListRequest, Lister, OpenLocation},
+    format::{Kind, kind_of_name},
+};
 use object_store::ObjectMeta;
 
-use super::format::Kind;
 use crate::error::Result;
 
 /// Levels that are listed with a delimiter at most.
@@ -115,7 +117,7 @@ impl Folder {
             folder = folder.folders.entry(name.to_owned()).or_default();
             rest = below;
         }
-        folder.files.entry(Kind::of_name(rest)).or_default().add(file, held);
+        folder.files.entry(kind_of_name(rest)).or_default().add(file, held);
     }
 }
 

@@ -9,7 +9,7 @@ use super::pace::Pace;
 use crate::{
     accounting::Meter,
     error::{Error, ErrorKind, Result, from_store},
-    scan::listing::DataFile,
+    scan::DataFile,
     storage::is_same_version,
 };
 

@@ -6,7 +6,8 @@ use glaux_catalog::{
     HiveType, Metastore, TableName,
     discovery::{ListRequest, StoreProvider},
     ident,
-    model::{Access, Column, Properties, Table, TableFormat},
+    format::FileFormat,
+    model::{Access, Column, Properties, Table},
     partition::PartitionIndex,
 };
 
@@ -108,7 +109,7 @@ impl Resolved {
                     .with_hint("DROP TABLE it first, which leaves its files where they are; or append to it")
             });
         }
-        if table.storage.format() != TableFormat::Parquet {
+        if FileFormat::of(&table.storage) != Some(FileFormat::Parquet) {
             return Err(Error::unsupported(format!(
                 "table \"{name}\" is stored in a format that is not written: {}",
                 table.storage.serde.library

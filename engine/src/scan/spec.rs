@@ -1,0 +1,125 @@
+//! What a scan is to read, as planning settled it: plain data, apart from the handles of the files' stores. Nothing here runs.
+
+use std::{collections::HashMap, ops::Range, sync::Arc};
+
+use arrow::{compute::SortOptions, datatypes::SchemaRef};
+use datafusion::{
+    common::ScalarValue,
+    datasource::table_schema::TableSchema,
+    physical_expr::{
+        PhysicalExpr,
+        expressions::{Column as ColumnExpr, DynamicFilterTracking},
+        projection::ProjectionExprs,
+        split_conjunction,
+        utils::collect_columns,
+    },
+};
+use glaux_catalog::model::{Column, SerDe};
+
+use super::file::DataFile;
+
+/// A file of a planned scan.
+#[derive(Debug)]
+pub(crate) struct PlannedFile {
+    pub file: DataFile,
+    /// Its values of the table's partition columns and hidden columns.
+    pub values: Vec<ScalarValue>,
+    /// What its partition has of its own, if anything.
+    pub own: Option<Arc<Own>>,
+}
+
+/// How the files of a partition are laid out otherwise than the table's.
+#[derive(Debug)]
+pub(crate) struct Own {
+    pub serde: Option<SerDe>,
+    pub columns: Option<Vec<Column>>,
+}
+
+/// A range of a file: what begins in it is read with it, be it a row group or a line.
+#[derive(Debug, Clone)]
+pub(crate) struct Split {
+    pub file: Arc<PlannedFile>,
+    pub range: Range<u64>,
+    /// Its place in the order of reading, by partition, path and range.
+    pub position: usize,
+    /// The stream that reads it, if streams do not share their work.
+    pub stream: usize,
+}
+
+impl Split {
+    /// Whether it is all of its file.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.range.start == 0 && self.range.end >= self.file.file.meta.size
+    }
+}
+
+/// What is to be read: the same for every execution.
+#[derive(Debug, Clone)]
+pub(crate) struct ScanSpec {
+    /// The table's name.
+    pub table: Arc<str>,
+    pub schema: TableSchema,
+    /// In the order of reading.
+    pub splits: Vec<Arc<Split>>,
+    pub projection: ProjectionExprs,
+    pub output: SchemaRef,
+    /// Rows that fail it are not in the result: nothing above checks again.
+    pub predicate: Option<Arc<dyn PhysicalExpr>>,
+    /// No more rows than these are needed of each stream.
+    pub limit: Option<usize>,
+    /// Somebody above may stop before the rows end.
+    pub is_limited: bool,
+    /// Only these rows are needed; keys are over the output.
+    pub top: Option<TopRows>,
+}
+
+impl ScanSpec {
+    /// Whether all rows are wanted, but for bounds that whoever asks has set.
+    pub(crate) fn is_unfiltered(&self) -> bool {
+        let is_moving = |conjunct: &&Arc<dyn PhysicalExpr>| DynamicFilterTracking::classify(conjunct).contains_dynamic_filter();
+        self.predicate.iter().flat_map(split_conjunction).all(|conjunct| is_moving(&conjunct))
+    }
+
+    /// The files, in the order of reading. The splits of one lie side by side.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &Arc<PlannedFile>> {
+        let is_first = |at: usize| at == 0 || !Arc::ptr_eq(&self.splits[at - 1].file, &self.splits[at].file);
+        self.splits.iter().enumerate().filter(move |(at, _)| is_first(*at)).map(|(_, split)| &split.file)
+    }
+
+    /// A file's values of the table's partition columns and hidden columns, by name.
+    pub(crate) fn literals(&self, file: &PlannedFile) -> HashMap<String, ScalarValue> {
+        let names = self.schema.table_partition_cols().iter().map(|field| field.name().clone());
+        names.zip(file.values.iter().cloned()).collect()
+    }
+
+    /// Whether an expression is a partition or hidden column as it is: filled in for each file, so that files share everything else.
+    pub(crate) fn is_value(&self, expr: &Arc<dyn PhysicalExpr>) -> bool {
+        expr.downcast_ref::<ColumnExpr>().is_some_and(|column| self.schema.file_schema().index_of(column.name()).is_err())
+    }
+
+    /// Whether an expression speaks of partition or hidden columns.
+    pub(crate) fn speaks_of_values(&self, expr: &Arc<dyn PhysicalExpr>) -> bool {
+        collect_columns(expr).iter().any(|column| self.schema.file_schema().index_of(column.name()).is_err())
+    }
+
+    /// Whether any column of the files is wanted.
+    pub(crate) fn needs_data(&self) -> bool {
+        let file = self.schema.file_schema();
+        let is_of_file = |expr: &_| collect_columns(expr).iter().any(|column| file.index_of(column.name()).is_ok());
+        self.predicate.iter().any(is_of_file) || self.projection.expr_iter().any(|expr| is_of_file(&expr))
+    }
+}
+
+/// The best `fetch` rows by these keys, over the rows of some node: no other row is needed of it.
+#[derive(Debug, Clone)]
+pub(crate) struct TopRows {
+    pub keys: Vec<(Arc<dyn PhysicalExpr>, SortOptions)>,
+    pub fetch: usize,
+}
+
+impl TopRows {
+    /// Whether the keys of rows can be told: plain columns of the output.
+    pub(crate) fn tells_keys(&self) -> bool {
+        self.keys.iter().all(|(key, _)| key.is::<ColumnExpr>())
+    }
+}
