@@ -121,6 +121,7 @@ class Store:
     noun = "bucket"
 
     def __init__(self, directory):
+        self.directory = directory
         self.proxy = Proxy()
         self.port = free_port()
         self.proxy.upstream = self.port
@@ -219,5 +220,14 @@ class Moto(Store):
         return {"AWS_ENDPOINT_URL": self.endpoint, "AWS_ALLOW_HTTP": "true", "AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret"}
 
 
+class S3sFs(Moto):
+    def command(self):
+        root = self.directory / "objects"
+        root.mkdir()
+        return [os.environ["GLAUX_CLIENTS_S3S_FS"], "--host", "127.0.0.1", "--port", str(self.port), "--access-key", "id", "--secret-key", "secret",
+                str(root)]
+
+
 #: By the variable that says where each is installed; one that is not set was left out, and a line said so.
-STORES = {"GLAUX_CLIENTS_AZURITE": Azurite, "GLAUX_CLIENTS_FAKE_GCS": FakeGcs, "GLAUX_CLIENTS_MOTO": Moto}
+STORES = {"GLAUX_CLIENTS_AZURITE": Azurite, "GLAUX_CLIENTS_FAKE_GCS": FakeGcs, "GLAUX_CLIENTS_MOTO": Moto,
+          "GLAUX_CLIENTS_S3S_FS": S3sFs}

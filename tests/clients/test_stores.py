@@ -1,4 +1,4 @@
-"""Lakes on stores of other makers: Azurite, fake-gcs-server and moto. Rows are pyarrow's, requests and bytes those of each store's log."""
+"""Lakes on stores of other makers: Azurite, fake-gcs-server, moto and s3s-fs. Rows are pyarrow's, requests and bytes those of each store's log."""
 
 import os
 import re
@@ -10,7 +10,7 @@ import pytest
 
 from docs import PAGES
 from server import Server
-from stores import ACCOUNT, STORES, Azurite, FakeGcs, Moto
+from stores import ACCOUNT, STORES, Azurite, FakeGcs, Moto, S3sFs
 
 DAYS = ["2024-06-01", "2024-06-02", "2024-06-03"]
 #: Rows of a file.
@@ -161,12 +161,12 @@ def test_wrong_credentials_are_told_by_where_they_come_from(store, data_dir, tmp
 
 def speaks_of_its_own(store, error):
     """An error of one provider has no advice for another."""
-    others = {Azurite: "AWS_|GOOGLE_|s3://", FakeGcs: "AWS_|AZURE_|s3://", Moto: "AZURE_|GOOGLE_"}[type(store)]
+    others = {Azurite: "AWS_|GOOGLE_|s3://", FakeGcs: "AWS_|AZURE_|s3://", Moto: "AZURE_|GOOGLE_", S3sFs: "AZURE_|GOOGLE_"}[type(store)]
     assert not re.search(others, error), error
 
 
 def test_locations_that_cannot_be_opened_are_refused(store, data_dir):
-    wrong = {Azurite: ["abfss://lake/t/", f"abfss://@{ACCOUNT}.dfs.core.windows.net/t/"], FakeGcs: ["gs:///t/"], Moto: ["s3a://lake/t/"]}[type(store)]
+    wrong = {Azurite: ["abfss://lake/t/", f"abfss://@{ACCOUNT}.dfs.core.windows.net/t/"], FakeGcs: ["gs:///t/"], Moto: ["s3a://lake/t/"], S3sFs: ["s3n://lake/t/"]}[type(store)]
     for location in [*wrong, "hdfs://name/t/"]:
         create = f"CREATE EXTERNAL TABLE never (n BIGINT) STORED AS PARQUET LOCATION '{location}'"
         _, error = store.glaux(data_dir, "sql", "-e", create, fails=True)
@@ -176,7 +176,7 @@ def test_locations_that_cannot_be_opened_are_refused(store, data_dir):
 
 def test_the_page_on_stores(store, tmp_path):
     """The example for this store, as it is written."""
-    section = {Azurite: "## Azure", FakeGcs: "## Google", Moto: "## Amazon S3"}[type(store)]
+    section = {Azurite: "## Azure", FakeGcs: "## Google", Moto: "## Amazon S3", S3sFs: "## Amazon S3"}[type(store)]
     page = (PAGES.parent / "stores.md").read_text()
     [block] = re.findall(r"```sh\n(.*?)```", page.split(section + "\n")[1].split("\n## ")[0], re.DOTALL)
     block = re.sub(r"127\.0\.0\.1:\d+", f"127.0.0.1:{store.proxy.port}", block)

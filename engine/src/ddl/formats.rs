@@ -23,13 +23,15 @@ pub(super) struct Classes {
 /// `Invalid` for `ROW FORMAT DELIMITED` with a format that has no delimiters, as in Hive.
 pub(super) fn classes(create: &CreateTable) -> Result<Classes> {
     let text = FileFormat::Text.classes();
-    let of = |name, classes: &'static format::Classes| (name, classes.serde, classes.input, classes.output);
     let (name, serde, input_format, output_format) = match &create.stored_as {
         Some(StoredAs::Classes { input, output }) => ("INPUTFORMAT", text.serde, input.as_str(), output.as_str()),
-        Some(StoredAs::Format(name)) => of(name.as_str(), format::stored_as(name).ok_or_else(|| {
-            Error::unsupported(format!("format \"{name}\" is not supported")).with_hint("Write STORED AS PARQUET")
-        })?),
-        None => of("TEXTFILE", text),
+        Some(StoredAs::Format(name)) => {
+            let classes = format::stored_as(name).ok_or_else(|| {
+                Error::unsupported(format!("format \"{name}\" is not supported")).with_hint("Write STORED AS PARQUET")
+            })?;
+            (name.as_str(), classes.serde, classes.input, classes.output)
+        }
+        None => ("TEXTFILE", text.serde, text.input, text.output),
     };
     let mut properties = Properties::new();
     let library = match &create.row_format {
