@@ -6,7 +6,7 @@ use arrow::{datatypes::Schema, util::pretty::pretty_format_batches};
 use futures::{TryStreamExt, stream};
 use glaux_catalog::{
     HiveType, Metastore, TableName,
-    metastore::{MemoryMetastore, PartitionChange},
+    metastore::{Definitions, Grants, MemoryMetastore, PartitionChange},
     model::{Access, Column, Database, Grant, GrantObject, Grantee, Properties, SerDe, StorageDescriptor, Table, TableType},
 };
 
