@@ -776,7 +776,7 @@ def test_ingest_refuses_what_it_does_not_do(cursor, numbers):
 
 def test_names_of_an_ingest_are_not_changed(cursor, numbers):
     for name in ("a b ", " a b"):
-        with pytest.raises(adbc_driver_manager.Error, match="begins or ends with a blank") as error:
+        with pytest.raises(adbc_driver_manager.Error, match="begins or ends with whitespace") as error:
             cursor.adbc_ingest(name, numbers, mode="create")
         assert status(error) == AdbcStatusCode.INVALID_ARGUMENT
     cursor.adbc_ingest("A b", numbers, mode="create")

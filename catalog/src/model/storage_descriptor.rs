@@ -1,4 +1,4 @@
-//! Where a table's or partition's data lies and how it is encoded: Glue's `StorageDescriptor`.
+//! The location and encoding of a table's data: Glue's `StorageDescriptor`.
 
 use serde::{Deserialize, Serialize};
 
@@ -22,14 +22,14 @@ pub struct StorageDescriptor {
     pub input_format: String,
     pub output_format: String,
     pub serde: SerDe,
-    /// `CLUSTERED BY`, stored and shown only.
+    /// `CLUSTERED BY`. Stored and shown, but not used.
     #[serde(default)]
     pub bucket_columns: Vec<String>,
     #[serde(default)]
     pub bucket_count: Option<u32>,
 }
 
-/// What the data files are, as far as the engine tells them apart.
+/// The format of data files, as far as the engine distinguishes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TableFormat {
     Parquet,
