@@ -49,7 +49,7 @@ fn a_catalog_goes_through_files() {
     let printed = ok(&glaux(&to, &["catalog", "import", file]));
     assert_eq!(
         printed,
-        "skipped database \"default\": it exists already\nimported table \"default.t\" (2 partitions)\nimported view \"default.v\"\n"
+        "skipped database \"default\": it already exists\nimported table \"default.t\" (2 partitions)\nimported view \"default.v\"\n"
     );
     let ddl = |data: &Path| ok(&glaux(data, &["catalog", "export", "--format", "ddl"]));
     assert_eq!(ddl(&to), ddl(&from));

@@ -201,11 +201,11 @@ pub(super) fn no_table<'a>(database: &str, table: &str, existing: impl IntoItera
 }
 
 pub(super) fn database_exists(name: &str) -> Error {
-    Error::already_exists(format!("database \"{name}\" exists already")).with_hint("Choose another name, or write IF NOT EXISTS")
+    Error::already_exists(format!("database \"{name}\" already exists")).with_hint("Choose another name, or write IF NOT EXISTS")
 }
 
 pub(super) fn table_exists(database: &str, table: &str) -> Error {
-    Error::already_exists(format!("table \"{database}.{table}\" exists already"))
+    Error::already_exists(format!("table \"{database}.{table}\" already exists"))
         .with_hint("Choose another name, or write IF NOT EXISTS")
 }
 
@@ -255,7 +255,7 @@ pub(super) fn no_partition(table: &Table, name: &str) -> Error {
 }
 
 pub(super) fn partition_exists(table: &Table, name: &str) -> Error {
-    Error::already_exists(format!("partition \"{name}\" of table \"{}\" exists already", table.name))
+    Error::already_exists(format!("partition \"{name}\" of table \"{}\" already exists", table.name))
         .with_hint("Write IF NOT EXISTS")
 }
 
@@ -270,7 +270,7 @@ pub(super) fn check_attachments<T>(table: &Table, changes: &[(String, T)]) -> Re
 }
 
 pub(super) fn no_grant(object: &GrantObject, grantee: &Grantee) -> Error {
-    Error::not_found(format!("nothing is granted on {object} to {grantee}")).with_hint("SHOW GRANTS lists what is granted")
+    Error::not_found(format!("nothing is granted on {object} to {grantee}")).with_hint("SHOW GRANTS lists the grants")
 }
 
 /// The existing name with the fewest edits to the one asked for, if they are few for its length.

@@ -70,10 +70,10 @@ impl Guarded {
         };
         if let (Some(table), Ok(mut names)) = (table, self.catalog.table_names(&database).await) {
             names.retain(|name| rights.shows_table(&database, name));
-            return Ok(near(&fold(table), &names).unwrap_or_else(|| format!("SHOW TABLES IN {database} lists what there is")));
+            return Ok(near(&fold(table), &names).unwrap_or_else(|| format!("SHOW TABLES IN {database} lists the tables")));
         }
         let names: Vec<String> = self.databases().await?.into_iter().map(|database| database.name).collect();
-        Ok(near(&database, &names).unwrap_or_else(|| "SHOW DATABASES lists what there is".to_owned()))
+        Ok(near(&database, &names).unwrap_or_else(|| "SHOW DATABASES lists the databases".to_owned()))
     }
 }
 
@@ -156,7 +156,7 @@ impl Definitions for Guarded {
         let (table, rights) = (self.catalog.table_by_id(id).await?, self.rights().await?);
         match rights.on_table(&table.name) {
             Access::None => Err(Error::not_found(format!("there is no table with the id {id}"))
-                .with_hint("It was dropped; SHOW TABLES lists what there is")),
+                .with_hint("It was dropped; SHOW TABLES lists the tables")),
             _ => Ok(Self::without_closed_text(table, &rights)),
         }
     }
