@@ -156,12 +156,12 @@ impl CatalogService for Service {
 
     async fn get_partitions(&self, request: Request<proto::GetPartitionsRequest>) -> Reply<Self::GetPartitionsStream> {
         let (caller, asked) = self.admit(request).await?;
-        answered(partitions::get(caller.metastore.as_ref(), asked).await)
+        answered(partitions::get(&*caller.metastore, asked).await)
     }
 
     async fn find_partitions(&self, request: Request<proto::FindPartitionsRequest>) -> Reply<Self::FindPartitionsStream> {
         let (caller, asked) = self.admit(request).await?;
-        answered(partitions::find(caller.metastore.as_ref(), asked).await)
+        answered(partitions::find(&*caller.metastore, asked).await)
     }
 
     async fn change_partitions(
@@ -169,7 +169,7 @@ impl CatalogService for Service {
         request: Request<Streaming<proto::ChangePartitionsRequest>>,
     ) -> Reply<proto::ChangePartitionsResponse> {
         let (caller, mut parts) = self.admit(request).await?;
-        let (table, change) = partitions::receive_change(caller.metastore.as_ref(), &mut parts).await?;
+        let (table, change) = partitions::receive_change(&*caller.metastore, &mut parts).await?;
         self.changed(caller.metastore.change_partitions(&table, change).await.map(partitions::summary))
     }
 
@@ -189,7 +189,7 @@ impl CatalogService for Service {
 
     async fn get_attachments(&self, request: Request<proto::GetAttachmentsRequest>) -> Reply<Self::GetAttachmentsStream> {
         let (caller, asked) = self.admit(request).await?;
-        answered(attachments::get(caller.metastore.as_ref(), asked).await)
+        answered(attachments::get(&*caller.metastore, asked).await)
     }
 
     async fn set_attachments(
@@ -197,7 +197,7 @@ impl CatalogService for Service {
         request: Request<Streaming<proto::SetAttachmentsRequest>>,
     ) -> Reply<proto::SetAttachmentsResponse> {
         let (caller, mut parts) = self.admit(request).await?;
-        let (table, attachments) = attachments::receive(caller.metastore.as_ref(), &mut parts).await?;
+        let (table, attachments) = attachments::receive(&*caller.metastore, &mut parts).await?;
         // No version rises, so there is nothing for watchers.
         answered(caller.metastore.set_attachments(&table, attachments).await.map(|()| proto::SetAttachmentsResponse {}))
     }

@@ -1,4 +1,4 @@
-//! Applies a [`PartitionChange`] to the partitions of a table, in whatever they are stored, so that all metastores behave alike.
+//! Applies a [`PartitionChange`] to the partitions of a table, however they are stored, so that all metastores behave alike.
 //!
 //! It is not atomic by itself: when it fails, the caller rolls back.
 

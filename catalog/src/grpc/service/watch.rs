@@ -75,7 +75,7 @@ impl Watcher {
             }
             self.made_here.borrow_and_update();
             let admitted = self.service.admit_caller(&self.headers, &self.extensions).await?;
-            let now = Snapshot::take(admitted.metastore.as_ref()).await.map_err(|error| status_of(&error))?;
+            let now = Snapshot::take(&*admitted.metastore).await.map_err(|error| status_of(&error))?;
             let (changes, first) = match &self.last {
                 None => (now.changes(Kind::Present, &Snapshot::default()), true),
                 Some(last) => (now.changes(Kind::Created, last), false),
