@@ -1,4 +1,4 @@
-//! Generates the wire types, the client and the service's skeleton from the `.proto` files, without a `protoc` on the machine.
+//! Generates the messages, the client and the server trait from the `.proto` files, without an installed `protoc`.
 
 use std::{env, error::Error, fs, path::Path};
 

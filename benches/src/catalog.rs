@@ -9,9 +9,9 @@ use std::{
 use arrow::{buffer::Buffer, ipc::reader::StreamDecoder};
 use glaux_catalog::{
     HiveType, Metastore, TableName,
-    metastore::{PartitionChange, RemoteMetastore, RemoteOptions, SqliteMetastore},
+    grpc::{CatalogServiceServer, OpenGate, RemoteMetastore, RemoteOptions, Service},
+    metastore::{Definitions, PartitionChange, SqliteMetastore},
     model::{Column, Partition, Properties, SerDe, StorageDescriptor, Table, TableType},
-    service::{CatalogServiceServer, OpenGate, Service},
 };
 use glaux_proto::catalog::v1::{GetPartitionsRequest, TableRef, catalog_service_client::CatalogServiceClient};
 use tonic::transport::{Endpoint, Server, server::TcpIncoming};

@@ -1,4 +1,4 @@
-//! Work on bytes from outside by libraries that may panic over what they did not foresee: the panic becomes an error, and is not printed.
+//! Contains panics of libraries that decode untrusted bytes: a panic becomes an error, and is not printed.
 
 use std::{
     any::Any,
@@ -7,7 +7,7 @@ use std::{
 };
 
 thread_local! {
-    /// How many calls of [`contained`] this thread is in.
+    /// The number of nested calls of [`contained`] on this thread.
     static DEPTH: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -26,10 +26,10 @@ impl Drop for Inside {
     }
 }
 
-/// Lets `work` run. What it has changed must not be used any more if it panics.
+/// Runs `work`. If it panics, what it has changed must not be used any more.
 ///
 /// # Errors
-/// What it panicked with.
+/// The text of the panic.
 pub fn contained<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     let _inside = Inside::enter();
     panic::catch_unwind(AssertUnwindSafe(work)).map_err(|payload| text(payload.as_ref()).to_owned())
@@ -40,7 +40,7 @@ fn text(payload: &(dyn Any + Send)) -> &str {
     text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("it panicked")
 }
 
-/// Has this process print no panic that [`contained`] makes an error. For a program's first lines: a library leaves the hook alone.
+/// Stops this process from printing panics that [`contained`] turns into errors. For the start of a program: a library should not set the hook.
 pub fn silence_contained() {
     let print = panic::take_hook();
     panic::set_hook(Box::new(move |info| {

@@ -1,44 +1,44 @@
-//! The one error of the catalog, and the kinds that every crate above shares.
+//! The error type of the catalog and of every crate above it.
 //!
-//! A kind says what the caller should do; the message says what happened, in lower case, with the object's name in double
-//! quotes; the hint says what to try. `Display` never repeats the source: the outermost boundary walks `source()`.
+//! A kind says what the caller should do; the message says what happened, in lower case, with the name of the object in double
+//! quotes; the hint says what to try. `Display` never repeats the source: the outermost boundary prints the chain of `source()`.
 //!
-//! A hint never says how a setting is set: that differs from door to door. It names the setting, and the door adds the rest.
+//! A hint about a setting only names it ([`Error::setting`]), as how to set it depends on the front end, which adds that.
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What went wrong, as far as a caller would act on it differently.
+/// The kind of an error, by what the caller should do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
     /// The text of a statement does not parse: correct the statement.
     Syntax,
-    /// The request makes no sense as it stands: correct the argument, type or setting.
+    /// The request is not valid: correct the argument, type or setting.
     Invalid,
-    /// Understood, but not offered: do it another way.
+    /// Understood, but not supported: do it another way.
     Unsupported,
     /// The named object does not exist.
     NotFound,
-    /// The named object exists already.
+    /// The named object already exists.
     AlreadyExists,
-    /// Somebody else changed the object meanwhile: read again and retry.
+    /// Someone else changed the object in the meantime: read it again and retry.
     Conflict,
     /// The caller may not do this: obtain the permission or credentials.
     Denied,
-    /// A limit that was set was reached: raise the limit or ask for less.
+    /// A configured limit was reached: raise the limit or request less.
     LimitExceeded,
-    /// The other side asks for a slower pace: retry later.
+    /// The other side is overloaded: retry later.
     Throttled,
     /// The other side does not answer: check the connection, retry later.
     Unavailable,
-    /// Stored data is damaged or not what it says it is: repair or replace it.
+    /// Stored data is damaged, or is not what it claims to be: repair or replace it.
     CorruptData,
-    /// Whoever asked wants it no more: they cancelled it, or their connection went.
+    /// The caller cancelled it, or closed the connection.
     Cancelled,
-    /// Somebody else ended it: a KILL, or a server that shuts down. Ask again, if it was not meant to end.
+    /// Someone else ended it: a KILL, or a server that shuts down. Retry, if that was not intended.
     Aborted,
-    /// It took longer than it may: raise the limit or ask for less.
+    /// It exceeded a timeout: raise the timeout or request less.
     TimedOut,
     /// A bug of Glaux.
     Internal,
@@ -146,7 +146,7 @@ impl Error {
         Self::new(ErrorKind::Internal, message)
     }
 
-    /// Says it in other words; all else stays.
+    /// Replaces the message and keeps everything else.
     #[must_use]
     pub fn with_message(mut self, message: impl Into<String>) -> Self {
         self.0.message = message.into();
@@ -160,14 +160,14 @@ impl Error {
         self
     }
 
-    /// Adds the setting that the hint is about, by its key in the configuration: `session.max_scan`.
+    /// Adds the setting that the hint is about, by its key in the configuration, such as `session.max_scan`.
     #[must_use]
     pub fn with_setting(mut self, setting: &'static str) -> Self {
         self.0.setting = Some(setting);
         self
     }
 
-    /// Adds a named detail, such as the path or the table at hand.
+    /// Adds a named detail, such as the path or the table.
     #[must_use]
     pub fn with_context(mut self, key: &'static str, value: impl Into<String>) -> Self {
         self.0.context.push((key, value.into()));
@@ -218,7 +218,7 @@ impl fmt::Display for Error {
     }
 }
 
-/// A text with its control characters escaped, but for ends of lines and tabs: names out of a lake may have any, and a terminal would obey them.
+/// A text with control characters escaped, except for newlines and tabs: names in a lake may contain them, and a terminal would execute them.
 #[must_use]
 pub fn printable(text: &str) -> Cow<'_, str> {
     let is_plain = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
@@ -259,7 +259,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn control_characters_are_shown_and_not_sent() {
+    fn control_characters_are_escaped() {
         let error = Error::invalid("no \"a\u{1b}[2J\"").with_context("file", "b\u{7f}\u{9b}");
         assert_eq!(error.to_string(), "no \"a\\u{1b}[2J\", file \"b\\u{7f}\\u{9b}\"");
         assert_eq!(printable("é\tlines\n\"\\"), "é\tlines\n\"\\");

@@ -1,8 +1,8 @@
-//! Definitions as AWS Glue tells them in JSON: the documents (`document`), read as the catalog's own definitions (`read`), written from them
-//! (`write`), and the views that Athena keeps there (`view`).
+//! Definitions as the JSON of AWS Glue: its documents (`document`), read as definitions of the catalog (`read`) and written from them (`write`),
+//! and Athena's views in them (`view`).
 //!
-//! What Glue has and the catalog has not is kept with the definition, as JSON in the property [`KEPT`], and written back. Nothing here
-//! asks Glue, or changes a catalog; locations and the SQL of views are taken as they are.
+//! Fields that only Glue has are kept with the definition, as JSON in the property [`KEPT`], and written back. Nothing here calls Glue or changes a
+//! catalog; locations and the SQL of views are not changed.
 
 mod document;
 mod read;
@@ -26,43 +26,43 @@ use crate::{
     model::Properties,
 };
 
-/// The property of a table or partition that holds, as JSON, what Glue told of it and the catalog has no place for.
+/// The property of a definition with the fields that only Glue has, as JSON.
 pub const KEPT: &str = "glaux.glue";
 
-/// Fields of Glue's that are not the catalog's.
+/// Fields that only Glue has.
 type Rest = Map<String, Value>;
 
-/// What is kept of a definition, by the part of it that it belongs to.
+/// The fields of a definition that only Glue has, by the part of the definition.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct Kept {
-    /// Of the table, the partition or the database itself.
+    /// Those of the table, partition or database itself.
     #[serde(skip_serializing_if = "Map::is_empty")]
     own: Rest,
     #[serde(skip_serializing_if = "Map::is_empty")]
     storage_descriptor: Rest,
     #[serde(skip_serializing_if = "Map::is_empty")]
     serde_info: Rest,
-    /// By the column's name.
+    /// By the name of the column.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     columns: BTreeMap<String, Rest>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     partition_keys: BTreeMap<String, Rest>,
-    /// Of what a view's text holds.
+    /// Those in the text of a view.
     #[serde(skip_serializing_if = "Map::is_empty")]
     view: Rest,
 }
 
 impl Kept {
-    /// What these properties hold.
+    /// The fields kept in these properties.
     ///
     /// # Errors
-    /// `CorruptData` if it is not what was kept.
+    /// `CorruptData` if they cannot be decoded.
     fn of(properties: &Properties) -> Result<Self> {
         let Some(text) = properties.get(KEPT) else { return Ok(Self::default()) };
         serde_json::from_str(text).map_err(|error| {
-            Error::corrupt(format!("property \"{KEPT}\" does not decode"))
-                .with_hint("Remove the property; what it kept of Glue's is lost then")
+            Error::corrupt(format!("property \"{KEPT}\" cannot be decoded"))
+                .with_hint("Remove the property; the fields of Glue that it kept are lost then")
                 .with_source(error)
         })
     }
@@ -70,15 +70,15 @@ impl Kept {
     fn put(&self, properties: &mut Properties) -> Result<()> {
         if *self != Self::default() {
             let text = serde_json::to_string(self)
-                .map_err(|error| Error::internal("what is kept does not encode").with_source(error))?;
+                .map_err(|error| Error::internal("the fields of Glue could not be encoded").with_source(error))?;
             properties.insert(KEPT.to_owned(), text);
         }
         Ok(())
     }
 }
 
-/// The fields that say something: not null, not empty, and not what Glue writes where nothing was said.
-fn telling(rest: Rest) -> Rest {
+/// The fields with information: those that are neither null, nor empty, nor the default that Glue writes.
+fn informative(rest: Rest) -> Rest {
     fn is_empty(value: &Value) -> bool {
         match value {
             Value::Null => true,
@@ -87,12 +87,12 @@ fn telling(rest: Rest) -> Rest {
             _ => false,
         }
     }
-    let says = |key: &str, value: &Value| match key {
+    let is_informative = |key: &str, value: &Value| match key {
         "Retention" => *value != 0,
         "Compressed" | "StoredAsSubDirectories" | "IsRegisteredWithLakeFormation" | "IsMultiDialectView" => {
             *value != Value::Bool(false)
         }
         _ => !is_empty(value),
     };
-    rest.into_iter().filter(|(key, value)| says(key, value)).collect()
+    rest.into_iter().filter(|(key, value)| is_informative(key, value)).collect()
 }

@@ -1,6 +1,4 @@
-//! Hive's types: parsed from DDL (`parse`), printed as Hive and Glue print them (`print`), and mapped to and from Arrow (`arrow`).
-//!
-//! Values are not handled here: what a text file's field means under a type is the reader's business.
+//! Hive's types: parsed from DDL (`parse`), printed as by Hive and Glue (`print`), and mapped to and from Arrow (`arrow`).
 
 mod arrow;
 mod parse;
@@ -41,17 +39,17 @@ pub enum HiveType {
 }
 
 impl HiveType {
-    /// Whether the type has parts: an array, a map or a struct. Partition keys may not have such a type.
+    /// Whether the type is an array, a map or a struct. Partition keys cannot have such a type.
     #[must_use]
     pub fn is_nested(&self) -> bool {
         matches!(self, Self::Array(_) | Self::Map(..) | Self::Struct(_))
     }
 
-    /// The type as a catalog gives it back: types are kept as text, so whatever Hive's grammar does not read cannot be kept.
+    /// The type as read back from a catalog: types are stored as text, so a type that Hive's grammar does not parse cannot be stored.
     ///
     /// # Errors
-    /// `Invalid`, naming the type and what is wrong with it: a map's key that is no scalar, a field without a name, two fields of one name, a depth or
-    /// a length beyond what is read.
+    /// `Invalid`, naming the type and what is wrong with it: a map whose key is not a scalar, a field without a name, duplicate fields, or a depth or
+    /// length beyond the limit.
     pub fn checked(&self) -> Result<Self> {
         let text = self.to_string();
         text.parse::<Self>().map_err(|error| match error.kind() {

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 /// The catalog's name in three-part names and in `information_schema`, as in Athena.
 pub const CATALOG_NAME: &str = "awsdatacatalog";
 
-/// The database that exists from the beginning.
+/// The database that every catalog has.
 pub const DEFAULT_DATABASE: &str = "default";
 
 /// The longest name that Glue accepts, in bytes.
@@ -21,8 +21,8 @@ pub fn fold(name: &str) -> String {
     name.to_lowercase()
 }
 
-/// Folds a name and refuses what no catalog accepts: empty, too long, with control characters, `/` or a dot, or with a blank at either end. A name
-/// is never made another, or whoever gave it would not find it by that.
+/// Folds a name and rejects what no catalog accepts: empty names, long ones, and those with control characters, `/` or a dot, or with whitespace at
+/// either end. Otherwise a name is never changed, as it could not be found by the original.
 ///
 /// # Errors
 /// `Invalid`, naming the name and the `what` (`database`, `table`, `column`).
@@ -31,11 +31,11 @@ pub fn checked(what: &str, name: &str) -> Result<String> {
     let fault = if name.is_empty() {
         "is empty".to_owned()
     } else if name.trim() != name {
-        "begins or ends with a blank".to_owned()
+        "begins or ends with whitespace".to_owned()
     } else if name.len() > MAX_NAME_BYTES {
         format!("is longer than {MAX_NAME_BYTES} bytes")
     } else if name.chars().any(|c| c.is_control() || c == '/' || (c == '.' && what != "column")) {
-        "holds a character that names may not have".to_owned()
+        "contains a character that is not allowed in names".to_owned()
     } else {
         return Ok(name);
     };
@@ -67,13 +67,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_taken_as_they_are_or_refused() {
+    fn names_are_kept_or_rejected() {
         assert_eq!(checked("table", "A b").unwrap(), "a b");
         for name in ["", " ", "a ", " a", "a\u{a0}", "a\tb", "a/b", "a.b", &"a".repeat(256)] {
             assert!(checked("table", name).is_err(), "{name:?}");
         }
         assert_eq!(checked("column", "a.b").unwrap(), "a.b");
         let refused = checked("table", "A b ").unwrap_err();
-        assert_eq!(refused.to_string(), "table name \"a b \" begins or ends with a blank");
+        assert_eq!(refused.to_string(), "table name \"a b \" begins or ends with whitespace");
     }
 }

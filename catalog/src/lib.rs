@@ -2,24 +2,24 @@
 //!
 //! - [`model`] is plain data: [`model::Database`], [`model::Table`], [`model::Partition`]; [`hive_type`] is the type of a column; [`ident`]
 //!   folds names to lower case.
-//! - [`metastore`] keeps definitions. [`Metastore`] is the contract, and one suite of tests holds every implementation to it;
+//! - [`partition`] names partitions (`key=value/`, escaped as in Hive), types their raw values, and holds a table's partitions as
+//!   Arrow columns, a [`partition::PartitionIndex`], on which the engine prunes.
+//! - [`metastore`] stores definitions, grants and attachments. [`Metastore`] is the contract, and every implementation passes the same tests:
 //!   [`metastore::SqliteMetastore`] is the default, one file that several processes share; [`metastore::MemoryMetastore`] serves tests.
 //!   Every change is atomic, and raises the table's version.
-//! - [`partition`] names partitions (`key=value/`, escaped as Hive does), types their raw values, and holds a table's partitions as
-//!   Arrow columns, a [`partition::PartitionIndex`], on which the engine prunes.
-//! - [`service`] serves any metastore over gRPC, and [`metastore::RemoteMetastore`] is its client: a catalog that several processes share.
-//! - [`discovery`] finds partitions in storage, for `MSCK REPAIR TABLE`: a walk over directories, and its difference from the catalog.
-//! - [`private`] makes files that only their owner reads.
+//! - [`grpc`] serves any metastore over gRPC; its client, [`grpc::RemoteMetastore`], is a metastore again.
+//! - [`discovery`] finds partitions in storage, for `MSCK REPAIR TABLE`: it walks directories and compares them with the catalog.
 //! - [`format`] says which classes, endings and first bytes mean which format of files.
-//! - [`glue`] reads and writes definitions as AWS Glue tells them in JSON.
-//! - [`contained`] lets libraries work on bytes from outside: a panic of theirs is an error.
+//! - [`glue`] reads and writes definitions as the JSON of AWS Glue.
+//! - [`private`] creates files that only their owner can read.
+//! - [`contained`] turns a panic of a library that decodes untrusted bytes into an error.
 //!
 //! All errors are [`Error`]s with a kind, a message and a hint.
 //!
-//! This crate never plans and never reads a data file. Stores reach it only as an injected [`discovery::StoreProvider`].
+//! This crate plans no queries and reads no data files. It has access to storage only through an injected [`discovery::StoreProvider`].
 //!
 //! ```
-//! # use glaux_catalog::{Metastore, TableName, metastore::MemoryMetastore};
+//! # use glaux_catalog::metastore::{Definitions, MemoryMetastore};
 //! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
 //! let catalog = MemoryMetastore::new();
 //! assert!(catalog.table_names("default").await?.is_empty());
@@ -36,6 +36,7 @@ pub mod discovery;
 pub mod error;
 pub mod format;
 pub mod glue;
+pub mod grpc;
 pub mod hive_type;
 pub mod ident;
 pub mod metastore;
@@ -43,8 +44,6 @@ pub mod model;
 pub mod partition;
 pub mod private;
 pub mod same_file;
-pub mod service;
-mod wire;
 
 pub use error::{Error, ErrorKind, Result, printable};
 pub use hive_type::HiveType;

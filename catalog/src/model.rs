@@ -1,4 +1,4 @@
-//! Plain data: what the catalog holds, in the words of Hive and Glue. No IO and no behaviour beyond looking things up.
+//! Plain data: what the catalog holds, in the words of Hive and Glue.
 
 mod attachment;
 mod column;

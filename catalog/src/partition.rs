@@ -1,4 +1,4 @@
-//! Hive partitions by name and value: `path` escapes and parses `key=value/` names, `value` types raw strings, `index` holds a table's
+//! Hive partitions: `path` escapes and parses their names (`key=value/`), `value` parses raw strings by their types, `index` is a table's
 //! partitions as a tree of typed values, `projection` computes them from a table's properties.
 
 mod index;

@@ -1,7 +1,6 @@
-//! Files and folders that only their owner may read: catalogs and histories say what lies in a lake and what people asked of it.
+//! Files and folders that only their owner can access: catalogs and histories show what is in a lake and who queries it.
 //!
-//! Files that are there already lose what the world may do with them; what a group was given stays. On systems without Unix's permissions the
-//! folder's own rights hold.
+//! Existing files lose the permissions of others; those of the group stay. On systems without Unix permissions, those of the folder apply.
 
 use std::{
     fs::{DirBuilder, OpenOptions},
@@ -9,10 +8,10 @@ use std::{
     path::Path,
 };
 
-/// Makes a folder, with those above it. Those that are there stay as they are.
+/// Creates a folder and its parents. Existing folders are not changed.
 ///
 /// # Errors
-/// As the file system says.
+/// Those of the file system.
 pub fn create_folder(folder: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
@@ -21,24 +20,24 @@ pub fn create_folder(folder: &Path) -> io::Result<()> {
     builder.create(folder)
 }
 
-/// Makes an empty file if there is none, and takes what SQLite keeps beside it from the world too.
+/// Creates an empty file if it does not exist, and removes the permissions of others from it and from the files that SQLite keeps next to it.
 ///
 /// # Errors
-/// As the file system says, for a file that cannot be made. One that is another user's is left as it is.
+/// Those of the file system, if the file could not be created. The permissions of another user's file are not changed.
 pub fn create_database(path: &Path) -> io::Result<()> {
     create_file(path)?;
     for suffix in ["", "-wal", "-shm"] {
         let mut file = path.as_os_str().to_owned();
         file.push(suffix);
-        close_to_the_world(Path::new(&file));
+        remove_permissions_of_others(Path::new(&file));
     }
     Ok(())
 }
 
-/// Makes an empty file if there is none.
+/// Creates an empty file if it does not exist.
 ///
 /// # Errors
-/// As the file system says.
+/// Those of the file system.
 pub fn create_file(path: &Path) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -51,18 +50,18 @@ pub fn create_file(path: &Path) -> io::Result<()> {
 }
 
 #[cfg(unix)]
-fn close_to_the_world(path: &Path) {
+fn remove_permissions_of_others(path: &Path) {
     use std::os::unix::fs::PermissionsExt;
     let Ok(metadata) = std::fs::metadata(path) else { return };
     let mode = metadata.permissions().mode() & 0o7777;
     if metadata.is_file() && mode & 0o007 != 0 {
-        // Only its owner may, and nobody else needs to.
+        // Only the owner can do that. The file of another user stays as it is.
         _ = std::fs::set_permissions(path, PermissionsExt::from_mode(mode & 0o700));
     }
 }
 
 #[cfg(not(unix))]
-fn close_to_the_world(_: &Path) {}
+fn remove_permissions_of_others(_: &Path) {}
 
 #[cfg(all(test, unix))]
 mod tests {

@@ -1,11 +1,11 @@
-//! Whether a file is still the one that was opened: whoever has it open can go on writing to it when it was removed, and all of that is lost.
+//! Detects that an open file was removed or replaced: writes to it still succeed, but they are lost.
 
 use std::path::{Path, PathBuf};
 
-/// What distinguishes a file from another of the same name.
+/// Distinguishes files of the same name.
 type Identity = (u64, u64);
 
-/// A file as it was when this was made.
+/// A file with its identity at the time of opening.
 #[derive(Debug, Clone)]
 pub struct SameFile {
     path: PathBuf,
@@ -23,7 +23,7 @@ impl SameFile {
         &self.path
     }
 
-    /// Whether the file has not been removed, and no other put in its place.
+    /// Whether the file was neither removed nor replaced.
     #[must_use]
     pub fn is_there(&self) -> bool {
         identity(&self.path) == self.identity

@@ -1,7 +1,6 @@
-//! The wire types of the Glaux catalog service, its client and its server's skeleton, generated from `proto/**/*.proto`. No
-//! behaviour: whoever uses them converts at its edge.
+//! The messages of the Glaux catalog service, its client and its server trait, generated from `proto/**/*.proto`.
 
-/// The descriptions of all services and messages, an encoded `google.protobuf.FileDescriptorSet`.
+/// The descriptors of all services and messages, an encoded `google.protobuf.FileDescriptorSet`.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
 /// `glaux.catalog.v1`.

@@ -35,7 +35,7 @@ Exit codes:
    3  SQL does not parse                11  store or service does not answer
    4  not supported                     12  stored data is damaged
    5  does not exist                    13  given up by its client
-   6  exists already                    14  ended by a KILL or a shutdown
+   6  already exists                    14  ended by a KILL or a shutdown
    7  somebody else changed it          15  took longer than its limit
  130  stopped by Ctrl-C";
 

@@ -8,7 +8,7 @@ mod intake;
 mod repair;
 
 pub(crate) use catalog::service as catalog_service;
-use glaux_catalog::service as catalog_rpc;
+use glaux_catalog::grpc as catalog_rpc;
 use glaux_engine::{Error, Result};
 pub(crate) use intake::IntakeLayer;
 use prost::Message;

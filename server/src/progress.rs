@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use glaux_catalog::service::RepairStep;
+use glaux_catalog::grpc::RepairStep;
 use glaux_engine::query::{QueryReport, RepairFigures};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use line::OneLine;

@@ -9,7 +9,7 @@ use std::{
 
 use arrow_flight::flight_service_server::FlightServiceServer;
 use futures::{StreamExt, stream};
-use glaux_catalog::{Metastore, metastore::RemoteMetastore};
+use glaux_catalog::{Metastore, grpc::RemoteMetastore};
 use glaux_engine::{Engine, Error, ErrorKind, Result, runtime::Parts};
 use tonic::{service::Routes, transport::Server};
 

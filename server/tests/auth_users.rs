@@ -44,7 +44,7 @@ fn users_are_added_changed_listed_and_removed() {
     assert_eq!(run(&["list"], "", 0), "");
     let add = ["add", "ada", "--group", "x", "--group", "y", "--workgroup", "bi", "--password-stdin"];
     run(&add, "secret password\n", 0);
-    assert!(run(&add, "secret password\n", 6).contains("\"ada\" exists already"));
+    assert!(run(&add, "secret password\n", 6).contains("\"ada\" already exists"));
     run(&["add", "bea", "--admin", "--password-stdin"], "secret7\n", 2);
     run(&["add", "bea", "--admin", "--password-stdin"], "", 2);
     run(&["add", "b:a", "--password-stdin"], "secret password\n", 2);

@@ -109,7 +109,7 @@ fn a_certificate_is_who_one_is() {
     let nobody = ask("");
     assert_eq!(nobody.status.code(), Some(8), "{}", text(&nobody));
     assert!(
-        text(&nobody).contains("does not let you in") && text(&nobody).contains("no credentials were sent"),
+        text(&nobody).contains("requires valid credentials") && text(&nobody).contains("no credentials were sent"),
         "{}",
         text(&nobody)
     );

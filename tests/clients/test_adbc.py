@@ -360,7 +360,7 @@ def test_ddl_runs_exactly_once(anonymous, connection, cursor, way):
     run = ways(connection)[way]
     name = "once_" + way.replace("-", "_")
     assert run(f"CREATE DATABASE {name}") in (-1, 0)
-    with pytest.raises(adbc_driver_manager.Error, match=f'"{name}" exists already') as error:
+    with pytest.raises(adbc_driver_manager.Error, match=f'"{name}" already exists') as error:
         run(f"CREATE DATABASE {name}")
     assert status(error) == AdbcStatusCode.ALREADY_EXISTS
     assert [row["state"] for row in history(anonymous, f"CREATE DATABASE {name}")] == ["SUCCEEDED", "FAILED"]
@@ -776,7 +776,7 @@ def test_ingest_refuses_what_it_does_not_do(cursor, numbers):
 
 def test_names_of_an_ingest_are_not_changed(cursor, numbers):
     for name in ("a b ", " a b"):
-        with pytest.raises(adbc_driver_manager.Error, match="begins or ends with a blank") as error:
+        with pytest.raises(adbc_driver_manager.Error, match="begins or ends with whitespace") as error:
             cursor.adbc_ingest(name, numbers, mode="create")
         assert status(error) == AdbcStatusCode.INVALID_ARGUMENT
     cursor.adbc_ingest("A b", numbers, mode="create")
@@ -810,7 +810,7 @@ def test_times_that_files_do_not_keep(cursor):
     ("SELECT nope FROM orders", AdbcStatusCode.NOT_FOUND, r'column "nope" does not exist'),
     ("SELECT CAST('x' AS INTEGER) AS x", AdbcStatusCode.INVALID_ARGUMENT, r"x"),
     ("INSERT INTO orders SELECT * FROM orders", AdbcStatusCode.INVALID_ARGUMENT, r"INSERT is not supported"),
-    ("CREATE DATABASE sales", AdbcStatusCode.ALREADY_EXISTS, r'database "sales" exists already'),
+    ("CREATE DATABASE sales", AdbcStatusCode.ALREADY_EXISTS, r'database "sales" already exists'),
     ("-- nothing", AdbcStatusCode.INVALID_ARGUMENT, r""),
     ("SELECT 1 AS a; SELECT 2 AS b", AdbcStatusCode.INVALID_ARGUMENT, r""),
 ])

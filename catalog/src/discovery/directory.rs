@@ -1,6 +1,6 @@
-//! What a path below a table's root is: a partition's directory, something above or beside one, or a directory that is to be reported.
+//! Classifies paths below a table's root: in the directory of a partition, above one, hidden, or in a directory that is reported.
 //!
-//! Text only: nothing is listed. A reader is for paths in order, so that what neighbours share is read once.
+//! It works on text and lists nothing. A reader is fast for paths in order, as what neighbours share is parsed once.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use crate::{
 /// A partition's directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
-    /// The directory as it is written in the store, relative to the table's root, without a `/` at either end.
+    /// The directory as named in the store, relative to the table's root, without a `/` at either end.
     pub path: String,
     /// Whether the path is the Hive name of its values.
     pub usual: bool,
@@ -26,7 +26,7 @@ impl Found {
     }
 }
 
-/// A directory that is not a partition's.
+/// A directory that is not a partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ignored {
     /// Relative to the table's root, without a `/` at either end.
@@ -34,22 +34,22 @@ pub struct Ignored {
     pub reason: IgnoredReason,
 }
 
-/// Why a directory is not a partition's.
+/// Why a directory is not a partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IgnoredReason {
     /// Its name is not of the form `key=value`.
     NotKeyValue,
-    /// It is of that form, and has no value.
+    /// Its name has that form without a value.
     NoValue,
-    /// It has characters that no location can have.
+    /// Its name has characters that cannot be part of a location.
     NoLocation,
-    /// Its key is not the one of its level.
+    /// Its key is not the partition key of its level.
     OtherKey,
-    /// Its key differs in case, which Athena's `MSCK REPAIR TABLE` does not see.
+    /// Its key is not in lower case; Athena's `MSCK REPAIR TABLE` does not find it either.
     KeyCase,
     /// Its value is not of its key's type.
     OtherType { key: String, hive_type: String },
-    /// Another directory has the same values, and the usual spelling of them.
+    /// Another directory has the same values, and its name is their Hive name.
     SameValues,
 }
 
@@ -57,9 +57,9 @@ impl fmt::Display for IgnoredReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotKeyValue => f.write_str("its name is not of the form key=value"),
-            Self::NoValue => write!(f, "its value is empty; a directory of NULLs is named key={HIVE_DEFAULT_PARTITION}"),
+            Self::NoValue => write!(f, "its value is empty; the directory of NULLs is key={HIVE_DEFAULT_PARTITION}"),
             Self::NoLocation => f.write_str(
-                "its name cannot be read: control characters and bytes that are no UTF-8 cannot be part of a location",
+                "its name cannot be part of a location: it has control characters, or is not UTF-8",
             ),
             Self::OtherKey => f.write_str("its key is not the partition key of its level"),
             Self::KeyCase => f.write_str("its key is not in lower case"),
@@ -69,19 +69,19 @@ impl fmt::Display for IgnoredReason {
     }
 }
 
-/// What a reader makes of a path.
+/// The class of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Classified {
-    /// It is in a partition whose directory ends there, at that byte; whether that is the usual spelling.
+    /// It is in the partition whose directory ends at byte `end`; `usual` says whether the directory has the Hive name of its values.
     Partition {
         end: usize,
         usual: bool,
     },
-    /// It is not deep enough to be in one; so many directories of its path are those of partition keys.
+    /// It is above the partitions; `levels` of its directories belong to partition keys.
     Above {
         levels: usize,
     },
-    /// A directory of its path, which ends at that byte, is hidden.
+    /// The directory that ends at byte `end` is hidden.
     Hidden {
         end: usize,
     },
@@ -91,11 +91,11 @@ pub(super) enum Classified {
     },
 }
 
-/// Reads paths; quick if they come in order.
+/// Classifies paths; fast for paths in order.
 #[derive(Debug)]
 pub(super) struct Reader<'a> {
     keys: &'a [Column],
-    /// The path before as far as its directories are those of partition keys, with the end of each and whether it is spelt as usual.
+    /// The last path, as far as its directories belong to partition keys, with the end of each, and whether they have Hive names up to there.
     path: String,
     levels: Vec<(usize, bool)>,
 }
@@ -105,7 +105,7 @@ impl<'a> Reader<'a> {
         Self { keys, path: String::new(), levels: Vec::new() }
     }
 
-    /// Reads the directories of a path: all of its segments but the last, which names a file (or is empty).
+    /// Classifies a path by its directories: all segments but the last, which names a file (or is empty).
     pub(super) fn read(&mut self, path: &str) -> Classified {
         self.keep_shared(path);
         while self.levels.len() < self.keys.len() {
@@ -132,7 +132,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Forgets the directories that are not this path's too.
+    /// Forgets the directories that this path does not share.
     fn keep_shared(&mut self, path: &str) {
         while let Some((end, _)) = self.levels.last() {
             if path.as_bytes().starts_with(&self.path.as_bytes()[..=*end]) {
@@ -143,7 +143,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// One directory's name, at the level of a key.
+/// The class of a directory's name at the level of a key.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Segment {
     Value { usual: bool },
@@ -152,7 +152,7 @@ pub(super) enum Segment {
 }
 
 impl Segment {
-    /// A directory whose name no location can have.
+    /// A directory whose name cannot be part of a location.
     pub(super) fn unnameable(name: &str) -> Self {
         if is_hidden(name) { Self::Hidden } else { Self::Ignored(IgnoredReason::NoLocation) }
     }
@@ -167,13 +167,12 @@ pub(super) fn segment(key: &Column, name: &str) -> Segment {
         return Segment::Hidden;
     }
     match parse_segment(name) {
-        // What is stored must be read back.
+        // A location with control characters could not be stored.
         _ if name.contains(|c: char| c.is_ascii_control()) => Segment::unnameable(name),
         None if name.strip_suffix('=').is_some_and(|name| !name.is_empty()) => Segment::Ignored(IgnoredReason::NoValue),
         None => Segment::Ignored(IgnoredReason::NotKeyValue),
         Some((found, _)) if found != key.name && found.to_lowercase() == key.name => Segment::Ignored(IgnoredReason::KeyCase),
         Some((found, _)) if found != key.name => Segment::Ignored(IgnoredReason::OtherKey),
-        // NULL's own name has one spelling.
         Some((found, None)) => Segment::Value { usual: is_usual(name, &found, None) },
         Some((found, Some(value))) => match check_value(key, &value) {
             Ok(()) => Segment::Value { usual: is_usual(name, &found, Some(&value)) },
@@ -182,9 +181,9 @@ pub(super) fn segment(key: &Column, name: &str) -> Segment {
     }
 }
 
-/// Whether a name is how Hive writes this key and value.
+/// Whether a name is the Hive name of this key and value.
 fn is_usual(name: &str, key: &str, value: Option<&str>) -> bool {
-    // Where nothing is escaped there is nothing to unescape, and the other way round only what is spelt otherwise differs.
+    // If neither needs escapes, a name with escapes is longer.
     let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b' '));
     match value {
         Some(value) if plain(key) && plain(value) => name.len() == key.len() + 1 + value.len(),
@@ -227,11 +226,11 @@ mod tests {
             ("x", Classified::Above { levels: 0 }),
         ];
         let mut reader = Reader::new(&keys);
-        for (path, told) in &paths {
-            assert_eq!(reader.read(path), *told, "{path}");
+        for (path, class) in &paths {
+            assert_eq!(reader.read(path), *class, "{path}");
             for (other, _) in &paths {
                 reader.read(other);
-                assert_eq!(reader.read(path), *told, "{path} after {other}");
+                assert_eq!(reader.read(path), *class, "{path} after {other}");
             }
         }
     }

@@ -1,13 +1,14 @@
-//! Brings the catalog's partitions to agree with storage: walks, compares page by page, and commits in batches while the walk goes on.
+//! Updates the catalog's partitions from storage: walks, compares page by page, and commits in batches while the walk goes on.
 //!
-//! Each batch is whole and durable, so that a repair that is stopped has added what it told, and the next one adds the rest. What could not be
-//! taken is kept with the table (`findings`), and so are the ranges in which its keys were listed, for the next repair.
+//! Each batch is one transaction, so that a repair that is cancelled has added what it reported, and the next one adds the rest. Directories that are
+//! not partitions are attached to the table (`findings`), and so are the ranges in which its keys were listed, for the next repair.
 
 mod compare;
+mod outcome;
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    sync::atomic::Ordering::Relaxed,
 };
 
 use bytes::Bytes;
@@ -15,34 +16,37 @@ use chrono::{DateTime, Utc};
 use futures::{StreamExt, TryStreamExt, future::BoxFuture, stream};
 
 use self::compare::Comparison;
+pub use self::outcome::{Named, RepairProgress, Repaired};
 use super::{
-    Ignored, ListRequest, OpenLocation, StoreProvider, findings,
+    directory::Ignored,
+    findings,
+    store::{ListRequest, OpenLocation, StoreProvider},
     walk::{Walk, WalkOptions},
 };
 use crate::{
     error::Result,
-    metastore::{DropPartition, Metastore, PartitionChange, PartitionChangeSummary},
+    metastore::{Attachments, Definitions, DropPartition, Metastore, PartitionChange, PartitionChangeSummary},
     model::{Attachment, Partition, Table},
     partition::{HIVE_DEFAULT_PARTITION, PartitionIndex},
 };
 
-/// New partitions with which a batch is worth its transaction while the walk goes on.
+/// New partitions that make a batch worth its transaction while the walk goes on.
 const BATCH_FROM: usize = 8192;
-/// Partitions of one batch at most.
+/// Partitions of one batch, at most.
 const BATCH_MOST: usize = 65_536;
 
-/// The attachment with the ranges of the last whole walk.
+/// The attachment with the ranges of the last complete walk.
 const RANGES: &str = "repair/ranges";
-/// What the names of all attachments of repairs begin with.
+/// The prefix of all attachments of repairs.
 const KEPT: &str = "repair/";
 
 /// What a repair changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum RepairMode {
-    /// Adds what storage has and the catalog has not, as Athena does.
+    /// Adds partitions that exist only in storage, as Athena does.
     #[default]
     Add,
-    /// Drops what the catalog has and storage has not.
+    /// Drops partitions that exist only in the catalog.
     Drop,
     /// Both.
     Sync,
@@ -52,11 +56,11 @@ pub enum RepairMode {
 #[derive(Debug, Clone)]
 pub struct RepairOptions {
     pub mode: RepairMode,
-    /// Only what comes after the greatest partition that is known. Nothing is then known of partitions that are gone.
+    /// Only what comes after the greatest known partition. Missing partitions are not found then.
     pub tail: bool,
-    /// Listings under way at once.
+    /// Concurrent listings.
     pub concurrency: usize,
-    /// Partitions of each kind that are named in the outcome; all are counted.
+    /// Partitions of each kind that are named in the result; all are counted.
     pub named: usize,
 }
 
@@ -66,59 +70,10 @@ impl Default for RepairOptions {
     }
 }
 
-/// How far a repair is; only grows.
-#[derive(Debug, Default)]
-pub struct RepairProgress {
-    found: AtomicU64,
-    added: AtomicU64,
-    dropped: AtomicU64,
-}
-
-impl RepairProgress {
-    /// Partitions' directories that were found.
-    #[must_use]
-    pub fn found(&self) -> u64 {
-        self.found.load(Relaxed)
-    }
-
-    /// Partitions that were added for good.
-    #[must_use]
-    pub fn added(&self) -> u64 {
-        self.added.load(Relaxed)
-    }
-
-    /// Partitions that were dropped for good.
-    #[must_use]
-    pub fn dropped(&self) -> u64 {
-        self.dropped.load(Relaxed)
-    }
-}
-
-/// Partitions of one kind: the first by name, and how many there are.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Named {
-    pub names: Vec<String>,
-    pub count: usize,
-}
-
-/// What a repair found and did.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Repaired {
-    /// Partitions that the catalog did not have; added, unless the repair only drops.
-    pub missing_in_metastore: Named,
-    /// Partitions whose directories were not found; dropped, if the repair does that. Those with a location of their own are among them only if the
-    /// repair drops, and so has asked there.
-    pub missing_from_storage: Named,
-    /// Directories that are no partitions, by path; hidden ones are not among them.
-    pub ignored: Vec<Ignored>,
-    /// Pages that were listed.
-    pub pages: u64,
-}
-
 /// Repairs a table.
 ///
 /// # Errors
-/// Those of the store and of the metastore; `Conflict` if the table's location is changed meanwhile. What was committed until then stays.
+/// Those of the store and of the metastore; `Conflict` if the table's location changes in the meantime. What was committed before stays.
 pub async fn repair(
     metastore: &dyn Metastore,
     stores: &dyn StoreProvider,
@@ -137,12 +92,12 @@ pub async fn repair(
     } else {
         walk_options.remembered = kept.iter().find(|kept| kept.name == RANGES).map(|ranges| ranges.bytes.to_vec());
         let mut walk = Walk::new(&location, &table.partition_keys, walk_options);
-        // The index is read while the first pages come.
+        // The index is read while the first pages are requested.
         walk.send();
         (walk, metastore.partition_index(table).await?)
     };
     let comparison = Comparison::new(table, stores, &index, now);
-    let mut run = Run { metastore, table, options, progress, comparison };
+    let mut run = Run { definitions: metastore, table, options, progress, comparison };
     run.add_found(&mut walk).await?;
     let mut repaired = Repaired { pages: walk.pages(), ..Repaired::default() };
     if !options.tail {
@@ -166,7 +121,7 @@ pub async fn repair(
     Ok(repaired)
 }
 
-/// The greatest partition by the order of keys, of those in the usual place. That of NULLs comes after whatever is to come.
+/// The greatest partition in the order of keys, of those at their default location, without those of NULLs: these sort after all future values.
 fn greatest(index: &PartitionIndex) -> Option<String> {
     let named = index.names().enumerate();
     let usual = named.filter(|(row, name)| index.own_location(*row).is_none() && !name.contains(HIVE_DEFAULT_PARTITION));
@@ -174,9 +129,9 @@ fn greatest(index: &PartitionIndex) -> Option<String> {
     Some(greatest.trim_end_matches('/').to_owned())
 }
 
-/// One repair under way.
+/// A running repair.
 struct Run<'a> {
-    metastore: &'a dyn Metastore,
+    definitions: &'a dyn Definitions,
     table: &'a Table,
     options: &'a RepairOptions,
     progress: &'a RepairProgress,
@@ -184,7 +139,7 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    /// Walks to the end, and adds meanwhile, if the repair adds.
+    /// Walks to the end, and adds new partitions on the way, if the repair adds.
     async fn add_found(&mut self, walk: &mut Walk) -> Result<()> {
         let adds = self.options.mode != RepairMode::Drop;
         let mut writing: Option<BoxFuture<'a, Result<PartitionChangeSummary>>> = None;
@@ -218,10 +173,10 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// The next batch. Another repair may have added some meanwhile: that is no error.
+    /// Commits the next batch. Partitions that another repair has added in the meantime are skipped.
     fn write(&mut self) -> BoxFuture<'a, Result<PartitionChangeSummary>> {
         let add: Vec<Partition> = self.comparison.next_batch(BATCH_MOST);
-        self.metastore.change_partitions(self.table, PartitionChange { add, skip_existing: true, ..PartitionChange::default() })
+        self.definitions.change_partitions(self.table, PartitionChange { add, skip_existing: true, ..PartitionChange::default() })
     }
 
     fn written(&self, summary: PartitionChangeSummary) {
@@ -229,7 +184,7 @@ impl<'a> Run<'a> {
         self.progress.dropped.fetch_add(summary.dropped as u64, Relaxed);
     }
 
-    /// The rows with locations of their own at which there is nothing. Those that the walk came by are not asked for.
+    /// The rows whose own locations do not exist. Those that the walk has seen are not listed.
     async fn gone_elsewhere(&self, stores: &dyn StoreProvider) -> Result<Vec<usize>> {
         // Several may have one location.
         let mut rows: BTreeMap<String, Vec<usize>> = BTreeMap::new();
@@ -244,7 +199,7 @@ impl<'a> Run<'a> {
         answers.try_concat().await
     }
 
-    /// Drops rows. Where another directory has a row's values, a repair that adds puts that in its place.
+    /// Drops rows. If another directory has the values of a row, a repair that adds replaces the partition by that one.
     async fn drop_rows(&mut self, index: &PartitionIndex, rows: &[usize]) -> Result<()> {
         let mut moved = match self.options.mode {
             RepairMode::Sync => self.comparison.moved(rows),
@@ -257,20 +212,18 @@ impl<'a> Run<'a> {
                 add: rows.iter().filter_map(|row| moved.remove(row)).collect(),
                 ..PartitionChange::default()
             };
-            self.written(self.metastore.change_partitions(self.table, change).await?);
+            self.written(self.definitions.change_partitions(self.table, change).await?);
         }
         Ok(())
     }
 }
 
-/// Whether a location is a directory that exists, as the walk sees directories: a key is in it, or is its marker, or it is one on a disk. A file is no
-/// location.
+/// Whether a location exists as a directory, as in a walk: a key is in it, or is its marker, or it is a directory on a disk. A file does not count.
 async fn is_there(location: &OpenLocation) -> Result<bool> {
     let directory = format!("{}/", location.prefix);
     let mut request = match location.prefix.is_empty() {
         true => ListRequest::default(),
-        // From its name on, without its slash: a marker alone is listed as a directory only so.
-        // It may be a link itself, wherever that leads.
+        // By its name without a slash, as a marker alone is listed as a directory only then. It may be a link, wherever that leads.
         false => ListRequest {
             prefix: location.prefix.clone(),
             delimited: true,
@@ -291,9 +244,9 @@ async fn is_there(location: &OpenLocation) -> Result<bool> {
     }
 }
 
-/// Keeps what the walk learned with the table, where it differs from what is kept.
+/// Attaches what the walk learned to the table, where it differs from what is attached.
 async fn keep(
-    metastore: &dyn Metastore,
+    attachments: &dyn Attachments,
     table: &Table,
     kept: &[Attachment],
     ranges: Option<Vec<u8>>,
@@ -306,5 +259,5 @@ async fn keep(
         let before = kept.iter().find(|kept| kept.name == *name).map(|kept| &kept.bytes);
         before != bytes.as_ref()
     });
-    if changes.is_empty() { Ok(()) } else { metastore.set_attachments(table, changes).await }
+    if changes.is_empty() { Ok(()) } else { attachments.set_attachments(table, changes).await }
 }

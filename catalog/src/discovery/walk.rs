@@ -1,11 +1,11 @@
-//! Finds the partitions' directories below a table's root, with as many requests at once as are useful and as few pages as will do.
+//! Finds the directories of partitions below a table's root, with concurrent listings and in few pages.
 //!
-//! Where the store can begin a listing at any key, keys are listed in ranges, flat: a page tells of a thousand keys in however many directories.
-//! The ranges of a first walk come from a delimited listing of the first level and from how many keys a page of it held; a range whose page is full is
-//! split by what the page showed (`split`). Directories that hold more than a page are not listed through: their children are. A later walk begins
-//! with the ranges of the one before (`remembered`). Other stores are listed directory by directory.
+//! If the store can begin a listing at any key, keys are listed in ranges, flat: a page returns a thousand keys in any number of directories.
+//! The ranges of a first walk are derived from a delimited listing of the first level and from the number of keys per directory in the first page.
+//! A range whose page is full is split by what the page showed (`split`). Of directories with more than a page of keys, the children are listed
+//! instead. A later walk begins with the ranges of the one before (`remembered`). Other stores are listed directory by directory.
 //!
-//! It does not know what the catalog holds (`repair`).
+//! It knows nothing of the catalog, with which `repair` compares.
 
 mod ask;
 mod job;
@@ -23,23 +23,23 @@ use self::{
     page::{ChildrenPage, KeysPage, Listed, Run},
     remembered::Notes,
 };
-use super::{Found, Ignored, OpenLocation};
+use super::{
+    directory::{Found, Ignored},
+    store::OpenLocation,
+};
 use crate::{
     error::{Error, Result},
     model::Column,
 };
 
-/// Keys at which a group of directories is aimed: a little less than a page.
-const AIM: f64 = 960.0;
-
 /// How to walk.
 #[derive(Debug, Clone)]
 pub struct WalkOptions {
-    /// How many listings go on at once; at least one.
+    /// Concurrent listings; at least one.
     pub concurrency: usize,
-    /// What [`Walk::finish`] of an earlier walk gave.
+    /// The result of [`Walk::finish`] of an earlier walk.
     pub remembered: Option<Vec<u8>>,
-    /// Only what comes after the directory of this path, by the order of keys.
+    /// Only directories after this one, in the order of keys.
     pub after: Option<String>,
 }
 
@@ -49,23 +49,23 @@ impl Default for WalkOptions {
     }
 }
 
-/// What one page told.
+/// What one page showed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Piece {
-    /// In the order of keys; each directory of the whole walk once.
+    /// In the order of keys; each directory once in the whole walk.
     pub found: Vec<Found>,
-    /// Each directory once a page. Hidden ones (`_` or `.` at the beginning) are not among them.
+    /// Each directory once in a page, without hidden ones (which begin with `_` or `.`).
     pub ignored: Vec<Ignored>,
 }
 
-/// What the first page of a first walk told: how far it went, and how many keys the directories of the first level hold.
+/// The first page of a first walk shows how far it went, and how many keys a directory of the first level has.
 #[derive(Debug)]
 enum Probe {
     Waiting(Vec<Run>),
     Done { covered: Keys, per_child: f64 },
 }
 
-/// A walk under way. Dropping it ends it.
+/// A running walk. Dropping it cancels it.
 #[derive(Debug)]
 pub struct Walk {
     place: Arc<Place>,
@@ -73,17 +73,17 @@ pub struct Walk {
     waiting: VecDeque<Job>,
     running: JoinSet<Result<Listed>>,
     probe: Option<Probe>,
-    /// Keys and directories of groups that fitted one page.
+    /// The numbers of keys and of directories in groups that fitted one page.
     grouped: (usize, usize),
     notes: Notes,
     pages: u64,
 }
 
 impl Walk {
-    /// Begins: the first requests are sent when it is asked for its first piece, or on [`Walk::send`].
+    /// Prepares a walk. The first requests are sent by the first [`Walk::next`], or by [`Walk::send`].
     ///
-    /// A directory counts if it is at the last key's level; on stores of keys it exists if a key is in it, or is its marker. As Athena's
-    /// `MSCK REPAIR TABLE`, it takes keys in lower case only.
+    /// It finds the directories at the level of the last key. In an object store a directory exists if a key is in it, or is its marker. As in Athena's
+    /// `MSCK REPAIR TABLE`, keys must be in lower case.
     #[must_use]
     pub fn new(location: &OpenLocation, keys: &[Column], options: WalkOptions) -> Self {
         let place = Arc::new(Place::new(location, keys));
@@ -133,7 +133,7 @@ impl Walk {
         }
     }
 
-    /// Sends as many requests as may be under way.
+    /// Sends requests up to the allowed concurrency.
     pub fn send(&mut self) {
         while self.running.len() < self.options.concurrency.max(1) {
             let Some(job) = self.waiting.pop_front() else { return };
@@ -142,7 +142,7 @@ impl Walk {
         }
     }
 
-    /// What the next page told; nothing at the end. Pages come in no order.
+    /// What the next page showed; `None` at the end. Pages come in any order.
     ///
     /// # Errors
     /// Those of the lister; `Unavailable` for a listing that does not advance.
@@ -150,7 +150,7 @@ impl Walk {
         loop {
             self.send();
             let Some(listed) = self.running.join_next().await else { return Ok(None) };
-            let listed = listed.map_err(|error| Error::internal("a listing ended early").with_source(error))??;
+            let listed = listed.map_err(|error| Error::internal("a listing ended unexpectedly").with_source(error))??;
             self.pages += 1;
             let mut piece = match listed {
                 Listed::Keys(job, page) => self.take_keys(job, page),
@@ -161,7 +161,7 @@ impl Walk {
                 }
             };
             if let Some(after) = &self.options.after {
-                // Stores that cannot begin there tell of what comes before, too.
+                // Stores that cannot begin there list what comes before, too.
                 let after = format!("{after}/");
                 piece.found.retain(|found| format!("{}/", found.path) > after);
             }
@@ -171,19 +171,19 @@ impl Walk {
         }
     }
 
-    /// Pages that came so far.
+    /// Pages listed so far.
     #[must_use]
     pub fn pages(&self) -> u64 {
         self.pages
     }
 
-    /// After the last piece: the ranges by which the next walk lists the same keys at once; nothing if that is of no use.
+    /// After the last piece: the ranges by which the next walk lists the same keys concurrently; `None` if that is of no use.
     #[must_use]
     pub fn finish(self) -> Option<Vec<u8>> {
         self.notes.finish()
     }
 
-    /// The store does not begin where it is asked to: directory by directory, then.
+    /// Restarts directory by directory, if the store ignores where a listing is to begin.
     fn walk_without_seeking(&mut self) {
         self.running.abort_all();
         self.running = JoinSet::new();
@@ -209,7 +209,7 @@ impl Walk {
         Piece { found: page.found, ignored: page.ignored }
     }
 
-    /// The first page has come: what the delimited listing has told meanwhile is divided by it.
+    /// Takes the first page, by which the directories listed so far are grouped.
     fn probed(&mut self, job: Keys, page: &KeysPage) {
         let mut covered = split::rest(job, page);
         if page.is_end {
@@ -227,7 +227,7 @@ impl Walk {
     fn take_children(&mut self, job: &Children, page: ChildrenPage) -> Piece {
         let depth = self.place.keys.len();
         let is_last = job.level + 1 == depth;
-        // What comes after a full page is on the critical path of a first walk: it goes first.
+        // What comes after a full page is on the critical path of a first walk, so it goes first.
         for next in split::children(job, &page, self.place.seeks) {
             self.waiting.push_front(Job::Children(next));
         }
@@ -250,7 +250,7 @@ impl Walk {
         Piece { found: page.found, ignored: page.ignored }
     }
 
-    /// Directories of the first level, in a first walk.
+    /// Queues directories of the first level, in a first walk.
     fn queue_first(&mut self, run: Run) {
         match &mut self.probe {
             Some(Probe::Waiting(runs)) => runs.push(run),
@@ -264,7 +264,7 @@ impl Walk {
         }
     }
 
-    /// Lists what is in directories that follow each other, from where `from` begins if that is within them.
+    /// Queues what is in adjacent directories, from where `from` begins if that is within them.
     fn queue_run(&mut self, run: Run, from: &Keys, per_child: f64, level: usize) {
         let Run { after, until, mut children } = run;
         if until.as_ref().is_some_and(|until| *until <= from.after) || from.after == String::from(char::MAX) {
@@ -281,7 +281,7 @@ impl Walk {
             self.notes.add(vec![first.empty()]);
             return;
         }
-        // Where each fills pages by itself, its own children are fewer.
+        // If each directory fills several pages, listing its children takes fewer.
         if per_child >= split::FULL && level + 1 == self.place.keys.len() {
             self.notes.give_up();
             for directory in children {

@@ -1,7 +1,7 @@
-//! The shapes of Glue's answers to GetDatabases, GetTables and GetPartitions (and to those for one object), as the AWS command line and SDKs
-//! print them: one document, or several after each other, such as one a line.
+//! Glue's answers to GetDatabases, GetTables and GetPartitions (and those for one object), as printed by the AWS command line and SDKs: one
+//! document or several, such as one on each line.
 //!
-//! Each object keeps the fields that are not named here.
+//! Each object keeps the fields that are not declared here.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -23,7 +23,7 @@ use crate::{
     model::{Column, Properties},
 };
 
-/// A time as Glue gives it: text, or seconds since 1970.
+/// A time of Glue: text, or seconds since 1970.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum GlueTime {
@@ -38,7 +38,7 @@ impl GlueTime {
     }
 
     /// # Errors
-    /// `Invalid` for text that is no time of ISO 8601 with a zone, and for seconds out of range.
+    /// `Invalid` for text that is not an ISO 8601 time with a zone, and for seconds out of range.
     pub fn read(&self) -> Result<DateTime<Utc>> {
         let read = match self {
             Self::Seconds(seconds) => DateTime::from_timestamp_millis((seconds * 1000.0).round() as i64),
@@ -50,7 +50,7 @@ impl GlueTime {
         };
         read.ok_or_else(|| {
             Error::invalid(format!("\"{}\" is not a time", shown()))
-                .with_hint("Write seconds since 1970, or a time such as 2024-06-01T12:00:00+00:00")
+                .with_hint("Use seconds since 1970, or a time such as 2024-06-01T12:00:00+00:00")
         })
     }
 }
@@ -159,7 +159,7 @@ pub struct GluePartition {
     pub rest: Map<String, Value>,
 }
 
-/// What the descriptors of many partitions have in common: all but the location and the parameters.
+/// The part of a descriptor that many partitions share: all but the location and the parameters.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct SharedStorage {
     pub(super) storage: GlueStorage,
@@ -167,11 +167,11 @@ pub struct SharedStorage {
     pub(super) columns: OnceLock<Columns>,
 }
 
-/// Columns, and what is kept of them.
+/// Columns, and the fields of them that only Glue has.
 pub(super) type Columns = (Vec<Column>, BTreeMap<String, Rest>);
 
 impl SharedStorage {
-    /// Takes it out of a descriptor.
+    /// Takes the shared part out of a descriptor.
     pub(super) fn take(storage: &mut GlueStorage) -> Self {
         let own = GlueStorage { location: storage.location.take(), ..GlueStorage::default() };
         let mut shared = std::mem::replace(storage, own);
@@ -182,37 +182,38 @@ impl SharedStorage {
     }
 }
 
-/// All that was read of one or several files.
+/// The content of one or several files.
 #[derive(Debug, Default)]
 pub struct Documents {
     pub databases: Vec<GlueDatabase>,
     pub tables: Vec<GlueTable>,
-    /// What partitions share of their descriptors is held once.
+    /// Partitions, with the shared part of their descriptors.
     pub partitions: Vec<(GluePartition, Arc<SharedStorage>)>,
-    /// Answers that were cut off: they end with a token for the rest.
+    /// The number of incomplete answers, which end with a token for the rest.
     pub cut_off: usize,
     shared: HashMap<String, Arc<SharedStorage>>,
 }
 
 impl Documents {
-    /// Reads all the documents of a file.
+    /// Reads all documents of a file.
     ///
     /// # Errors
-    /// `Invalid` for what is no JSON, or no answer of Glue's, with the place.
+    /// `Invalid` for what is not JSON or not an answer of Glue, with the position.
     pub fn read(&mut self, reader: impl Read) -> Result<()> {
         let pages = serde_json::Deserializer::from_reader(reader).into_iter::<Page>();
         let mut count = 0;
         for page in pages {
             count += 1;
             let page = page.map_err(|error| {
-                Error::invalid(format!("document {count} is not one of Glue's: {error}")).with_hint(
-                    "Give it what `aws glue get-databases`, `get-tables` and `get-partitions` print, or `glaux catalog export`",
+                Error::invalid(format!("document {count} is not a Glue document: {error}")).with_hint(
+                    "Use the output of `aws glue get-databases`, `get-tables`, `get-partitions` or `glaux catalog export`",
                 )
             })?;
             self.take(page, count)?;
         }
         if count == 0 {
-            return Err(Error::invalid("there is no document").with_hint("The file is empty"));
+            return Err(Error::invalid("the file is empty")
+                .with_hint("Use the output of `aws glue get-tables` or `glaux catalog export`"));
         }
         Ok(())
     }
@@ -230,10 +231,10 @@ impl Documents {
             self.cut_off += usize::from(rest.remove("NextToken").is_some_and(|token| !token.is_null()));
             return match rest.keys().next() {
                 None => Ok(()),
-                Some(key) => Err(Error::invalid(format!("document {number} has a field \"{key}\", which is not understood"))),
+                Some(key) => Err(Error::invalid(format!("document {number} has an unknown field \"{key}\""))),
             };
         }
-        // An object by itself, as tools print that take answers apart.
+        // A single object, as printed by tools that take answers apart.
         let kind = |key: &str| rest.contains_key(key);
         let bare = if kind("Values") {
             serde_json::from_value(Value::Object(rest)).map(|partition| self.add(partition))
@@ -248,31 +249,31 @@ impl Documents {
                 Ok(())
             })
         } else {
-            return Err(Error::invalid(format!("document {number} holds no database, table or partition of Glue's")).with_hint(
-                "Give it what `aws glue get-databases`, `get-tables` and `get-partitions` print, or `glaux catalog export`",
+            return Err(Error::invalid(format!("document {number} is not a database, table or partition of Glue")).with_hint(
+                "Use the output of `aws glue get-databases`, `get-tables`, `get-partitions` or `glaux catalog export`",
             ));
         };
-        bare.map_err(|error| Error::invalid(format!("document {number} is not one of Glue's: {error}")))?
+        bare.map_err(|error| Error::invalid(format!("document {number} is not a Glue document: {error}")))?
     }
 
     fn add(&mut self, mut partition: GluePartition) -> Result<()> {
         let storage = partition.storage_descriptor.as_mut();
         let shared = storage.map(SharedStorage::take).unwrap_or_default();
-        let key =
-            serde_json::to_string(&shared).map_err(|error| Error::internal("a document does not encode").with_source(error))?;
+        let key = serde_json::to_string(&shared)
+            .map_err(|error| Error::internal("a document could not be encoded").with_source(error))?;
         let shared = self.shared.entry(key).or_insert_with(|| Arc::new(shared));
         self.partitions.push((partition, Arc::clone(shared)));
         Ok(())
     }
 }
 
-/// One document, read without holding it whole in another form.
+/// One document, parsed without an intermediate form.
 #[derive(Default)]
 struct Page {
     databases: Vec<GlueDatabase>,
     tables: Vec<GlueTable>,
     partitions: Vec<GluePartition>,
-    /// Whether it is an answer, and not an object by itself.
+    /// Whether it is an answer, and not a single object.
     is_answer: bool,
     rest: Map<String, Value>,
 }
@@ -285,7 +286,7 @@ impl<'de> Deserialize<'de> for Page {
             type Value = Page;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an answer of Glue's")
+                f.write_str("an answer of Glue")
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Page, A::Error> {

@@ -1,5 +1,5 @@
-//! Glue's objects as the catalog's definitions. What makes a definition another thing than the catalog would take it for is refused, by name;
-//! what the catalog has no place for is kept with it.
+//! Reads Glue's objects as definitions of the catalog. Objects that only look like Hive tables are rejected by name; fields that only Glue has are kept
+//! with the definition.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{
     Kept, Rest,
     document::{Columns, GlueColumn, GlueDatabase, GluePartition, GlueSerde, GlueTable, GlueTime, SharedStorage},
-    telling, view,
+    informative, view,
 };
 use crate::{
     error::{Error, Result},
@@ -19,7 +19,7 @@ use crate::{
     partition::HIVE_DEFAULT_PARTITION,
 };
 
-/// The columns that partitions share, read once.
+/// The columns that partitions share, parsed once.
 fn columns_of(shared: &SharedStorage) -> Result<&Columns> {
     if let Some(columns) = shared.columns.get() {
         return Ok(columns);
@@ -28,13 +28,13 @@ fn columns_of(shared: &SharedStorage) -> Result<&Columns> {
     Ok(shared.columns.get_or_init(|| read))
 }
 
-/// A database. `now` is its time if Glue gives none.
+/// A database. `now` is its time of creation if Glue has none.
 ///
 /// # Errors
-/// `Invalid` for a time that is none.
+/// `Invalid` for a time that is not valid.
 pub fn database(glue: GlueDatabase, now: DateTime<Utc>) -> Result<Database> {
     let mut properties = glue.parameters.unwrap_or_default();
-    Kept { own: telling(glue.rest), ..Kept::default() }.put(&mut properties)?;
+    Kept { own: informative(glue.rest), ..Kept::default() }.put(&mut properties)?;
     Ok(Database {
         name: glue.name,
         comment: glue.description,
@@ -44,11 +44,11 @@ pub fn database(glue: GlueDatabase, now: DateTime<Utc>) -> Result<Database> {
     })
 }
 
-/// A table or view. `now` is its time if Glue gives none.
+/// A table or view. `now` is its time of creation if Glue has none.
 ///
 /// # Errors
-/// `Unsupported` for what only looks like a table of Hive's (Iceberg, Delta, Hudi, links to other catalogs) and for views of Hive's; `Invalid` for
-/// columns and times that do not make sense.
+/// `Unsupported` for objects that only look like Hive tables (Iceberg, Delta, Hudi, links to other catalogs) and for Hive views; `Invalid` for columns
+/// and times that are not valid.
 pub fn table(glue: GlueTable, now: DateTime<Utc>) -> Result<Table> {
     refuse_others(&glue)?;
     let is_view = glue.table_type.as_deref() == Some("VIRTUAL_VIEW");
@@ -57,7 +57,7 @@ pub fn table(glue: GlueTable, now: DateTime<Utc>) -> Result<Table> {
     let (columns, kept_columns) = columns(storage.columns.as_deref().unwrap_or_default())?;
     let (partition_keys, kept_keys) = self::columns(glue.partition_keys.as_deref().unwrap_or_default())?;
     let (serde, kept_serde) = serde(storage.serde_info);
-    let mut own = telling(glue.rest);
+    let mut own = informative(glue.rest);
     if own.get("ViewExpandedText").and_then(Value::as_str) == Some(view::EXPANDED) {
         own.remove("ViewExpandedText");
     }
@@ -68,7 +68,7 @@ pub fn table(glue: GlueTable, now: DateTime<Utc>) -> Result<Table> {
     }
     let mut kept = Kept {
         own,
-        storage_descriptor: telling(storage.rest),
+        storage_descriptor: informative(storage.rest),
         serde_info: kept_serde,
         columns: kept_columns,
         partition_keys: kept_keys,
@@ -79,7 +79,7 @@ pub fn table(glue: GlueTable, now: DateTime<Utc>) -> Result<Table> {
     let original = glue.view_original_text.filter(|text| !text.trim().is_empty());
     if is_view {
         let view = view::read(&original.unwrap_or_default())?;
-        kept.view = telling(view.rest);
+        kept.view = informative(view.rest);
         comment = comment.or(view.comment);
         view_database = view.schema.or_else(|| glue.database_name.clone());
         view_text = Some(view.original_sql);
@@ -116,24 +116,24 @@ pub fn table(glue: GlueTable, now: DateTime<Utc>) -> Result<Table> {
     })
 }
 
-/// A partition of a table that was read before. `now` is its time if Glue gives none.
+/// A partition of a table that was read before. `now` is its time of creation if Glue has none.
 ///
 /// # Errors
-/// `Invalid` for columns and times that do not make sense; `Unsupported` for files of another format than the table's.
+/// `Invalid` for columns and times that are not valid; `Unsupported` for files of another format than the table's.
 pub fn partition(table: &Table, glue: &GluePartition, shared: &SharedStorage, now: DateTime<Utc>) -> Result<Partition> {
     let values =
         glue.values.iter().map(|value| Some(value.clone()).filter(|value| value != HIVE_DEFAULT_PARTITION && !value.is_empty()));
     let mut partition = Partition::new(values.collect(), time(glue.creation_time.as_ref(), now)?);
     partition.properties = glue.parameters.clone().unwrap_or_default();
     let of_table = Kept::of(&table.properties)?;
-    let mut kept = Kept { own: telling(glue.rest.clone()), ..Kept::default() };
+    let mut kept = Kept { own: informative(glue.rest.clone()), ..Kept::default() };
     if kept.own.get("CatalogId") == of_table.own.get("CatalogId") {
         kept.own.remove("CatalogId");
     }
     if let Some(storage) = &glue.storage_descriptor {
         partition.location = storage.location.clone().filter(|location| !location.is_empty());
-        kept.storage_descriptor = telling(storage.rest.clone());
-        kept.storage_descriptor.extend(telling(shared.storage.rest.clone()));
+        kept.storage_descriptor = informative(storage.rest.clone());
+        kept.storage_descriptor.extend(informative(shared.storage.rest.clone()));
         if shared.storage.columns.is_some() {
             let (columns, rest) = columns_of(shared)?;
             partition.columns = (*columns != table.storage.columns).then(|| columns.clone());
@@ -163,7 +163,7 @@ pub fn partition(table: &Table, glue: &GluePartition, shared: &SharedStorage, no
     Ok(partition)
 }
 
-/// A partition whose files are of another format would be read as what they are not.
+/// Rejects a partition whose files have another format, as they would be read in the table's.
 fn check_format(table: &Table, partition: &Partition, shared: &SharedStorage) -> Result<()> {
     let of_partition = StorageDescriptor {
         input_format: shared.storage.input_format.clone().unwrap_or_else(|| table.storage.input_format.clone()),
@@ -173,8 +173,8 @@ fn check_format(table: &Table, partition: &Partition, shared: &SharedStorage) ->
     if FileFormat::of(&of_partition) == FileFormat::of(&table.storage) {
         return Ok(());
     }
-    Err(Error::unsupported("its files are of another format than its table's")
-        .with_hint("Rewrite them in the table's format, or give them a table of their own"))
+    Err(Error::unsupported("its files have another format than its table's")
+        .with_hint("Rewrite them in the table's format, or create a table for them"))
 }
 
 fn refuse_others(glue: &GlueTable) -> Result<()> {
@@ -183,7 +183,7 @@ fn refuse_others(glue: &GlueTable) -> Result<()> {
         return refuse("a link to a table of another catalog", "Import the table that it links to");
     }
     if glue.rest.get("FederatedTable").is_some_and(|target| !target.is_null()) {
-        return refuse("a table of another service", "Only tables over files of a lake are offered");
+        return refuse("a table of another service", "Only tables over files in a lake are supported");
     }
     let parameter =
         |key: &str| glue.parameters.as_ref().and_then(|parameters| parameters.get(key)).map(|value| value.to_lowercase());
@@ -194,7 +194,7 @@ fn refuse_others(glue: &GlueTable) -> Result<()> {
             || input.to_lowercase().contains(&format!("{kind}."))
             || input.starts_with("org.apache.hudi") && kind == "hudi"
         {
-            return refuse(name, "Its folder holds files that are no longer part of it, so it cannot be read as Parquet files");
+            return refuse(name, "Its folder has files that are no longer part of it, so it cannot be read as Parquet files");
         }
     }
     Ok(())
@@ -209,7 +209,7 @@ fn columns(glue: &[GlueColumn]) -> Result<Columns> {
             let context = Error::new(error.kind(), format!("column \"{}\": {error}", column.name));
             error.hint().map(str::to_owned).into_iter().fold(context, Error::with_hint)
         })?;
-        let rest = telling(column.rest.clone());
+        let rest = informative(column.rest.clone());
         if !rest.is_empty() {
             kept.insert(column.name.to_lowercase(), rest);
         }
@@ -220,7 +220,7 @@ fn columns(glue: &[GlueColumn]) -> Result<Columns> {
 
 fn serde(glue: Option<GlueSerde>) -> (SerDe, Rest) {
     let GlueSerde { serialization_library, parameters, rest } = glue.unwrap_or_default();
-    (SerDe { library: serialization_library.unwrap_or_default(), properties: parameters.unwrap_or_default() }, telling(rest))
+    (SerDe { library: serialization_library.unwrap_or_default(), properties: parameters.unwrap_or_default() }, informative(rest))
 }
 
 /// Glue has -1 or 0 where there are no buckets.
@@ -239,7 +239,7 @@ fn time(glue: Option<&GlueTime>, otherwise: DateTime<Utc>) -> Result<DateTime<Ut
     glue.map_or(Ok(otherwise), GlueTime::read)
 }
 
-/// Properties without what is kept for Glue.
+/// Properties without the fields that are kept for Glue.
 pub(super) fn without_kept(properties: &Properties) -> Properties {
     properties.iter().filter(|(key, _)| *key != super::KEPT).map(|(key, value)| (key.clone(), value.clone())).collect()
 }

@@ -1,4 +1,4 @@
-//! Tests of Glue's JSON: what is read comes back, and what cannot be held is refused.
+//! Tests of Glue's JSON: what is read is written back, and what is not supported is rejected.
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
@@ -57,7 +57,7 @@ fn orders() -> Value {
 }
 
 #[test]
-fn a_table_comes_back_with_all_that_glue_said_of_it() {
+fn a_table_comes_back_with_all_fields_of_glue() {
     let document = documents(&json!({"TableList": [orders()]}).to_string());
     let read = table(document.tables[0].clone(), now()).unwrap();
     assert_eq!(read.name.to_string(), "sales.orders");
@@ -68,7 +68,7 @@ fn a_table_comes_back_with_all_that_glue_said_of_it() {
     let mut expected = orders();
     expected["CreateTime"] = json!("2024-05-01T10:00:00+00:00");
     expected["UpdateTime"] = json!("2024-05-01T21:46:40.500+00:00");
-    // What says nothing is not told again.
+    // A field without information is not written.
     expected.as_object_mut().unwrap().remove("IsRegisteredWithLakeFormation");
     assert_eq!(written, expected);
     // And a second time, from what was written.
@@ -115,7 +115,7 @@ fn partitions_share_what_they_have_of_their_table() {
 }
 
 #[test]
-fn views_of_athena_are_held_and_those_of_hive_are_not() {
+fn views_of_athena_are_read_and_those_of_hive_are_rejected() {
     let sql = "SELECT id FROM orders -- it's";
     let encoded = base64::Engine::encode(
         &base64::engine::general_purpose::STANDARD,
@@ -148,7 +148,7 @@ fn views_of_athena_are_held_and_those_of_hive_are_not() {
 }
 
 #[test]
-fn what_only_looks_like_a_table_is_refused() {
+fn what_only_looks_like_a_table_is_rejected() {
     for (change, what) in [
         (json!({"Parameters": {"table_type": "ICEBERG"}}), "an Iceberg table"),
         (json!({"Parameters": {"spark.sql.sources.provider": "delta"}}), "a Delta table"),
@@ -183,11 +183,11 @@ fn documents_come_in_every_form_that_tools_print() {
     let database = database(read.databases[2].clone(), now()).unwrap();
     assert_eq!((database.location.as_deref(), database.created_at), (Some("s3://c/"), now()));
     for (text, message) in [
-        ("", "there is no document"),
-        ("{\"TableList\": [", "document 1 is not one of Glue's: EOF"),
-        ("{\"Tables\": []}", "document 1 holds no database"),
-        ("{\"TableList\": [], \"Surprise\": 1}", "a field \"Surprise\""),
-        ("[1]", "document 1 is not one of Glue's"),
+        ("", "the file is empty"),
+        ("{\"TableList\": [", "document 1 is not a Glue document: EOF"),
+        ("{\"Tables\": []}", "document 1 is not a database"),
+        ("{\"TableList\": [], \"Surprise\": 1}", "an unknown field \"Surprise\""),
+        ("[1]", "document 1 is not a Glue document"),
         ("{\"TableList\": [{\"DatabaseName\": \"a\"}]}", "missing field `Name`"),
     ] {
         let error = Documents::default().read(text.as_bytes()).unwrap_err();

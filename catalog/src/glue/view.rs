@@ -1,4 +1,4 @@
-//! Athena's views as Glue keeps them: JSON in base64 in a comment, in the place of the view's text. Hive's views are plain text and are not read.
+//! Athena's views in Glue: the text of the view is a comment with JSON in base64. Hive's views, whose text is SQL, are not supported.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use crate::{
 const BEGIN: &str = "/* Presto View:";
 const END: &str = "*/";
 
-/// What Glue has in the place of the text that Hive would read.
+/// What Glue has instead of the text for Hive.
 pub(super) const EXPANDED: &str = "/* Presto View */";
 
 /// A view's definition, as Athena writes it.
@@ -43,21 +43,21 @@ pub(super) struct PrestoColumn {
 }
 
 /// # Errors
-/// `Unsupported` for a view of Hive's, `Invalid` for a text that does not decode.
+/// `Unsupported` for a view of Hive, `Invalid` for a text that cannot be decoded.
 pub(super) fn read(text: &str) -> Result<PrestoView> {
     let Some(encoded) = text.trim().strip_prefix(BEGIN).and_then(|rest| rest.strip_suffix(END)) else {
-        return Err(Error::unsupported("it is a view of Hive's, whose SQL is not Trino's")
-            .with_hint("Write its query in Trino's SQL, and CREATE VIEW"));
+        return Err(Error::unsupported("it is a Hive view, whose SQL is not Trino's")
+            .with_hint("Rewrite its query in Trino's SQL, and create it with CREATE VIEW"));
     };
-    let damaged = || Error::invalid("its text, in base64, does not decode");
+    let damaged = || Error::invalid("its text is not valid JSON in base64");
     let json = STANDARD.decode(encoded.trim()).map_err(|error| damaged().with_source(error))?;
     serde_json::from_slice(&json).map_err(|error| damaged().with_source(error))
 }
 
-/// The text of a view, as Glue keeps it.
+/// The text of a view, as in Glue.
 ///
 /// # Errors
-/// `Internal` if it does not encode.
+/// `Internal` if it could not be encoded.
 pub(super) fn write(
     sql: &str,
     database: &str,
@@ -75,6 +75,6 @@ pub(super) fn write(
         comment: comment.map(str::to_owned),
         rest,
     };
-    let json = serde_json::to_vec(&view).map_err(|error| Error::internal("a view does not encode").with_source(error))?;
+    let json = serde_json::to_vec(&view).map_err(|error| Error::internal("a view could not be encoded").with_source(error))?;
     Ok(format!("{BEGIN} {} {END}", STANDARD.encode(json)))
 }

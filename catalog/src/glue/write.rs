@@ -1,4 +1,4 @@
-//! The catalog's definitions as Glue's objects, with what was kept of Glue's when they were read.
+//! Writes definitions of the catalog as Glue's objects, with the fields that were kept when they were read.
 
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// # Errors
-/// `CorruptData` if what was kept of Glue's does not decode.
+/// `CorruptData` if the kept fields cannot be decoded.
 pub fn database(database: &Database) -> Result<GlueDatabase> {
     Ok(GlueDatabase {
         name: database.name.clone(),
@@ -63,7 +63,7 @@ pub fn table(table: &Table) -> Result<GlueTable> {
     })
 }
 
-/// A partition, with a descriptor of its own, as Glue has it.
+/// A partition with its own descriptor, as in Glue.
 ///
 /// # Errors
 /// As [`database`].
@@ -131,7 +131,7 @@ fn storage(table: &Table, partition: Option<&Partition>, kept: &Kept, of_table: 
     }
 }
 
-/// What was kept, and beside it what Glue always has.
+/// The kept fields, and those that Glue always has.
 fn rest_of(mut kept: Rest, always: &[(&str, Value)]) -> Rest {
     for (key, value) in always {
         if !kept.contains_key(*key) {

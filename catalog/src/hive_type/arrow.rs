@@ -1,4 +1,4 @@
-//! Hive's types as Arrow's, and back for what files and queries bring.
+//! Hive's types as Arrow types, and the Hive types of Arrow data from files and queries.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::{
 use crate::error::{Error, Result};
 
 impl HiveType {
-    /// The Arrow type that columns of this type have in every plan and batch: text is `Utf8` whatever its declared length, a
+    /// The Arrow type of this type in every plan and batch: text is `Utf8` whatever its declared length, a
     /// timestamp has milliseconds and no zone, all children but map keys are nullable.
     #[must_use]
     pub fn to_arrow(&self) -> DataType {
@@ -39,11 +39,11 @@ impl HiveType {
         }
     }
 
-    /// The Hive type that holds every value of an Arrow type. Unsigned integers take the next wider signed type (64 bits:
-    /// `decimal(20,0)`); timestamps lose what is finer than a millisecond, and their zone if it is UTC.
+    /// The Hive type for the values of an Arrow type. Unsigned integers become the next wider signed type (64 bits:
+    /// `decimal(20,0)`); timestamps lose what is finer than a millisecond, and the zone UTC.
     ///
     /// # Errors
-    /// `Unsupported` for what Hive has no type for, naming it; `Invalid` for a type that no catalog keeps ([`HiveType::checked`]).
+    /// `Unsupported` for a type without a counterpart in Hive, naming it; `Invalid` for one that cannot be stored ([`HiveType::checked`]).
     pub fn from_arrow(data_type: &DataType) -> Result<Self> {
         Self::of_arrow(data_type, 0)?.checked()
     }

@@ -1,11 +1,11 @@
-//! Reading a type from the text of a DDL statement or of a catalog: Hive's `colType` grammar, case-insensitive, spaces allowed.
+//! Parses a type from a DDL statement or a catalog: Hive's `colType` grammar, case-insensitive, with spaces.
 
 use std::str::FromStr;
 
 use super::HiveType;
 use crate::error::{Error, ErrorKind, Result};
 
-/// How deep types may nest: more than any reader writes, less than the stack.
+/// The nesting limit: above that of real data, below that of the stack.
 pub(super) const MAX_DEPTH: usize = 64;
 
 pub(super) fn too_deep() -> Error {
@@ -16,7 +16,7 @@ impl FromStr for HiveType {
     type Err = Error;
 
     /// # Errors
-    /// `Syntax` or `Invalid`, naming the text and the character (counted from 1) where it goes wrong.
+    /// `Syntax` or `Invalid`, naming the text and the position of the character, counted from 1.
     fn from_str(text: &str) -> Result<Self> {
         let mut parser = Parser { text, at: 0 };
         let hive_type = parser.hive_type(0)?;
@@ -75,7 +75,7 @@ impl Parser<'_> {
                 let key_at = self.at;
                 let key = self.hive_type(depth + 1)?;
                 if key.is_nested() {
-                    return Err(self.fault(key_at, "the key of a map has a primitive type"));
+                    return Err(self.fault(key_at, "the key of a map must have a primitive type"));
                 }
                 self.expect(',')?;
                 let value = self.hive_type(depth + 1)?;
@@ -166,7 +166,7 @@ impl Parser<'_> {
         Ok(name.to_owned())
     }
 
-    /// A field's `COMMENT '...'`, which Hive accepts and its type does not keep.
+    /// A field's `COMMENT '...'`, which Hive accepts but does not store in the type.
     fn comment(&mut self) -> Result<()> {
         let end = self.at;
         self.space();

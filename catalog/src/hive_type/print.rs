@@ -1,4 +1,4 @@
-//! Writing a type: as Hive and Glue do (`struct<a:int,b:array<string>>`), and under Trino's names (`row(a integer, b array(varchar))`).
+//! Prints a type as Hive and Glue do (`struct<a:int,b:array<string>>`), and as Trino does (`row(a integer, b array(varchar))`).
 
 use std::fmt::{self, Write as _};
 
@@ -42,7 +42,7 @@ impl fmt::Display for HiveType {
 }
 
 impl HiveType {
-    /// The type's name in Trino's SQL, as `information_schema.columns` and `typeof` give it.
+    /// The type's name in Trino's SQL, as in `information_schema.columns` and `typeof`.
     #[must_use]
     pub fn trino_name(&self) -> String {
         match self {
@@ -67,7 +67,7 @@ impl HiveType {
     }
 }
 
-/// Whether a field's name reads back without backticks.
+/// Whether a field's name can be parsed without backticks.
 fn is_bare(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '$' | '.' | '#' | '@' | '/'))
 }

@@ -53,7 +53,7 @@ fn errors_name_the_text_and_the_place() {
             "type \"decimal(39,0)\": decimal takes a precision of 1 to 38 and a scale of 0 to the precision, at character 1",
         ),
         ("map<int,varchar>", "type \"map<int,varchar>\": varchar takes a length of 1 to 65535, at character 9"),
-        ("map<array<int>,int>", "type \"map<array<int>,int>\": the key of a map has a primitive type, at character 5"),
+        ("map<array<int>,int>", "type \"map<array<int>,int>\": the key of a map must have a primitive type, at character 5"),
         ("array<real>", "type \"array<real>\": there is no type \"real\", at character 7"),
         ("", "type \"\": it ends where a type is expected, at character 1"),
     ] {

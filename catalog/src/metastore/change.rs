@@ -1,39 +1,39 @@
-//! Applies a [`PartitionChange`] to the partitions of a table, wherever they are kept, so that all metastores do it alike.
+//! Applies a [`PartitionChange`] to the partitions of a table, however they are stored, so that all metastores behave alike.
 //!
-//! It is not atomic by itself: the caller throws the rows away, or rolls back, when it fails.
+//! It is not atomic by itself: when it fails, the caller rolls back.
 
 use super::{
     DropPartition, PartitionChange, PartitionChangeSummary,
-    rules::{check_types, checked_partition, moved_meanwhile, no_partition, own_location, partition_exists, partition_name},
+    rules::{check_types, checked_partition, location_changed, no_partition, own_location, partition_exists, partition_name},
 };
 use crate::{
     error::{Error, Result},
     model::{Partition, Table},
 };
 
-/// The partitions of one table by Hive name, within a transaction.
+/// The partitions of one table, by Hive name, within a transaction.
 pub(super) trait PartitionRows {
     type Error: From<Error>;
     fn get(&mut self, name: &str) -> Result<Option<Partition>, Self::Error>;
-    /// Whether it was new; otherwise nothing has changed.
+    /// Returns whether it was new; otherwise nothing has changed.
     fn insert(&mut self, name: &str, partition: Partition) -> Result<bool, Self::Error>;
-    /// Whether it existed; otherwise nothing has changed.
+    /// Returns whether it existed; otherwise nothing has changed.
     fn replace(&mut self, name: &str, partition: Partition) -> Result<bool, Self::Error>;
-    /// Whether it existed.
+    /// Returns whether it existed.
     fn remove(&mut self, name: &str) -> Result<bool, Self::Error>;
 }
 
 /// # Errors
-/// As [`super::Metastore::change_partitions`].
+/// As [`super::Definitions::change_partitions`].
 pub(super) fn apply<R: PartitionRows>(
     table: &Table,
     seen: &Table,
     change: PartitionChange,
     rows: &mut R,
 ) -> Result<PartitionChangeSummary, R::Error> {
-    // Where a partition lies may have been worked out from the root that the caller saw.
+    // The caller may have computed locations from the root that it saw.
     if table.root() != seen.root() {
-        return Err(moved_meanwhile(table).into());
+        return Err(location_changed(table).into());
     }
     let mut summary = PartitionChangeSummary::default();
     for dropped in &change.drop {
@@ -63,7 +63,7 @@ pub(super) fn apply<R: PartitionRows>(
 
 fn drop_one<R: PartitionRows>(table: &Table, dropped: &DropPartition, rows: &mut R) -> Result<bool, R::Error> {
     let name = partition_name(table, &dropped.values)?;
-    // What exists can be dropped even if its value does not fit the key, or nobody could repair it.
+    // A partition whose value does not fit its key can be dropped, or there would be no way to repair the table.
     if rows.remove(&name)? {
         return Ok(true);
     }
@@ -71,7 +71,7 @@ fn drop_one<R: PartitionRows>(table: &Table, dropped: &DropPartition, rows: &mut
     if dropped.if_exists { Ok(false) } else { Err(no_partition(table, &name).into()) }
 }
 
-/// Renames a partition, whose files stay where they are: it gets an own location if it had the usual one, as in Hive for external tables.
+/// Renames a partition and leaves its files where they are: one at its default location gets that as its own, as in Hive for external tables.
 fn rename_one<R: PartitionRows>(
     table: &Table,
     from: &[Option<String>],

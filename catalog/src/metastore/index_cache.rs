@@ -1,4 +1,4 @@
-//! The newest known index of each table, within a budget of bytes, and the way to a newer one from it.
+//! A cache of partition indexes: the newest known one of each table, within a budget of bytes.
 
 use std::sync::Arc;
 
@@ -13,35 +13,36 @@ use crate::{
     partition::PartitionIndex,
 };
 
-/// How many bytes of partition indexes are kept: several tables with a million partitions each.
+/// Bytes of partition indexes that are cached: several tables with a million partitions each.
 const BUDGET: u64 = 512 << 20;
 
-/// An index, and the version of its table that it is of.
+/// An index with the version of its table.
 #[derive(Debug, Clone)]
-pub(super) struct Indexed {
-    pub(super) version: i64,
-    pub(super) index: Arc<PartitionIndex>,
+pub(crate) struct Indexed {
+    pub(crate) version: i64,
+    pub(crate) index: Arc<PartitionIndex>,
 }
 
-/// By table id.
+/// Indexes by table id.
 #[derive(Debug)]
-pub(super) struct IndexCache(Cache<i64, Indexed>);
+pub(crate) struct IndexCache(Cache<i64, Indexed>);
 
 impl IndexCache {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let weight = |_: &i64, indexed: &Indexed| u32::try_from(indexed.index.memory_size()).unwrap_or(u32::MAX);
         Self(Cache::builder().max_capacity(BUDGET).weigher(weight).build())
     }
 
-    /// The index of a table, of at least its version. `load` gets what is known of another version. Several who ask at once wait for one who loads.
+    /// The index of a table, at its version or a later one. `load` is given the cached index of another version, if there is one. Concurrent callers
+    /// wait for one load.
     ///
     /// # Errors
     /// Those of `load`.
-    pub(super) async fn get<F>(&self, table: &Table, load: impl FnOnce(Option<Indexed>) -> F) -> Result<Arc<PartitionIndex>>
+    pub(crate) async fn get<F>(&self, table: &Table, load: impl FnOnce(Option<Indexed>) -> F) -> Result<Arc<PartitionIndex>>
     where
         F: Future<Output = Result<Indexed>>,
     {
-        // A version that is newer than the table's may be of another catalog in the same place: `load` sees to that.
+        // A newer version than the table's may be from another catalog at the same place: `load` handles that.
         let is_new = |indexed: &Indexed| indexed.version == table.version;
         if let Some(indexed) = self.0.get(&table.id).await.filter(is_new) {
             return Ok(indexed.index);
@@ -49,7 +50,7 @@ impl IndexCache {
         let compute = |entry: Option<moka::Entry<i64, Indexed>>| async move {
             match entry.map(moka::Entry::into_value) {
                 Some(indexed) if is_new(&indexed) => Ok(Op::Nop),
-                // One with other keys is of no use.
+                // An index with other keys is useless.
                 other => load(other.filter(|other| other.index.keys() == table.partition_keys)).await.map(Op::Put),
             }
         };
@@ -57,7 +58,7 @@ impl IndexCache {
             CompResult::Inserted(entry) | CompResult::ReplacedWith(entry) | CompResult::Unchanged(entry) => {
                 Ok(entry.into_value().index)
             }
-            CompResult::StillNone(_) | CompResult::Removed(_) => Err(Error::internal("an index was loaded and is not there")),
+            CompResult::StillNone(_) | CompResult::Removed(_) => Err(Error::internal("the loaded index is not in the cache")),
         }
     }
 }

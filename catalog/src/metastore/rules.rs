@@ -1,6 +1,6 @@
-//! What every metastore checks alike: names, definitions and partition values, and the errors for what does not exist.
+//! What every metastore checks in the same way: names, definitions and partition values, and the errors for objects that do not exist.
 //!
-//! No storage: the implementations ask these rules and keep the outcome.
+//! It stores nothing: the implementations apply these rules and store the result.
 
 use std::collections::HashSet;
 
@@ -11,10 +11,10 @@ use crate::{
     partition::{HIVE_DEFAULT_PARTITION, check_count, check_value, hive_name},
 };
 
-/// The version that a table begins with.
+/// The version of a new table.
 pub(super) const FIRST_VERSION: i64 = 1;
 
-/// The default database of a new metastore: it has always been there.
+/// The default database of a new metastore. It has no meaningful time of creation.
 pub(super) fn default_database() -> Database {
     Database {
         name: DEFAULT_DATABASE.to_owned(),
@@ -31,29 +31,29 @@ pub(super) fn checked_database(mut database: Database) -> Result<Database> {
     Ok(database)
 }
 
-/// A grant with its object's names folded and its grantee's checked.
+/// A grant with the names of its object folded and the name of its grantee checked.
 pub(super) fn checked_grant(mut grant: Grant) -> Result<Grant> {
     let name = grant.grantee.name();
     if name.is_empty() || name.len() > ident::MAX_NAME_BYTES || name.chars().any(char::is_control) {
-        return Err(Error::invalid(format!("\"{}\" is no name of a user or group", name.escape_default()))
+        return Err(Error::invalid(format!("\"{}\" is not a valid name of a user or group", name.escape_default()))
             .with_hint(format!("Names have 1 to {} bytes and no control characters", ident::MAX_NAME_BYTES)));
     }
     grant.object = grant.object.folded();
     Ok(grant)
 }
 
-/// A column as it is kept, if its name and its type can be.
+/// A column as it is stored, with its name folded.
 ///
 /// # Errors
-/// `Invalid` for a name that no catalog accepts and a type that would not be read back, naming the column.
+/// `Invalid` for a name that no catalog accepts and a type that could not be read back, naming the column.
 pub fn checked_column(mut column: Column) -> Result<Column> {
     column.name = ident::checked("column", &column.name)?;
     column.hive_type = column.hive_type.checked().map_err(|error| error.with_context("column", &column.name))?;
     Ok(column)
 }
 
-/// A table as it is kept: all its names checked and folded, if its definition does not contradict itself. Whatever is refused is refused here, before
-/// anything is stored; nothing that is stored is refused when it is read back.
+/// A table as it is stored: all names checked and folded. A definition is rejected here, before anything is stored, or never: what is stored can be read
+/// back.
 ///
 /// # Errors
 /// `Invalid`, naming the table and what is wrong with it.
@@ -71,7 +71,7 @@ pub fn checked_table(mut table: Table) -> Result<Table> {
     }
     if table.is_view() && !table.storage.location.is_empty() {
         return Err(
-            Error::invalid(format!("view \"{name}\" has a location")).with_hint("Only tables lie somewhere: leave it out")
+            Error::invalid(format!("view \"{name}\" has a location")).with_hint("A view has no files: leave the location out")
         );
     }
     let mut seen = HashSet::new();
@@ -79,7 +79,7 @@ pub fn checked_table(mut table: Table) -> Result<Table> {
         *column = checked_column(column.clone()).map_err(|error| error.with_context("table", &name))?;
         if !seen.insert(column.name.clone()) {
             return Err(Error::invalid(format!("table \"{name}\" has two columns named \"{}\"", column.name))
-                .with_hint("Names are the same if they differ only in case"));
+                .with_hint("Names that differ only in case are the same"));
         }
     }
     for key in &mut table.partition_keys {
@@ -90,7 +90,7 @@ pub fn checked_table(mut table: Table) -> Result<Table> {
                 true => Error::invalid(format!("partition key \"{}\" of table \"{name}\" is also another column", key.name))
                     .with_hint("Leave it out of the columns; its values come from the partitions"),
                 false => Error::invalid(format!("table \"{name}\" has two partition keys named \"{}\"", key.name))
-                    .with_hint("Names are the same if they differ only in case"),
+                    .with_hint("Names that differ only in case are the same"),
             });
         }
         if key.hive_type.is_nested() {
@@ -104,7 +104,7 @@ pub fn checked_table(mut table: Table) -> Result<Table> {
     Ok(table)
 }
 
-/// Whether a changed definition keeps the partition keys' names and types; comments may change.
+/// Checks that a changed definition keeps the names and types of the partition keys; comments may change.
 pub(super) fn check_same_keys(old: &Table, new: &Table) -> Result<()> {
     let shape = |keys: &[Column]| keys.iter().map(|key| (key.name.clone(), key.hive_type.clone())).collect::<Vec<_>>();
     if shape(&old.partition_keys) == shape(&new.partition_keys) && old.table_type == new.table_type {
@@ -115,7 +115,7 @@ pub(super) fn check_same_keys(old: &Table, new: &Table) -> Result<()> {
     } else {
         format!("\"{}\" cannot turn from a table into a view or back", old.name)
     };
-    Err(Error::invalid(message).with_hint("Drop it and create it anew; the data stays where it is"))
+    Err(Error::invalid(message).with_hint("Drop it and create it again: the data files are not touched"))
 }
 
 /// The Hive name for raw values, which identifies a partition of the table. Checks their number, but not their types.
@@ -140,7 +140,7 @@ pub(super) fn partition_name(table: &Table, values: &[Option<String>]) -> Result
     Ok(hive_name(&table.partition_keys, &values))
 }
 
-/// The name of NULL written out is NULL.
+/// NULL, if the value is the Hive name of NULL.
 fn canonical_null(value: Option<String>) -> Option<String> {
     value.filter(|value| value != HIVE_DEFAULT_PARTITION)
 }
@@ -156,15 +156,15 @@ pub(super) fn check_types(table: &Table, values: &[Option<String>]) -> Result<()
     Ok(())
 }
 
-/// A partition in stored form, with its name: NULLs as `None`, a location only where it is not the usual one, column names folded.
+/// A partition as it is stored, with its Hive name: NULLs as `None`, a location only if it is not the default one, column names folded.
 pub(super) fn checked_partition(table: &Table, mut partition: Partition) -> Result<(String, Partition)> {
     let name = partition_name(table, &partition.values)?;
     check_types(table, &partition.values)?;
     partition.values = partition.values.into_iter().map(canonical_null).collect();
-    // Nothing that is stored is refused when it is read.
+    // What is stored can be read back.
     if let Some(location) = partition.location.as_deref().filter(|location| location.contains(char::is_control)) {
-        return Err(Error::invalid(format!("location \"{location}\" of partition \"{name}\" has a control character in it"))
-            .with_hint("Rename the folder: no location can have such a name"));
+        return Err(Error::invalid(format!("location \"{location}\" of partition \"{name}\" contains a control character"))
+            .with_hint("Rename the folder: locations cannot contain control characters"));
     }
     partition.location = own_location(&table.root(), &name, partition.location.as_deref());
     let mut seen = HashSet::new();
@@ -177,7 +177,7 @@ pub(super) fn checked_partition(table: &Table, mut partition: Partition) -> Resu
     Ok((name, partition))
 }
 
-/// A partition's location, if it is not `root + name`.
+/// A partition's location, if it is not the default one, `root + name`.
 pub(super) fn own_location(root: &str, name: &str, location: Option<&str>) -> Option<String> {
     let location = location?;
     let usual = location.trim_end_matches('/').strip_prefix(root) == Some(name);
@@ -188,7 +188,7 @@ pub(super) fn no_database<'a>(name: &str, existing: impl IntoIterator<Item = &'a
     let error = Error::not_found(format!("database \"{name}\" does not exist"));
     match nearest(name, existing) {
         Some(near) => error.with_hint(format!("The nearest name is \"{near}\"")),
-        None => error.with_hint("SHOW DATABASES lists what there is"),
+        None => error.with_hint("SHOW DATABASES lists the databases"),
     }
 }
 
@@ -196,16 +196,16 @@ pub(super) fn no_table<'a>(database: &str, table: &str, existing: impl IntoItera
     let error = Error::not_found(format!("table \"{database}.{table}\" does not exist"));
     match nearest(table, existing) {
         Some(near) => error.with_hint(format!("The nearest name is \"{near}\"")),
-        None => error.with_hint(format!("SHOW TABLES IN {database} lists what there is")),
+        None => error.with_hint(format!("SHOW TABLES IN {database} lists the tables")),
     }
 }
 
 pub(super) fn database_exists(name: &str) -> Error {
-    Error::already_exists(format!("database \"{name}\" exists already")).with_hint("Choose another name, or write IF NOT EXISTS")
+    Error::already_exists(format!("database \"{name}\" already exists")).with_hint("Choose another name, or write IF NOT EXISTS")
 }
 
 pub(super) fn table_exists(database: &str, table: &str) -> Error {
-    Error::already_exists(format!("table \"{database}.{table}\" exists already"))
+    Error::already_exists(format!("table \"{database}.{table}\" already exists"))
         .with_hint("Choose another name, or write IF NOT EXISTS")
 }
 
@@ -213,7 +213,7 @@ pub(super) fn keep_default_database() -> Error {
     Error::invalid(format!("database \"{DEFAULT_DATABASE}\" cannot be dropped")).with_hint("Drop the tables in it one by one")
 }
 
-/// `tables` are the names of some or all of its tables.
+/// `tables` are the names of some or all of its tables and views.
 pub(super) fn database_not_empty(name: &str, tables: &[String]) -> Error {
     const SHOWN: usize = 3;
     let mut named = tables.iter().take(SHOWN).map(|table| format!("\"{table}\"")).collect::<Vec<_>>().join(", ");
@@ -224,38 +224,38 @@ pub(super) fn database_not_empty(name: &str, tables: &[String]) -> Error {
         .with_hint("Drop its tables first, or write CASCADE")
 }
 
-pub(super) fn changed_meanwhile(table: &Table) -> Error {
-    Error::conflict(format!("table \"{}\" was changed or dropped meanwhile", table.name))
-        .with_hint("Read the definition again and retry")
+pub(super) fn table_changed(table: &Table) -> Error {
+    Error::conflict(format!("table \"{}\" was changed or dropped by someone else in the meantime", table.name))
+        .with_hint("Retry: nothing was changed")
 }
 
-/// A table that is looked up by its id is gone.
-pub(super) fn dropped_meanwhile(table: &Table) -> Error {
+/// A table that was looked up by its id does not exist any more.
+pub(super) fn table_dropped(table: &Table) -> Error {
     dropped(&table.name)
 }
 
-/// A table that had this name is gone.
+/// A table that had this name does not exist any more.
 pub(crate) fn dropped(name: &TableName) -> Error {
-    Error::not_found(format!("table \"{name}\" was dropped meanwhile"))
-        .with_hint(format!("SHOW TABLES IN {} lists what there is", name.database))
+    Error::not_found(format!("table \"{name}\" was dropped in the meantime"))
+        .with_hint(format!("SHOW TABLES IN {} lists the tables", name.database))
 }
 
 pub(super) fn no_table_with_id(id: i64) -> Error {
-    Error::not_found(format!("there is no table with the id {id}")).with_hint("It was dropped; SHOW TABLES lists what there is")
+    Error::not_found(format!("there is no table with the id {id}")).with_hint("It was dropped; SHOW TABLES lists the tables")
 }
 
-pub(super) fn moved_meanwhile(table: &Table) -> Error {
-    Error::conflict(format!("the location of table \"{}\" was changed meanwhile", table.name))
-        .with_hint("Nothing was changed; run the statement again")
+pub(super) fn location_changed(table: &Table) -> Error {
+    Error::conflict(format!("the location of table \"{}\" was changed by someone else in the meantime", table.name))
+        .with_hint("Retry: nothing was changed")
 }
 
 pub(super) fn no_partition(table: &Table, name: &str) -> Error {
     Error::not_found(format!("partition \"{name}\" of table \"{}\" does not exist", table.name))
-        .with_hint(format!("SHOW PARTITIONS {} lists what there is", table.name))
+        .with_hint(format!("SHOW PARTITIONS {} lists the partitions", table.name))
 }
 
 pub(super) fn partition_exists(table: &Table, name: &str) -> Error {
-    Error::already_exists(format!("partition \"{name}\" of table \"{}\" exists already", table.name))
+    Error::already_exists(format!("partition \"{name}\" of table \"{}\" already exists", table.name))
         .with_hint("Write IF NOT EXISTS")
 }
 
@@ -263,13 +263,14 @@ pub(super) fn partition_exists(table: &Table, name: &str) -> Error {
 /// `Invalid` if an attachment has no name.
 pub(super) fn check_attachments<T>(table: &Table, changes: &[(String, T)]) -> Result<()> {
     match changes.iter().any(|(name, _)| name.is_empty()) {
-        true => Err(Error::invalid(format!("an attachment of table \"{}\" has no name", table.name)).with_hint("Name it")),
+        true => Err(Error::invalid(format!("an attachment of table \"{}\" has an empty name", table.name))
+            .with_hint("Give it a name")),
         false => Ok(()),
     }
 }
 
 pub(super) fn no_grant(object: &GrantObject, grantee: &Grantee) -> Error {
-    Error::not_found(format!("nothing is granted on {object} to {grantee}")).with_hint("SHOW GRANTS lists what is granted")
+    Error::not_found(format!("nothing is granted on {object} to {grantee}")).with_hint("SHOW GRANTS lists the grants")
 }
 
 /// The existing name with the fewest edits to the one asked for, if they are few for its length.

@@ -1,8 +1,8 @@
-//! Small blobs that are kept with a table: what was learned of it, which can be learned again.
+//! Blobs attached to a table: what was learned about it and can be learned again, such as statistics.
 
 use bytes::Bytes;
 
-/// A blob by its name, which is unique within its table. Names are paths: what belongs together begins alike (`files/0001`).
+/// A blob with its name, which is unique within the table. Names are paths: those that belong together share a prefix (`files/0001`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attachment {
     pub name: String,

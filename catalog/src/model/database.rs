@@ -1,4 +1,4 @@
-//! A database: a namespace of tables, with Glue's description, location and parameters.
+//! A database: a namespace of tables, with a comment, a location and properties, as in Glue.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! A grant: how much of what a user, or a group of users, may do. What several grants say together is the engine's to decide.
+//! A grant: the access of a user or a group to an object. How several grants combine is decided by the engine.
 
 use std::fmt;
 
@@ -6,26 +6,26 @@ use serde::{Deserialize, Serialize};
 
 use crate::ident::{TableName, fold};
 
-/// What a grant is about, from the widest to the narrowest.
+/// The object of a grant, from the widest to the narrowest.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum GrantObject {
     /// Everything.
     Catalog,
-    /// A database with all tables in it, those to come too.
+    /// A database with all its tables, including future ones.
     Database(String),
     /// A table or view.
     Table(TableName),
 }
 
-/// Whom a grant is for. Names are those of whoever says who calls, and are not folded.
+/// Whom a grant is for. Names are those of the authentication, and are not folded.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Grantee {
     User(String),
-    /// Everybody who is in the group.
+    /// Every member of the group.
     Group(String),
 }
 
-/// How much may be done; each includes what is before it.
+/// The level of access; each includes those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Access {
@@ -38,7 +38,7 @@ pub enum Access {
     Write,
 }
 
-/// One grant. There is at most one for an object and a grantee.
+/// One grant. There is at most one for each object and grantee.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Grant {
     pub object: GrantObject,

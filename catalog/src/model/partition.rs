@@ -1,18 +1,18 @@
-//! A Hive partition: a tuple of raw values and, if it differs from the table's, its own location and description.
+//! A Hive partition: a tuple of raw values, with its own location, columns and SerDe if they differ from the table's.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{Column, Properties, SerDe};
 
-/// One raw, decoded string a partition key; `None` is Hive's `__HIVE_DEFAULT_PARTITION__`, SQL's NULL.
+/// One raw, unescaped string for each partition key; `None` is Hive's `__HIVE_DEFAULT_PARTITION__`, SQL's NULL.
 pub type PartitionValues = Vec<Option<String>>;
 
 /// The identity of a partition is its raw values: `month=01` and `month=1` are two partitions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Partition {
     pub values: PartitionValues,
-    /// The full URL where it is not `table root + Hive name`.
+    /// The URL, if it is not the default location, `table root + Hive name`.
     pub location: Option<String>,
     /// Own columns (after `ALTER TABLE ... PARTITION ... REPLACE COLUMNS`); `None` means the table's.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,4 +1,4 @@
-//! Where a table's or partition's data lies and how it is encoded: Glue's `StorageDescriptor`.
+//! The location and encoding of a table's data: Glue's `StorageDescriptor`.
 
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +22,7 @@ pub struct StorageDescriptor {
     pub input_format: String,
     pub output_format: String,
     pub serde: SerDe,
-    /// `CLUSTERED BY`, stored and shown only.
+    /// `CLUSTERED BY`. Stored and shown, but not used.
     #[serde(default)]
     pub bucket_columns: Vec<String>,
     #[serde(default)]

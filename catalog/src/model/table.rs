@@ -16,9 +16,9 @@ pub enum TableType {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Table {
     pub name: TableName,
-    /// Given by the metastore; the same for the table's whole life, never reused.
+    /// Assigned by the metastore; constant for the life of the table, and never reused.
     pub id: i64,
-    /// Given by the metastore; raised by every change of the table or of its partitions.
+    /// Assigned by the metastore; raised by every change of the table or of its partitions.
     pub version: i64,
     pub table_type: TableType,
     pub storage: StorageDescriptor,
@@ -29,7 +29,7 @@ pub struct Table {
     pub properties: Properties,
     /// The query of a view, as written.
     pub view_text: Option<String>,
-    /// The database that was current when the view was made; unqualified names in `view_text` belong to it.
+    /// The database that was current when the view was created: unqualified names in `view_text` belong to it.
     #[serde(default)]
     pub view_database: Option<String>,
     pub created_at: DateTime<Utc>,
@@ -37,7 +37,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// An external table as it is before a metastore has taken it.
+    /// An external table that is not stored yet.
     #[must_use]
     pub fn external(name: TableName, storage: StorageDescriptor, partition_keys: Vec<Column>, created_at: DateTime<Utc>) -> Self {
         Self {

@@ -1,16 +1,18 @@
-//! All partitions of one version of a table, as the tree that their names are: for pruning, and for what is needed of those that survive.
+//! All partitions of one version of a table, as the tree formed by their names, on which queries are pruned.
 //!
-//! A level a key; each different value of a key is kept once, typed, and nodes refer to it. So a predicate on a key is evaluated once for
-//! each of its values, and what it leaves of a level is all that is looked at in the next. A million partitions by day and hour take some
-//! megabytes. No predicate is evaluated here.
+//! The tree has one level for each key. Each distinct value of a key is stored once, typed, and nodes refer to it. So a predicate on a key is
+//! evaluated once for each of its values, and only the children of the nodes that it keeps are looked at in the next level. A million
+//! partitions by day and hour take some megabytes. No predicate is evaluated here.
 
 mod build;
 mod level;
+mod number;
+mod own;
 #[cfg(test)]
 mod tests;
 mod update;
 
-use std::{borrow::Cow, cmp::Ordering, collections::HashSet, fmt, ops::Range, sync::Arc};
+use std::{borrow::Cow, cmp::Ordering, collections::HashSet, fmt, sync::Arc};
 
 use arrow::{
     array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, StringArray, UInt32Array},
@@ -18,52 +20,34 @@ use arrow::{
     datatypes::{Field, Schema},
 };
 
+use self::number::number;
 pub use self::{
     build::PartitionIndexBuilder,
     level::{Level, LevelMask},
+    own::PartitionOwn,
     update::PartitionEntry,
 };
-use super::{
-    escape,
-    path::{in_name, parse_value},
-};
+use super::path::{in_name, parse_value};
 use crate::{
     error::{Error, Result},
     model::{Column, SerDe},
 };
 
-/// What a partition has of its own in place of its table's.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct PartitionOwn {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub columns: Option<Vec<Column>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub serde: Option<SerDe>,
-}
-
 /// The partitions of a table, sorted by Hive name (as bytes).
 pub struct PartitionIndex {
     keys: Vec<Column>,
-    /// `key=`, as in names.
+    /// `key=` of each key, as in names.
     prefixes: Vec<String>,
     levels: Vec<Level>,
-    /// The rows with a location of their own, and these.
+    /// The rows with their own location, and these locations.
     located: Vec<u32>,
     locations: StringArray,
-    /// Where something else is the partitions' own than before, beginning with nothing.
+    /// The rows from which on partitions have another own value than before. The first rows have none.
     own: Vec<(u32, Option<Arc<PartitionOwn>>)>,
 }
 
 impl PartitionIndex {
-    /// The index of a table without partitions, or whose partitions are not in the catalog.
-    ///
-    /// # Errors
-    /// `Invalid` for a key with a nested type.
-    pub fn empty(keys: &[Column]) -> Result<Self> {
-        PartitionIndexBuilder::new(keys).finish()
-    }
-
-    /// How many partitions there are.
+    /// The number of partitions.
     #[must_use]
     pub fn len(&self) -> usize {
         self.levels.last().map_or(0, Level::len)
@@ -80,13 +64,13 @@ impl PartitionIndex {
         &self.keys
     }
 
-    /// The tree, a level for each key. The nodes of the last one are the rows.
+    /// The tree, with one level for each key. The nodes of the last level are the rows.
     #[must_use]
     pub fn levels(&self) -> &[Level] {
         &self.levels
     }
 
-    /// The rows that the masks leave, one for each level, ascending.
+    /// The rows that the masks keep, ascending. There is one mask for each level.
     #[must_use]
     pub fn select(&self, masks: &[LevelMask]) -> Vec<u32> {
         let mut nodes: Option<Vec<u32>> = None;
@@ -106,7 +90,7 @@ impl PartitionIndex {
         nodes.unwrap_or_default()
     }
 
-    /// The rows that have, for each of these keys, one of the raw values named; ascending.
+    /// The rows that have one of the raw values for each of these keys, ascending.
     #[must_use]
     pub fn rows_with(&self, wanted: impl IntoIterator<Item = (usize, Vec<Option<String>>)>) -> Vec<u32> {
         let mut masks = vec![LevelMask::default(); self.levels.len()];
@@ -121,7 +105,7 @@ impl PartitionIndex {
         self.select(&masks)
     }
 
-    /// Where the values of a key are, among those of its level, for ascending nodes of a level at or below it.
+    /// The places of a key's values, in its level, for ascending nodes of a level at or below it.
     #[must_use]
     pub fn codes(&self, key: usize, level: usize, nodes: &[u32]) -> Vec<u32> {
         let codes = self.levels[key].codes();
@@ -138,13 +122,13 @@ impl PartitionIndex {
     /// `Internal` for nodes that do not exist.
     pub fn values_at(&self, key: usize, level: usize, nodes: &[u32]) -> Result<ArrayRef> {
         take(self.levels[key].values(), &UInt32Array::from(self.codes(key, level, nodes)), None)
-            .map_err(|error| Error::internal("partition values cannot be taken").with_source(error))
+            .map_err(|error| Error::internal("partition values could not be selected").with_source(error))
     }
 
     /// The typed values of all partitions, a nullable column for each key under its name.
     ///
     /// # Errors
-    /// `Internal` if they form no batch.
+    /// `Internal` if they could not be made a batch.
     pub fn values(&self) -> Result<RecordBatch> {
         self.values_of(&(0..number(self.len())).collect::<Vec<_>>())
     }
@@ -160,17 +144,17 @@ impl PartitionIndex {
         let schema = Schema::new(self.keys.iter().zip(&columns).map(field).collect::<Vec<_>>());
         let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
         RecordBatch::try_new_with_options(Arc::new(schema), columns, &options)
-            .map_err(|error| Error::internal("partition values do not form a batch").with_source(error))
+            .map_err(|error| Error::internal("partition values could not be made a batch").with_source(error))
     }
 
-    /// The typed value of a key in a row: an array and the place in it.
+    /// The typed value of a key in a row: an array and the place in the array.
     #[must_use]
     pub fn value(&self, key: usize, row: usize) -> (&ArrayRef, usize) {
         let level = &self.levels[key];
         (level.values(), level.codes()[self.path(row)[key] as usize] as usize)
     }
 
-    /// The nodes from the top to a row.
+    /// The nodes from the first level to a row.
     fn path(&self, row: usize) -> Vec<u32> {
         let mut path = vec![number(row); self.levels.len()];
         for level in (0..self.levels.len().saturating_sub(1)).rev() {
@@ -236,7 +220,7 @@ impl PartitionIndex {
         None
     }
 
-    /// The first row whose name is greater.
+    /// The first row whose name is greater than this one.
     #[must_use]
     pub fn first_after(&self, name: &str) -> usize {
         let (mut low, mut high) = (0, self.len());
@@ -250,7 +234,7 @@ impl PartitionIndex {
         low
     }
 
-    /// The raw values of a row, which are its identity.
+    /// The raw values of a row, which identify the partition.
     #[must_use]
     pub fn raw_values(&self, row: usize) -> Vec<Option<String>> {
         if row >= self.len() {
@@ -259,20 +243,20 @@ impl PartitionIndex {
         self.path(row).iter().zip(&self.levels).map(|(node, level)| parse_value(level.text(*node))).collect()
     }
 
-    /// The partition's own location, where it is not `table root + Hive name`.
+    /// The partition's own location, if it is not the default one, `table root + Hive name`.
     #[must_use]
     pub fn own_location(&self, row: usize) -> Option<&str> {
         let at = self.located.binary_search(&u32::try_from(row).ok()?).ok()?;
         Some(self.locations.value(at))
     }
 
-    /// The rows with a location of their own, ascending.
+    /// The rows with their own location, ascending.
     #[must_use]
     pub fn located(&self) -> &[u32] {
         &self.located
     }
 
-    /// Where a partition's files are, with one `/` at its end. `table_root` is [`crate::model::Table::root`].
+    /// The location of a partition, with one `/` at its end. `table_root` is [`crate::model::Table::root`].
     #[must_use]
     pub fn location(&self, row: usize, table_root: &str) -> String {
         match self.own_location(row) {
@@ -293,19 +277,19 @@ impl PartitionIndex {
         self.own(row)?.serde.as_ref()
     }
 
-    /// What the partition has of its own.
+    /// The partition's own columns and SerDe.
     #[must_use]
     pub fn own(&self, row: usize) -> Option<&Arc<PartitionOwn>> {
         let before = self.own.partition_point(|(first, _)| *first as usize <= row).checked_sub(1)?;
         self.own[before].1.as_ref()
     }
 
-    /// What partitions have of their own, some of it several times.
+    /// All partitions' own columns and SerDes, some of them several times.
     pub fn owns(&self) -> impl Iterator<Item = &Arc<PartitionOwn>> {
         self.own.iter().filter_map(|(_, own)| own.as_ref())
     }
 
-    /// Bytes held in memory, to weigh caches by. What partitions share is counted once.
+    /// Bytes in memory, for caches. What partitions share is counted once.
     #[must_use]
     pub fn memory_size(&self) -> usize {
         let mut distinct: Vec<_> = self.own.iter().filter_map(|(_, own)| own.as_ref()).collect();
@@ -328,20 +312,5 @@ impl fmt::Debug for PartitionIndex {
     }
 }
 
-/// Names that are worked out together.
+/// Names that are built together.
 const NAMES: usize = 8192;
-
-/// `key=` of each key, as in names.
-fn prefixes(keys: &[Column]) -> Vec<String> {
-    keys.iter().map(|key| format!("{}=", escape(&key.name))).collect()
-}
-
-/// The number of a row or node: builders see to it that there are no more than four billion.
-fn number(of: usize) -> u32 {
-    u32::try_from(of).unwrap_or(u32::MAX)
-}
-
-/// Nodes, or rows, as places in a vector.
-fn places(nodes: &Range<u32>) -> Range<usize> {
-    nodes.start as usize..nodes.end as usize
-}

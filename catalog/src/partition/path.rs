@@ -1,22 +1,20 @@
-//! Names of partition directories, `key=value/key=value`, escaped and read as Hive's `FileUtils` does.
-//!
-//! Text only: it neither types values (`value`) nor looks into a store (`discovery`).
+//! Names of partition directories, `key=value/key=value`, escaped and parsed as by Hive's `FileUtils`. Values are raw texts here.
 
 use crate::{
     error::{Error, Result},
     model::Column,
 };
 
-/// What stands for NULL in a directory's name, and in partition values wherever they are written as text.
+/// The text for NULL in the name of a directory, and in partition values written as text.
 pub const HIVE_DEFAULT_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
 
-/// Whether Hive's `FileUtils.escapePathName` writes this character as `%XX`: the ASCII control characters and what stores, shells and
-/// URLs read as something else. Everything beyond ASCII stays as it is.
+/// Whether Hive's `FileUtils.escapePathName` writes this character as `%XX`: ASCII control characters, and characters with a meaning in
+/// stores, shells and URLs. Characters beyond ASCII are not escaped.
 fn is_escaped(c: char) -> bool {
     matches!(c, '"' | '#' | '%' | '\'' | '*' | '/' | ':' | '=' | '?' | '\\' | '{' | '[' | ']' | '^') || c.is_ascii_control()
 }
 
-/// Escapes a key or a value for a directory's name, as Hive does.
+/// Escapes a key or a value for the name of a directory, as Hive does.
 #[must_use]
 pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
@@ -38,8 +36,8 @@ fn escape_into(out: &mut String, text: &str) {
     }
 }
 
-/// Reads `%XX` back as the character with that code, as Hive's `FileUtils.unescapePathName` does: one character for each `%XX` (not a
-/// byte of UTF-8), and a `%` without two hexadecimal digits stays.
+/// Replaces `%XX` by the character with that code, as Hive's `FileUtils.unescapePathName` does: one character for each `%XX` (not a
+/// byte of UTF-8). A `%` without two hexadecimal digits is kept.
 #[must_use]
 pub fn unescape(text: &str) -> String {
     let mut unescaped = String::with_capacity(text.len());
@@ -66,7 +64,7 @@ fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
-/// The name of a partition, `key=value/key=value`: its directory below the table's root, without a `/` at either end. NULL and the empty
+/// The Hive name of a partition, `key=value/key=value`: its directory below the table's root, without a `/` at either end. NULL and the empty
 /// string are both [`HIVE_DEFAULT_PARTITION`], as in Hive.
 #[must_use]
 pub fn hive_name(keys: &[Column], values: &[Option<String>]) -> String {
@@ -82,7 +80,7 @@ pub fn hive_name(keys: &[Column], values: &[Option<String>]) -> String {
     name
 }
 
-/// A value as a name has it.
+/// A value as in a name.
 pub(super) fn in_name(value: Option<&str>) -> String {
     match value {
         None | Some("") => HIVE_DEFAULT_PARTITION.to_owned(),
@@ -90,7 +88,7 @@ pub(super) fn in_name(value: Option<&str>) -> String {
     }
 }
 
-/// One `key=value` segment of a path, unescaped; `None` if it is not of that form, which asks for both to be there.
+/// One `key=value` segment of a path, unescaped; `None` if it does not have that form, or the key or the value is empty.
 #[must_use]
 pub fn parse_segment(segment: &str) -> Option<(String, Option<String>)> {
     let (key, value) = segment.split_once('=')?;
@@ -100,7 +98,7 @@ pub fn parse_segment(segment: &str) -> Option<(String, Option<String>)> {
     Some((unescape(key), parse_value(value)))
 }
 
-/// A value as a name has it, unescaped; `None` for NULL.
+/// A value of a name, unescaped; `None` for NULL.
 pub(super) fn parse_value(escaped: &str) -> Option<String> {
     (escaped != HIVE_DEFAULT_PARTITION).then(|| unescape(escaped))
 }

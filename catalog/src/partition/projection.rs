@@ -1,13 +1,15 @@
-//! Partition projection: a table's partitions computed from its properties, as Athena defines it, without any in the catalog. What a query's filters
-//! exclude of a key is never enumerated.
+//! Partition projection, as Athena defines it: a table's partitions are computed from its properties, not stored in the catalog. Values excluded by a
+//! query's filters are never enumerated.
 
 mod date;
+mod filter;
 mod format;
 mod rule;
 mod unit;
 
 use chrono::{DateTime, Utc};
 
+pub use self::filter::KeyFilter;
 use self::rule::Rule;
 use super::{
     index::{PartitionIndex, PartitionIndexBuilder},
@@ -18,21 +20,11 @@ use crate::{
     model::{Column, Table},
 };
 
-/// The most partitions that one scan may have, as in Athena.
+/// Partitions of one scan, at most, as in Athena.
 pub const MOST_PARTITIONS: usize = 1_000_000;
 
-/// The property that a template of locations is in.
+/// The property with the template of locations.
 const TEMPLATE: &str = "storage.location.template";
-
-/// What a query's filters say of one key, in the key's texts: a value that fails any of it fails the filters. What is absent says nothing.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct KeyFilter {
-    /// One of these.
-    pub values: Option<Vec<String>>,
-    /// Not less than this, not greater than that.
-    pub low: Option<String>,
-    pub high: Option<String>,
-}
 
 /// How a table's partitions are computed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,17 +37,17 @@ pub struct Projection {
 }
 
 impl Projection {
-    /// Whether a table's partitions are computed (`projection.enabled`), so that those in the catalog do not count.
+    /// Whether a table's partitions are computed (`projection.enabled`), so that those in the catalog are ignored.
     #[must_use]
     pub fn is_enabled(table: &Table) -> bool {
         let enabled = table.properties.get("projection.enabled");
         table.is_partitioned() && enabled.is_some_and(|value| value.trim().eq_ignore_ascii_case("true"))
     }
 
-    /// Of a table that has it switched on (`projection.enabled`); `None` for others.
+    /// The projection of a table that has enabled it (`projection.enabled`); `None` for others.
     ///
     /// # Errors
-    /// `Invalid` for properties that are missing or say nothing, naming them.
+    /// `Invalid` for properties that are missing or not valid, naming them.
     pub fn of(table: &Table) -> Result<Option<Self>> {
         let property = |name: &str| table.properties.get(name).map(String::as_str);
         if !Self::is_enabled(table) {
@@ -71,7 +63,7 @@ impl Projection {
                 table.name,
                 missing.join(", ")
             ))
-            .with_hint("Set projection.<column>.type and what it needs with ALTER TABLE ... SET TBLPROPERTIES"));
+            .with_hint("Set projection.<column>.type, and the properties of that type, with ALTER TABLE ... SET TBLPROPERTIES"));
         }
         let rules = table
             .partition_keys
@@ -83,15 +75,15 @@ impl Projection {
             let lacking = table.partition_keys.iter().find(|key| !template.contains(&format!("${{{}}}", key.name)));
             if let Some(key) = lacking {
                 return Err(Error::invalid(format!("\"{TEMPLATE}\" of table \"{}\" lacks ${{{}}}", table.name, key.name))
-                    .with_hint("It has to name every partition column"));
+                    .with_hint("The template must contain every partition column"));
             }
         }
         let (keys, root) = (table.partition_keys.clone(), table.root());
         Ok(Some(Self { table: table.name.to_string(), root, keys, rules, template }))
     }
 
-    /// The folder below which all locations of a table's template lie, whatever its keys' values; `None` for a table without a template. A
-    /// template whose values decide the store has none, and the text is empty or ends before the store's name.
+    /// The folder that contains all locations of a table's template, whatever the values of its keys; `None` for a table without a template. If values
+    /// determine the store there is no such folder, and the text is empty or ends before the store's name.
     #[must_use]
     pub fn template_folder(table: &Table) -> Option<String> {
         Some(fixed_folder(table.properties.get(TEMPLATE)?, &table.root()))
@@ -115,7 +107,7 @@ impl Projection {
         &self.keys
     }
 
-    /// The values that the key at `at` may have under a filter.
+    /// The values of the key at `at` that satisfy a filter.
     ///
     /// # Errors
     /// `LimitExceeded` for more than a scan may have; `Invalid` for a key of type `injected` without values.
@@ -125,7 +117,7 @@ impl Projection {
             .map_err(|error| error.with_context("table", self.table.clone()))
     }
 
-    /// The index of all combinations of these values, a list a key.
+    /// The index of all combinations of these values: one list for each key.
     ///
     /// # Errors
     /// `LimitExceeded` for more than a scan may have; `Invalid` for values that are not of their key's type.
@@ -134,9 +126,9 @@ impl Projection {
         let total = total.filter(|total| *total <= MOST_PARTITIONS).ok_or_else(|| {
             Error::new(
                 ErrorKind::LimitExceeded,
-                format!("partition projection of table \"{}\" gives more than {MOST_PARTITIONS} partitions", self.table),
+                format!("partition projection of table \"{}\" results in more than {MOST_PARTITIONS} partitions", self.table),
             )
-            .with_hint("Filter by more of its partition keys")
+            .with_hint("Add filters on more of its partition keys")
         })?;
         let mut partitions = Vec::with_capacity(total);
         for mut number in 0..total {
@@ -162,10 +154,10 @@ impl Projection {
         let filled = self.keys.iter().zip(row).fold(template, |filled, (key, value)| {
             filled.replace(&format!("${{{}}}", key.name), value.as_deref().unwrap_or_default())
         });
-        // Values next to each other may make what none of them is.
+        // Adjacent values may form a segment that none of them is.
         if filled.split('/').any(|segment| segment.to_ascii_lowercase().replace("%2e", ".") == "..") {
-            return Err(Error::invalid(format!("\"{TEMPLATE}\" of table \"{}\" leads upwards: \"{filled}\"", self.table))
-                .with_hint("Write it without .. segments"));
+            let message = format!("\"{TEMPLATE}\" of table \"{}\" results in a location with \"..\": \"{filled}\"", self.table);
+            return Err(Error::invalid(message).with_hint("Remove .. from the template, and separate its placeholders"));
         }
         Ok(filled)
     }
@@ -177,7 +169,7 @@ fn fixed_folder(template: &str, root: &str) -> String {
     fixed[..fixed.rfind('/').map_or(0, |slash| slash + 1)].to_owned()
 }
 
-/// A template may be a path below the table's location; that is not for a value to decide.
+/// The template as a URL: it may be relative to the table's location. A value cannot make it absolute.
 fn whole_template(template: &str, root: &str) -> String {
     let is_whole = template.contains("://") || template.starts_with('/');
     if is_whole { template.to_owned() } else { format!("{root}{template}") }

@@ -1,4 +1,4 @@
-//! The text forms of single scalars in partition values, read and printed. `value` applies them to arrays and words the errors.
+//! The text forms of scalars in partition values, parsed and printed. `value` applies them to arrays and makes the errors.
 
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
 

@@ -1,6 +1,4 @@
-//! Partition values between text and type: raw strings parsed by the key's Hive type into Arrow arrays, and back.
-//!
-//! It knows nothing of directories' names (`path`) and of NULL's name in them: NULL is `None` here.
+//! Partition values: raw strings parsed by the key's Hive type into Arrow arrays, and back. NULL is `None`.
 
 use std::sync::Arc;
 
@@ -26,7 +24,7 @@ use crate::{
 ///
 /// Integers may have a sign and leading zeros; dates are `yyyy-MM-dd`; timestamps `yyyy-MM-dd HH:mm:ss[.fff]` or a date alone, rounded to
 /// milliseconds as in Athena; decimals may not have more digits after the point than the type, except zeros; booleans are `true` and
-/// `false` in any case; strings are taken as they are, but for the padding of a `char`.
+/// `false` in any case; strings are taken as they are, except for the padding of a `char`.
 ///
 /// # Errors
 /// `Invalid`, naming the value and the type; also for types that partition keys cannot have (array, map, struct).
@@ -48,7 +46,7 @@ pub fn typed_array<'a>(hive_type: &HiveType, values: impl Iterator<Item = Option
         HiveType::Date => primitive::<Date32Type>(hive_type, values, text::parse_date),
         HiveType::Decimal(precision, scale) => {
             let mut builder = Decimal128Builder::new().with_precision_and_scale(*precision, *scale).map_err(|error| {
-                Error::invalid(format!("type \"{hive_type}\" has no such precision and scale")).with_source(error)
+                Error::invalid(format!("type \"{hive_type}\" has an invalid precision or scale")).with_source(error)
             })?;
             for value in values {
                 builder.append_option(parsed(hive_type, value, |raw| text::parse_decimal(raw, *precision, *scale))?);
@@ -62,7 +60,7 @@ pub fn typed_array<'a>(hive_type: &HiveType, values: impl Iterator<Item = Option
             }
             Ok(Arc::new(builder.finish()))
         }
-        // As in columns, padding does not count; Trino writes it into directories' names.
+        // As in columns, padding does not count; Trino writes it into the names of directories.
         HiveType::Char(_) => {
             let mut builder = StringBuilder::new();
             values.for_each(|value| builder.append_option(value.map(|value| value.trim_end_matches(' '))));
@@ -107,11 +105,11 @@ fn misfit(hive_type: &HiveType, raw: &str) -> Error {
         HiveType::Timestamp => error.with_hint("Write timestamps as yyyy-MM-dd HH:mm:ss"),
         HiveType::Boolean => error.with_hint("Write booleans as true or false"),
         HiveType::Array(_) | HiveType::Map(..) | HiveType::Struct(_) => error.with_hint("Partition keys have scalar types"),
-        _ => error.with_hint("Correct the value, or declare the partition key as string"),
+        _ => error.with_hint("Correct the value, or give the partition key the type string"),
     }
 }
 
-/// Whether a raw value is of the key's type.
+/// Checks that a raw value is of the key's type.
 ///
 /// # Errors
 /// `Invalid`, naming the value, the type and the key.
@@ -134,7 +132,7 @@ pub fn check_value(key: &Column, raw: &str) -> Result<()> {
     if fits { Ok(()) } else { Err(misfit(hive_type, raw).with_context("key", &key.name)) }
 }
 
-/// The raw values of one partition as typed arrays of one row, one a key.
+/// The raw values of one partition as typed arrays of one row, one for each key.
 ///
 /// # Errors
 /// `Invalid` if they do not fit the keys in number or type, naming the value, the type and the key.
@@ -147,7 +145,7 @@ pub fn parse_values(keys: &[Column], values: &[Option<String>]) -> Result<Vec<Ar
 }
 
 /// # Errors
-/// `Invalid` if there is not one value a key.
+/// `Invalid` if there is not one value for each key.
 pub(crate) fn check_count(keys: &[Column], values: &[Option<String>]) -> Result<()> {
     if keys.len() == values.len() {
         return Ok(());
@@ -157,7 +155,7 @@ pub(crate) fn check_count(keys: &[Column], values: &[Option<String>]) -> Result<
     Err(Error::invalid(message).with_hint("Give one value for each partition key"))
 }
 
-/// The canonical text of one typed value, `None` for NULL: the name that a new partition with this value gets.
+/// The canonical text of one typed value, as in the name of a new partition; `None` for NULL.
 ///
 /// Integers are bare digits, decimals have as many digits after the point as their type (as in Trino), floats are as in Java (`1.0`,
 /// `1.0E10`), dates and timestamps as [`typed_array`] reads them, with a fraction only where there is one.
@@ -192,7 +190,7 @@ pub fn canonical(array: &dyn Array, row: usize) -> Result<Option<String>> {
         DataType::Binary => {
             let bytes = array.as_binary::<i32>().value(row);
             std::str::from_utf8(bytes)
-                .map_err(|error| Error::invalid("binary partition value is not UTF-8").with_source(error))?
+                .map_err(|error| Error::invalid("a binary partition value is not valid UTF-8").with_source(error))?
                 .to_owned()
         }
         DataType::Date32 => {
@@ -208,7 +206,7 @@ pub fn canonical(array: &dyn Array, row: usize) -> Result<Option<String>> {
 }
 
 fn out_of_range(what: &str) -> Error {
-    Error::invalid(format!("{what} is outside of the years 0 to 9999, which partition values can have"))
+    Error::invalid(format!("a partition value of type {what} is outside the years 0 to 9999"))
 }
 
 #[cfg(test)]

@@ -112,7 +112,7 @@ pub(super) async fn view(create: &CreateView, context: &StatementContext<'_>) ->
         }
         Some(_) if !create.or_replace => {
             return Err(
-                Error::already_exists(format!("view \"{name}\" exists already")).with_hint("Write CREATE OR REPLACE VIEW")
+                Error::already_exists(format!("view \"{name}\" already exists")).with_hint("Write CREATE OR REPLACE VIEW")
             );
         }
         _ => {}

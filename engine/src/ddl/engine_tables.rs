@@ -50,6 +50,6 @@ fn exists(name: &TableName) -> Result<()> {
     let error = Error::not_found(format!("table \"{name}\" does not exist"));
     Err(match nearest(&name.table, names.into_iter()) {
         Some(near) => error.with_hint(format!("The nearest name is \"{near}\"")),
-        None => error.with_hint(format!("SHOW TABLES IN {} lists what there is", name.database)),
+        None => error.with_hint(format!("SHOW TABLES IN {} lists the tables", name.database)),
     })
 }

@@ -89,6 +89,6 @@ pub(super) async fn find(
     found.into_iter().next().ok_or_else(|| {
         let name = hive_name(&table.partition_keys, &values);
         Error::not_found(format!("partition \"{name}\" of table \"{}\" does not exist", table.name))
-            .with_hint(format!("SHOW PARTITIONS {} lists what there is", table.name))
+            .with_hint(format!("SHOW PARTITIONS {} lists the partitions", table.name))
     })
 }

@@ -154,7 +154,7 @@ fn chosen(table: &Table, index: &PartitionIndex, partitions: &AnalyzePartitions)
                 let name = glaux_catalog::partition::hive_name(&table.partition_keys, &values);
                 let row = index.find(&name).filter(|_| values.len() == keys.len()).ok_or_else(|| {
                     Error::not_found(format!("partition \"{name}\" of table \"{}\" does not exist", table.name))
-                        .with_hint(format!("SHOW PARTITIONS {} lists what there is", table.name))
+                        .with_hint(format!("SHOW PARTITIONS {} lists the partitions", table.name))
                 })?;
                 rows.push(u32::try_from(row).unwrap_or(u32::MAX));
             }
@@ -165,7 +165,7 @@ fn chosen(table: &Table, index: &PartitionIndex, partitions: &AnalyzePartitions)
     };
     if rows.is_empty() {
         return Err(Error::not_found(format!("no partition of table \"{}\" has these values", table.name))
-            .with_hint(format!("SHOW PARTITIONS {} lists what there is", table.name)));
+            .with_hint(format!("SHOW PARTITIONS {} lists the partitions", table.name)));
     }
     Ok(rows)
 }

@@ -38,7 +38,7 @@ use crate::{
 const HELD: usize = 2;
 
 /// Why what has such a name is left out.
-const UNNAMEABLE: &str = "its name cannot be read: control characters and bytes that are no UTF-8 cannot be part of a location";
+const UNNAMEABLE: &str = "its name cannot be part of a location: it has control characters, or is not UTF-8";
 
 /// Carries out a crawl.
 ///

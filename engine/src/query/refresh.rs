@@ -29,7 +29,7 @@ pub(super) async fn table(
         && rows.is_empty()
     {
         return Err(Error::not_found(format!("table \"{}\" has no partition with {spec}", table.name))
-            .with_hint(format!("SHOW PARTITIONS {} lists what there is", table.name)));
+            .with_hint(format!("SHOW PARTITIONS {} lists the partitions", table.name)));
     }
     let told = match refresh(&context.scan.listing, &table, &index, rows.as_deref()).await? {
         Refreshed::Nothing => format!("Table {} is listed at each query: there is nothing to refresh", table.name),

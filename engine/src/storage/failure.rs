@@ -352,7 +352,7 @@ fn by_io(failed: &object_store::Error, place: &Place) -> Option<Error> {
     let object = place.name(path_of(failed));
     Some(match io.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Error::not_found(format!("\"{object}\" does not exist")),
-        io::ErrorKind::AlreadyExists => Error::already_exists(format!("\"{object}\" exists already")),
+        io::ErrorKind::AlreadyExists => Error::already_exists(format!("\"{object}\" already exists")),
         io::ErrorKind::PermissionDenied => {
             denied(format!("access to \"{object}\" is denied")).with_hint("Check the file's owner and permissions")
         }
@@ -371,7 +371,7 @@ fn by_variant(failed: &object_store::Error, place: &Place) -> Error {
     let object = place.name(path_of(failed));
     match failed {
         Store::NotFound { .. } => Error::not_found(format!("\"{object}\" does not exist")),
-        Store::AlreadyExists { .. } => Error::already_exists(format!("\"{object}\" exists already")),
+        Store::AlreadyExists { .. } => Error::already_exists(format!("\"{object}\" already exists")),
         Store::Precondition { .. } | Store::NotModified { .. } => {
             Error::conflict(format!("\"{object}\" was changed meanwhile")).with_hint("Run the statement again")
         }

@@ -42,7 +42,7 @@ impl RowSource for RepairFindings {
 
 impl RepairFindings {
     async fn of_table(self: Arc<Self>, table: Table) -> Result<BoxStream<'static, Result<RecordBatch>>> {
-        let found = findings(self.0.as_ref(), &table).await?;
+        let found = findings(&*self.0, &table).await?;
         let root = table.root();
         let chunk = |found: &[glaux_catalog::discovery::Finding]| {
             let of_table = |name: &str| texts(std::iter::repeat_n(Some(name), found.len()));

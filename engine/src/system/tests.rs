@@ -13,7 +13,7 @@ use datafusion::{
 };
 use glaux_catalog::{
     HiveType, TableName,
-    metastore::{MemoryMetastore, PartitionChange},
+    metastore::{Definitions, MemoryMetastore, PartitionChange},
     model::{Column, Database, Partition, Properties, SerDe, StorageDescriptor, TableType},
     partition::PartitionIndex,
 };

@@ -19,7 +19,7 @@ use crate::error::{Error, ErrorKind, Result, from_store};
 /// How table files are laid out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WriteOptions {
-    /// Files are named `<prefix>-00000.parquet` and so on. A file of that name that exists already is replaced.
+    /// Files are named `<prefix>-00000.parquet` and so on. A file of that name that already exists is replaced.
     pub file_prefix: String,
     /// The level of zstd, 1 to 22.
     pub zstd_level: i32,

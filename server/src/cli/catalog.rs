@@ -108,7 +108,7 @@ pub(super) fn require(catalog: &Path) -> Result<()> {
 async fn backup(catalog: &Path, file: &Path) -> Result<(), Stop> {
     let metastore = open_existing(catalog)?;
     if file.exists() {
-        return Err(Error::already_exists(format!("the file \"{}\" exists already", file.display()))
+        return Err(Error::already_exists(format!("the file \"{}\" already exists", file.display()))
             .with_hint("Choose another name: a backup never replaces a file")
             .into());
     }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use clap::Args;
-use glaux_catalog::Metastore;
+use glaux_catalog::{Metastore, metastore::Definitions};
 use glaux_engine::{Error, ErrorKind, Result, runtime::CATALOG_FILE};
 
 use super::{Stop, catalog, options::CommonOptions, say};

@@ -94,7 +94,7 @@ fn create(file: &Path) -> Result<File> {
     match File::create_new(file) {
         Ok(created) => Ok(created),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            Err(Error::already_exists(format!("the file \"{}\" exists already", file.display())).with_hint("Choose another name"))
+            Err(Error::already_exists(format!("the file \"{}\" already exists", file.display())).with_hint("Choose another name"))
         }
         Err(error) => Err(diagnostic::io_error("write the export", file, error)),
     }
@@ -149,7 +149,7 @@ fn tell(imported: &Imported) -> Result<()> {
     match outcome {
         Outcome::Created => say(&format!("imported {object}{with}")),
         Outcome::Replaced => say(&format!("replaced {object}{with}")),
-        Outcome::Skipped => say(&format!("skipped {object}: it exists already")),
+        Outcome::Skipped => say(&format!("skipped {object}: it already exists")),
         Outcome::LeftOut(reason) => {
             say(&format!("left out {object}: {reason}"))?;
             setting::hint(reason, Door::CommandLine).map_or(Ok(()), |hint| say(&format!("  hint: {hint}")))

@@ -44,18 +44,18 @@ pub(super) fn run(options: &CommonOptions, args: &RepairArgs) -> Result<(), Stop
         };
         let mut steps = service.repair(&table, mode, args.tail).await?;
         let mut progress = Progress::statement(!args.no_progress);
-        let mut told = None;
+        let mut lines = None;
         while let Some(step) = steps.next().await {
             let step = step?;
             progress.repairing(&step);
-            told = step.told;
+            lines = step.lines;
         }
         progress.clear();
-        let told = told.ok_or_else(|| {
+        let lines = lines.ok_or_else(|| {
             Error::new(ErrorKind::Unavailable, "the catalog service ended before the repair did")
                 .with_hint("Repair again: it goes on where it was")
         })?;
-        for line in told {
+        for line in lines {
             say(&line)?;
         }
         Ok(())

@@ -137,7 +137,7 @@ fn add(path: &Path, name: &str, user: User, password: Option<&PasswordArgs>) -> 
 
 fn absent(users: &UserMap, name: &str) -> Result<()> {
     if users.contains_key(name) {
-        return Err(Error::already_exists(format!("user \"{name}\" exists already"))
+        return Err(Error::already_exists(format!("user \"{name}\" already exists"))
             .with_hint("`glaux user passwd` changes the password; remove the user to begin anew"));
     }
     Ok(())

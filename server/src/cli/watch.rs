@@ -2,7 +2,7 @@
 
 use clap::Args;
 use futures::StreamExt;
-use glaux_catalog::metastore::{CatalogChange, ChangeKind};
+use glaux_catalog::grpc::{CatalogChange, ChangeKind};
 use glaux_engine::{Error, Result};
 
 use super::{Stop, options::CommonOptions, say};

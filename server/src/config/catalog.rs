@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use glaux_catalog::metastore::{Credentials, RemoteMetastore, RemoteOptions};
+use glaux_catalog::grpc::{Credentials, RemoteMetastore, RemoteOptions};
 use glaux_engine::{Error, Result};
 use serde::{Deserialize, Serialize};
 

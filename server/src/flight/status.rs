@@ -4,7 +4,7 @@
 
 use std::{error::Error as _, fmt::Write as _};
 
-use glaux_catalog::service::{KIND_HEADER as KIND, code};
+use glaux_catalog::grpc::{KIND_HEADER as KIND, code};
 use glaux_engine::{Error, ErrorKind, query::Failure};
 use tonic::{Code, Status, metadata::MetadataMap};
 

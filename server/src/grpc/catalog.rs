@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use glaux_catalog::service::{Admitted, CatalogServiceServer, Gate, Service, status_of};
+use glaux_catalog::grpc::{Admitted, CatalogServiceServer, Gate, Service, status_of};
 use glaux_engine::{Engine, Error, ErrorKind, Role, Session, SessionOptions};
 use tonic::{Extensions, Status, metadata::MetadataMap};
 

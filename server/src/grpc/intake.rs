@@ -16,7 +16,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use glaux_catalog::service::NAME as CATALOG;
+use glaux_catalog::grpc::NAME as CATALOG;
 use http::Request;
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep};

@@ -6,7 +6,7 @@ use futures::{StreamExt, TryStreamExt, stream, stream::BoxStream};
 use glaux_catalog::{
     TableName,
     discovery::RepairMode,
-    service::{RepairStep, Repairer},
+    grpc::{RepairStep, Repairer},
 };
 use glaux_engine::{
     Engine, Error, Result, Session,
@@ -63,8 +63,8 @@ async fn steps(repair: Option<Repair>) -> Result<Option<(RepairStep, Option<Repa
         ended = repair.running.join_next() => {
             let gone = || Error::internal("a repair ended without an answer");
             let batches = ended.ok_or_else(gone)?.map_err(|error| gone().with_source(error))??;
-            let told = Some(lines(&batches)?);
-            Ok(Some((RepairStep { told, ..step(&repair) }, None)))
+            let lines = Some(lines(&batches)?);
+            Ok(Some((RepairStep { lines, ..step(&repair) }, None)))
         }
         _ = repair.ticks.tick() => Ok(Some((step(&repair), Some(repair)))),
     }
@@ -88,6 +88,6 @@ fn step(repair: &Repair) -> RepairStep {
         found: figures.found,
         added: figures.added,
         dropped: figures.dropped,
-        told: None,
+        lines: None,
     }
 }

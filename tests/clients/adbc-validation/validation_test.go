@@ -51,7 +51,7 @@ func (q *quirks) SupportsStatistics() bool { return false }
 // SupportsTransactions: every statement is a transaction of its own.
 func (q *quirks) SupportsTransactions() bool { return false }
 
-// SupportsErrorIngestIncompatibleSchema: the suite wants INTERNAL for a table that exists already, which is ALREADY_EXISTS here.
+// SupportsErrorIngestIncompatibleSchema: the suite wants INTERNAL for a table that already exists, which is ALREADY_EXISTS here.
 // TestErrorsOfIngest has what it would ask.
 func (q *quirks) SupportsErrorIngestIncompatibleSchema() bool { return false }
 

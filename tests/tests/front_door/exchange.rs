@@ -199,7 +199,7 @@ async fn what_exists_is_skipped_replaced_or_refused() -> Result<(), Failed> {
     let now = instance.engine.clock().now();
     let refused = import_glue(instance.engine.metastore().as_ref(), documents(&text)?, IfExists::Fail, now).await;
     let refused = refused.expect_err("the tables are there");
-    assert_eq!(refused.message(), "table \"default.ids\" exists already");
+    assert_eq!(refused.message(), "table \"default.ids\" already exists");
     let told = import(&instance, &text, IfExists::Skip).await?;
     assert!(told.iter().all(|line| line.contains("skipped")), "{told:?}");
     assert_eq!(all(&instance).await, before);

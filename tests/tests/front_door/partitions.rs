@@ -234,13 +234,13 @@ async fn names_that_no_location_can_have() -> Result<(), Failed> {
         copy(&instance, "t/dt=a/a.parquet", to)?;
     }
     instance.run("CREATE EXTERNAL TABLE t (n BIGINT) PARTITIONED BY (dt STRING) STORED AS PARQUET LOCATION '{lake}/t/'").await;
-    let none = "its name cannot be read: control characters and bytes that are no UTF-8 cannot be part of a location";
+    let none = "its name cannot be part of a location: it has control characters, or is not UTF-8";
     assert_eq!(
         instance.run("MSCK REPAIR TABLE t").await.lines(),
         [
             "Partitions not in metastore:\tt:dt=a".to_owned(),
             "Repair: Added partition to metastore t:dt=a".to_owned(),
-            "Ignored: t:dt=: its value is empty; a directory of NULLs is named key=__HIVE_DEFAULT_PARTITION__".to_owned(),
+            "Ignored: t:dt=: its value is empty; the directory of NULLs is key=__HIVE_DEFAULT_PARTITION__".to_owned(),
             format!("Ignored: t:dt=b\\u{{1}}: {none}"),
             format!("Ignored: t:dt=\u{fffd}: {none}"),
         ]

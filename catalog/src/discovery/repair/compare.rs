@@ -1,15 +1,19 @@
 //! Compares the directories that a walk finds, page by page, with the index of the table's partitions. It changes neither.
 //!
-//! A directory is known if a partition has its values, or has it as location (after a rename, or as an alias of another partition), as in Hive; several
-//! may have it. One that is not spelt as the Hive name of its values is added with a location of its own, if no other directory has these values.
+//! A directory is known if it has the values of a partition, or is the location of one or several (after a rename, or as an alias), as in Hive. A
+//! directory whose name is not the Hive name of its values is added with its own location, if no other directory has these values.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use chrono::{DateTime, Utc};
 
-use super::Named;
+use super::outcome::Named;
 use crate::{
-    discovery::{Found, Ignored, IgnoredReason, StoreProvider, walk::Piece},
+    discovery::{
+        directory::{Found, Ignored, IgnoredReason},
+        store::StoreProvider,
+        walk::Piece,
+    },
     model::{Partition, Table},
     partition::{PartitionIndex, hive_name},
 };
@@ -21,16 +25,16 @@ pub(super) struct Comparison<'a> {
     index: &'a PartitionIndex,
     now: DateTime<Utc>,
     root: String,
-    /// Whether a row's directory was found.
+    /// Whether the directory of a row was found.
     seen: Vec<bool>,
-    /// Rows by what their own locations really name.
+    /// Rows by the canonical form of their own locations.
     own: HashMap<String, Vec<usize>>,
-    /// Rows that lie elsewhere, or whose directory was not found, with another directory that has their values.
+    /// Rows with another directory that has their values: they have their own location, or their directory was not found.
     others: HashMap<usize, Found>,
-    /// The names of what is new.
+    /// The Hive names of new partitions.
     new: HashSet<Box<str>>,
     pending: VecDeque<Partition>,
-    /// Directories whose spelling is not the usual one, until all others are known.
+    /// Directories that are not named by the Hive name of their values. They wait until all others are known.
     unusual: Vec<Found>,
     ignored: BTreeMap<String, IgnoredReason>,
 }
@@ -71,7 +75,7 @@ impl<'a> Comparison<'a> {
             }
             match found.usual.then(|| self.index.find(&found.path)) {
                 Some(Some(row)) if self.index.own_location(row).is_none() => self.seen[row] = true,
-                // What is in its usual place says nothing of one that lies elsewhere.
+                // A directory at the default location does not show that the partition's own location exists.
                 Some(Some(row)) => _ = self.others.insert(row, found),
                 _ if owners.is_some() => {}
                 Some(None) => self.add(&found, None),
@@ -88,7 +92,7 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// At the end of the walk: of directories with the same values, the one with the usual spelling is the partition's, or else the first by path.
+    /// At the end of the walk: of directories with the same values, the partition is the one that has the Hive name, or else the first by path.
     pub(super) fn settle(&mut self) {
         let mut unusual = std::mem::take(&mut self.unusual);
         unusual.sort_unstable_by(|a, b| a.path.cmp(&b.path));
@@ -108,12 +112,12 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// Where a directory is, if that is not the usual place of its values.
+    /// The location of a directory, if it is not the default location of its values.
     fn location(&self, found: &Found) -> Option<String> {
         (!found.usual).then(|| format!("{}{}/", self.root, found.path))
     }
 
-    /// Of rows that are gone, those whose values another directory has: partitions that are there after all, which count as new.
+    /// Of missing rows, those whose values another directory has: these partitions exist and count as new.
     pub(super) fn moved(&mut self, gone: &[usize]) -> HashMap<usize, Partition> {
         let mut moved = HashMap::new();
         for row in gone {
@@ -126,7 +130,7 @@ impl<'a> Comparison<'a> {
         moved
     }
 
-    /// New partitions that wait to be added.
+    /// New partitions that are not added yet.
     pub(super) fn pending(&self) -> usize {
         self.pending.len()
     }
@@ -135,7 +139,7 @@ impl<'a> Comparison<'a> {
         self.pending.drain(..self.pending.len().min(most)).collect()
     }
 
-    /// All that were new, whether they were added or not.
+    /// All new partitions, whether they were added or not.
     pub(super) fn new_partitions(&self, named: usize) -> Named {
         let mut names: Vec<&str> = self.new.iter().map(AsRef::as_ref).collect();
         if names.len() > named && named > 0 {
@@ -146,12 +150,12 @@ impl<'a> Comparison<'a> {
         Named { names: names.into_iter().map(str::to_owned).collect(), count: self.new.len() }
     }
 
-    /// The rows in the usual place whose directories were not found, ascending.
+    /// The rows at their default location whose directories were not found, ascending.
     pub(super) fn gone(&self) -> Vec<usize> {
         (0..self.index.len()).filter(|row| !self.seen[*row] && self.index.own_location(*row).is_none()).collect()
     }
 
-    /// The rows with locations of their own that the walk did not come by.
+    /// The rows with their own locations that the walk has not seen.
     pub(super) fn unseen_elsewhere(&self) -> Vec<(usize, String)> {
         let location = |row: usize| Some((row, self.index.own_location(row)?.to_owned()));
         let located = self.index.located().iter().map(|row| *row as usize);

@@ -1,16 +1,16 @@
-//! Asks a store for a page, and has it read.
+//! Requests a page from a store and reads it.
 
 use super::{
     job::{Job, Place},
     page::{self, Listed},
 };
 use crate::{
-    discovery::ListRequest,
+    discovery::store::ListRequest,
     error::{Error, ErrorKind, Result},
 };
 
 impl Place {
-    /// Asks for a page and reads it.
+    /// Requests a page and reads it.
     pub(super) async fn list(&self, job: Job) -> Result<Listed> {
         let start = |after: &str| (self.seeks && !after.is_empty()).then(|| format!("{}{after}", self.root));
         match job {
@@ -50,7 +50,7 @@ impl Place {
         if token.is_none() || token != next {
             return Ok(());
         }
-        Err(Error::new(ErrorKind::Unavailable, format!("the listing of \"{}\" does not advance", self.root))
-            .with_hint("Report it to the store's provider"))
+        let message = format!("the listing of \"{}\" does not advance: the store repeats a page token", self.root);
+        Err(Error::new(ErrorKind::Unavailable, message).with_hint("Report it to the store's provider"))
     }
 }

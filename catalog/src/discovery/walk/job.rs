@@ -1,35 +1,35 @@
-//! What is asked of a store: a page of keys in a range, or of a directory's children.
+//! The requests of a walk: a page of the keys in a range, or of a directory's children.
 
 use std::sync::Arc;
 
 use super::remembered::Range;
 use crate::{
-    discovery::{Lister, OpenLocation},
+    discovery::store::{Lister, OpenLocation},
     model::Column,
 };
 
-/// What all requests of a walk share.
+/// The place that a walk lists, shared by its requests.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
     pub(super) lister: Arc<dyn Lister>,
-    /// The key prefix of the table's root, with its final `/`; empty for the whole store.
+    /// The key prefix of the table's root, with its final `/`; empty for the root of the store.
     pub(super) root: String,
     pub(super) keys: Vec<Column>,
     /// Whether listings can begin at any key.
     pub(super) seeks: bool,
 }
 
-/// A page to ask for.
+/// A page to request.
 #[derive(Debug, Clone)]
 pub(super) enum Job {
     Keys(Keys),
     Children(Children),
 }
 
-/// Keys after one point up to another. Points are relative to the root, and need not exist.
+/// The keys after one point up to another. Points are relative to the root, and need not exist.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Keys {
-    /// The directories that are known to be there, at one level; empty if that is not known.
+    /// The directories in the range, all at one level; empty if they are not known.
     pub(super) children: Vec<String>,
     /// The level of the children: 1 is the first below the root.
     pub(super) level: usize,
@@ -37,9 +37,9 @@ pub(super) struct Keys {
     /// `None` is the end.
     pub(super) until: Option<String>,
     pub(super) token: Option<String>,
-    /// Where what will be noted of it begins: between directories.
+    /// Where the range that will be remembered begins: between directories.
     pub(super) note_after: String,
-    /// The last directory that was told before.
+    /// The last directory that was reported before.
     pub(super) last: Option<String>,
     /// Pages of the same range before this one.
     pub(super) pages: usize,
@@ -58,7 +58,7 @@ pub(super) struct Children {
     pub(super) after: String,
     pub(super) until: Option<String>,
     pub(super) token: Option<String>,
-    /// How many keys a child holds, as far as that is known.
+    /// The number of keys in a child, if known.
     pub(super) per_child: Option<f64>,
 }
 
@@ -74,7 +74,7 @@ impl Children {
 }
 
 impl Keys {
-    /// Its range, of which is known that nothing is in it.
+    /// The range, known to be empty.
     pub(super) fn empty(&self) -> Range {
         Range { directory: None, after: self.note_after.clone(), until: self.until.clone(), count: 0 }
     }
@@ -93,7 +93,7 @@ impl Job {
     }
 }
 
-/// The point behind everything in a directory: `0` comes after `/`.
+/// The point after everything in a directory: `0` comes after `/`.
 pub(super) fn end_of(directory: &str) -> String {
     format!("{directory}0")
 }

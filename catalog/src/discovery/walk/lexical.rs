@@ -1,16 +1,16 @@
-//! Points between names: where to split a listing of which only the first page is known.
+//! Points at which to split a listing of which only the first page is known.
 //!
-//! Names are taken for fractions, with the characters that were seen (and their likes: all digits where there is one) as digits, so that
-//! equal distances hold about equally many names. A point is no more than a guess: any point splits a listing right, a bad one in unequal parts.
+//! Names are read as fractions whose digits are the characters seen (with others of their class: all digits if there is one), so that
+//! equal distances have about equally many names. A point is a guess: any point splits a listing correctly, a bad one into unequal parts.
 
-/// Digits of a fraction that count; more do not fit a `f64`.
+/// Digits of a fraction that count; more do not fit into an `f64`.
 const PLACES: usize = 9;
-/// By how much a part is longer than all before it, where the end is not known: a part in which nothing is costs a page.
+/// The growth of the parts if the end is not known, as each empty part costs a page.
 const GROWTH: f64 = 4.0;
-/// Places before the first difference that take what is carried.
+/// Places before the first difference that take a carry.
 const CARRY: usize = 3;
 
-/// The characters that names are made of, in order.
+/// The characters of names, in order.
 #[derive(Debug)]
 struct Alphabet(Vec<char>);
 
@@ -38,7 +38,7 @@ impl Alphabet {
         self.0.len().max(2) as f64
     }
 
-    /// The fraction that the places of a text make.
+    /// The fraction of a text.
     fn fraction(&self, text: &str) -> f64 {
         let places = text.chars().take(PLACES).map(|c| self.0.partition_point(|known| *known < c).min(self.0.len() - 1));
         places.fold((0.0, 1.0), |(sum, unit), place| (sum + place as f64 * unit / self.base(), unit / self.base())).0
@@ -56,13 +56,13 @@ impl Alphabet {
     }
 }
 
-/// Points that split what comes after the last of `names`, which were a full page, into parts of about a page; ascending, all of them after the last
-/// name and before `until`. Where the end is not known, or far away, the parts grow.
+/// Points that split what comes after the last of `names`, a full page, into parts of about a page: ascending, after the last name and before
+/// `until`. If the end is not known, or far away, the parts grow.
 pub(super) fn points(names: &[&str], until: Option<&str>, most: usize) -> Vec<String> {
     let (Some(first), Some(last)) = (names.first(), names.last()) else { return Vec::new() };
     let shared = first.char_indices().zip(last.chars()).take_while(|((_, a), b)| a == b);
     let shared: Vec<(usize, char)> = shared.map(|(a, _)| a).collect();
-    // Not into the key of `key=value`, which is made of other characters.
+    // Not within the key of `key=value`, which has other characters.
     let value = shared.iter().position(|(_, c)| *c == '=').map_or(0, |at| at + 1);
     let places = shared.len().saturating_sub(CARRY).max(value);
     let cut = last.char_indices().nth(places).map_or(last.len(), |(at, _)| at);

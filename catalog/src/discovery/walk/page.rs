@@ -1,4 +1,4 @@
-//! Reads a page of a listing: which partitions' directories it tells of, and where it leaves off.
+//! Reads a page of a listing: which directories of partitions it shows, and where it ends.
 
 use object_store::ObjectMeta;
 
@@ -7,16 +7,16 @@ use super::{
     remembered::{GRAIN, Range},
 };
 use crate::discovery::{
-    Found, Ignored, ListPage,
-    directory::{Classified, Reader, Segment, segment},
+    directory::{Classified, Found, Ignored, Reader, Segment, segment},
+    store::ListPage,
 };
 
-/// A page that was read, with what asked for it.
+/// A page that was read, with its request.
 #[derive(Debug)]
 pub(super) enum Listed {
     Keys(Keys, KeysPage),
     Children(Children, ChildrenPage),
-    /// The store does not begin where it was asked to.
+    /// The store ignored where the listing was to begin.
     Lost,
 }
 
@@ -27,12 +27,12 @@ pub(super) struct KeysPage {
     pub(super) ignored: Vec<Ignored>,
     pub(super) notes: Vec<Range>,
     pub(super) count: usize,
-    /// The directories of the first and the last key that are in partitions.
+    /// The directories of the first and the last key in partitions.
     pub(super) first: Option<String>,
     pub(super) last: Option<String>,
-    /// Whether nothing of the range is left.
+    /// Whether the range was listed to its end.
     pub(super) is_end: bool,
-    /// Otherwise: where to go on, and what to go on with where the page had nothing to go by.
+    /// Otherwise: where to continue, with the page token if the page showed no key to continue after.
     pub(super) after: String,
     pub(super) note_after: String,
     pub(super) token: Option<String>,
@@ -41,20 +41,20 @@ pub(super) struct KeysPage {
 /// A page of a directory's children.
 #[derive(Debug, Default)]
 pub(super) struct ChildrenPage {
-    /// Children that are partitions' directories.
+    /// Children that are directories of partitions.
     pub(super) found: Vec<Found>,
     pub(super) ignored: Vec<Ignored>,
     pub(super) notes: Vec<Range>,
-    /// Children that are directories of partition keys above the last one.
+    /// Children at the levels of partition keys above the last one.
     pub(super) runs: Vec<Run>,
-    /// The names of all children within the directory, where there are more.
+    /// The names of all children of the page, if there are more pages.
     pub(super) names: Vec<String>,
-    /// Where to go on, if there are more.
+    /// Where to continue, if there are more pages.
     pub(super) after: Option<String>,
     pub(super) token: Option<String>,
 }
 
-/// Directories that follow each other with nothing between them that is to be left out.
+/// Adjacent directories, with nothing hidden or ignored between them.
 #[derive(Debug)]
 pub(super) struct Run {
     pub(super) after: String,
@@ -62,10 +62,10 @@ pub(super) struct Run {
     pub(super) children: Vec<String>,
 }
 
-/// What EMR and Hadoop put beside a directory to mark it.
+/// The suffix of the marker that EMR and Hadoop write next to a directory.
 const FOLDER_MARK: &str = "_$folder$";
 
-/// The path of an object below the root, as one whose directories are to be read. The marker of an empty directory has lost its `/`.
+/// The path of an object below the root, and whether it is the marker of an empty directory, which has lost its `/`.
 fn relative<'a>(place: &Place, object: &'a ObjectMeta) -> (&'a str, bool) {
     let path = object.location.as_ref();
     let path = path.strip_prefix(place.root.as_str()).unwrap_or_default();
@@ -80,9 +80,9 @@ fn relative<'a>(place: &Place, object: &'a ObjectMeta) -> (&'a str, bool) {
 pub(super) fn keys(place: &Place, job: Keys, page: ListPage) -> Listed {
     let mut read = KeysPage { is_end: page.next_token.is_none(), ..KeysPage::default() };
     let mut reader = Reader::new(&place.keys);
-    let mut last_told = job.last.clone();
+    let mut last_found = job.last.clone();
     let mut last_ignored: Option<String> = None;
-    // What is being noted: where it begins, and how many keys are in it.
+    // The range being recorded: where it begins, and how many keys are in it.
     let (mut note_after, mut noted) = (job.note_after.clone(), 0);
     let mut last_path = "";
     let mut in_partition = false;
@@ -110,10 +110,10 @@ pub(super) fn keys(place: &Place, job: Keys, page: ListPage) -> Listed {
         match classified {
             Classified::Partition { end, usual } => {
                 let directory = &path[..end];
-                if last_told.as_deref() != Some(directory) {
+                if last_found.as_deref() != Some(directory) {
                     if noted >= GRAIN
                         && was_in_partition
-                        && let Some(before) = &last_told
+                        && let Some(before) = &last_found
                     {
                         let until = end_of(before);
                         let range = Range { directory: None, after: note_after, until: Some(until.clone()), count: noted };
@@ -121,10 +121,10 @@ pub(super) fn keys(place: &Place, job: Keys, page: ListPage) -> Listed {
                         (note_after, noted) = (until, 0);
                     }
                     read.found.push(Found { path: directory.to_owned(), usual });
-                    last_told = Some(directory.to_owned());
+                    last_found = Some(directory.to_owned());
                 }
                 if read.first.is_none() {
-                    read.first.clone_from(&last_told);
+                    read.first.clone_from(&last_found);
                 }
             }
             Classified::Ignored { end, reason } => {
@@ -139,7 +139,7 @@ pub(super) fn keys(place: &Place, job: Keys, page: ListPage) -> Listed {
         }
         noted += 1;
     }
-    read.last = last_told;
+    read.last = last_found;
     let mut close = |until: Option<String>| {
         let after = std::mem::take(&mut note_after);
         read.notes.push(Range { directory: None, after, until, count: noted });
@@ -147,7 +147,7 @@ pub(super) fn keys(place: &Place, job: Keys, page: ListPage) -> Listed {
     if read.is_end {
         close(job.until.clone());
     } else if let Some(left_out) = hidden {
-        // The rest of what is left out is not listed.
+        // The rest of a hidden or ignored directory is not listed.
         close(Some(format!("{left_out}/")));
         read.after = end_of(&left_out);
         read.note_after.clone_from(&read.after);
@@ -160,7 +160,7 @@ pub(super) fn keys(place: &Place, job: Keys, page: ListPage) -> Listed {
         close(Some(edge.clone()));
         last_path.clone_into(&mut read.after);
         read.note_after = edge;
-        // A marker's key is longer than it seems: it may come again.
+        // The key of a marker is longer than its path shows, so it may be listed again.
         if read.after == job.after {
             read.token = page.next_token;
         }
@@ -222,10 +222,10 @@ pub(super) fn children(place: &Place, job: Children, page: ListPage) -> Listed {
     if let Some(object) = page.objects.iter().filter_map(path).max().filter(|object| *object > last) {
         last = object;
     }
-    // The last child may reach beyond the end of what is asked for.
+    // The last child may reach beyond the end of the range.
     let is_past = is_past || job.until.as_ref().is_some_and(|until| *until <= last);
     if page.next_token.is_some() && !is_past {
-        // Where nothing was told there is nothing to begin after.
+        // If the page showed nothing, there is no key to continue after.
         if !place.seeks || last == run.after && run.children.is_empty() && read.found.is_empty() {
             read.token = page.next_token;
         }

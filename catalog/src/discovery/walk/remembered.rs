@@ -1,36 +1,36 @@
-//! The ranges in which a table's keys were listed, so that the next walk lists all of them at once, in about as many pages.
+//! The ranges in which a table's keys were listed, so that the next walk lists them concurrently, in about as many pages.
 //!
-//! Ranges cover every key below the root but those of directories that are hidden or ignored. Whether a range still fits a page shows when it is listed.
+//! The ranges cover all keys below the root except for those in hidden or ignored directories. A range that no longer fits a page is split again.
 
 use serde::{Deserialize, Serialize};
 
-/// Keys that a remembered range holds at most: a little less than a page, so that it may grow.
+/// Keys in a remembered range, at most: a little less than a page, so that it may grow.
 const FILL: usize = 950;
-/// Keys of a page that are noted together, to be put together anew.
+/// Keys that are recorded as one range, to be merged with their neighbours.
 pub(super) const GRAIN: usize = 100;
-/// A lake with more ranges than this is walked as if for the first time.
+/// With more ranges than this, nothing is remembered.
 const MOST: usize = 20_000;
 
 /// The keys after one point up to another; points are keys below the root, and need not exist.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Range {
-    /// The directory whose children are listed; absent where keys are.
+    /// The directory whose children are listed; absent if keys are listed.
     #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
     pub(super) directory: Option<String>,
     #[serde(rename = "a", default, skip_serializing_if = "String::is_empty")]
     pub(super) after: String,
     #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
     pub(super) until: Option<String>,
-    /// How many keys, or children, there were.
+    /// The number of keys, or of children.
     #[serde(rename = "n")]
     pub(super) count: usize,
 }
 
-/// Notes ranges as they are listed.
+/// Records ranges as they are listed.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
     ranges: Vec<Range>,
-    /// Whether something was listed in a way that these ranges do not tell.
+    /// Whether something was listed that these ranges do not cover.
     incomplete: bool,
 }
 
@@ -43,7 +43,7 @@ impl Notes {
         self.incomplete = true;
     }
 
-    /// The ranges in order, neighbours put together as far as they fit a page; nothing if they are not worth remembering.
+    /// The ranges in order, with neighbours merged as far as they fit a page; `None` if they are not worth remembering.
     pub(super) fn finish(mut self) -> Option<Vec<u8>> {
         if self.incomplete {
             return None;
@@ -70,7 +70,7 @@ impl Notes {
     }
 }
 
-/// The ranges that an earlier walk noted; none if they are not to be understood.
+/// The ranges of an earlier walk; none if they cannot be decoded.
 pub(super) fn read(bytes: &[u8]) -> Vec<Range> {
     serde_json::from_slice(bytes).unwrap_or_default()
 }
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_are_put_together_and_gaps_stay() {
+    fn neighbours_are_merged_and_gaps_stay() {
         let mut notes = Notes::default();
         notes.add(vec![range("k=5", None, 7), range("", Some("k=1"), 400), range("k=1", Some("k=3"), 500)]);
         notes.add(vec![range("k=3", Some("k=4"), 100)]);
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_told_whole_is_not_remembered() {
+    fn incomplete_ranges_are_not_remembered() {
         let mut notes = Notes::default();
         notes.add(vec![range("", None, 1)]);
         notes.give_up();

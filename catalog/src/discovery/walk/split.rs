@@ -1,30 +1,31 @@
-//! What is left of a range whose page was full, divided by what the page showed. Text and numbers only.
+//! Splits the rest of a range whose page was full, by what the page showed. It works on text and numbers.
 
 use super::{
-    AIM,
     job::{Children, Job, Keys, end_of},
     lexical,
     page::{ChildrenPage, KeysPage},
     remembered::Range,
 };
 
-/// Keys that fill a page.
+/// Keys in a group of directories: a little less than a page.
+const AIM: f64 = 960.0;
+/// Keys in a page.
 pub(super) const FULL: f64 = 1000.0;
-/// Keys of a directory of which nothing is known.
+/// The estimated keys of a directory of which nothing is known.
 const UNKNOWN: f64 = 100.0;
-/// Parts that the rest of a listing of children is divided in at most.
+/// Parts into which the rest of a listing of children is split, at most.
 const MOST_PARTS: usize = 32;
-/// Pages that a range without known directories is listed on for before they are asked for.
+/// Pages of a range without known directories before its directories are listed.
 const PATIENCE: usize = 2;
 
-/// What is to be listed next, and what need not be.
+/// What to list next, and ranges known to be empty.
 #[derive(Debug, Default)]
 pub(super) struct Split {
     pub(super) jobs: Vec<Job>,
     pub(super) empty: Vec<Range>,
 }
 
-/// The same range from where a page left off.
+/// The same range from where a page ended.
 pub(super) fn rest(job: Keys, page: &KeysPage) -> Keys {
     Keys {
         after: page.after.clone(),
@@ -37,7 +38,7 @@ pub(super) fn rest(job: Keys, page: &KeysPage) -> Keys {
     }
 }
 
-/// About how many keys a directory of a level holds, by a page of keys.
+/// The estimated number of keys in a directory of a level, by a page of keys.
 pub(super) fn per_child(page: &KeysPage, level: usize) -> f64 {
     let mut directories = 0;
     let mut before = None;
@@ -49,11 +50,11 @@ pub(super) fn per_child(page: &KeysPage, level: usize) -> f64 {
     if directories == 0 {
         return UNKNOWN;
     }
-    // The last one is there in part.
+    // The page has only a part of the last one.
     page.count as f64 / (directories as f64 - 0.5).max(1.0)
 }
 
-/// The first directories of a path, as many as the level says.
+/// The ancestor of a path at a level.
 fn ancestor(path: &str, level: usize) -> &str {
     match level.checked_sub(1).and_then(|last| path.match_indices('/').nth(last)) {
         Some((slash, _)) => &path[..slash],
@@ -62,7 +63,7 @@ fn ancestor(path: &str, level: usize) -> &str {
     }
 }
 
-/// Directories that follow each other in groups of about a page.
+/// Adjacent directories in groups of about a page.
 pub(super) fn groups(first: &Keys, children: Vec<String>, per_child: f64) -> Vec<Keys> {
     let each = (AIM / per_child.max(0.01)).max(1.0) as usize;
     let mut groups = Vec::with_capacity(children.len().div_ceil(each));
@@ -111,12 +112,12 @@ fn is_within(path: &str, directory: &str) -> bool {
     path.strip_prefix(directory).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// How many directories two paths begin with alike.
+/// The number of directories that two paths share.
 fn shared_level(a: &str, b: &str) -> usize {
     a.split('/').zip(b.split('/')).take_while(|(a, b)| a == b).count()
 }
 
-/// A range of which no directories are known holds more than was thought: the directories of the first level are asked for.
+/// Splits a range without known directories that has more keys than expected: the directories of the first level are listed.
 fn beyond_known(rest: Keys, page: &KeysPage, last: &str, shared: usize, depth: usize) -> Split {
     let child = ancestor(last, 1).to_owned();
     let end = end_of(&child);
@@ -138,12 +139,12 @@ fn beyond_known(rest: Keys, page: &KeysPage, last: &str, shared: usize, depth: u
     split
 }
 
-/// The first of the directories that are left holds more than a page: its own are asked for, and the others listed beside it.
+/// Splits a range whose first directory has more than a page of keys: its children are listed, and the others concurrently.
 fn within_one(mut rest: Keys, page: &KeysPage, last: &str, shared: usize, depth: usize) -> Split {
     let mut split = Split::default();
     let mut others = rest.children.split_off(1);
     let Some(child) = rest.children.pop() else { return split };
-    // A range that was remembered may end before its directories do.
+    // A remembered range may end within its last directory.
     let bound = rest.until.clone();
     let clipped = |point: String| bound.clone().filter(|bound| *bound < point).unwrap_or(point);
     let end = clipped(end_of(&child));
@@ -153,7 +154,7 @@ fn within_one(mut rest: Keys, page: &KeysPage, last: &str, shared: usize, depth:
     };
     let until = if others.is_empty() { rest.until.clone() } else { Some(end.clone()) };
     if !others.is_empty() {
-        // They may be like it: in halves, so that the last is not waited for.
+        // The others may be as large: in two halves, so that they are listed concurrently.
         let second = others.split_off(others.len().div_ceil(2));
         let middle = others.last().map(|last| end_of(last));
         match (second.is_empty(), middle) {
@@ -194,7 +195,7 @@ fn within_one(mut rest: Keys, page: &KeysPage, last: &str, shared: usize, depth:
     split
 }
 
-/// The rest of a directory's children after a full page: in parts that are listed at once, if the store begins where it is asked to.
+/// The rest of a directory's children after a full page: in parts that are listed concurrently, if the store can begin a listing at any key.
 pub(super) fn children(job: &Children, page: &ChildrenPage, seeks: bool) -> Vec<Children> {
     let Some(after) = page.after.clone() else { return Vec::new() };
     let next = Children { after, token: page.token.clone(), ..job.clone() };

@@ -1,4 +1,4 @@
-//! Walks over stores of keys, listed in small pages: whatever the shape of the lake, they find what is there, once, in few pages.
+//! Walks over stores of keys, in small pages: whatever the shape of the lake, they find each directory once, in few pages.
 
 use std::{
     collections::BTreeSet,
@@ -15,18 +15,21 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    discovery::{IgnoredReason, ListPage, ListRequest, Lister},
+    discovery::{
+        directory::IgnoredReason,
+        store::{ListPage, ListRequest, Lister},
+    },
     error::ErrorKind,
     hive_type::HiveType,
 };
 
-/// Answers listings of some keys as S3 does, and counts what it is asked.
+/// Lists some keys as S3 does, and counts the requests.
 #[derive(Debug)]
 struct Store {
     keys: BTreeSet<String>,
     page_size: usize,
     seeks: bool,
-    /// Whether it does not know `start_after`, and says nothing.
+    /// Whether it ignores `start_after`.
     deaf: bool,
     stuck: bool,
     pages: AtomicUsize,
@@ -88,7 +91,7 @@ impl Lister for Store {
                 }
             }
             match rolled_up(key) {
-                // Behind all keys of a prefix, once it has been told.
+                // After all keys of a prefix, once it was returned.
                 Some(prefix) => {
                     last = format!("{prefix}\u{10ffff}");
                     if page.prefixes.last() != Some(&prefix) && !after.starts_with(&prefix) {
@@ -146,7 +149,7 @@ async fn again(store: &Arc<Store>, root: &str, keys: &[Column], remembered: Opti
     walk(store, root, keys, WalkOptions { remembered, ..WalkOptions::default() }).await.unwrap()
 }
 
-/// `dt=DAY/h=HOUR` with so many files in each.
+/// `dt=DAY/h=HOUR` with this many files in each.
 fn days(days: usize, files: usize) -> Vec<String> {
     let day = |day: usize| format!("{:04}-{:02}-{:02}", 2000 + day / 336, day / 28 % 12 + 1, day % 28 + 1);
     let paths = (0..days * 24).flat_map(|at| (0..files).map(move |file| (at, file)));
@@ -211,7 +214,7 @@ async fn many_thin_partitions_take_about_a_page_a_thousand() {
     let pages = store.pages();
     assert!(pages <= 56, "{pages} pages");
 
-    // One more day, and one in the middle of what was known, and a new directory beside one that is left out.
+    // One more day at the end, one at the beginning, and one in the middle.
     let more = ["t/dt=2005-12-17/h=3/a", "t/dt=1999-01-01/h=3/a", "t/dt=2001-05-30/h=3/a"].map(str::to_owned);
     let store = Arc::new(Store::new(all.into_iter().chain(more)));
     let walked = again(&store, "t", &date_keys(), walked.remembered).await;

@@ -1,16 +1,17 @@
-//! Attachments: kept with the table, without being part of its definition.
+//! Attachments: kept with a table, and not part of its definition.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Metastore, add, refused, table};
-use crate::{error::ErrorKind, hive_type::HiveType, ident::TableName, model::Table};
+use super::fixtures::{add, refused, table};
+use crate::{error::ErrorKind, hive_type::HiveType, ident::TableName, metastore::Metastore, model::Table};
 
 pub(super) async fn run(fresh: &impl Fn() -> Arc<dyn Metastore>) {
     blobs_come_back_by_prefix(&*fresh()).await;
     they_follow_their_table_and_go_with_it(&*fresh()).await;
     a_failing_change_leaves_nothing(&*fresh()).await;
+    a_replaced_table_has_none(&*fresh()).await;
 }
 
 async fn create(store: &dyn Metastore, name: &str) -> Table {
@@ -64,6 +65,13 @@ async fn they_follow_their_table_and_go_with_it(store: &dyn Metastore) {
 async fn a_failing_change_leaves_nothing(store: &dyn Metastore) {
     let t = create(store, "t").await;
     let outcome = store.set_attachments(&t, vec![put("a", b"1"), put("", b"2")]).await;
-    refused(outcome, ErrorKind::Invalid, "has no name");
+    refused(outcome, ErrorKind::Invalid, "has an empty name");
     assert!(all(store, &t, "").await.is_empty());
+}
+
+async fn a_replaced_table_has_none(store: &dyn Metastore) {
+    let t = create(store, "t").await;
+    store.set_attachments(&t, vec![put("a", b"1")]).await.expect("set");
+    let replaced = store.install_table(table("default", "t", &[("n", HiveType::Int)]), Vec::new(), true).await.expect("replace");
+    assert!(all(store, &replaced, "").await.is_empty());
 }

@@ -1,25 +1,25 @@
-//! Databases: names, the default one, and what dropping takes along.
+//! Databases: names, the default database, and what is dropped with a database.
 
 use std::sync::Arc;
 
-use super::{Metastore, add, database, refused, table};
-use crate::{error::ErrorKind, hive_type::HiveType, ident::TableName};
+use super::fixtures::{add, database, refused, table};
+use crate::{error::ErrorKind, hive_type::HiveType, ident::TableName, metastore::Definitions};
 
-pub(super) async fn run(fresh: &impl Fn() -> Arc<dyn Metastore>) {
+pub(super) async fn run(fresh: &impl Fn() -> Arc<dyn Definitions>) {
     the_default_database_is_there(&*fresh()).await;
     databases_come_back_as_given(&*fresh()).await;
     missing_and_existing_are_refused(&*fresh()).await;
     dropping(&*fresh()).await;
 }
 
-async fn the_default_database_is_there(store: &dyn Metastore) {
+async fn the_default_database_is_there(store: &dyn Definitions) {
     let all = store.databases().await.expect("databases");
     assert_eq!(all.iter().map(|database| database.name.as_str()).collect::<Vec<_>>(), ["default"]);
     assert!(store.table_names("DEFAULT").await.expect("tables").is_empty());
     refused(store.drop_database("Default", true).await, ErrorKind::Invalid, "\"default\" cannot be dropped");
 }
 
-async fn databases_come_back_as_given(store: &dyn Metastore) {
+async fn databases_come_back_as_given(store: &dyn Definitions) {
     store.create_database(database("Sales")).await.expect("create");
     store.create_database(database("audit")).await.expect("create");
     assert_eq!(store.database("SALES").await.expect("database"), database("sales"));
@@ -33,7 +33,7 @@ async fn databases_come_back_as_given(store: &dyn Metastore) {
     assert_eq!(names, ["audit", "default", "sales"]);
 }
 
-async fn missing_and_existing_are_refused(store: &dyn Metastore) {
+async fn missing_and_existing_are_refused(store: &dyn Definitions) {
     store.create_database(database("sales")).await.expect("create");
     refused(store.create_database(database("SALES")).await, ErrorKind::AlreadyExists, "\"sales\"");
     refused(store.create_database(database("")).await, ErrorKind::Invalid, "is empty");
@@ -46,7 +46,7 @@ async fn missing_and_existing_are_refused(store: &dyn Metastore) {
     refused(store.drop_database("sale", true).await, ErrorKind::NotFound, "\"sales\"");
 }
 
-async fn dropping(store: &dyn Metastore) {
+async fn dropping(store: &dyn Definitions) {
     store.create_database(database("sales")).await.expect("create");
     store.create_database(database("sales_old")).await.expect("create");
     let kept = store.create_table(table("sales_old", "t", &[])).await.expect("create");

@@ -1,11 +1,13 @@
-//! Grants: one for an object and a grantee, and gone with the object.
+//! Grants: one for each object and grantee, dropped with the object.
 
 use std::sync::Arc;
 
-use super::{Metastore, database, refused, table, view};
+use super::fixtures::{database, partition, refused, table, view};
 use crate::{
     error::ErrorKind,
+    hive_type::HiveType,
     ident::TableName,
+    metastore::Metastore,
     model::{Access, Grant, GrantObject, Grantee},
 };
 
@@ -15,6 +17,7 @@ pub(super) async fn run(fresh: &impl Fn() -> Arc<dyn Metastore>) {
     what_is_missing_is_refused(&*fresh()).await;
     grants_go_with_their_object(&*fresh()).await;
     grants_follow_a_rename(&*fresh()).await;
+    grants_stay_on_a_replaced_table(&*fresh()).await;
 }
 
 fn user(name: &str) -> Grantee {
@@ -91,7 +94,7 @@ async fn what_is_missing_is_refused(store: &dyn Metastore) {
         refused(
             store.set_grant(grant(GrantObject::Catalog, user(name), Access::Read)).await,
             ErrorKind::Invalid,
-            "no name of a user or group",
+            "not a valid name of a user or group",
         );
     }
     set(store, on_table("default", "orders"), user("ada"), Access::Read).await;
@@ -141,5 +144,15 @@ async fn grants_follow_a_rename(store: &dyn Metastore) {
         grant(on_table("archive", "old_orders"), group("analysts"), Access::Write),
         grant(on_table("default", "other"), user("ada"), Access::None),
     ];
+    assert_eq!(store.grants().await.expect("grants"), expected);
+}
+
+async fn grants_stay_on_a_replaced_table(store: &dyn Metastore) {
+    let orders = || table("default", "orders", &[("dt", HiveType::Int)]);
+    let first = store.install_table(orders(), vec![partition(&["1"])], false).await.expect("install");
+    set(store, on_table("default", "orders"), user("ada"), Access::None).await;
+    let second = store.install_table(orders(), vec![partition(&["3"])], true).await.expect("replace");
+    assert!(second.version > first.version);
+    let expected = [grant(on_table("default", "orders"), user("ada"), Access::None)];
     assert_eq!(store.grants().await.expect("grants"), expected);
 }

@@ -1,20 +1,15 @@
-//! Tables that come with their partitions: whole, or not at all.
+//! Tables installed with their partitions, in one transaction.
 
 use std::sync::Arc;
 
-use super::{super::Metastore, database, table};
-use crate::{
-    error::ErrorKind,
-    hive_type::HiveType,
-    ident::TableName,
-    model::{Access, Grant, GrantObject, Grantee, Partition},
-};
+use super::fixtures::{self, database, table};
+use crate::{error::ErrorKind, hive_type::HiveType, ident::TableName, metastore::Definitions};
 
-pub(super) async fn run(fresh: &impl Fn() -> Arc<dyn Metastore>) {
+pub(super) async fn run(fresh: &impl Fn() -> Arc<dyn Definitions>) {
     let store = fresh();
     store.create_database(database("sales")).await.expect("a database");
     let keys = [("dt", HiveType::Int)];
-    let partition = |value: &str| Partition::new(vec![Some(value.to_owned())], super::time());
+    let partition = |value: &str| fixtures::partition(&[value]);
     let orders = || table("sales", "orders", &keys);
 
     let first = store.install_table(orders(), vec![partition("1"), partition("2")], false).await.expect("is installed");
@@ -36,11 +31,7 @@ pub(super) async fn run(fresh: &impl Fn() -> Arc<dyn Metastore>) {
     assert_eq!(store.table(&first.name).await.expect("exists"), first);
     assert_eq!(store.partition_index(&first).await.expect("an index").len(), 2);
 
-    // Another definition in its place, with the same keys: its partitions are the new ones, its grants stay.
-    let grant =
-        Grant { object: GrantObject::Table(first.name.clone()), grantee: Grantee::User("ada".to_owned()), access: Access::None };
-    store.set_grant(grant.clone()).await.expect("is granted");
-    store.set_attachments(&first, vec![("a".to_owned(), Some("b".into()))]).await.expect("is attached");
+    // Another definition in its place, with the same keys and other partitions.
     let mut changed = orders();
     changed.comment = Some("another".to_owned());
     let second = store.install_table(changed, vec![partition("3")], true).await.expect("is replaced");
@@ -48,8 +39,6 @@ pub(super) async fn run(fresh: &impl Fn() -> Arc<dyn Metastore>) {
     assert_eq!(store.table(&first.name).await.expect("exists").comment.as_deref(), Some("another"));
     let index = store.partition_index(&second).await.expect("an index");
     assert_eq!((index.len(), index.name(0)), (1, "dt=3".to_owned()));
-    assert_eq!(store.grants().await.expect("grants"), [grant]);
-    assert_eq!(store.attachments(&second, "").await.expect("attachments"), []);
 
     let missing = store.install_table(table("nowhere", "t", &keys), Vec::new(), true).await.expect_err("no database");
     assert_eq!(missing.kind(), ErrorKind::NotFound);

@@ -1,18 +1,18 @@
-//! Partitions: identity, changes that happen whole or not at all, and the index.
+//! Partitions: identity, atomic changes, and the index.
 
 use std::sync::Arc;
 
 use arrow::{array::AsArray, datatypes::Int32Type};
 
-use super::{Metastore, PartitionChange, add, partition, refused, table, values, view};
+use super::fixtures::{add, partition, refused, table, values, view};
 use crate::{
     error::ErrorKind,
     hive_type::HiveType,
-    metastore::{DropPartition, PartitionChangeSummary},
+    metastore::{Definitions, DropPartition, PartitionChange, PartitionChangeSummary},
     model::{Column, Partition, Properties, SerDe, Table},
 };
 
-pub(super) async fn run(fresh: &impl Fn() -> Arc<dyn Metastore>) {
+pub(super) async fn run(fresh: &impl Fn() -> Arc<dyn Definitions>) {
     partitions_come_back_as_given(&*fresh()).await;
     identity_is_the_raw_strings(&*fresh()).await;
     adding_what_exists(&*fresh()).await;
@@ -28,17 +28,17 @@ fn drop_change(raw: &[&str], if_exists: bool) -> PartitionChange {
     PartitionChange { drop: vec![DropPartition { values: values(raw), if_exists }], ..PartitionChange::default() }
 }
 
-async fn names(store: &dyn Metastore, table: &Table) -> Vec<String> {
+async fn names(store: &dyn Definitions, table: &Table) -> Vec<String> {
     let table = store.table(&table.name).await.expect("table");
     let index = store.partition_index(&table).await.expect("index");
     (0..index.len()).map(|row| index.name(row).to_owned()).collect()
 }
 
-async fn create(store: &dyn Metastore) -> Table {
+async fn create(store: &dyn Definitions) -> Table {
     store.create_table(table("default", "t", &[("n", HiveType::Int), ("s", HiveType::String)])).await.expect("create")
 }
 
-async fn partitions_come_back_as_given(store: &dyn Metastore) {
+async fn partitions_come_back_as_given(store: &dyn Definitions) {
     let t = create(store).await;
     let mut rich = partition(&["2", "a/b=c é"]);
     rich.location = Some("s3://elsewhere/x/".to_owned());
@@ -65,7 +65,7 @@ async fn partitions_come_back_as_given(store: &dyn Metastore) {
     assert_eq!((index.columns(1), index.serde(1)), (rich.columns.as_deref(), rich.serde.as_ref()));
 }
 
-async fn identity_is_the_raw_strings(store: &dyn Metastore) {
+async fn identity_is_the_raw_strings(store: &dyn Definitions) {
     let t = create(store).await;
     store.change_partitions(&t, add(&[&["1", "a"], &["01", "a"], &["NULL", "a"], &["1", "A"]])).await.expect("add");
     assert_eq!(names(store, &t).await, ["n=01/s=a", "n=1/s=A", "n=1/s=a", "n=__HIVE_DEFAULT_PARTITION__/s=a"]);
@@ -78,7 +78,7 @@ async fn identity_is_the_raw_strings(store: &dyn Metastore) {
     assert_eq!(names(store, &t).await, ["n=01/s=a", "n=1/s=A", "n=__HIVE_DEFAULT_PARTITION__/s=a"]);
 }
 
-async fn adding_what_exists(store: &dyn Metastore) {
+async fn adding_what_exists(store: &dyn Definitions) {
     let t = create(store).await;
     store.change_partitions(&t, add(&[&["1", "a"]])).await.expect("add");
     let before = store.table(&t.name).await.expect("table");
@@ -99,7 +99,7 @@ async fn adding_what_exists(store: &dyn Metastore) {
     assert_eq!(found[0].location, None, "what is skipped is not changed");
 }
 
-async fn values_must_fit(store: &dyn Metastore) {
+async fn values_must_fit(store: &dyn Definitions) {
     let t = create(store).await;
     refused(
         store.change_partitions(&t, add(&[&["x", "a"]])).await,
@@ -121,7 +121,7 @@ async fn values_must_fit(store: &dyn Metastore) {
     assert!(names(store, &t).await.is_empty());
 }
 
-async fn a_failing_change_leaves_nothing(store: &dyn Metastore) {
+async fn a_failing_change_leaves_nothing(store: &dyn Definitions) {
     let t = create(store).await;
     store.change_partitions(&t, add(&[&["1", "a"], &["2", "a"], &["3", "a"]])).await.expect("add");
     let before = store.table(&t.name).await.expect("table");
@@ -144,7 +144,7 @@ async fn a_failing_change_leaves_nothing(store: &dyn Metastore) {
     assert_eq!(names(store, &t).await, ["n=1/s=a", "n=3/s=a", "n=5/s=a"]);
 }
 
-async fn dropping_and_replacing(store: &dyn Metastore) {
+async fn dropping_and_replacing(store: &dyn Definitions) {
     let t = create(store).await;
     store.change_partitions(&t, add(&[&["1", "a"], &["NULL", "NULL"]])).await.expect("add");
     refused(store.change_partitions(&t, drop_change(&["2", "a"], false)).await, ErrorKind::NotFound, "\"n=2/s=a\"");
@@ -164,7 +164,7 @@ async fn dropping_and_replacing(store: &dyn Metastore) {
     refused(store.partitions(&t, &[]).await, ErrorKind::NotFound, "\"default.t\"");
 }
 
-async fn renaming_leaves_files_where_they_are(store: &dyn Metastore) {
+async fn renaming_leaves_files_where_they_are(store: &dyn Definitions) {
     let t = create(store).await;
     store.change_partitions(&t, add(&[&["1", "a"], &["2", "a"]])).await.expect("add");
     let rename =
@@ -180,7 +180,7 @@ async fn renaming_leaves_files_where_they_are(store: &dyn Metastore) {
     assert_eq!(store.partitions(&t, &[values(&["1", "a"])]).await.expect("partitions"), [partition(&["1", "a"])]);
 }
 
-async fn moving_the_table_leaves_partitions_where_they_are(store: &dyn Metastore) {
+async fn moving_the_table_leaves_partitions_where_they_are(store: &dyn Definitions) {
     let t = create(store).await;
     let mut ahead = partition(&["2", "a"]);
     ahead.location = Some("s3://new/t/n=2/s=a".to_owned());
@@ -195,7 +195,7 @@ async fn moving_the_table_leaves_partitions_where_they_are(store: &dyn Metastore
     assert_eq!((index.own_location(0), index.own_location(1)), (Some("s3://bucket/t/n=1/s=a/"), None));
 }
 
-async fn the_index_follows_the_version(store: &dyn Metastore) {
+async fn the_index_follows_the_version(store: &dyn Definitions) {
     let t = create(store).await;
     assert!(store.partition_index(&t).await.expect("index").is_empty());
     store.change_partitions(&t, add(&[&["1", "a"]])).await.expect("add");

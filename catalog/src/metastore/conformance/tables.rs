@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use super::{Metastore, add, database, refused, table, view};
+use super::fixtures::{add, database, refused, table, view};
 use crate::{
     error::ErrorKind,
     hive_type::HiveType,
     ident::TableName,
-    metastore::TableVersion,
+    metastore::{Definitions, TableVersion},
     model::{Column, Table},
 };
 
-pub(super) async fn run(fresh: &impl Fn() -> Arc<dyn Metastore>) {
+pub(super) async fn run(fresh: &impl Fn() -> Arc<dyn Definitions>) {
     tables_come_back_as_given(&*fresh()).await;
     missing_and_existing_are_refused(&*fresh()).await;
     contradictions_are_refused(&*fresh()).await;
@@ -22,7 +22,7 @@ pub(super) async fn run(fresh: &impl Fn() -> Arc<dyn Metastore>) {
     concurrent_changes_lose_nothing(fresh()).await;
 }
 
-async fn tables_come_back_as_given(store: &dyn Metastore) {
+async fn tables_come_back_as_given(store: &dyn Definitions) {
     let mut given = table("Default", "Orders", &[("Year", HiveType::Int), ("region", HiveType::String)]);
     given.storage.columns.push(Column {
         name: "Lines".to_owned(),
@@ -41,7 +41,7 @@ async fn tables_come_back_as_given(store: &dyn Metastore) {
     assert_eq!(store.tables("default").await.expect("tables"), [viewed, created]);
 }
 
-async fn missing_and_existing_are_refused(store: &dyn Metastore) {
+async fn missing_and_existing_are_refused(store: &dyn Definitions) {
     store.create_table(table("default", "orders", &[])).await.expect("create");
     refused(store.create_table(table("default", "ORDERS", &[])).await, ErrorKind::AlreadyExists, "\"default.orders\"");
     refused(store.create_table(view("default", "orders")).await, ErrorKind::AlreadyExists, "\"default.orders\"");
@@ -55,7 +55,7 @@ async fn missing_and_existing_are_refused(store: &dyn Metastore) {
     assert!(store.table_names("default").await.expect("names").is_empty());
 }
 
-async fn contradictions_are_refused(store: &dyn Metastore) {
+async fn contradictions_are_refused(store: &dyn Definitions) {
     let mut placed = view("default", "placed");
     placed.storage.location = "s3://lake/placed/".to_owned();
     refused(store.create_table(placed).await, ErrorKind::Invalid, "view \"default.placed\" has a location");
@@ -76,7 +76,7 @@ async fn contradictions_are_refused(store: &dyn Metastore) {
     let by_struct = HiveType::Map(Box::new(HiveType::Struct(vec![field("a")])), Box::new(HiveType::Int));
     let deep = (0..100).fold(HiveType::Int, |inner, _| HiveType::Array(Box::new(inner)));
     for (hive_type, why) in [
-        (by_struct, "the key of a map has a primitive type"),
+        (by_struct, "the key of a map must have a primitive type"),
         (HiveType::Struct(vec![field("a"), field("A")]), "named twice"),
         (HiveType::Char(0), "length"),
         (deep, "deeper"),
@@ -89,7 +89,7 @@ async fn contradictions_are_refused(store: &dyn Metastore) {
     assert!(store.table_names("default").await.expect("names").is_empty());
 }
 
-async fn replacing_is_optimistic(store: &dyn Metastore) {
+async fn replacing_is_optimistic(store: &dyn Definitions) {
     let first = store.create_table(table("default", "t", &[("dt", HiveType::Date)])).await.expect("create");
     let mut changed = first.clone();
     changed.comment = Some("new".to_owned());
@@ -110,7 +110,7 @@ async fn replacing_is_optimistic(store: &dyn Metastore) {
     refused(store.replace_table(third).await, ErrorKind::Conflict, "\"default.t\"");
 }
 
-async fn renaming(store: &dyn Metastore) {
+async fn renaming(store: &dyn Definitions) {
     store.create_database(database("other")).await.expect("create");
     store.create_table(table("default", "taken", &[])).await.expect("create");
     let mut moved = store.create_table(table("default", "t", &[("n", HiveType::Int)])).await.expect("create");
@@ -126,7 +126,7 @@ async fn renaming(store: &dyn Metastore) {
     assert_eq!(store.partition_index(&renamed).await.expect("index").len(), 1);
 }
 
-async fn ids_and_versions(store: &dyn Metastore) {
+async fn ids_and_versions(store: &dyn Definitions) {
     store.create_database(database("a")).await.expect("create");
     let t = store.create_table(table("default", "t", &[("n", HiveType::Int)])).await.expect("create");
     let v = store.create_table(view("a", "v")).await.expect("create");
@@ -145,7 +145,7 @@ async fn ids_and_versions(store: &dyn Metastore) {
     assert_eq!(store.table_versions().await.expect("versions"), [version(&v)]);
 }
 
-async fn keys_stay(store: &dyn Metastore) {
+async fn keys_stay(store: &dyn Definitions) {
     let first = store.create_table(table("default", "t", &[("n", HiveType::Int)])).await.expect("create");
     let with_keys = |keys: Vec<Column>| Table { partition_keys: keys, ..first.clone() };
     for keys in [vec![], vec![Column::new("m", HiveType::Int)], vec![Column::new("n", HiveType::String)]] {
@@ -158,7 +158,7 @@ async fn keys_stay(store: &dyn Metastore) {
 }
 
 /// Writers that read, change and replace, and begin again when they lose, leave every change behind.
-async fn concurrent_changes_lose_nothing(store: Arc<dyn Metastore>) {
+async fn concurrent_changes_lose_nothing(store: Arc<dyn Definitions>) {
     const WRITERS: usize = 4;
     const CHANGES: usize = 5;
     let name = store.create_table(table("default", "t", &[])).await.expect("create").name;

@@ -1,22 +1,38 @@
-//! Blobs that are kept with a table, as rows.
+//! Attachments as rows: the id of the table, a name and a blob.
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use rusqlite::{Connection, params};
 
-use super::fault::Fault;
+use super::{fault::Fault, store::SqliteMetastore};
 use crate::{
-    metastore::rules,
+    error::Result,
+    metastore::{Attachments, rules},
     model::{Attachment, Table},
 };
+
+#[async_trait]
+impl Attachments for SqliteMetastore {
+    async fn attachments(&self, table: &Table, prefix: &str) -> Result<Vec<Attachment>> {
+        let (table, prefix) = (table.clone(), prefix.to_owned());
+        self.connections.read(move |connection| named(connection, &table, &prefix)).await
+    }
+
+    async fn set_attachments(&self, table: &Table, changes: Vec<(String, Option<Bytes>)>) -> Result<()> {
+        rules::check_attachments(table, &changes)?;
+        let table = table.clone();
+        self.connections.write(move |connection| change(connection, &table, &changes)).await
+    }
+}
 
 fn check_exists(connection: &Connection, table: &Table) -> Result<(), Fault> {
     match connection.prepare_cached("SELECT 1 FROM tables WHERE id = ?1")?.exists([table.id])? {
         true => Ok(()),
-        false => Err(Fault::Catalog(rules::dropped_meanwhile(table))),
+        false => Err(Fault::Catalog(rules::table_dropped(table))),
     }
 }
 
-pub(super) fn named(connection: &Connection, table: &Table, prefix: &str) -> Result<Vec<Attachment>, Fault> {
+fn named(connection: &Connection, table: &Table, prefix: &str) -> Result<Vec<Attachment>, Fault> {
     check_exists(connection, table)?;
     let sql = "SELECT name, bytes FROM attachments WHERE table_id = ?1 AND name >= ?2 ORDER BY name";
     let mut statement = connection.prepare_cached(sql)?;
@@ -32,7 +48,7 @@ pub(super) fn named(connection: &Connection, table: &Table, prefix: &str) -> Res
     Ok(found)
 }
 
-pub(super) fn change(connection: &Connection, table: &Table, changes: &[(String, Option<Bytes>)]) -> Result<(), Fault> {
+fn change(connection: &Connection, table: &Table, changes: &[(String, Option<Bytes>)]) -> Result<(), Fault> {
     check_exists(connection, table)?;
     let mut put = connection.prepare_cached(
         "INSERT INTO attachments (table_id, name, bytes) VALUES (?1, ?2, ?3)

@@ -1,20 +1,20 @@
-//! Which partitions the latest changes of a table were about, so that an index of an older version is brought up to date from them.
+//! The partitions that the latest changes of a table affected, by which an index of an older version is updated.
 //!
-//! A row a partition, with the version that the change led to; a row without a name for a version that left all of them alone. Only where no version
-//! is missing are the changes known: large ones leave nothing, nor does what moves all partitions, or a release that does not know of this table.
+//! One row for each partition, with the version that the change led to; a row without a name for a version that changed no partition. Changes are
+//! known only if no version is missing: large changes are not recorded, nor are those that move all partitions, nor those of an older release.
 
 use rusqlite::{Connection, params};
 
 use super::fault::Fault;
 
-/// The most partitions that one change leaves here.
+/// Partitions of one change, at most: a larger one is not recorded.
 pub(super) const MOST_OF_ONE: usize = 4096;
 
-/// The most rows of a table.
+/// Rows of one table, at most.
 const MOST: i64 = 16_384;
 
-/// Notes what the change to a version was about; `None` if that is too much.
-pub(super) fn note(connection: &Connection, table_id: i64, version: i64, names: Option<&[String]>) -> Result<(), Fault> {
+/// Records the partitions that the change to this version affected; `None` if they are too many.
+pub(super) fn record(connection: &Connection, table_id: i64, version: i64, names: Option<&[String]>) -> Result<(), Fault> {
     let count = "SELECT count(*) FROM partition_changes WHERE table_id = ?1";
     let count: i64 = connection.prepare_cached(count)?.query_row([table_id], |row| row.get(0))?;
     if count >= MOST {
@@ -29,22 +29,22 @@ pub(super) fn note(connection: &Connection, table_id: i64, version: i64, names: 
     Ok(())
 }
 
-/// Notes that a version has the partitions of the one before.
-pub(super) fn note_none(connection: &Connection, table_id: i64, version: i64) -> Result<(), Fault> {
-    note(connection, table_id, version, Some(&[String::new()]))
+/// Records that this version changed no partition.
+pub(super) fn record_none(connection: &Connection, table_id: i64, version: i64) -> Result<(), Fault> {
+    record(connection, table_id, version, Some(&[String::new()]))
 }
 
-/// Forgets everything: what comes next is no change of what was.
+/// Forgets the changes of a table, so that no index is updated from those before this one.
 pub(super) fn forget(connection: &Connection, table_id: i64) -> Result<(), Fault> {
     connection.execute("DELETE FROM partition_changes WHERE table_id = ?1", [table_id])?;
     Ok(())
 }
 
-/// The names of the partitions that the changes from one version to another were about; `None` if that is not known.
+/// The names of the partitions that changed from one version to another; `None` if they are not known.
 pub(super) fn between(connection: &Connection, table_id: i64, from: i64, to: i64) -> Result<Option<Vec<String>>, Fault> {
-    let noted = "SELECT count(DISTINCT version) FROM partition_changes WHERE table_id = ?1 AND version > ?2 AND version <= ?3";
-    let noted: i64 = connection.prepare_cached(noted)?.query_row(params![table_id, from, to], |row| row.get(0))?;
-    if noted != to - from {
+    let recorded = "SELECT count(DISTINCT version) FROM partition_changes WHERE table_id = ?1 AND version > ?2 AND version <= ?3";
+    let recorded: i64 = connection.prepare_cached(recorded)?.query_row(params![table_id, from, to], |row| row.get(0))?;
+    if recorded != to - from {
         return Ok(None);
     }
     let sql = "SELECT DISTINCT name FROM partition_changes WHERE table_id = ?1 AND version > ?2 AND name <> '' ORDER BY name";
@@ -53,7 +53,7 @@ pub(super) fn between(connection: &Connection, table_id: i64, from: i64, to: i64
     Ok(Some(names))
 }
 
-/// Keeps partitions in the usual place where they are when the table's root moves. What was noted is no use then.
+/// Keeps partitions at their default location where they are when the table's root moves.
 pub(super) fn pin_locations(connection: &Connection, table_id: i64, old_root: &str, new_root: &str) -> Result<(), Fault> {
     let unpinned = "UPDATE partitions SET location = NULL WHERE table_id = ?1 AND rtrim(location, '/') = ?2 || name";
     let pinned = "UPDATE partitions SET location = ?2 || name || '/' WHERE table_id = ?1 AND location IS NULL";

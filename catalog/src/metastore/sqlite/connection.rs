@@ -1,6 +1,6 @@
-//! Connections to one catalog file: one that writes, and several that read meanwhile without waiting for it.
+//! Connections to one catalog file: one that writes, and several that read without waiting for it.
 //!
-//! It opens files and runs transactions on threads that may block; it knows no table of the catalog.
+//! They run transactions on threads that may block. Nothing here knows the tables of the catalog.
 
 use std::{
     path::Path,
@@ -18,10 +18,10 @@ use crate::{
     same_file::SameFile,
 };
 
-/// How long a statement waits for another process.
+/// How long a statement waits for a lock of another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How many reads go on at once.
+/// Concurrent reads.
 const READERS: usize = 8;
 
 #[derive(Debug)]
@@ -34,12 +34,12 @@ pub(super) struct Connections {
 }
 
 impl Connections {
-    /// Opens the file, creating it, and brings it up to date.
+    /// Opens the file, creates it if it does not exist, and migrates it to the current schema.
     pub(super) fn open(path: &Path) -> Result<Self> {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             private::create_folder(folder).map_err(|error| {
-                Error::new(crate::ErrorKind::Unavailable, format!("folder \"{}\" cannot be created", folder.display()))
-                    .with_hint("Name another place for the catalog")
+                Error::new(crate::ErrorKind::Unavailable, format!("folder \"{}\" could not be created", folder.display()))
+                    .with_hint("Choose another folder for the catalog")
                     .with_source(error)
             })?;
         }
@@ -57,17 +57,17 @@ impl Connections {
         self.file.path()
     }
 
-    /// Refuses to go on if the file was removed, or another one put in its place: SQLite goes on writing to the one that it has open.
+    /// Fails if the file was removed or replaced: SQLite would go on writing to the one that it has open.
     fn require_file(&self) -> Result<(), Fault> {
         if self.file.is_there() {
             return Ok(());
         }
         let message = format!("catalog file \"{}\" was removed or replaced while it was open", self.path().display());
         let error = Error::new(crate::ErrorKind::Unavailable, message);
-        Err(Fault::Catalog(error.with_hint("End this process and start it again; restore a backup if the catalog is lost")))
+        Err(Fault::Catalog(error.with_hint("Restart this process; restore a backup if the catalog is lost")))
     }
 
-    /// Runs `work` in a read transaction, which sees one state of the catalog throughout.
+    /// Runs `work` in a read transaction, which sees one snapshot of the catalog.
     pub(super) async fn read<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
@@ -91,22 +91,22 @@ impl Connections {
         .await
     }
 
-    /// Runs `work` in a write transaction that is durable when this returns, or has changed nothing if it fails.
+    /// Runs `work` in a write transaction. It is durable when this returns; if it fails, nothing has changed.
     pub(super) async fn write<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T> {
         let this = Arc::clone(self);
         let mut writer = Arc::clone(&self.writer).lock_owned().await;
-        // From here on it is done whole, even if the caller no longer waits.
+        // From here on it runs to its end, even if the caller no longer waits.
         blocking(move || {
             let outcome = (|| {
-                // IMMEDIATE: to read first and lock later could fail for no reason of ours.
+                // IMMEDIATE: a transaction that first reads and then writes fails if another process has written in between.
                 let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
                 this.require_file()?;
                 let value = work(&transaction)?;
                 transaction.commit()?;
-                // What was committed to a file without a name is lost, and must not be acknowledged.
+                // A commit to a file that was removed is lost, and must not be acknowledged.
                 this.require_file()?;
                 Ok(value)
             })();
@@ -121,18 +121,18 @@ fn cannot_create(path: &Path, error: std::io::Error) -> Error {
         std::io::ErrorKind::PermissionDenied => crate::ErrorKind::Denied,
         _ => crate::ErrorKind::Unavailable,
     };
-    Error::new(kind, format!("catalog file \"{}\" cannot be created", path.display()))
-        .with_hint("Check that its folder exists and may be written to")
+    Error::new(kind, format!("catalog file \"{}\" could not be created", path.display()))
+        .with_hint("Check that its folder exists and is writable")
         .with_source(error)
 }
 
-/// Runs what blocks on a thread for that.
+/// Runs blocking work on a thread for that.
 pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(closed)?
 }
 
 fn closed(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-    Error::internal("the catalog's thread ended early").with_source(error)
+    Error::internal("a thread of the catalog ended unexpectedly").with_source(error)
 }
 
 fn open_writer(path: &Path) -> Result<Connection, Fault> {
@@ -143,12 +143,12 @@ fn open_writer(path: &Path) -> Result<Connection, Fault> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     schema::migrate(&mut connection, path)?;
     use_write_ahead_log(&connection)?;
-    // FULL: with a write-ahead log, NORMAL may lose the last commits to a power failure, and what DDL reported done must stay done.
+    // FULL: with a write-ahead log, NORMAL may lose the last commits in a power failure, and a statement that succeeded must stay done.
     connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA foreign_keys = ON;")?;
     Ok(connection)
 }
 
-/// A busy file is not waited for in this one statement, so it is tried again.
+/// This statement does not wait for a busy file, so it is retried.
 fn use_write_ahead_log(connection: &Connection) -> Result<(), Fault> {
     const PAUSE: Duration = Duration::from_millis(20);
     let mut waited = Duration::ZERO;
@@ -157,7 +157,7 @@ fn use_write_ahead_log(connection: &Connection) -> Result<(), Fault> {
         match outcome {
             Ok(mode) if mode == "wal" => return Ok(()),
             Ok(mode) => {
-                let message = format!("the catalog's disk allows no write-ahead log (\"{mode}\" instead)");
+                let message = format!("the disk of the catalog does not support a write-ahead log (SQLite uses \"{mode}\")");
                 return Err(Fault::Catalog(Error::unsupported(message).with_hint("Put the catalog on a local disk")));
             }
             Err(fault) if fault.is_busy() && waited < BUSY_TIMEOUT => {

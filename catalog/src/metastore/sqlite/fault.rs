@@ -1,4 +1,4 @@
-//! What goes wrong inside a transaction, and how SQLite's codes become errors that name the file.
+//! Errors inside a transaction, and the map from SQLite's codes to errors that name the file.
 
 use std::path::Path;
 
@@ -35,7 +35,7 @@ impl Fault {
         matches!(self, Self::Sql(error) if matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)))
     }
 
-    /// The error for callers, naming the catalog's file.
+    /// The error for callers, which names the catalog file.
     pub(super) fn at(self, path: &Path) -> Error {
         let file = path.display();
         let error = match self {
@@ -52,30 +52,30 @@ impl Fault {
             Some(ErrorCode::NotADatabase) => (
                 ErrorKind::CorruptData,
                 format!("file \"{file}\" is not a glaux catalog"),
-                "Name another file, or restore a backup",
+                "Name a catalog file, or restore a backup",
             ),
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => (
                 ErrorKind::Unavailable,
                 format!("catalog file \"{file}\" is locked by another process"),
-                "Retry, or end the program that holds it",
+                "Retry, or stop the program that has locked it",
             ),
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => (
                 ErrorKind::Denied,
-                format!("catalog file \"{file}\" cannot be written"),
-                "Allow writing to the file and its folder",
+                format!("catalog file \"{file}\" is not writable"),
+                "Grant write permission on the file and its folder",
             ),
             Some(ErrorCode::CannotOpen) => (
                 ErrorKind::Unavailable,
                 format!("catalog file \"{file}\" cannot be opened"),
-                "Check that its folder exists and may be written to",
+                "Check that its folder exists and is writable",
             ),
             Some(ErrorCode::DiskFull) => {
-                (ErrorKind::Unavailable, format!("no room is left on the disk of catalog file \"{file}\""), "Make room and retry")
+                (ErrorKind::Unavailable, format!("the disk of catalog file \"{file}\" is full"), "Free some space and retry")
             }
             Some(ErrorCode::SystemIoFailure) => {
                 (ErrorKind::Unavailable, format!("catalog file \"{file}\" cannot be read or written"), "Check the disk")
             }
-            _ => return Error::internal(format!("catalog file \"{file}\" refused a statement")).with_source(error),
+            _ => return Error::internal(format!("a statement failed on catalog file \"{file}\"")).with_source(error),
         };
         Error::new(kind, message).with_hint(hint).with_source(error)
     }

@@ -1,19 +1,37 @@
-//! Grants as rows: the database's name or the table's id, both absent for the catalog; the grantee's kind and name; the access.
+//! Grants as rows: the name of the database or the id of the table (neither for the catalog), the kind and name of the grantee, and the access.
 
+use async_trait::async_trait;
 use rusqlite::{Connection, Row, params};
 
-use super::{fault::Fault, tables};
+use super::{fault::Fault, store::SqliteMetastore, tables};
 use crate::{
-    error::Error,
+    error::{Error, Result},
     ident::TableName,
-    metastore::rules,
+    metastore::{Grants, rules},
     model::{Access, Grant, GrantObject, Grantee},
 };
+
+#[async_trait]
+impl Grants for SqliteMetastore {
+    async fn grants(&self) -> Result<Vec<Grant>> {
+        self.connections.read(all).await
+    }
+
+    async fn set_grant(&self, grant: Grant) -> Result<()> {
+        let grant = rules::checked_grant(grant)?;
+        self.connections.write(move |connection| set(connection, &grant)).await
+    }
+
+    async fn remove_grant(&self, object: &GrantObject, grantee: &Grantee) -> Result<()> {
+        let (object, grantee) = (object.folded(), grantee.clone());
+        self.connections.write(move |connection| remove(connection, &object, &grantee)).await
+    }
+}
 
 const USER: &str = "user";
 const GROUP: &str = "group";
 
-pub(super) fn all(connection: &Connection) -> Result<Vec<Grant>, Fault> {
+fn all(connection: &Connection) -> Result<Vec<Grant>, Fault> {
     let mut statement = connection.prepare_cached(
         "SELECT grants.database, tables.database, tables.name, grantee_kind, grantee, access
             FROM grants LEFT JOIN tables ON tables.id = grants.table_id",
@@ -45,11 +63,11 @@ fn read(row: &Row<'_>) -> Result<Grant, Fault> {
 }
 
 fn unreadable(object: &GrantObject, word: &str) -> Fault {
-    let error = Error::corrupt(format!("a stored grant on {object} has the word \"{word}\", which means nothing"));
+    let error = Error::corrupt(format!("a stored grant on {object} has the unknown value \"{word}\""));
     Fault::Catalog(error.with_hint("Restore a backup of the catalog"))
 }
 
-/// The columns that an object is found by.
+/// The columns that identify an object.
 fn key(connection: &Connection, object: &GrantObject) -> Result<(Option<String>, Option<i64>), Fault> {
     Ok(match object {
         GrantObject::Catalog => (None, None),
@@ -68,7 +86,7 @@ fn words(grantee: &Grantee) -> (&'static str, &str) {
     }
 }
 
-pub(super) fn set(connection: &Connection, grant: &Grant) -> Result<(), Fault> {
+fn set(connection: &Connection, grant: &Grant) -> Result<(), Fault> {
     let (database, table) = key(connection, &grant.object)?;
     let (kind, name) = words(&grant.grantee);
     connection.execute(
@@ -79,7 +97,7 @@ pub(super) fn set(connection: &Connection, grant: &Grant) -> Result<(), Fault> {
     Ok(())
 }
 
-pub(super) fn remove(connection: &Connection, object: &GrantObject, grantee: &Grantee) -> Result<(), Fault> {
+fn remove(connection: &Connection, object: &GrantObject, grantee: &Grantee) -> Result<(), Fault> {
     let (kind, name) = words(grantee);
     let removed = match key(connection, object) {
         Ok((database, table)) => connection.execute(
@@ -87,14 +105,14 @@ pub(super) fn remove(connection: &Connection, object: &GrantObject, grantee: &Gr
                 AND grantee_kind = ?3 AND grantee = ?4",
             params![database, table, kind, name],
         )?,
-        // What does not exist has no grants.
+        // An object that does not exist has no grants.
         Err(Fault::Catalog(_)) => 0,
         Err(fault) => return Err(fault),
     };
     if removed == 0 { Err(Fault::Catalog(rules::no_grant(object, grantee))) } else { Ok(()) }
 }
 
-/// Reads every grant, to find those that are damaged.
+/// Reads all grants to find damaged ones.
 pub(super) fn check(connection: &Connection, report: &mut impl FnMut(String)) -> Result<(), Fault> {
     match all(connection) {
         Err(Fault::Catalog(error)) => {

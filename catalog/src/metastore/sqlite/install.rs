@@ -1,4 +1,4 @@
-//! A table with all its partitions, in one transaction.
+//! Installs a table with all its partitions.
 
 use rusqlite::{Connection, params};
 
@@ -34,5 +34,5 @@ pub(super) fn install(
         let change = PartitionChange { add: partitions, ..PartitionChange::default() };
         partitions::change(connection, &table, change)?;
     }
-    tables::table_by_id(connection, table.id)?.ok_or_else(|| Fault::Catalog(rules::dropped_meanwhile(&table)))
+    tables::table_by_id(connection, table.id)?.ok_or_else(|| Fault::Catalog(rules::table_dropped(&table)))
 }

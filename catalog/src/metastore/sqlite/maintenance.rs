@@ -1,4 +1,4 @@
-//! Backup, restore and check of a catalog file. Everything here blocks.
+//! Backup, restore and check of a catalog file.
 
 use std::{
     fs::File,
@@ -9,9 +9,11 @@ use std::{
 use rusqlite::{Connection, OpenFlags, OptionalExtension, backup::Backup, params};
 
 use super::{
+    connection::blocking,
     fault::Fault,
     grants, partitions,
     schema::{self, FileKind},
+    store::SqliteMetastore,
     tables,
 };
 use crate::{
@@ -19,22 +21,51 @@ use crate::{
     private,
 };
 
-/// More findings than this are only counted.
+/// Findings beyond this number are only counted.
 const MAX_FINDINGS: usize = 100;
 
-/// Copies the catalog as it is at one moment, while it is in use, to a file that appears only when it is whole.
-pub(super) fn backup(from: &Path, to: &Path) -> Result<()> {
+impl SqliteMetastore {
+    /// Writes a consistent copy of the catalog to the file `to`, which appears, or is replaced, when the copy is complete. The catalog can be
+    /// changed in the meantime.
+    ///
+    /// # Errors
+    /// `Invalid` for the catalog's own file; `Denied` and `Unavailable` if the copy cannot be written.
+    pub async fn backup(&self, to: &Path) -> Result<()> {
+        let (from, to) = (self.path().to_owned(), to.to_owned());
+        blocking(move || backup(&from, &to)).await
+    }
+
+    /// Replaces the catalog file `to`, if it exists, by the backup `from`. The versions of its tables become higher than any in `to`.
+    /// If `to` is damaged, it is kept under its name with `.damaged` appended. On an error it stays as it is.
+    ///
+    /// # Errors
+    /// `NotFound` if the backup does not exist; `CorruptData` if the backup is damaged or not a catalog, or `to` is another program's database;
+    /// `Conflict` while a process has `to` open; `Unsupported` for a backup of a newer version.
+    pub async fn restore(from: &Path, to: &Path) -> Result<()> {
+        let (from, to): (PathBuf, PathBuf) = (from.to_owned(), to.to_owned());
+        blocking(move || restore(&from, &to)).await
+    }
+
+    /// Reads the whole catalog and returns what is wrong with it, one line each.
+    ///
+    /// # Errors
+    /// `CorruptData` if the file is too damaged to be read to its end.
+    pub async fn check(&self) -> Result<Vec<String>> {
+        self.connections.read(check).await
+    }
+}
+
+fn backup(from: &Path, to: &Path) -> Result<()> {
     check_distinct(from, to)?;
     let draft = Draft::beside(to)?;
     copy(from, &draft.path).map_err(|fault| fault.at(from))?;
     draft.publish(to)
 }
 
-/// Replaces the catalog file `to` by a copy of `from`, if that is a sound catalog and no process has `to` open.
-pub(super) fn restore(from: &Path, to: &Path) -> Result<()> {
+fn restore(from: &Path, to: &Path) -> Result<()> {
     if !from.is_file() {
         return Err(Error::not_found(format!("backup \"{}\" does not exist", from.display()))
-            .with_hint("Name a file that glaux backed up"));
+            .with_hint("Name a file written by `glaux catalog backup`"));
     }
     check_distinct(from, to)?;
     let draft = Draft::beside(to)?;
@@ -49,13 +80,13 @@ pub(super) fn restore(from: &Path, to: &Path) -> Result<()> {
 fn check_distinct(from: &Path, to: &Path) -> Result<()> {
     match (from.canonicalize(), to.canonicalize()) {
         (Ok(a), Ok(b)) if a == b => {
-            Err(Error::invalid(format!("\"{}\" is both source and target", to.display())).with_hint("Name another file"))
+            Err(Error::invalid(format!("\"{}\" is both the source and the target", to.display())).with_hint("Name another file"))
         }
         _ => Ok(()),
     }
 }
 
-/// A file beside its final place, removed unless it is published.
+/// A temporary file next to its final place, removed unless it is published.
 struct Draft {
     path: PathBuf,
 }
@@ -81,7 +112,7 @@ impl Draft {
 
     fn remove(&self) {
         for suffix in ["", "-journal", "-wal", "-shm"] {
-            // It mostly does not exist, and what cannot be removed makes the next step fail.
+            // Mostly it does not exist; if it cannot be removed, the next step fails.
             let _ = std::fs::remove_file(suffixed(&self.path, suffix));
         }
     }
@@ -113,11 +144,11 @@ fn file_error(what: &str, path: &Path, error: std::io::Error) -> Error {
         _ => ErrorKind::Unavailable,
     };
     Error::new(kind, format!("{what} \"{}\" cannot be written", path.display()))
-        .with_hint("Check the folder and the room on its disk")
+        .with_hint("Check the folder's permissions and the free space on its disk")
         .with_source(error)
 }
 
-/// Copies a catalog's committed state into a new file without a write-ahead log.
+/// Copies the committed state of a catalog into a new file without a write-ahead log.
 fn copy(from: &Path, to: &Path) -> Result<(), Fault> {
     let source = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     source.busy_timeout(Duration::from_secs(30))?;
@@ -125,13 +156,13 @@ fn copy(from: &Path, to: &Path) -> Result<(), Fault> {
         return Err(Fault::Catalog(schema::foreign(from)));
     }
     let mut copy = Connection::open(to)?;
-    // In one step, so that writers cannot make it begin again.
+    // In one step, as each write would restart a copy in several.
     Backup::new(&source, &mut copy)?.run_to_completion(i32::MAX, Duration::from_millis(20), None)?;
     copy.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()))?;
     Ok(())
 }
 
-/// The file that a restore replaces, held so that nobody opens it meanwhile.
+/// The file that a restore replaces, locked so that no other process opens it in the meantime.
 struct Replaced {
     path: PathBuf,
     versions: Versions,
@@ -139,7 +170,7 @@ struct Replaced {
     _held: Option<Connection>,
 }
 
-/// Table versions that were in use.
+/// The table versions and ids that were in use.
 #[derive(Default)]
 struct Versions {
     highest: i64,
@@ -159,7 +190,7 @@ impl Replaced {
             }
             Err(fault) if fault.is_busy() => {
                 return Err(Error::conflict(format!("catalog file \"{}\" is in use", path.display()))
-                    .with_hint("End the programs that use it, and restore again"));
+                    .with_hint("Stop the programs that use it, and restore again"));
             }
             Err(fault) if fault.is_damage() => replaced.damaged = true,
             Err(fault) => return Err(fault.at(path)),
@@ -167,7 +198,7 @@ impl Replaced {
         Ok(replaced)
     }
 
-    /// A damaged file is kept under another name, with its log, which must not be applied to the new file.
+    /// Renames a damaged file together with its log, which must not be applied to the new file.
     fn move_damage_aside(&self) -> Result<()> {
         if !self.damaged {
             return Ok(());
@@ -183,7 +214,7 @@ impl Replaced {
     }
 }
 
-/// Takes the file for this process alone, with its log written back. Fails at once if others have it open.
+/// Locks the file for this process alone, with its log written back. Fails at once if other processes have it open.
 fn hold(path: &Path) -> Result<(Connection, Versions), Fault> {
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(Duration::ZERO)?;
@@ -200,7 +231,7 @@ fn hold(path: &Path) -> Result<(Connection, Versions), Fault> {
     Ok((connection, Versions { highest, last_id: last_id.unwrap_or(0) }))
 }
 
-/// Brings the copy of a backup up to date and checks it.
+/// Migrates the copy of a backup to the current schema and checks it.
 fn check_copy(copy: &Path, from: &Path) -> Result<(), Fault> {
     let mut connection = Connection::open(copy)?;
     schema::migrate(&mut connection, from)?;
@@ -209,16 +240,16 @@ fn check_copy(copy: &Path, from: &Path) -> Result<(), Fault> {
         None => Ok(()),
         Some(first) => {
             let message = format!("backup \"{}\" is damaged in {} places: {first}", from.display(), findings.len());
-            Err(Fault::Catalog(Error::corrupt(message).with_hint("Restore another backup; the catalog is as it was")))
+            Err(Fault::Catalog(Error::corrupt(message).with_hint("Restore another backup: the catalog was not changed")))
         }
     }
 }
 
-/// Raises the versions beyond those in use, so that nothing cached by version is taken for what the copy holds.
+/// Raises the versions beyond those in use, so that nothing that is cached by version is mistaken for the content of the copy.
 fn raise_versions(copy: &Path, versions: &Versions) -> Result<(), Fault> {
     let mut connection = Connection::open(copy)?;
     let transaction = connection.transaction()?;
-    // The seconds since 1970 stand for versions of a catalog that is lost: no table changes more than once a second for long.
+    // The seconds since 1970 are above the versions of a catalog that is lost: no table changes more than once a second for long.
     transaction.execute("UPDATE tables SET version = max(version, ?1, unixepoch()) + 1", [versions.highest])?;
     transaction.execute("DELETE FROM partition_changes", [])?;
     let known: i64 =
@@ -229,8 +260,7 @@ fn raise_versions(copy: &Path, versions: &Versions) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Everything that is wrong with a catalog, one line each.
-pub(super) fn check(connection: &Connection) -> Result<Vec<String>, Fault> {
+fn check(connection: &Connection) -> Result<Vec<String>, Fault> {
     let mut findings = Vec::new();
     let mut more = 0usize;
     let mut report = |finding: String| {
@@ -251,7 +281,7 @@ pub(super) fn check(connection: &Connection) -> Result<Vec<String>, Fault> {
     let mut statement = connection.prepare("SELECT \"table\", count(*) FROM pragma_foreign_key_check GROUP BY 1")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        report(format!("{} rows of \"{}\" belong to nothing", row.get::<_, i64>(1)?, row.get::<_, String>(0)?));
+        report(format!("{} rows of \"{}\" have no parent row", row.get::<_, i64>(1)?, row.get::<_, String>(0)?));
     }
     check_definitions(connection, &mut report)?;
     grants::check(connection, &mut report)?;

@@ -1,4 +1,4 @@
-//! Partitions as rows, keyed by table and Hive name; their index is built from them in one pass.
+//! Partitions as rows, keyed by table and Hive name. Indexes are built from them in one pass.
 
 use std::{
     cmp::Ordering,
@@ -30,7 +30,7 @@ use crate::{
 struct Rows<'a> {
     connection: &'a Connection,
     table: &'a Table,
-    /// The names of those that have changed; `None` when they are too many to be noted.
+    /// The names of those that have changed; `None` if they are too many to be recorded.
     changed: Option<Vec<String>>,
 }
 
@@ -39,8 +39,8 @@ impl<'a> Rows<'a> {
         Self { connection, table, changed: Some(Vec::new()) }
     }
 
-    /// Notes the name of one that has changed.
-    fn note(&mut self, name: &str, has_changed: bool) -> bool {
+    /// Records the name of a partition, if it has changed.
+    fn record(&mut self, name: &str, has_changed: bool) -> bool {
         if has_changed && let Some(changed) = &mut self.changed {
             changed.push(name.to_owned());
             self.changed.take_if(|changed| changed.len() > changes::MOST_OF_ONE);
@@ -49,7 +49,7 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// A partition's columns beside its key, as they are stored.
+/// The columns of a row besides its key.
 struct Stored {
     location: Option<String>,
     own: Option<String>,
@@ -102,7 +102,7 @@ impl PartitionRows for Rows<'_> {
         )?;
         let stored = params![self.table.id, name, stored.location, stored.own, stored.properties, stored.created_at];
         let is_there = statement.execute(stored)? == 1;
-        Ok(self.note(name, is_there))
+        Ok(self.record(name, is_there))
     }
 
     fn replace(&mut self, name: &str, partition: Partition) -> Result<bool, Fault> {
@@ -112,19 +112,19 @@ impl PartitionRows for Rows<'_> {
         )?;
         let stored = params![self.table.id, name, stored.location, stored.own, stored.properties, stored.created_at];
         let is_there = statement.execute(stored)? == 1;
-        Ok(self.note(name, is_there))
+        Ok(self.record(name, is_there))
     }
 
     fn remove(&mut self, name: &str) -> Result<bool, Fault> {
         let mut statement = self.connection.prepare_cached("DELETE FROM partitions WHERE table_id = ?1 AND name = ?2")?;
         let was_there = statement.execute(params![self.table.id, name])? == 1;
-        Ok(self.note(name, was_there))
+        Ok(self.record(name, was_there))
     }
 }
 
-/// The table as it is now, whatever it was when it was read.
+/// The current version of a table.
 fn current(connection: &Connection, table: &Table) -> Result<Table, Fault> {
-    tables::table_by_id(connection, table.id)?.ok_or_else(|| Fault::Catalog(rules::dropped_meanwhile(table)))
+    tables::table_by_id(connection, table.id)?.ok_or_else(|| Fault::Catalog(rules::table_dropped(table)))
 }
 
 pub(super) fn partitions(connection: &Connection, table: &Table, values: &[PartitionValues]) -> Result<Vec<Partition>, Fault> {
@@ -144,12 +144,12 @@ pub(super) fn change(connection: &Connection, table: &Table, change: PartitionCh
     let summary = change::apply(&table, seen, change, &mut rows)?;
     if summary != PartitionChangeSummary::default() {
         tables::raise_version(connection, table.id)?;
-        changes::note(connection, table.id, table.version + 1, rows.changed.as_deref())?;
+        changes::record(connection, table.id, table.version + 1, rows.changed.as_deref())?;
     }
     Ok(summary)
 }
 
-/// The index of a table as it is now, from an older one if what has changed since is known.
+/// The index of the current version of a table, updated from an older one if the changes since then are known.
 pub(super) fn index(connection: &Connection, table: &Table, older: Option<&Indexed>) -> Result<Indexed, Fault> {
     let table = current(connection, table)?;
     let changed = match older {
@@ -162,7 +162,7 @@ pub(super) fn index(connection: &Connection, table: &Table, older: Option<&Index
             let entries = entries(connection, &table, names)?;
             match older.index.updated(&entries) {
                 Ok(index) => Arc::new(index),
-                // What is wrong, if anything is, reading all of it says.
+                // If something is wrong, building it from all rows gives the error.
                 Err(_) => Arc::new(whole_index(connection, &table)?),
             }
         }
@@ -180,7 +180,7 @@ fn changed_since(connection: &Connection, table: &Table, since: i64) -> Result<O
     match since.cmp(&table.version) {
         Ordering::Less => changes::between(connection, table.id, since, table.version),
         Ordering::Equal => Ok(Some(Vec::new())),
-        // Of a version that never was here.
+        // That version never existed here.
         Ordering::Greater => Ok(None),
     }
 }
@@ -199,7 +199,7 @@ fn whole_index(connection: &Connection, table: &Table) -> Result<PartitionIndex,
     Ok(builder.finish().map_err(|error| misread(table, error))?)
 }
 
-/// What there is now of partitions, by name.
+/// The current entries of these partitions; `None` for those that do not exist.
 fn entries(
     connection: &Connection,
     table: &Table,
@@ -221,12 +221,12 @@ fn entries(
     Ok(entries)
 }
 
-/// What partitions have of their own: mostly the same as their neighbours, of which one copy is for all.
+/// Partitions' own columns and SerDes. Most share them with their neighbours, so each distinct one is decoded once.
 #[derive(Default)]
 struct Shared(HashMap<String, Arc<PartitionOwn>>);
 
 impl Shared {
-    /// From the second column of a row.
+    /// Decodes the second column of a row.
     fn own(&mut self, name: &str, row: &Row<'_>) -> Result<Option<Arc<PartitionOwn>>, Fault> {
         let Some(text) = row.get_ref(1)?.as_str_or_null().map_err(rusqlite::Error::from)? else { return Ok(None) };
         if let Some(own) = self.0.get(text) {
@@ -238,7 +238,7 @@ impl Shared {
     }
 }
 
-/// A stored value that does not fit its key is damage here.
+/// Makes an invalid value a damaged catalog: what is stored has been checked.
 fn misread(table: &Table, error: Error) -> Error {
     let error = error.with_context("table", table.name.to_string());
     match error.kind() {
@@ -249,7 +249,7 @@ fn misread(table: &Table, error: Error) -> Error {
     }
 }
 
-/// Reads every partition of a table whole and hands each fault to `report`.
+/// Reads all partitions of a table completely and passes each fault to `report`.
 pub(super) fn check(connection: &Connection, table: &Table, report: &mut impl FnMut(String)) -> Result<(), Fault> {
     let mut statement = connection
         .prepare_cached("SELECT location, own, properties, created_at, name FROM partitions WHERE table_id = ?1 ORDER BY name")?;

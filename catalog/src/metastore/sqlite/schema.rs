@@ -1,6 +1,6 @@
-//! The tables of a catalog file, and bringing older files up to date.
+//! The schema of a catalog file, and the migration of older files.
 //!
-//! `PRAGMA application_id` tells a glaux catalog from other databases, `PRAGMA user_version` is the number of migrations that were made.
+//! `PRAGMA application_id` distinguishes a glaux catalog from other databases; `PRAGMA user_version` is the number of migrations applied.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ use crate::{
 /// `GLAX`.
 const APPLICATION_ID: i32 = 0x474C_4158;
 
-/// Each takes a file from the version of its position to the next. Never change one that was released; add another.
+/// Each migrates a file from the version of its position to the next. Never change one that was released; add another.
 const MIGRATIONS: &[&str] = &[
     "
     CREATE TABLE databases (
@@ -76,12 +76,12 @@ const MIGRATIONS: &[&str] = &[
 ",
 ];
 
-/// What a database file is.
+/// Whose database a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FileKind {
-    /// Nothing is in it.
+    /// Nobody's: it is empty.
     Empty,
-    /// A catalog with this many migrations made.
+    /// A catalog with this many migrations applied.
     Catalog(usize),
     /// Another program's.
     Foreign,
@@ -98,12 +98,12 @@ pub(super) fn file_kind(connection: &Connection) -> Result<FileKind, Fault> {
     })
 }
 
-/// Makes the migrations that the file lacks, in one transaction. A file without anything becomes a catalog with the default database.
+/// Applies the missing migrations in one transaction. An empty file becomes a catalog with the default database.
 ///
 /// # Errors
 /// `CorruptData` for another program's database, `Unsupported` for a file of a newer version.
 pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Fault> {
-    // Most often nothing is to be done, and then the write lock is not asked for.
+    // Mostly there is nothing to do, and no need for the write lock.
     let transaction = connection.transaction()?;
     if made_migrations(&transaction, path)? == MIGRATIONS.len() {
         return Ok(());
@@ -133,14 +133,14 @@ fn made_migrations(connection: &Connection, path: &Path) -> Result<usize, Fault>
 }
 
 pub(super) fn foreign(path: &Path) -> Error {
-    Error::corrupt(format!("\"{}\" is a database, but not a glaux catalog", path.display())).with_hint("Name another file")
+    Error::corrupt(format!("\"{}\" is a database, but not a glaux catalog", path.display())).with_hint("Name a catalog file")
 }
 
 fn newer(path: &Path, made: usize) -> Error {
     let message = format!(
-        "catalog file \"{}\" has version {made}, which is newer than the {} that this glaux knows",
+        "catalog file \"{}\" has version {made}, but this release of glaux supports versions up to {}",
         path.display(),
         MIGRATIONS.len()
     );
-    Error::new(ErrorKind::Unsupported, message).with_hint("Use a newer glaux, or restore a backup that this one wrote")
+    Error::new(ErrorKind::Unsupported, message).with_hint("Use a newer release, or restore a backup written by this one")
 }

@@ -1,4 +1,4 @@
-//! Databases and tables as rows: a name to find them by, and the definition as JSON.
+//! Databases and tables as rows: their names, and their definitions as JSON.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Serialize, de::DeserializeOwned};
@@ -13,12 +13,12 @@ use crate::{
 
 pub(super) fn encode(definition: &impl Serialize) -> Result<String, Fault> {
     serde_json::to_string(definition)
-        .map_err(|error| Fault::Catalog(Error::internal("a definition does not encode").with_source(error)))
+        .map_err(|error| Fault::Catalog(Error::internal("a definition could not be encoded").with_source(error)))
 }
 
 pub(super) fn decode<T: DeserializeOwned>(what: &str, name: &str, definition: &str) -> Result<T, Fault> {
     serde_json::from_str(definition).map_err(|error| {
-        let error = Error::corrupt(format!("the stored definition of {what} \"{name}\" does not decode")).with_source(error);
+        let error = Error::corrupt(format!("the stored definition of {what} \"{name}\" cannot be decoded")).with_source(error);
         Fault::Catalog(error.with_hint("Restore a backup of the catalog"))
     })
 }
@@ -160,7 +160,7 @@ pub(super) fn create_table(connection: &Connection, mut table: Table) -> Result<
 pub(super) fn replace_table(connection: &Connection, mut table: Table) -> Result<Table, Fault> {
     let old = match table_by_id(connection, table.id)? {
         Some(old) if old.version == table.version => old,
-        _ => return Err(Fault::Catalog(rules::changed_meanwhile(&table))),
+        _ => return Err(Fault::Catalog(rules::table_changed(&table))),
     };
     rules::check_same_keys(&old, &table)?;
     if old.name != table.name {
@@ -170,7 +170,7 @@ pub(super) fn replace_table(connection: &Connection, mut table: Table) -> Result
     if old.root() != table.root() {
         changes::pin_locations(connection, table.id, &old.root(), &table.root())?;
     } else {
-        changes::note_none(connection, table.id, table.version)?;
+        changes::record_none(connection, table.id, table.version)?;
     }
     connection.execute(
         "UPDATE tables SET database = ?2, name = ?3, version = ?4, definition = ?5 WHERE id = ?1",
@@ -180,7 +180,7 @@ pub(super) fn replace_table(connection: &Connection, mut table: Table) -> Result
 }
 
 pub(super) fn drop_table(connection: &Connection, name: &TableName) -> Result<(), Fault> {
-    // By id alone: a table whose definition is damaged can still be dropped.
+    // By its id, so that a table with a damaged definition can be dropped.
     let id = table_id(connection, name)?;
     connection.execute("DELETE FROM tables WHERE id = ?1", [id])?;
     Ok(())

@@ -1,16 +1,20 @@
-//! What is particular to a file: several handles, damage, versions, backups.
+//! Tests of what is special about a file: several handles, damage, versions, backups.
 
-use std::{fs, sync::Mutex};
+use std::{
+    fs,
+    sync::{Arc, Mutex},
+};
 
 use chrono::DateTime;
 use rusqlite::Connection;
 
-use super::*;
+use super::SqliteMetastore;
 use crate::{
     error::ErrorKind,
     hive_type::HiveType,
-    metastore::{DropPartition, conformance},
-    model::{Access, Column, StorageDescriptor},
+    ident::TableName,
+    metastore::{Definitions, DropPartition, Grants, PartitionChange, conformance},
+    model::{Access, Column, Grant, GrantObject, Grantee, Partition, StorageDescriptor, Table},
 };
 
 fn table(name: &str) -> Table {
@@ -64,7 +68,7 @@ async fn two_handles_see_each_other() {
 async fn handles_that_write_at_once_lose_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("catalog.db");
-    // Opening at once, too: the file is made and brought up to date by one of them.
+    // They open it concurrently, too: one of them creates and migrates it.
     let opening: Vec<_> = (0..4)
         .map(|_| {
             let path = path.clone();
@@ -199,7 +203,7 @@ async fn checking_finds_what_is_wrong() {
     let findings = store.check().await.unwrap();
     assert_eq!(findings.len(), 2, "{findings:?}");
     assert!(findings[0].contains("\"x\" is not of type \"int\""), "{findings:?}");
-    assert!(findings[1].contains("\"default.u\" does not decode"), "{findings:?}");
+    assert!(findings[1].contains("\"default.u\" cannot be decoded"), "{findings:?}");
 
     let t = store.table(&created.name).await.unwrap();
     let error = store.partition_index(&t).await.unwrap_err();
@@ -207,7 +211,7 @@ async fn checking_finds_what_is_wrong() {
     assert!(error.to_string().contains("catalog.db"), "{error}");
     let error = store.table(&TableName::new("default", "u")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::CorruptData);
-    // Both can be repaired with statements.
+    // Statements can repair both.
     let dropped = DropPartition { values: vec![Some("x".to_owned())], if_exists: false };
     store.change_partitions(&t, PartitionChange { drop: vec![dropped], ..PartitionChange::default() }).await.unwrap();
     store.drop_table(&TableName::new("default", "u")).await.unwrap();
@@ -317,7 +321,7 @@ async fn indexed(folder: &tempfile::TempDir, count: usize) -> (SqliteMetastore, 
 async fn an_index_is_brought_up_to_date_from_the_changes_of_others() {
     let folder = tempfile::tempdir().unwrap();
     let (store, t) = indexed(&folder, 3).await;
-    // Read anew it would show this, which no change has told of.
+    // An index built from all rows would show this, which no recorded change mentions.
     let by_hand = Connection::open(folder.path().join("catalog.db")).unwrap();
     by_hand.execute_batch("UPDATE partitions SET location = 's3://unseen/' WHERE name = 'n=1'").unwrap();
     let other = SqliteMetastore::open(folder.path().join("catalog.db")).unwrap();
@@ -372,7 +376,7 @@ async fn a_restored_catalog_knows_of_no_changes() {
     store.change_partitions(&t, add([5])).await.unwrap();
     let then = store.table(&t.name).await.unwrap();
     drop(store);
-    // Where nothing tells of versions that were in use, they are higher all the same.
+    // Even if the versions that were in use are not known, the new ones are higher.
     let lost = folder.path().join("lost.db");
     SqliteMetastore::restore(&backup, &lost).await.unwrap();
     let found = SqliteMetastore::open(&lost).unwrap().table(&t.name).await.unwrap();
@@ -401,7 +405,7 @@ async fn a_full_disk_changes_nothing() {
     room(5).await;
     let error = store.change_partitions(&t, add(100..6000)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
-    assert!(error.message().contains("no room is left on the disk") && error.hint().is_some(), "{error:?}");
+    assert!(error.message().contains("is full") && error.hint().is_some(), "{error:?}");
     let now = store.table(&t.name).await.unwrap();
     assert_eq!((now.version, store.partition_index(&now).await.unwrap().len()), (t.version, 3));
     assert_eq!(store.changed_partitions(&now, t.version).await.unwrap(), Some(Vec::new()));

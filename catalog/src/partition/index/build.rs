@@ -1,4 +1,4 @@
-//! Builds an index in one pass over partitions in the order of their names.
+//! Builds an index from partitions in the order of their names.
 
 use std::{collections::HashMap, ops::Range, sync::Arc};
 
@@ -7,12 +7,17 @@ use arrow::{
     compute::concat,
 };
 
-use super::{Level, PartitionIndex, PartitionOwn, number, places, prefixes};
+use super::{
+    PartitionIndex,
+    level::Level,
+    number::{number, places},
+    own::PartitionOwn,
+};
 use crate::{
     error::{Error, ErrorKind, Result},
     model::Column,
     partition::{
-        path::{foreign_name, parse_value},
+        path::{escape, foreign_name, parse_value},
         value::typed_array,
     },
 };
@@ -36,7 +41,7 @@ struct LevelBuilder {
     codes: Vec<u32>,
     /// Where the children of each node begin.
     children: Vec<u32>,
-    /// Values of an index that this one begins as.
+    /// The values of the index that this one is built on.
     known: Option<(StringArray, ArrayRef)>,
     texts: StringBuilder,
     by_text: HashMap<Box<str>, u32>,
@@ -65,7 +70,7 @@ impl LevelBuilder {
             Some(known) if texts.is_empty() => known,
             Some((known_texts, known_values)) => {
                 let joined = |a: &dyn Array, b: &dyn Array| {
-                    concat(&[a, b]).map_err(|error| Error::internal("partition values do not join").with_source(error))
+                    concat(&[a, b]).map_err(|error| Error::internal("partition values could not be joined").with_source(error))
                 };
                 let texts = joined(&known_texts, &texts)?;
                 (StringArray::from(texts.to_data()), joined(&known_values, &typed)?)
@@ -78,6 +83,16 @@ impl LevelBuilder {
         self.codes.shrink_to_fit();
         self.children.shrink_to_fit();
         Ok(Level { codes: self.codes, children: self.children, texts, values })
+    }
+}
+
+impl PartitionIndex {
+    /// The index of a table without partitions, or whose partitions are not in the catalog.
+    ///
+    /// # Errors
+    /// `Invalid` for a key with a nested type.
+    pub fn empty(keys: &[Column]) -> Result<Self> {
+        PartitionIndexBuilder::new(keys).finish()
     }
 }
 
@@ -96,7 +111,7 @@ impl PartitionIndexBuilder {
         }
     }
 
-    /// A builder of an index with rows of another one, which [`PartitionIndexBuilder::copy`] takes over.
+    /// A builder of an index with rows of another one, which [`PartitionIndexBuilder::copy`] adds.
     pub(super) fn on(index: &PartitionIndex) -> Self {
         let mut builder = Self::new(&index.keys);
         for (level, of) in builder.levels.iter_mut().zip(&index.levels) {
@@ -132,7 +147,7 @@ impl PartitionIndexBuilder {
         self.end_row(location, own)
     }
 
-    /// How many nodes the row has in common with the last one.
+    /// The number of nodes that the row shares with the last one.
     fn common(&self, name: &str) -> usize {
         if self.len == 0 {
             return 0;
@@ -160,7 +175,7 @@ impl PartitionIndexBuilder {
         Ok(())
     }
 
-    /// From this row on.
+    /// Sets the own value from this row on.
     fn set_own(&mut self, row: u32, own: Option<Arc<PartitionOwn>>) {
         let is_same = match (self.own.last().and_then(|(_, own)| own.as_ref()), &own) {
             (None, None) => true,
@@ -172,7 +187,7 @@ impl PartitionIndexBuilder {
         }
     }
 
-    /// Adds rows of the index that this one is built on, which come after what is here.
+    /// Adds rows of the index that this one is built on. They come after those added before.
     ///
     /// # Errors
     /// `LimitExceeded`, as [`PartitionIndexBuilder::push`].
@@ -186,7 +201,7 @@ impl PartitionIndexBuilder {
         for (at, node) in start.iter().enumerate().skip(common) {
             self.add_node(at, from.levels[at].codes[*node as usize]);
         }
-        // Of each level, the first row's node is here by now, and those after it follow as they are.
+        // Each level has the first row's node now; the nodes after it are copied.
         let bases: Vec<u32> = self.levels.iter().map(|level| number(level.codes.len()) - 1).collect();
         for (at, (level, of)) in self.levels.iter_mut().zip(&from.levels).enumerate() {
             let nodes = places(&(start[at] + 1..end[at] + 1));
@@ -212,7 +227,7 @@ impl PartitionIndexBuilder {
         Ok(())
     }
 
-    /// Types the values.
+    /// Parses the values by their types.
     ///
     /// # Errors
     /// `Invalid` for a value that is not of its key's type, naming the value, the key and the type.
@@ -228,10 +243,15 @@ impl PartitionIndexBuilder {
     }
 }
 
-/// Whether a text goes into an array with the others.
+/// `key=` of each key, as in names.
+fn prefixes(keys: &[Column]) -> Vec<String> {
+    keys.iter().map(|key| format!("{}=", escape(&key.name))).collect()
+}
+
+/// Checks that a text fits into an array with the others.
 fn check_size(texts: &StringBuilder, text: &str) -> Result<()> {
     if texts.values_slice().len() + text.len() > i32::MAX as usize {
-        return Err(too_large("the partitions' values or locations are longer than 2 GiB in all"));
+        return Err(too_large("the values or locations of the partitions are larger than 2 GiB in total"));
     }
     Ok(())
 }

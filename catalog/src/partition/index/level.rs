@@ -1,24 +1,26 @@
-//! One key of an index: its different values, and the nodes that have them.
+//! One level of an index: the distinct values of a key, and the nodes that have them.
 
 use std::{cmp::Ordering, ops::Range};
 
 use arrow::array::{Array, ArrayRef, StringArray};
 
-/// The nodes of a key, those with the same parent next to each other, in the order of names.
+use super::number::number;
+
+/// The nodes of a key in the order of names: those with the same parent are adjacent.
 #[derive(Debug)]
 pub struct Level {
     /// For each node, the place of its value.
     pub(super) codes: Vec<u32>,
-    /// Where the children of each node begin in the level below, and where the last one's end; nothing in the last level.
+    /// Where the children of each node begin in the next level, and where those of the last node end; empty in the last level.
     pub(super) children: Vec<u32>,
-    /// The values as names have them. After changes one may be there twice.
+    /// The values as in names. After updates there may be duplicates.
     pub(super) texts: StringArray,
     /// The typed values, which may be null.
     pub(super) values: ArrayRef,
 }
 
 impl Level {
-    /// How many nodes there are.
+    /// The number of nodes.
     #[must_use]
     pub fn len(&self) -> usize {
         self.codes.len()
@@ -41,7 +43,7 @@ impl Level {
         &self.values
     }
 
-    /// The values as names have them, `%XX` for what is escaped, in the order of [`Level::values`].
+    /// The values as in names, escaped as `%XX`, in the order of [`Level::values`].
     #[must_use]
     pub fn texts(&self) -> &StringArray {
         &self.texts
@@ -51,7 +53,7 @@ impl Level {
         self.texts.value(self.codes[node as usize] as usize)
     }
 
-    /// The nodes of the next level below a node; none in the last level.
+    /// The children of a node, in the next level; none in the last level.
     #[must_use]
     pub fn children(&self, node: u32) -> Range<u32> {
         let node = node as usize;
@@ -61,18 +63,18 @@ impl Level {
         }
     }
 
-    /// The node that a node of the next level is below.
+    /// The parent of a node of the next level.
     pub(super) fn parent_of(&self, child: u32) -> u32 {
-        super::number(self.children.partition_point(|first| *first <= child)).saturating_sub(1)
+        number(self.children.partition_point(|first| *first <= child)).saturating_sub(1)
     }
 
-    /// The nodes that ascending nodes of the next level are below.
+    /// The parents of ascending nodes of the next level.
     pub(super) fn parents(&self, nodes: &[u32]) -> Vec<u32> {
         let mut parents = Vec::with_capacity(nodes.len());
         let mut parent = nodes.first().map_or(0, |first| self.parent_of(*first));
         for node in nodes {
             let mut step = 1;
-            // Most often it is the same or the next; if not, the search goes ahead in leaps.
+            // Mostly it is the same parent or the next; otherwise the search leaps ahead.
             while self.children(parent).end <= *node {
                 let leap = parent.saturating_add(step);
                 if step > 1 && self.children.get(leap as usize).is_none_or(|first| *first > *node) {
@@ -88,7 +90,7 @@ impl Level {
         parents
     }
 
-    /// The one of these nodes with a text, where the names go on after it or end.
+    /// The one of these nodes that has this text. `goes_on` says whether names go on after it.
     pub(super) fn find(&self, among: Range<u32>, text: &str, goes_on: bool) -> Option<u32> {
         let (mut low, mut high) = (among.start, among.end);
         while low < high {
@@ -109,23 +111,23 @@ impl Level {
     }
 }
 
-/// The order of two values of a key in names, where a `/` follows both, or nothing.
+/// The order of two values of a key in names, where both are followed by a `/`, or neither.
 fn in_names(a: &str, b: &str, goes_on: bool) -> Ordering {
     let end = goes_on.then_some(b'/');
     a.bytes().chain(end).cmp(b.bytes().chain(end))
 }
 
-/// What is left of a level: those of its nodes that both sides keep.
+/// A selection of the nodes of a level: those that both masks keep.
 #[derive(Debug, Clone, Default)]
 pub struct LevelMask {
-    /// Whether a value stays, by its place.
+    /// Whether a value is kept, by its place.
     pub values: Option<Vec<bool>>,
-    /// Whether a node stays.
+    /// Whether a node is kept.
     pub nodes: Option<Vec<bool>>,
 }
 
 impl LevelMask {
-    /// Whether it keeps everything.
+    /// Whether it keeps all nodes.
     pub(super) fn is_open(&self) -> bool {
         self.values.is_none() && self.nodes.is_none()
     }

@@ -1,4 +1,4 @@
-//! Indexes are what they were built from, whatever way they came about.
+//! Tests of indexes, whether built or updated, against the partitions that they were built from.
 
 use std::collections::BTreeMap;
 
@@ -70,7 +70,7 @@ fn a_hundred_thousand_partitions_stay_small() {
     assert!(index.memory_size() < 100_000 * 10, "{} bytes", index.memory_size());
 }
 
-/// A partition by few values, so that they meet: dashes and dots come before `/` in names.
+/// The name of a partition with few possible values, so that they collide: dashes and dots come before `/` in names.
 fn name() -> impl Strategy<Value = String> {
     let region = prop::sample::select(vec!["a", "a-b", "a.", "b", "", "x=y/z", "é", "ab"]);
     (0..6i32, prop::bool::ANY, region).prop_map(|(year, is_padded, region)| {
@@ -95,7 +95,7 @@ fn built(partitions: &BTreeMap<String, PartitionEntry>) -> PartitionIndex {
     builder.finish().unwrap()
 }
 
-/// Checks that an index says of each row what it was built from.
+/// Checks that an index holds the partitions that it was built from.
 fn holds(index: &PartitionIndex, partitions: &BTreeMap<String, PartitionEntry>) {
     assert_eq!(index.len(), partitions.len());
     let values = index.values().unwrap();

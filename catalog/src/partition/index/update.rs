@@ -1,24 +1,24 @@
-//! An index after a few of its partitions have changed, without building all of it again.
+//! Updates an index after a few partitions have changed, without building all of it again.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use arrow::array::Array;
 
-use super::{PartitionIndex, PartitionIndexBuilder, PartitionOwn, number};
+use super::{PartitionIndex, build::PartitionIndexBuilder, number::number, own::PartitionOwn};
 use crate::error::Result;
 
-/// A partition as its index has it.
+/// What an index holds of a partition.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PartitionEntry {
     pub location: Option<String>,
     pub own: Option<Arc<PartitionOwn>>,
 }
 
-/// Values that no node has any more are dropped when there are this many more of them than of nodes.
+/// An index is compacted when it has this many more values than twice its nodes.
 const SPARE: usize = 4096;
 
 impl PartitionIndex {
-    /// The index with these partitions, by Hive name, as they are now; those that are `None` are not there any more.
+    /// The index with the current entries of these partitions, by Hive name; `None` for those that were dropped.
     ///
     /// # Errors
     /// As [`PartitionIndexBuilder::push`] and [`PartitionIndexBuilder::finish`].
@@ -45,7 +45,7 @@ impl PartitionIndex {
         if is_spread { updated.compacted() } else { Ok(updated) }
     }
 
-    /// The same with only those values that there are, each once.
+    /// The same index without unused and duplicate values.
     fn compacted(&self) -> Result<Self> {
         let mut builder = PartitionIndexBuilder::new(&self.keys);
         for (row, name) in self.names().enumerate() {

@@ -1,4 +1,4 @@
-//! Ranges of dates: both ends as texts or relative to now, and the steps between them. All of it in UTC.
+//! Ranges of dates: their ends as texts or relative to now, and the steps between them, in UTC.
 
 use chrono::NaiveDateTime;
 
@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Bound {
     At(NaiveDateTime),
-    /// So much after now, or before.
+    /// An offset from now.
     Now(i64, Unit),
 }
 
@@ -37,7 +37,7 @@ impl Bound {
     fn moment(self, now: NaiveDateTime, format: &DatePattern) -> Option<NaiveDateTime> {
         match self {
             Self::At(moment) => Some(moment),
-            // As the format tells it: a day has no hours.
+            // At the precision of the format: a day has no hours.
             Self::Now(count, unit) => {
                 let moment = unit.after(now, count)?;
                 format.read(&format.format(moment)).or(Some(moment))
@@ -57,7 +57,7 @@ pub(super) struct DateRange {
 }
 
 impl DateRange {
-    /// The values from `low` to `high`, both included if given; no more than `most`.
+    /// The values from `low` to `high`, inclusive; at most `most`.
     ///
     /// # Errors
     /// `LimitExceeded` beyond that.
@@ -81,9 +81,9 @@ impl DateRange {
             if values.len() >= most {
                 return Err(Error::new(
                     crate::error::ErrorKind::LimitExceeded,
-                    format!("partition projection gives more than {most} dates"),
+                    format!("partition projection results in more than {most} dates"),
                 )
-                .with_hint("Filter by the partition key, or make its range shorter"));
+                .with_hint("Add a filter on the partition key, or make its range shorter"));
             }
             values.push(self.format.format(at));
         }
@@ -100,10 +100,10 @@ impl DateRange {
         self.unit.after(first, step.checked_mul(self.interval)?)
     }
 
-    /// How many steps certainly lie before `low`.
+    /// The number of steps known to be before `low`.
     fn steps_before(&self, first: NaiveDateTime, low: Option<NaiveDateTime>) -> i64 {
         let Some(low) = low.filter(|low| *low > first) else { return 0 };
-        // The greatest step that is still before, found by halves.
+        // Binary search for the greatest step before it.
         let (mut below, mut above) = (0_i64, 1_i64);
         while self.at(first, above).is_some_and(|at| at < low) {
             below = above;
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn finds_the_middle_of_a_long_range_without_walking_there() {
+    fn skips_to_the_middle_of_a_long_range() {
         let hours = range("yyyy-MM-dd-HH", "0001-01-01-00", "9999-12-31-23", 6, Unit::Hours);
         let at = |text: &str| hours.format.read(text);
         let found = hours.between(now(), at("2024-01-31-20"), at("2024-02-01-13"), 10).unwrap();
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn now_with_nonsense_is_no_bound() {
+    fn invalid_bounds_are_rejected() {
         let format = DatePattern::parse("yyyy").unwrap();
         for text in ["NOW*3DAYS", "NOW-DAYS", "NOW-3", "NOW-3FORTNIGHTS", "NOWHERE", "x"] {
             assert_eq!(Bound::parse(text, &format), None, "{text}");

@@ -1,4 +1,4 @@
-//! Java's date patterns, as `projection.<key>.format` has them: the numeric fields and quoted text. Nothing here knows of ranges.
+//! Java's date patterns, as in `projection.<key>.format`: numeric fields, names of months and quoted text.
 
 use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
 
@@ -35,7 +35,7 @@ const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Au
 
 impl DatePattern {
     /// # Errors
-    /// `Unsupported` for letters without a meaning here, by name; `Invalid` for a quote without its end.
+    /// `Unsupported` for letters that are not supported, naming them; `Invalid` for a quote that is not closed.
     pub(super) fn parse(pattern: &str) -> Result<Self> {
         let mut parts = Vec::new();
         let mut text = String::new();
@@ -51,7 +51,7 @@ impl DatePattern {
                         Some('\'') if rest.next_if_eq(&'\'').is_some() => text.push('\''),
                         Some('\'') => break,
                         Some(c) => text.push(c),
-                        None => return Err(Error::invalid(format!("date format \"{pattern}\" has a quote without its end"))),
+                        None => return Err(Error::invalid(format!("date format \"{pattern}\" has a quote that is not closed"))),
                     }
                 }
             } else if c.is_ascii_alphabetic() {
@@ -71,7 +71,7 @@ impl DatePattern {
             parts.push(Part::Text(text));
         }
         if !parts.iter().any(|part| matches!(part, Part::Field(..))) {
-            return Err(Error::invalid(format!("date format \"{pattern}\" has no field of a date")));
+            return Err(Error::invalid(format!("date format \"{pattern}\" has no date fields")));
         }
         Ok(Self { parts })
     }
@@ -110,7 +110,7 @@ impl DatePattern {
         text
     }
 
-    /// The moment that a text is of; fields that the pattern lacks are the least there are. `None` for a text of another form.
+    /// The time of a text; fields that the pattern lacks have their least values. `None` if the text does not match the pattern.
     pub(super) fn read(&self, text: &str) -> Option<NaiveDateTime> {
         let mut rest = text;
         let (mut year, mut month, mut day, mut ordinal) = (1970_i32, 1_u32, 1_u32, None);
@@ -129,7 +129,7 @@ impl DatePattern {
                 rest = &rest[3..];
                 continue;
             }
-            // One letter takes as many digits as there are, unless the next field follows at once.
+            // One letter takes all digits, unless another field follows immediately.
             let follows = matches!(self.parts.get(at + 1), Some(Part::Field(..)));
             let most = if count == 1 && !follows { 19 } else { count };
             let digits = rest.chars().take(most).take_while(char::is_ascii_digit).count();
@@ -162,7 +162,7 @@ impl DatePattern {
         Some(date.and_time(NaiveTime::from_hms_nano_opt(hour, minute, second, nanos)?))
     }
 
-    /// The finest unit that the pattern tells apart.
+    /// The finest unit in the pattern.
     pub(super) fn precision(&self) -> Unit {
         let of = |field: Field| match field {
             Field::Year => Unit::Years,
@@ -180,7 +180,7 @@ impl DatePattern {
         fields.max().unwrap_or(Unit::Days)
     }
 
-    /// Whether texts sort as the moments do: fields from the greatest down, each of a fixed width.
+    /// Whether texts sort as their times do: fields from the coarsest to the finest, each of a fixed width.
     pub(super) fn is_sorted(&self) -> bool {
         let mut last: Option<Unit> = None;
         for part in &self.parts {
@@ -219,7 +219,7 @@ fn field(pattern: &str, letter: char, count: usize) -> Result<Field> {
         _ => {
             let letters: String = std::iter::repeat_n(letter, count).collect();
             return Err(Error::unsupported(format!("\"{letters}\" in the date format \"{pattern}\" is not supported"))
-                .with_hint("Use yyyy, MM, MMM, dd, DDD, HH, mm, ss and SSS, and quotes around letters that are text"));
+                .with_hint("Use yyyy, MM, MMM, dd, DDD, HH, mm, ss and SSS, and quote letters that are text"));
         }
     })
 }
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_its_precision_and_order() {
+    fn has_a_precision_and_an_order() {
         let of = |pattern: &str| DatePattern::parse(pattern).unwrap();
         assert_eq!((of("yyyy-MM").precision(), of("yyyy-MM").is_sorted()), (Unit::Months, true));
         assert_eq!((of("dd/MM/yyyy").precision(), of("dd/MM/yyyy").is_sorted()), (Unit::Days, false));

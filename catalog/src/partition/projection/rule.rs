@@ -1,12 +1,12 @@
-//! How the values of one key are computed: `enum`, `integer`, `date` and `injected`.
+//! The types of projection, by which the values of one key are computed: `enum`, `integer`, `date` and `injected`.
 
 use std::collections::BTreeSet;
 
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 
 use super::{
-    KeyFilter,
     date::{Bound, DateRange},
+    filter::KeyFilter,
     format::DatePattern,
     unit::Unit,
 };
@@ -27,13 +27,13 @@ pub(super) enum Rule {
         digits: usize,
     },
     Date(DateRange),
-    /// Whatever a query asks for.
+    /// Those that the query's filters name.
     Injected,
 }
 
 impl Rule {
     /// # Errors
-    /// `Invalid` for a property that is missing or says nothing, by its name.
+    /// `Invalid` for a property that is missing or not valid, naming it.
     pub(super) fn of(key: &Column, properties: &Properties) -> Result<Self> {
         let name = |what: &str| format!("projection.{}.{what}", key.name);
         let property = |what: &str| properties.get(&name(what)).map(String::as_str);
@@ -43,15 +43,15 @@ impl Rule {
                     .with_hint("Set it with ALTER TABLE ... SET TBLPROPERTIES")
             })
         };
-        let nonsense = |what: &str, hint: &str| {
-            Error::invalid(format!("\"{}\" is nothing for \"{}\"", property(what).unwrap_or_default(), name(what)))
+        let invalid = |what: &str, hint: &str| {
+            Error::invalid(format!("\"{}\" is not valid for \"{}\"", property(what).unwrap_or_default(), name(what)))
                 .with_hint(hint)
         };
         let interval = || match property("interval").map(str::trim) {
             None => Ok(None),
             Some(text) => match text.parse::<i64>().ok().filter(|interval| *interval > 0) {
                 Some(interval) => Ok(Some(interval)),
-                None => Err(nonsense("interval", "A whole number from 1 on")),
+                None => Err(invalid("interval", "Use a whole number from 1")),
             },
         };
         match needed("type")?.trim().to_ascii_lowercase().as_str() {
@@ -60,11 +60,11 @@ impl Rule {
                 let range = needed("range")?
                     .split_once(',')
                     .and_then(|(low, high)| Some((low.trim().parse::<i64>().ok()?, high.trim().parse::<i64>().ok()?)));
-                let (low, high) = range.ok_or_else(|| nonsense("range", "Two whole numbers, such as \"1,12\""))?;
+                let (low, high) = range.ok_or_else(|| invalid("range", "Use two whole numbers, such as \"1,12\""))?;
                 let digits = match property("digits") {
                     None => 0,
                     Some(digits) => {
-                        digits.trim().parse().map_err(|_| nonsense("digits", "How many digits each value has at least"))?
+                        digits.trim().parse().map_err(|_| invalid("digits", "Use the minimum number of digits of each value"))?
                     }
                 };
                 Ok(Self::Integer { low, high, interval: interval()?.unwrap_or(1), digits })
@@ -74,11 +74,11 @@ impl Rule {
                 let range = needed("range")?.split_once(',');
                 let ends = range.and_then(|(low, high)| Some((Bound::parse(low, &format)?, Bound::parse(high, &format)?)));
                 let (low, high) = ends.ok_or_else(|| {
-                    nonsense("range", "Two dates in the format, or NOW with a distance, such as \"2020-01-01,NOW+1DAY\"")
+                    invalid("range", "Use two dates in the format, or NOW with an offset, such as \"2020-01-01,NOW+1DAY\"")
                 })?;
                 let unit = match property("interval.unit") {
                     Some(text) => Unit::parse(text)
-                        .ok_or_else(|| nonsense("interval.unit", "One of YEARS, MONTHS, WEEKS, DAYS, HOURS, ..."))?,
+                        .ok_or_else(|| invalid("interval.unit", "Use one of YEARS, MONTHS, WEEKS, DAYS, HOURS, ..."))?,
                     None => match format.precision() {
                         unit @ (Unit::Days | Unit::Months) => unit,
                         _ => {
@@ -90,15 +90,15 @@ impl Rule {
                 Ok(Self::Date(DateRange { format, low, high, interval: interval()?.unwrap_or(1), unit }))
             }
             "injected" if !is_text(key) => {
-                Err(Error::invalid(format!("key \"{}\" of type {} cannot be injected", key.name, key.hive_type))
-                    .with_hint("Injected keys are of type string"))
+                Err(Error::invalid(format!("partition key \"{}\" of type \"{}\" cannot be injected", key.name, key.hive_type))
+                    .with_hint("Injected keys have the type string"))
             }
             "injected" => Ok(Self::Injected),
-            _ => Err(nonsense("type", "One of enum, integer, date and injected")),
+            _ => Err(invalid("type", "Use one of enum, integer, date and injected")),
         }
     }
 
-    /// The values under a filter, no more than `most`.
+    /// The values that satisfy a filter, at most `most`.
     ///
     /// # Errors
     /// `LimitExceeded` beyond that; `Invalid` where a filter is needed.
@@ -110,7 +110,7 @@ impl Rule {
             }),
             Self::Integer { low, high, interval, digits } => {
                 let number = |text: &String| text.trim().parse::<i64>().ok();
-                // Texts do not compare as the numbers do.
+                // Texts do not compare as numbers do.
                 let bound = |text: &Option<String>| text.as_ref().filter(|_| !is_text(key)).and_then(number);
                 let write = |number: i64| write(number, *digits);
                 let is_member = |number: &i64| {
@@ -118,7 +118,7 @@ impl Rule {
                     (*low..=*high).contains(number) && distance % i128::from(*interval) == 0
                 };
                 if let Some(wanted) = &filter.values {
-                    // "6" and "06" are one number.
+                    // "6" and "06" are the same number.
                     let numbers: BTreeSet<i64> = wanted.iter().filter_map(number).filter(is_member).collect();
                     return Ok(numbers.into_iter().map(write).filter(|text| !is_text(key) || wanted.contains(text)).collect());
                 }
@@ -132,9 +132,9 @@ impl Rule {
                 if count > most as i128 {
                     return Err(Error::new(
                         ErrorKind::LimitExceeded,
-                        format!("partition projection gives {count} values of key \"{}\"", key.name),
+                        format!("partition projection results in {count} values of key \"{}\"", key.name),
                     )
-                    .with_hint("Filter by the partition key, or make its range shorter"));
+                    .with_hint("Add a filter on the partition key, or make its range shorter"));
                 }
                 let at = |step: i128| i64::try_from(first + step * i128::from(*interval)).ok();
                 Ok((0..count).map_while(at).map(write).collect())
@@ -142,7 +142,7 @@ impl Rule {
             Self::Date(range) => {
                 let moment = |text: &String| match &key.hive_type {
                     HiveType::Date | HiveType::Timestamp => typed_moment(text),
-                    // Texts compare as the moments do, or say nothing.
+                    // Bounds on texts apply only if the texts sort as their times do.
                     _ => range.format.read(text).filter(|_| range.format.is_sorted()),
                 };
                 if let Some(wanted) = &filter.values {
@@ -160,7 +160,7 @@ impl Rule {
     }
 }
 
-/// What a query asks for. It becomes part of a path, and must not lead elsewhere.
+/// The values in a query's filter. They become part of a path, and must not lead out of it.
 fn injected(key: &Column, filter: &KeyFilter) -> Result<Vec<String>> {
     let values = filter.values.clone().ok_or_else(|| {
         Error::invalid(format!(
@@ -179,7 +179,7 @@ fn injected(key: &Column, filter: &KeyFilter) -> Result<Vec<String>> {
     }
 }
 
-/// A number with so many digits at least, its sign apart.
+/// A number with at least this many digits, not counting its sign.
 fn write(number: i64, digits: usize) -> String {
     let sign = if number < 0 { "-" } else { "" };
     format!("{sign}{:0digits$}", number.unsigned_abs())

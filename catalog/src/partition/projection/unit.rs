@@ -1,8 +1,8 @@
-//! Units of time in projections, and moments so many of them later.
+//! Units of time in projections, and their addition to a time.
 
 use chrono::{Months, NaiveDateTime, TimeDelta};
 
-/// What a step, and a distance from now, is told in; from the greatest to the least.
+/// The unit of a step, or of an offset from now; from the coarsest to the finest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Unit {
     Years,
@@ -31,7 +31,7 @@ impl Unit {
         })
     }
 
-    /// A moment that many units later, or earlier; `None` outside of what can be told.
+    /// The time `count` units later, or earlier; `None` if it cannot be represented.
     pub(super) fn after(self, from: NaiveDateTime, count: i64) -> Option<NaiveDateTime> {
         let months = |each: i64| {
             let total = count.checked_mul(each)?;

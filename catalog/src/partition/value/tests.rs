@@ -1,4 +1,4 @@
-//! What each type reads, refuses and prints.
+//! Tests of what each type parses, rejects and prints.
 
 use arrow::array::{Float32Array, Float64Array};
 use proptest::prelude::*;

@@ -47,7 +47,7 @@ pub struct Imported {
 pub enum Outcome {
     Created,
     Replaced,
-    /// It exists already.
+    /// It already exists.
     Skipped,
     /// It cannot be held, for this reason.
     LeftOut(Error),
@@ -92,7 +92,7 @@ pub async fn import_glue(
     if if_exists == IfExists::Fail {
         for (table, _) in tables.iter().filter_map(|(_, _, read)| read.as_ref().ok()) {
             if exists(metastore, &table.name).await?.is_some() {
-                return Err(Error::already_exists(format!("table \"{}\" exists already", table.name))
+                return Err(Error::already_exists(format!("table \"{}\" already exists", table.name))
                     .with_hint(
                         "Nothing was imported; what exists can be left (skip), or what is imported put in its place (replace)",
                     )

@@ -6,7 +6,7 @@ use arrow::{datatypes::Schema, util::pretty::pretty_format_batches};
 use futures::{TryStreamExt, stream};
 use glaux_catalog::{
     HiveType, Metastore, TableName,
-    metastore::{MemoryMetastore, PartitionChange},
+    metastore::{Definitions, Grants, MemoryMetastore, PartitionChange},
     model::{Access, Column, Database, Grant, GrantObject, Grantee, Properties, SerDe, StorageDescriptor, Table, TableType},
 };
 
@@ -236,11 +236,11 @@ async fn hints_name_only_what_is_shown() {
     let hint = |text: String| text.lines().nth(1).unwrap_or_default().to_owned();
     assert_eq!(
         hint(told(seen.table(&TableName::new("sales", "salarie")).await)),
-        "hint: SHOW TABLES IN sales lists what there is"
+        "hint: SHOW TABLES IN sales lists the tables"
     );
     assert_eq!(hint(told(seen.table(&TableName::new("sales", "order")).await)), "hint: The nearest name is \"orders\"");
-    assert_eq!(hint(told(seen.table(&TableName::new("vaul", "t")).await)), "hint: SHOW DATABASES lists what there is");
-    assert_eq!(hint(told(seen.database("vaults").await)), "hint: SHOW DATABASES lists what there is");
+    assert_eq!(hint(told(seen.table(&TableName::new("vaul", "t")).await)), "hint: SHOW DATABASES lists the databases");
+    assert_eq!(hint(told(seen.database("vaults").await)), "hint: SHOW DATABASES lists the databases");
     assert_eq!(hint(told(seen.database("sale").await)), "hint: The nearest name is \"sales\"");
     let writer = caller("bob", &[]);
     let catalog = {
@@ -248,8 +248,8 @@ async fn hints_name_only_what_is_shown() {
         catalog.set_grant(grant("vault bob none")).await.unwrap();
         writer.guard(&catalog)
     };
-    assert_eq!(hint(told(catalog.create_table(table("vaul.x")).await)), "hint: SHOW DATABASES lists what there is");
-    assert_eq!(hint(told(catalog.drop_database("vaul", true).await)), "hint: SHOW DATABASES lists what there is");
+    assert_eq!(hint(told(catalog.create_table(table("vaul.x")).await)), "hint: SHOW DATABASES lists the databases");
+    assert_eq!(hint(told(catalog.drop_database("vaul", true).await)), "hint: SHOW DATABASES lists the databases");
 }
 
 #[tokio::test]

@@ -40,7 +40,7 @@ pub(super) fn positions(schema: &Schema) -> Result<HashMap<String, usize>> {
         if let Some(other) = positions.insert(fold(field.name()), at) {
             let other = schema.field(other).name();
             return Err(Error::invalid(format!("the columns \"{other}\" and \"{}\" of the rows have one name", field.name()))
-                .with_hint("Names are the same if they differ only in case: rename one of them"));
+                .with_hint("Names that differ only in case are the same: rename one of them"));
         }
     }
     if positions.is_empty() {

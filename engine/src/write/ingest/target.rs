@@ -96,7 +96,7 @@ impl Resolved {
     async fn existing(target: &IngestTarget, table: Table, metastore: &Arc<dyn Metastore>) -> Result<Existing> {
         let name = table.name.clone();
         if target.if_exists == IfExists::Fail {
-            return Err(Error::already_exists(format!("table \"{name}\" exists already"))
+            return Err(Error::already_exists(format!("table \"{name}\" already exists"))
                 .with_hint("Choose another name, or append to it"));
         }
         if table.is_view() {
@@ -241,7 +241,7 @@ fn check_parts(hive_type: &HiveType) -> Result<()> {
             for (name, field) in fields {
                 if !names.insert(name) {
                     return Err(Error::invalid(format!("a struct has two fields named \"{name}\""))
-                        .with_hint("Names are the same if they differ only in case: rename one of them"));
+                        .with_hint("Names that differ only in case are the same: rename one of them"));
                 }
                 check_parts(field)?;
             }

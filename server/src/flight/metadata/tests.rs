@@ -10,8 +10,8 @@ use arrow_flight::{IpcMessage, sql::CommandStatementQuery};
 use bytes::Bytes;
 use chrono::DateTime;
 use glaux_catalog::{
-    HiveType, Metastore, TableName,
-    metastore::MemoryMetastore,
+    HiveType, TableName,
+    metastore::{Definitions, MemoryMetastore},
     model::{Column, SerDe, StorageDescriptor, Table, TableType},
 };
 use glaux_engine::{Engine, EngineOptions, Session, SessionOptions, runtime::Parts};

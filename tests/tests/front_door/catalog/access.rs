@@ -4,8 +4,9 @@ use std::{io::Write, path::Path, process::Stdio};
 
 use arrow_flight::{Action, FlightInfo, RenewFlightEndpointRequest};
 use glaux_catalog::{
-    Metastore, TableName,
-    metastore::{PartitionChange, RemoteMetastore},
+    TableName,
+    grpc::RemoteMetastore,
+    metastore::{Attachments, Definitions, Grants, PartitionChange},
     model::{Access, Grant, GrantObject, Grantee, Partition, TableType},
 };
 use glaux_engine::{Error, ErrorKind};

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt};
 use glaux_catalog::{
-    Metastore, TableName,
+    TableName,
     discovery::RepairMode,
-    metastore::{MemoryMetastore, RemoteMetastore, RemoteOptions},
-    service::{CatalogServiceServer, OpenGate, Service},
+    grpc::{CatalogServiceServer, OpenGate, RemoteMetastore, RemoteOptions, Service},
+    metastore::{Definitions, MemoryMetastore},
 };
 use glaux_engine::ErrorKind;
 use glaux_tests::{
@@ -101,12 +101,12 @@ async fn a_repair_tells_how_far_it_is() -> Result<(), Failed> {
         }
     }
     let last = seen.last().ok_or("nothing is told")?;
-    assert!(last.told.is_none() && last.pages >= 1, "{last:?}");
+    assert!(last.lines.is_none() && last.pages >= 1, "{last:?}");
     gate.release();
     seen.extend(steps.try_collect::<Vec<_>>().await?);
     let last = seen.last().ok_or("nothing is told")?;
     assert_eq!((last.found, last.added, last.dropped), (2500, 2500, 0));
-    assert!(last.told.as_ref().is_some_and(|told| told.len() == 1002), "{:?}", last.told.as_ref().map(Vec::len));
+    assert!(last.lines.as_ref().is_some_and(|lines| lines.len() == 1002), "{:?}", last.lines.as_ref().map(Vec::len));
     assert!(seen.is_sorted_by_key(|step| (step.pages, step.found, step.added)), "{seen:?}");
     let t = service.table(&table()).await?;
     assert_eq!(service.partition_index(&t).await?.len(), 2500);
@@ -139,7 +139,7 @@ async fn a_service_without_storage_says_so() -> Result<(), Failed> {
     let remote = RemoteMetastore::connect(&RemoteOptions::new(format!("grpc://{address}"))).await?;
     let error = remote.repair(&table(), RepairMode::Sync, false).await.err().ok_or("it repairs")?;
     assert_eq!(error.kind(), ErrorKind::Unsupported);
-    assert!(error.message().contains("reaches no storage") && error.hint().is_some(), "{error:?}");
+    assert!(error.message().contains("has no access to storage") && error.hint().is_some(), "{error:?}");
     serving.abort();
     Ok(())
 }

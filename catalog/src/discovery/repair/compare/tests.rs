@@ -1,4 +1,4 @@
-//! Directories against partitions: what is new, known, gone, or one too many.
+//! Directories against partitions: new, known, missing and duplicate ones.
 
 use super::*;
 use crate::{
@@ -19,7 +19,7 @@ fn table() -> Table {
     Table::external(TableName::new("default", "t"), storage, vec![Column::new("k", HiveType::String)], DateTime::UNIX_EPOCH)
 }
 
-/// Stores in which whatever is called `link` is the directory `k=linked` of the table.
+/// Stores in which everything named `link` is a link to the directory `k=linked` of the table.
 #[derive(Debug)]
 struct Links;
 
@@ -34,7 +34,7 @@ impl StoreProvider for Links {
     }
 }
 
-/// What came of it: values and locations of what is to be added, names of what is gone, paths of what has the values of another.
+/// The values and locations of new partitions, the names of missing ones, and the paths of directories with the values of another.
 type Outcome = (Vec<(Option<String>, Option<String>)>, Vec<String>, Vec<String>);
 
 fn run(directories: &[(&str, bool)], partitions: &[(&str, Option<&str>)]) -> Outcome {
