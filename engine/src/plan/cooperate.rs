@@ -17,7 +17,7 @@ use datafusion::{
 };
 
 use super::interruptible::{Stop, interruptible};
-use crate::error::{Result, from_datafusion};
+use crate::{error::Result, failure::from_datafusion};
 
 /// The plan with its joins and unnests giving way after every so many batches, and its joins' conditions looking whether to stop.
 ///

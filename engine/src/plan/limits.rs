@@ -7,7 +7,10 @@ use datafusion::{
     logical_expr::LogicalPlan,
 };
 
-use crate::error::{Error, ErrorKind, Result, from_datafusion};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    failure::from_datafusion,
+};
 
 /// Nodes of a plan, those of its subqueries among them.
 const MAX_NODES: usize = 20_000;

@@ -23,7 +23,10 @@ use datafusion::{
 };
 use futures::{TryStreamExt, future::ready};
 
-use crate::error::{Error, ErrorKind, Result, from_datafusion, to_datafusion};
+use crate::{
+    error::{Error, ErrorKind, Result, to_datafusion},
+    failure::from_datafusion,
+};
 
 /// Rows that all steps of a recursive query make at most.
 const MOST_ROWS: u64 = 10_000_000;

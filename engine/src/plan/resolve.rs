@@ -25,7 +25,8 @@ use sqlparser::ast;
 use super::{limits, names};
 use crate::{
     clock::Clock,
-    error::{Error, ErrorKind, Result, from_datafusion, to_datafusion},
+    error::{Error, ErrorKind, Result, to_datafusion},
+    failure::from_datafusion,
     query::access::{Guarded, view_denied},
     scan::{LakeTable, ScanContext},
     session::SessionOptions,

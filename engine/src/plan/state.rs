@@ -16,7 +16,8 @@ use glaux_catalog::ident::{CATALOG_NAME, DEFAULT_DATABASE};
 use super::{operators::Operators, rules::analyzer_rules, types::Types};
 use crate::{
     config::EngineOptions,
-    error::{Error, Result, from_datafusion},
+    error::{Error, Result},
+    failure::from_datafusion,
     functions,
     runtime::SPILL_DIRECTORY,
     scan::UseLakeScan,

@@ -9,80 +9,17 @@ use glaux_catalog::contained::contained;
 use object_store::client::{HttpError, HttpErrorKind};
 
 use super::{
-    list::NoListing,
-    url::{Scheme, StoreKey},
-    wire::{KeepsRefusing, NoMetadataService, NoTokenService, Redirected},
+    excerpt::excerpt,
+    http_error::{BUSY, KeepsRefusing, NoListing, NoMetadataService, NoTokenService, Redirected},
+    place::StorePlace,
+    scheme::Scheme,
 };
 use crate::error::{Error, ErrorKind};
-
-/// Codes of stores that ask for a slower pace.
-pub(super) const BUSY: [&str; 7] = [
-    "SlowDown",
-    "RequestLimitExceeded",
-    "Throttling",
-    "ThrottlingException",
-    "TooManyRequests",
-    "ServerBusy",
-    "ServiceUnavailable",
-];
 
 /// What to try where a service answers, and not as a store does.
 const CHECK_ENDPOINT: &str = "Check the endpoint: something else may answer there, such as a console, a login page or a proxy";
 
-/// Where something failed: a store, and perhaps a key in it.
-#[derive(Debug, Clone, Default)]
-pub struct Place {
-    store: Option<StoreKey>,
-    key: Option<String>,
-    /// The service's URL where it is not the provider's usual one.
-    pub(super) endpoint: Option<String>,
-    /// The file, variable or setting that the credentials come from.
-    pub(super) credentials: Option<String>,
-    /// What to say of credentials that were not found, where it is not the usual.
-    pub(super) no_credentials: Option<String>,
-}
-
-impl Place {
-    pub(super) fn of(store: StoreKey) -> Self {
-        Self { store: Some(store), ..Self::default() }
-    }
-
-    /// The same store, at a key.
-    #[must_use]
-    pub fn at(&self, key: &str) -> Self {
-        Self { key: Some(key.to_owned()), ..self.clone() }
-    }
-
-    /// The URL of a key of this store.
-    #[must_use]
-    pub fn key(&self, key: &str) -> String {
-        match &self.store {
-            Some(store) if store.authority.is_empty() => format!("/{key}"),
-            Some(store) => format!("{store}/{key}"),
-            None => key.to_owned(),
-        }
-    }
-
-    /// The URL of this place, or what the store calls it.
-    fn name(&self, path: Option<&str>) -> String {
-        match path.or(self.key.as_deref()) {
-            // A path that is absolute already, as local errors have it.
-            Some(path) if path.starts_with('/') => path.to_owned(),
-            Some(key) => self.key(key),
-            None => self.store.as_ref().map_or_else(|| "the store".to_owned(), ToString::to_string),
-        }
-    }
-
-    /// Whether the store's keys are listed in their order, and from any key on.
-    pub(super) fn lists_in_order(&self) -> bool {
-        self.scheme().is_some_and(|scheme| scheme != Scheme::Azure) && !self.bucket().ends_with("--x-s3")
-    }
-
-    /// The element that a page of the store's listings is.
-    pub(super) fn listing_element(&self) -> &'static str {
-        if self.scheme() == Some(Scheme::Azure) { "EnumerationResults" } else { "ListBucketResult" }
-    }
-
+impl StorePlace {
     /// A listing that says that it goes on, and not from where.
     pub(super) fn endless_listing(&self) -> Error {
         let message = format!("the listing of \"{}\" by \"{}\" does not end", self.name(None), self.service());
@@ -102,7 +39,7 @@ impl Place {
 
     fn gave_up(&self, panic: &str) -> object_store::Error {
         let error = Error::internal(format!("the client of \"{}\" gave up", self.name(None)))
-            .with_context("reason", printable(panic, 200))
+            .with_context("reason", excerpt(panic, 200))
             .with_hint("Check its endpoint, region and credentials for characters that cannot stand in a URL or a header");
         object_store::Error::Generic { store: "storage", source: Box::new(self.advised(error)) }
     }
@@ -117,32 +54,6 @@ impl Place {
             (Some(why), None) => error.with_hint(why),
             _ => error,
         }
-    }
-
-    fn bucket(&self) -> &str {
-        self.store.as_ref().map_or("", StoreKey::bucket)
-    }
-
-    fn scheme(&self) -> Option<Scheme> {
-        self.store.as_ref().map(|store| store.scheme)
-    }
-
-    /// What the provider calls a bucket.
-    fn noun(&self) -> &'static str {
-        self.scheme().map_or("bucket", Scheme::bucket_noun)
-    }
-
-    /// Where to look if the credentials are wrong.
-    fn check_credentials(&self) -> String {
-        match &self.credentials {
-            Some(origin) => format!("They come from {origin}"),
-            None => self.scheme().unwrap_or(Scheme::S3).credentials_hint().to_owned(),
-        }
-    }
-
-    /// Who does not answer: the endpoint, or the provider's for this bucket.
-    fn service(&self) -> String {
-        self.endpoint.clone().or_else(|| self.store.as_ref().map(ToString::to_string)).unwrap_or_else(|| "the store".to_owned())
     }
 
     /// Puts our error inside a store's, whose kind stays as it was, so that both who asks the store and who reads the chain is served.
@@ -180,9 +91,15 @@ pub(super) fn to_store(error: Error, key: &str) -> object_store::Error {
     }
 }
 
+/// What a store's error means. Stores of this module have put into it where it happened.
+#[must_use]
+pub fn from_store(failed: &object_store::Error) -> Error {
+    error(failed, &StorePlace::default())
+}
+
 /// What a store's error means, with the place where it happened.
 #[must_use]
-pub fn error(failed: &object_store::Error, place: &Place) -> Error {
+pub(super) fn error(failed: &object_store::Error, place: &StorePlace) -> Error {
     if let Some(ours) = find::<Error>(failed) {
         return ours.clone();
     }
@@ -193,7 +110,7 @@ pub fn error(failed: &object_store::Error, place: &Place) -> Error {
 }
 
 /// By what became of the request for credentials.
-fn by_credentials(failed: &object_store::Error, place: &Place) -> Option<Error> {
+fn by_credentials(failed: &object_store::Error, place: &StorePlace) -> Option<Error> {
     const UNREADABLE: [&str; 3] =
         ["Error reading federated token file", "Failed to read token file", "Failed to read EKS token file"];
     let object = place.name(None);
@@ -204,11 +121,11 @@ fn by_credentials(failed: &object_store::Error, place: &Place) -> Option<Error> 
     }
     if let Some(NoTokenService { service, .. }) = find::<NoTokenService>(failed) {
         let message = format!("\"{service}\", which gives the credentials for \"{object}\", does not answer");
-        let error = Error::new(ErrorKind::Unavailable, message).with_context("reason", printable(&innermost(failed), 200));
+        let error = Error::new(ErrorKind::Unavailable, message).with_context("reason", excerpt(&innermost(failed), 200));
         return Some(error.with_hint(place.check_credentials()));
     }
     let text = failed.to_string();
-    let with_reason = |error: Error| Some(error.with_context("reason", printable(&innermost(failed), 1000)));
+    let with_reason = |error: Error| Some(error.with_context("reason", excerpt(&innermost(failed), 1000)));
     if UNREADABLE.iter().any(|part| text.contains(*part)) {
         let error = Error::invalid(format!("the token file for \"{object}\" cannot be read"));
         return with_reason(error.with_hint(place.check_credentials()));
@@ -225,7 +142,7 @@ fn by_credentials(failed: &object_store::Error, place: &Place) -> Option<Error> 
 }
 
 /// By the code in the document that S3, Google and Azure answer with.
-fn by_code(failed: &object_store::Error, place: &Place) -> Option<Error> {
+fn by_code(failed: &object_store::Error, place: &StorePlace) -> Option<Error> {
     let text = failed.to_string();
     let code = text.split_once("<Code>")?.1.split_once("</Code>")?.0;
     let (object, bucket, noun) = (place.name(path_of(failed)), place.bucket(), place.noun());
@@ -272,7 +189,7 @@ fn by_code(failed: &object_store::Error, place: &Place) -> Option<Error> {
 }
 
 /// By how the connection failed.
-fn by_connection(failed: &object_store::Error, place: &Place) -> Option<Error> {
+fn by_connection(failed: &object_store::Error, place: &StorePlace) -> Option<Error> {
     let service = place.service();
     let unavailable = |message: String| Error::new(ErrorKind::Unavailable, message);
     if let Some(other) = find::<NoListing>(failed) {
@@ -307,11 +224,11 @@ fn by_connection(failed: &object_store::Error, place: &Place) -> Option<Error> {
             .with_hint("Check the endpoint and its port, and that the service is running"),
         HttpErrorKind::Connect if ["corrupt message", "handshake", "tls"].iter().any(|part| chain.contains(*part)) => {
             unavailable(format!("\"{service}\" does not speak TLS as it should"))
-                .with_context("reason", printable(&innermost(http), 200))
+                .with_context("reason", excerpt(&innermost(http), 200))
                 .with_hint("Check the endpoint and its port; a service without TLS has an endpoint that begins with http://")
         }
         HttpErrorKind::Connect => unavailable(format!("no connection to \"{service}\" is made"))
-            .with_context("reason", printable(&innermost(http), 200))
+            .with_context("reason", excerpt(&innermost(http), 200))
             .with_hint("Check the endpoint and its port, and the network"),
         HttpErrorKind::Timeout => unavailable(format!("\"{service}\" does not answer in time"))
             .with_hint("Check the endpoint and the network, or retry later"),
@@ -326,7 +243,7 @@ fn by_connection(failed: &object_store::Error, place: &Place) -> Option<Error> {
 }
 
 /// By the status, where there was no document, as after a HEAD.
-fn by_status(failed: &object_store::Error, place: &Place) -> Option<Error> {
+fn by_status(failed: &object_store::Error, place: &StorePlace) -> Option<Error> {
     let text = failed.to_string();
     let object = place.name(path_of(failed));
     if text.contains("redirect without LOCATION") {
@@ -347,7 +264,7 @@ fn by_status(failed: &object_store::Error, place: &Place) -> Option<Error> {
 }
 
 /// By the operating system's reason, for local files.
-fn by_io(failed: &object_store::Error, place: &Place) -> Option<Error> {
+fn by_io(failed: &object_store::Error, place: &StorePlace) -> Option<Error> {
     let io = find::<io::Error>(failed)?;
     let object = place.name(path_of(failed));
     Some(match io.kind() {
@@ -366,7 +283,7 @@ fn by_io(failed: &object_store::Error, place: &Place) -> Option<Error> {
 }
 
 /// By what `object_store` made of it.
-fn by_variant(failed: &object_store::Error, place: &Place) -> Error {
+fn by_variant(failed: &object_store::Error, place: &StorePlace) -> Error {
     use object_store::Error as Store;
     let object = place.name(path_of(failed));
     match failed {
@@ -382,13 +299,13 @@ fn by_variant(failed: &object_store::Error, place: &Place) -> Error {
         }
         Store::NotSupported { .. } | Store::NotImplemented { .. } => {
             Error::unsupported(format!("the store of \"{object}\" does not do what it was asked for"))
-                .with_context("reason", printable(&failed.to_string(), 1000))
+                .with_context("reason", excerpt(&failed.to_string(), 1000))
         }
         Store::InvalidPath { .. } => Error::invalid(format!("\"{object}\" holds a key that cannot be read"))
             .with_hint("Keys with double slashes, segments . and .., or control characters must be renamed"),
         Store::UnknownConfigurationKey { key, .. } => Error::invalid(format!("the setting \"{key}\" of a store is not known")),
         _ => Error::new(ErrorKind::Unavailable, format!("reading \"{object}\" failed"))
-            .with_context("reason", printable(&failed.to_string(), 1000)),
+            .with_context("reason", excerpt(&failed.to_string(), 1000)),
     }
 }
 
@@ -396,7 +313,7 @@ fn denied(message: String) -> Error {
     Error::new(ErrorKind::Denied, message)
 }
 
-fn access_denied(object: &str, place: &Place) -> Error {
+fn access_denied(object: &str, place: &StorePlace) -> Error {
     let noun = place.noun();
     let credentials = match &place.credentials {
         Some(origin) => format!("the credentials, which come from {origin},"),
@@ -407,7 +324,7 @@ fn access_denied(object: &str, place: &Place) -> Error {
     ))
 }
 
-fn no_bucket(place: &Place) -> Error {
+fn no_bucket(place: &StorePlace) -> Error {
     let noun = place.noun();
     let (whose, endpoint) = match (place.scheme(), &place.endpoint) {
         (Some(Scheme::Azure), Some(_)) => {
@@ -424,7 +341,7 @@ fn throttled(object: &str) -> Error {
     Error::new(ErrorKind::Throttled, format!("the store of \"{object}\" asks for a slower pace")).with_hint("Retry later")
 }
 
-fn wrong_region(place: &Place) -> Error {
+fn wrong_region(place: &StorePlace) -> Error {
     let error = Error::invalid(format!("the {} \"{}\" is in another region", place.noun(), place.bucket()));
     match place.scheme() {
         Some(Scheme::S3) | None => error.with_hint("Set AWS_REGION, or region in the bucket's settings, to the bucket's region"),
@@ -469,22 +386,6 @@ fn innermost_http<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a HttpErr
 /// What the error at the bottom of a chain says: the reason itself.
 pub(super) fn innermost(error: &(dyn StdError + 'static)) -> String {
     causes(error).last().map(ToString::to_string).unwrap_or_default()
-}
-
-/// A text of somebody else's on one line, without what a terminal would act on, and not endless.
-pub(super) fn printable(text: &str, most: usize) -> String {
-    let mut printable = String::new();
-    for c in text.chars().take(most) {
-        match c {
-            '\n' | '\r' | '\t' => printable.push(' '),
-            c if c.is_control() => printable.extend(c.escape_default()),
-            c => printable.push(c),
-        }
-    }
-    if text.chars().nth(most).is_some() {
-        printable.push_str("...");
-    }
-    printable
 }
 
 fn chain(error: &(dyn StdError + 'static)) -> String {

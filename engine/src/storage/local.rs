@@ -23,8 +23,9 @@ use object_store::{
 
 use super::{
     closed::{self, ClosedFiles, real_path},
-    failure::{self, Place},
+    failure,
     list::StoreLister,
+    place::StorePlace,
     ranges::RangePolicy,
 };
 use crate::accounting::{Meter, RequestKind};
@@ -34,11 +35,11 @@ const CHUNK_BYTES: u64 = 1024 * 1024;
 
 /// The files of this machine, as one query sees them.
 #[derive(Debug, Clone)]
-pub struct LocalStore {
+pub(super) struct LocalStore {
     files: LocalFileSystem,
     lister: Arc<StoreLister>,
     meter: Arc<Meter>,
-    place: Arc<Place>,
+    place: Arc<StorePlace>,
     policy: RangePolicy,
     closed: Arc<ClosedFiles>,
 }
@@ -47,7 +48,7 @@ impl LocalStore {
     pub(super) fn new(
         lister: Arc<StoreLister>,
         meter: Arc<Meter>,
-        place: Arc<Place>,
+        place: Arc<StorePlace>,
         policy: RangePolicy,
         closed: Arc<ClosedFiles>,
     ) -> Self {

@@ -10,7 +10,8 @@ use std::{
 
 use super::{
     closed::real_path,
-    url::{self, Scheme, StoreKey},
+    scheme::Scheme,
+    url::{self, StoreKey},
 };
 use crate::error::{Error, Result};
 

@@ -7,43 +7,8 @@ use std::{fmt, path::Path as FsPath};
 
 use object_store::path::Path;
 
+use super::scheme::Scheme;
 use crate::error::{Error, Result};
-
-/// The kinds of stores there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Scheme {
-    File,
-    S3,
-    Google,
-    Azure,
-    Http,
-    Https,
-}
-
-impl Scheme {
-    fn parse(name: &str) -> Option<Self> {
-        Some(match name.to_ascii_lowercase().as_str() {
-            "file" => Self::File,
-            "s3" | "s3a" | "s3n" => Self::S3,
-            "gs" => Self::Google,
-            "abfss" | "abfs" => Self::Azure,
-            "http" => Self::Http,
-            "https" => Self::Https,
-            _ => return None,
-        })
-    }
-
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::File => "file",
-            Self::S3 => "s3",
-            Self::Google => "gs",
-            Self::Azure => "abfss",
-            Self::Http => "http",
-            Self::Https => "https",
-        }
-    }
-}
 
 /// What tells one store from another.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -195,15 +160,6 @@ fn file(url: &str, path: &str) -> Result<Parsed> {
     }
     let store = StoreKey { scheme: Scheme::File, authority: String::new() };
     Ok(Parsed { store, path: key_path(url, &parts.join("/"))? })
-}
-
-/// What a location whose URL has this scheme names, and an example of one.
-pub(crate) fn wording(scheme: &str) -> (&'static str, &'static str) {
-    match Scheme::parse(scheme) {
-        Some(Scheme::Http | Scheme::Https) => ("host", "https://host/path/file.parquet"),
-        Some(scheme) => (scheme.bucket_noun(), scheme.example()),
-        None => ("bucket", Scheme::S3.example()),
-    }
 }
 
 #[cfg(test)]

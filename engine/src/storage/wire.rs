@@ -29,10 +29,10 @@ use object_store::{
 use reqwest::Certificate;
 use tokio::time::{Instant, Sleep};
 
-pub(super) use self::client::Redirected;
 use super::{
+    http_error::{KeepsRefusing, NoMetadataService, NoTokenService, Redirected},
     list::EarlyPage,
-    metered::{MeterTag, current_tag},
+    meter_tag::{MeterTag, current_tag},
 };
 use crate::accounting::{Meter, RequestKind};
 
@@ -203,57 +203,6 @@ fn is_metadata_request(uri: &Uri) -> bool {
     const PATHS: [&str; 3] = ["/latest/api/token", "/latest/meta-data/", "/computeMetadata/"];
     uri.host().is_some_and(|host| host.starts_with("169.254.") || host == "metadata.google.internal" || host == "metadata")
         || PATHS.iter().any(|path| uri.path().starts_with(path))
-}
-
-/// No metadata service answers: this machine has no credentials of its own.
-#[derive(Debug)]
-pub(super) struct NoMetadataService(HttpError);
-
-/// A service that hands out credentials does not answer.
-#[derive(Debug)]
-pub(super) struct NoTokenService {
-    pub(super) service: String,
-    source: HttpError,
-}
-
-/// A host has refused connections several times.
-#[derive(Debug)]
-pub(super) struct KeepsRefusing(HttpError);
-
-impl fmt::Display for NoMetadataService {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no metadata service answers")
-    }
-}
-
-impl fmt::Display for NoTokenService {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{}\" does not answer", self.service)
-    }
-}
-
-impl fmt::Display for KeepsRefusing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("cannot connect")
-    }
-}
-
-impl std::error::Error for NoMetadataService {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.0)
-    }
-}
-
-impl std::error::Error for NoTokenService {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.source)
-    }
-}
-
-impl std::error::Error for KeepsRefusing {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.0)
-    }
 }
 
 /// No byte of an answer came for so long.

@@ -6,8 +6,8 @@ use futures::{StreamExt, TryStreamExt};
 use glaux_catalog::discovery::{ListRequest, StoreProvider};
 use glaux_engine::{
     accounting::{Meter, Requests},
-    error::{Error, ErrorKind, from_store},
-    storage::{Location, QueryStores},
+    error::{Error, ErrorKind},
+    storage::{Location, QueryStores, from_store},
 };
 use object_store::{GetOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions, path::Path};
 

@@ -16,11 +16,13 @@ use std::{
 use glaux_catalog::discovery::{ListPage, ListRequest};
 use object_store::{ObjectMeta, path::Path};
 
-use super::PAGE_SIZE;
 use crate::{
     error::{Error, ErrorKind, Result},
     storage::closed::{ClosedFiles, real_path},
 };
+
+/// Entries of a page at most; what S3 gives.
+const PAGE_SIZE: usize = 1000;
 
 /// Walks that wait for their next page; beyond this they are begun anew.
 const MAX_WAITING: usize = 256;

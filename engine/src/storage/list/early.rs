@@ -6,7 +6,6 @@
 
 use std::{
     borrow::Cow,
-    fmt,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -20,7 +19,7 @@ use quick_xml::{
     events::{BytesStart, Event},
 };
 
-use super::super::failure::{BUSY, printable};
+use crate::storage::http_error::{BUSY, NoListing};
 
 /// What `object_store` is given in place of a page that was read.
 const NOTHING: &[u8] = b"<ListBucketResult></ListBucketResult>";
@@ -69,29 +68,6 @@ impl EarlyPage {
         std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
-
-/// A request for a listing was answered with something else: the page of a console or a proxy, say.
-#[derive(Debug)]
-pub(in crate::storage) struct NoListing(String);
-
-impl NoListing {
-    fn of(body: &[u8]) -> Self {
-        Self(printable(&String::from_utf8_lossy(body), 200))
-    }
-
-    /// How the answer begins.
-    pub(in crate::storage) fn answer(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for NoListing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the answer is no listing")
-    }
-}
-
-impl std::error::Error for NoListing {}
 
 /// The name of a document's outermost element, without its prefix.
 fn root(document: &[u8]) -> Option<Vec<u8>> {

@@ -2,8 +2,11 @@
 //!
 //! They come as text alone, so that this reads text; what it does not know passes as it is, without what libraries say of themselves.
 
-use super::types::{translated, type_name};
-use crate::error::ErrorKind;
+use super::{
+    prefixes::plain,
+    types::{translated, type_name},
+};
+use crate::error::{ErrorKind, nearest};
 
 /// What to say instead; a kind or a hint if the text tells one.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -23,7 +26,7 @@ impl From<String> for Wording {
 pub(super) fn of(text: &str) -> Wording {
     let text = without_report(text);
     let text = text.trim();
-    let as_it_is = || Wording { message: super::plain(&translated(text)), kind: None, hint: None };
+    let as_it_is = || Wording { message: plain(&translated(text)), kind: None, hint: None };
     PATTERNS.iter().find_map(|pattern| pattern(text)).unwrap_or_else(as_it_is)
 }
 
@@ -33,7 +36,7 @@ pub(super) fn exhausted(text: &str) -> String {
     let limit = between(text, "pool_size: ", ")");
     match more.zip(limit) {
         Some((more, limit)) => format!("out of memory: {more} more are needed, and all queries together may take {limit}"),
-        None => super::plain(text),
+        None => plain(text),
     }
 }
 
@@ -109,7 +112,7 @@ fn call(text: &str) -> Option<Wording> {
     let name = function_name(name);
     let own = between(text, "user-defined coercion failed with: Error during planning: ", " No function matches");
     if let Some(own) = own.filter(|own| !own.contains("Internal error")) {
-        return Some(Wording::from(super::plain(&translated(own.trim_end_matches('.')))));
+        return Some(Wording::from(plain(&translated(own.trim_end_matches('.')))));
     }
     let mut forms: Vec<String> = Vec::new();
     for form in candidates.split('\n').skip(1).filter_map(|line| line.trim().strip_suffix(')')?.split_once('(')) {
@@ -159,7 +162,7 @@ fn class_name(class: &str) -> String {
 fn unknown_function(text: &str) -> Option<Wording> {
     let rest = text.trim_start_matches("Error during planning: ").strip_prefix("Invalid function '")?;
     let (name, rest) = rest.split_once('\'')?;
-    let near = between(rest, "Did you mean '", "'").and_then(|near| super::nearest(name, std::iter::once(near)));
+    let near = between(rest, "Did you mean '", "'").and_then(|near| nearest(name, std::iter::once(near)));
     Some(Wording {
         hint: near.map(|near| format!("Did you mean {near}?")),
         ..Wording::from(format!("function '{name}' is not known"))
