@@ -4,7 +4,7 @@ use glaux_catalog::model::{Access, Grantee};
 
 use super::{
     cursor::Cursor,
-    hive_ddl::unsupported,
+    refusal::unsupported,
     statement::{Grant, GrantOn, Revoke, Statement},
 };
 use crate::error::Result;

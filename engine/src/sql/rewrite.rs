@@ -14,17 +14,14 @@ mod numbers;
 mod timestamps;
 pub(super) mod tokens;
 mod types;
-
-use std::collections::HashMap;
+mod words;
 
 pub use duplicates::label;
 pub use hidden::{HIDDEN_COLUMNS, HIDDEN_SUFFIX};
-use sqlparser::{ast::Query, tokenizer::Location};
+use sqlparser::ast::Query;
 
+use self::tokens::Originals;
 use crate::error::Result;
-
-/// Names as written, by where they are, for those that folding has changed.
-pub(super) type Originals = HashMap<Location, String>;
 
 /// Rewrites a parsed query whose names are folded already.
 ///

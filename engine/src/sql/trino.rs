@@ -10,10 +10,9 @@ use super::{
     analyze, call,
     cursor::Cursor,
     dialect::AthenaDialect,
-    grant,
-    hive_ddl::unsupported,
-    limits,
+    grant, limits,
     position::{from_parser, mismatched},
+    refusal::unsupported,
     rewrite::{self, tokens},
     statement::{CreateView, Explain, ExplainWhat, Query, Statement},
 };

@@ -2,11 +2,12 @@
 
 use sqlparser::tokenizer::Token;
 
-use super::{column, object, partition, properties, unsupported};
+use super::clauses::{column, object, partition, properties};
 use crate::{
     error::Result,
     sql::{
         cursor::Cursor,
+        refusal::unsupported,
         statement::{AlterTable, ColumnPosition, PartitionSpec, Statement},
     },
 };

@@ -2,11 +2,12 @@
 
 use sqlparser::tokenizer::Token;
 
-use super::{literal, unsupported};
+use super::clauses::literal;
 use crate::{
     error::Result,
     sql::{
         cursor::Cursor,
+        refusal::unsupported,
         statement::{Analyze, AnalyzePartitions, Statement},
     },
 };

@@ -3,11 +3,12 @@
 use glaux_catalog::model::{Column, Properties};
 use sqlparser::tokenizer::Token;
 
-use super::{column, object, once, properties, unsupported};
+use super::clauses::{column, object, once, properties};
 use crate::{
     error::Result,
     sql::{
         cursor::Cursor,
+        refusal::unsupported,
         statement::{ClusteredBy, CreateDatabase, CreateTable, Delimited, RowFormat, Statement, StoredAs, TableRef},
     },
 };

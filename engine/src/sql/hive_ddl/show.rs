@@ -2,12 +2,13 @@
 
 use sqlparser::tokenizer::Token;
 
-use super::{partition, unsupported};
+use super::clauses::partition;
 use crate::{
     error::Result,
     sql::{
         cursor::Cursor,
         grant,
+        refusal::unsupported,
         statement::{Show, Statement},
     },
 };

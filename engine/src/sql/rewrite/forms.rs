@@ -15,7 +15,7 @@ use sqlparser::{
 
 use crate::{
     error::{Error, Result},
-    sql::dialect::AthenaDialect,
+    sql::{dialect::AthenaDialect, refusal::unsupported},
 };
 
 /// # Errors
@@ -69,10 +69,6 @@ impl VisitorMut for Forms {
         }
         ControlFlow::Continue(())
     }
-}
-
-fn unsupported(what: &str, hint: &str) -> Error {
-    Error::unsupported(format!("{what} is not supported")).with_hint(hint)
 }
 
 fn forms(query: &mut Query) -> Result<()> {

@@ -12,7 +12,7 @@ use sqlparser::ast::{
     AccessExpr, Expr, Ident, OrderByKind, Query, Select, SelectItem, SetExpr, TableFactor, TableWithJoins, VisitMut, VisitorMut,
 };
 
-use super::Originals;
+use super::tokens::Originals;
 
 pub(super) fn apply(query: &mut Query, originals: &Originals) {
     let _ = query.visit(&mut Inner);

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::print::trino_string;
+use crate::sql::quote::trino_string;
 
 /// What a crawl does with what it finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

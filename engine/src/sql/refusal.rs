@@ -1,0 +1,8 @@
+//! What is understood and not supported.
+
+use crate::error::Error;
+
+/// An `Unsupported` error about a statement or clause.
+pub(super) fn unsupported(what: &str, hint: &str) -> Error {
+    Error::unsupported(format!("{what} is not supported")).with_hint(hint)
+}
