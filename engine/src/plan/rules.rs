@@ -2,7 +2,7 @@
 //! expression would lose rows. `membership` gives `IN (SELECT ...)` its three truth values, `rows` compares rows and arrays, `align` gives decimals beside
 //! floats and dates beside timestamps a common type, `nan` compares floats as numbers, `extremes` has their `max` and `min` pass over NaN, `ties` has equal ones tie, `timestamps` compares
 //! with finer constants exactly, `zones` takes local times for the session's zone's, `arithmetic` has integers fail rather than wrap around, `guards`
-//! lets conditions ask before a subscript fails, `lossy` hides casts that lose something behind a function (`cast`).
+//! lets conditions ask before a subscript fails, `lossy` hides casts that lose something behind a function (`cast`). `operands` has what several of them ask of operators and operands.
 
 mod align;
 mod arithmetic;
@@ -12,6 +12,7 @@ mod guards;
 mod lossy;
 mod membership;
 mod nan;
+mod operands;
 mod rows;
 mod ties;
 mod timestamps;

@@ -16,7 +16,7 @@ use datafusion::{
     optimizer::AnalyzerRule,
 };
 
-use super::timestamps::is_comparison;
+use super::operands::is_comparison;
 
 const MOST_DIGITS: i16 = 38;
 

@@ -22,7 +22,7 @@ use datafusion::{
     optimizer::AnalyzerRule,
 };
 
-use super::nan::{can_repeat, found};
+use super::{nan::found, operands::can_repeat};
 use crate::error::{Error, to_datafusion};
 
 #[derive(Debug)]

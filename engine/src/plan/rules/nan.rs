@@ -9,10 +9,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::DataType;
 use datafusion::{
-    common::{
-        Column, DFSchema, Result, ScalarValue,
-        tree_node::{Transformed, TreeNode},
-    },
+    common::{Column, DFSchema, Result, ScalarValue, tree_node::Transformed},
     config::ConfigOptions,
     functions::math::isnan,
     logical_expr::{
@@ -22,7 +19,7 @@ use datafusion::{
     },
 };
 
-use super::{rows::has_floats, timestamps::is_comparison};
+use super::operands::{can_repeat, has_floats, is_comparison};
 use crate::functions::{Nan, comparable, is_comparable};
 
 pub(super) fn rewrite(expr: Expr, schema: &DFSchema, _config: &ConfigOptions) -> Result<Transformed<Expr>> {
@@ -212,14 +209,6 @@ fn may_be_odd(expr: &Expr, schema: &DFSchema) -> bool {
         }
         _ => expr.get_type(schema).is_ok_and(|data_type| data_type.is_floating()),
     }
-}
-
-/// Whether it can stand in an expression twice: it is not evaluated anew with another result, and reads no table.
-pub(super) fn can_repeat(expr: &Expr) -> bool {
-    let reads = |expr: &Expr| {
-        Ok(matches!(expr, Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_) | Expr::SetComparison(_)))
-    };
-    !expr.is_volatile() && !expr.exists(reads).unwrap_or(true)
 }
 
 /// An expression such that all bits of it may be compared.

@@ -13,7 +13,7 @@ use datafusion::{
     },
 };
 
-use super::{nan::can_repeat, timestamps::is_comparison};
+use super::operands::{can_repeat, has_floats, is_comparison};
 use crate::functions::{Nan, comparable, equal};
 
 pub(super) fn rewrite(expr: Expr, schema: &DFSchema, _config: &ConfigOptions) -> Result<Transformed<Expr>> {
@@ -80,13 +80,5 @@ fn has_map(field: &FieldRef) -> bool {
         DataType::List(element) => has_map(element),
         DataType::Struct(fields) => fields.iter().any(has_map),
         _ => false,
-    }
-}
-
-pub(super) fn has_floats(data_type: &DataType) -> bool {
-    match data_type {
-        DataType::List(element) => has_floats(element.data_type()),
-        DataType::Struct(fields) => fields.iter().any(|field| has_floats(field.data_type())),
-        other => other.is_floating(),
     }
 }

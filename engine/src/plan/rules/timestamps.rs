@@ -8,6 +8,8 @@ use datafusion::{
     logical_expr::{Between, BinaryExpr, Cast, Expr, ExprSchemable, Operator, binary_expr, expr::InList, lit},
 };
 
+use super::operands::is_comparison;
+
 const MILLIS: DataType = DataType::Timestamp(TimeUnit::Millisecond, None);
 
 pub(super) fn rewrite(expr: Expr, schema: &DFSchema, _config: &ConfigOptions) -> Result<Transformed<Expr>> {
@@ -20,11 +22,6 @@ pub(super) fn rewrite(expr: Expr, schema: &DFSchema, _config: &ConfigOptions) ->
         _ => None,
     };
     Ok(rewritten.map_or_else(|| Transformed::no(expr), Transformed::yes))
-}
-
-pub(super) fn is_comparison(op: Operator) -> bool {
-    use Operator as O;
-    matches!(op, O::Eq | O::NotEq | O::Lt | O::LtEq | O::Gt | O::GtEq | O::IsDistinctFrom | O::IsNotDistinctFrom)
 }
 
 /// What is compared with constants that may be finer.

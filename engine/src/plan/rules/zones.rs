@@ -10,7 +10,7 @@ use datafusion::{
     logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable, Operator, lit},
 };
 
-use super::{cast::CastFunction, timestamps::is_comparison};
+use super::{cast::CastFunction, operands::is_comparison};
 use crate::functions::at_timezone;
 
 const UTC: &str = "UTC";
