@@ -40,7 +40,7 @@ pub(crate) fn from_datafusion(error: DataFusionError) -> Error {
         DataFusionError::SchemaError(schema, _) => from_schema_error(schema),
         DataFusionError::SQL(parser, _) => Error::new(kind, parser.to_string()),
         root @ DataFusionError::ResourcesExhausted(_) => Error::new(kind, wording::exhausted(&root.strip_backtrace()))
-            .with_hint("Join and sort less at once (joins do not spill to disk), or raise the limit of memory")
+            .with_hint("Join and sort less at once (joins do not spill to disk), or raise the memory limit")
             .with_setting("engine.memory_limit"),
         root => {
             let wording = wording::of(&root.strip_backtrace());
@@ -61,13 +61,13 @@ fn from_schema_error(error: &SchemaError) -> Error {
     match error {
         SchemaError::FieldNotFound { field, valid_fields } => {
             if field.relation.as_ref().is_some_and(|of| of.table().starts_with(CORRELATED)) {
-                return Error::unsupported("a subquery cannot refer to the query around it from within its own FROM")
-                    .with_hint("Join with it in FROM instead");
+                return Error::unsupported("the FROM clause of a subquery cannot refer to the outer query")
+                    .with_hint("Join the tables in the outer FROM instead");
             }
             // Of columns of one name none has it.
             if valid_fields.iter().any(|column| column.name != field.name && label(&column.name) == field.name) {
                 return Error::invalid(format!("column '{}' is ambiguous", field.name))
-                    .with_hint("Give the columns names that differ");
+                    .with_hint("Give the columns different names");
             }
             let names = valid_fields.iter().map(|column| label(&column.name));
             let error = Error::new(ErrorKind::NotFound, format!("column \"{}\" does not exist", field.flat_name()));

@@ -35,7 +35,7 @@ pub(super) fn exhausted(text: &str) -> String {
     let more = between(text, "Failed to allocate additional ", " for ");
     let limit = between(text, "pool_size: ", ")");
     match more.zip(limit) {
-        Some((more, limit)) => format!("out of memory: {more} more are needed, and all queries together may take {limit}"),
+        Some((more, limit)) => format!("out of memory: {more} more needed, and all queries together are limited to {limit}"),
         None => plain(text),
     }
 }
@@ -198,7 +198,7 @@ fn boolean(text: &str) -> Option<Wording> {
         return Some(Wording::from(format!("value of logical NOT expression must evaluate to a boolean (actual: {found})")));
     }
     if text.contains("operator '-' only supports") {
-        return Some(Wording::from("cannot negate what is neither a number nor an interval".to_owned()));
+        return Some(Wording::from("cannot negate a value that is neither a number nor an interval".to_owned()));
     }
     if let Some(types) = between(text, "there isn't a common type to coerce ", " in LIKE")
         .or_else(|| between(text, "There isn't a common type to coerce ", " in LIKE"))
@@ -267,7 +267,7 @@ fn fields(text: &str) -> Option<Wording> {
         return Some(Wording::from(format!("an expression of type {} has no fields", translated(found))));
     }
     if text.contains("Dot access not supported for non-string expr") {
-        return Some(Wording::from("fields are taken of columns: name the row with an alias in a subquery first".to_owned()));
+        return Some(Wording::from("fields can be taken only from columns: give the row an alias in a subquery first".to_owned()));
     }
     let name = between(text, "mbiguous reference to unqualified field ", "")?;
     Some(Wording::from(format!("column '{name}' is ambiguous")))
@@ -283,7 +283,7 @@ fn accumulator(text: &str) -> Option<Wording> {
     let found = between(text, "Min/Max accumulator not implemented for type ", "")?;
     Some(Wording {
         kind: Some(ErrorKind::Unsupported),
-        hint: Some("Compare by a part of it that has an order, as in max_by".to_owned()),
+        hint: Some("Compare by a part that has an order, as in max_by(value, part)".to_owned()),
         ..Wording::from(format!("min and max are not supported for {}", translated(found.trim_end_matches('.'))))
     })
 }
@@ -297,10 +297,10 @@ fn physical(text: &str) -> Option<Wording> {
     let message = match expression.split(['(', ' ']).next() {
         Some("WindowFunction") => "WHERE clause cannot contain window functions",
         Some("AggregateFunction") => "WHERE clause cannot contain aggregations",
-        Some("InSubquery" | "Exists" | "ScalarSubquery" | "SetComparison") => "a subquery is not supported in this place",
-        _ => "an expression is not supported in this place",
+        Some("InSubquery" | "Exists" | "ScalarSubquery" | "SetComparison") => "a subquery is not supported here",
+        _ => "this expression is not supported here",
     };
-    let hint = "Compute it in a subquery of FROM, and use its column".to_owned();
+    let hint = "Compute it in a subquery in FROM, and use its column".to_owned();
     Some(Wording { message: message.to_owned(), kind: Some(ErrorKind::Unsupported), hint: Some(hint) })
 }
 
@@ -371,7 +371,7 @@ mod tests {
              RecursiveQuery with 0.0 B already allocated for this reservation - 1000.0 B remain available for the total memory pool: \
              greedy(used: 0.0 B, pool_size: 1000.0 B)",
         );
-        assert_eq!(exhausted, "out of memory: 1024.0 B more are needed, and all queries together may take 1000.0 B");
+        assert_eq!(exhausted, "out of memory: 1024.0 B more needed, and all queries together are limited to 1000.0 B");
         let unknown = of("Invalid function 'lowr'.\nDid you mean 'lower'?");
         assert_eq!(
             (unknown.message.as_str(), unknown.hint.as_deref()),

@@ -29,7 +29,7 @@ pub(super) fn check(plan: &LogicalPlan) -> Result<()> {
         _ => return Ok(()),
     };
     Err(Error::new(ErrorKind::LimitExceeded, message)
-        .with_hint("Name fewer views and common table expressions within each other, or run the query in several steps"))
+        .with_hint("Nest fewer views and common table expressions, or split the query into several steps"))
 }
 
 #[derive(Default)]

@@ -135,10 +135,10 @@ impl ExecutionPlan for Counted {
 
 fn too_deep(most: u64) -> Error {
     Error::new(ErrorKind::LimitExceeded, format!("recursion depth limit exceeded ({most})"))
-        .with_hint("Give the recursive query a condition that ends it, or raise the session setting max_recursion_depth")
+        .with_hint("Add a condition that ends the recursion, or raise the session setting max_recursion_depth")
 }
 
 fn too_many(name: &str) -> Error {
-    Error::new(ErrorKind::LimitExceeded, format!("the recursive query \"{name}\" makes more than {MOST_ROWS} rows"))
-        .with_hint("Give it a condition that ends it, or steps that make fewer rows of one")
+    Error::new(ErrorKind::LimitExceeded, format!("recursive query \"{name}\" produces more than {MOST_ROWS} rows"))
+        .with_hint("Add a condition that ends the recursion, or produce fewer rows in each step")
 }

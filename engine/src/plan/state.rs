@@ -78,8 +78,8 @@ fn base_runtime(options: &EngineOptions) -> Result<Arc<RuntimeEnv>> {
     let pool: Arc<dyn MemoryPool> = Arc::new(TrackConsumersPool::new(GreedyMemoryPool::new(limit), consumers));
     let spill = options.data_dir.join(SPILL_DIRECTORY);
     glaux_catalog::private::create_folder(&spill).map_err(|error| {
-        Error::invalid(format!("directory \"{}\" cannot be made", spill.display()))
-            .with_hint("Choose a data directory that can be written to")
+        Error::invalid(format!("directory \"{}\" could not be created", spill.display()))
+            .with_hint("Choose a data directory that is writable")
             .with_setting("engine.data_dir")
             .with_source(error)
     })?;

@@ -44,7 +44,7 @@ fn drop(cursor: &mut Cursor<'_>) -> Result<Statement> {
             if cursor.at_words(&["PURGE"]) {
                 return Err(unsupported(
                     "DROP TABLE ... PURGE",
-                    "Leave PURGE out: files of external tables stay, those of managed tables go at once",
+                    "Leave PURGE out: the files of an external table are kept, those of a managed table are deleted at once",
                 ));
             }
             Ok(Statement::DropTable { table, if_exists })

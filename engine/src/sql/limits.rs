@@ -28,8 +28,8 @@ pub(super) fn too_deep() -> Error {
 
 /// Reading or planning the statement would take too long.
 pub(super) fn too_complex() -> Error {
-    limit("the query is too complex: its parts contain each other at too many levels")
-        .with_hint("Nest fewer subqueries, common table expressions and calls within each other, or run it in several steps")
+    limit("the query is too complex: its parts are nested too deeply")
+        .with_hint("Nest fewer subqueries, common table expressions and calls, or split the query into several steps")
 }
 
 fn limit(message: impl Into<String>) -> Error {

@@ -155,7 +155,7 @@ fn s3(
 ) -> Result<Backend> {
     use AmazonS3ConfigKey as Key;
     if bucket.access_key_id.is_some() != bucket.secret_access_key.is_some() {
-        return Err(Error::invalid(format!("the settings of \"{key}\" have one half of an access key"))
+        return Err(Error::invalid(format!("the settings of \"{key}\" have only half of an access key"))
             .with_hint("Set both access_key_id and secret_access_key, or neither"));
     }
     let has_own_credentials = bucket.access_key_id.is_some();
@@ -332,7 +332,7 @@ fn azure(
     }
     let is_emulator = builder.get_config_value(&Key::UseEmulator).is_some_and(|value| is_true(&value));
     if builder.get_config_value(&Key::AccountName).is_none() && !is_emulator {
-        return Err(Error::invalid(format!("\"{key}\" names no storage account")).with_hint(format!(
+        return Err(Error::invalid(format!("\"{key}\" does not name a storage account")).with_hint(format!(
             "Write it as {}, or set AZURE_STORAGE_ACCOUNT_NAME, or account in the container's settings",
             key.scheme.example()
         )));

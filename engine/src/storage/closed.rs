@@ -58,8 +58,8 @@ impl ClosedFiles {
 
 /// What is said of a location that is closed.
 pub(crate) fn refused(location: &str) -> Error {
-    Error::new(ErrorKind::Denied, format!("\"{location}\" holds files of the server itself, which no statement reaches"))
-        .with_hint("Keep tables elsewhere; of the data directory only the folders lake and warehouse hold tables")
+    Error::new(ErrorKind::Denied, format!("\"{location}\" holds the server's own files, which no statement can access"))
+        .with_hint("Keep tables elsewhere: in the data directory, only the folders lake and warehouse can hold tables")
 }
 
 /// A path with its links followed. What does not exist yet stays below what does.

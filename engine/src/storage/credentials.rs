@@ -116,7 +116,7 @@ pub(super) fn check_token_file(environment: &Environment, variable: &str, is_hea
         return Err(Error::invalid(format!(
             "the token file \"{path}\" has a line break or another character that cannot be sent"
         ))
-        .with_hint(format!("The variable {variable} names it: let it hold the token alone, without a line break at its end")));
+        .with_hint(format!("The variable {variable} names it: it must hold only the token, without a line break at the end")));
     }
     Ok(())
 }
@@ -160,11 +160,11 @@ pub(super) fn check_google_file(path: &FsPath, named_by: &str) -> Result<GoogleF
         }
         Some(other) => {
             return Err(Error::unsupported(format!(
-                "the credentials file \"{shown}\" is of type \"{other}\", which is not read"
+                "the credentials file \"{shown}\" is of type \"{other}\", which is not supported"
             ))
             .with_hint(format!("{named_by} names it: name the JSON key file of a service account")));
         }
-        None => return Err(invalid("is no JSON object")),
+        None => return Err(invalid("is not a JSON object")),
     };
     match lacking {
         Some(name) => Err(invalid(&format!("has no \"{name}\""))),
@@ -237,7 +237,7 @@ mod tests {
         for (content, kind, told) in [
             (None, ErrorKind::Invalid, "cannot read the credentials file"),
             (Some("no json"), ErrorKind::Invalid, "is not JSON"),
-            (Some("[]"), ErrorKind::Invalid, "is no JSON object"),
+            (Some("[]"), ErrorKind::Invalid, "is not a JSON object"),
             (Some(r#"{"type": "external_account"}"#), ErrorKind::Unsupported, "external_account"),
             (Some(r#"{"type": "service_account", "client_email": "e"}"#), ErrorKind::Invalid, "has no \"private_key\""),
         ] {

@@ -39,7 +39,7 @@ impl Endpoint {
         check_no_password(url, &named_by)?;
         let url = url.trim_end_matches('/').to_owned();
         if !is_service(&url) {
-            return Err(Error::invalid(format!("the endpoint \"{url}\" of \"{key}\" is no URL"))
+            return Err(Error::invalid(format!("the endpoint \"{url}\" of \"{key}\" is not a URL"))
                 .with_hint(format!("Write {named_by} as {}", key.scheme.endpoint_example())));
         }
         Ok(Some(Self { url, named_by }))
@@ -55,9 +55,9 @@ impl Endpoint {
         if is_service(&url) {
             return Ok(url);
         }
-        Err(Error::invalid(format!("the bucket \"{bucket}\" cannot stand before the host of the endpoint \"{}\"", self.url))
+        Err(Error::invalid(format!("the bucket \"{bucket}\" cannot be part of the host name of the endpoint \"{}\"", self.url))
             .with_hint(format!(
-                "Set AWS_VIRTUAL_HOSTED_STYLE_REQUEST=false, or path_style = true in the bucket's settings, or let {} name a host",
+                "Set AWS_VIRTUAL_HOSTED_STYLE_REQUEST=false, or path_style = true in the bucket's settings, or use a host name in {}",
                 self.named_by
             )))
     }
@@ -83,7 +83,7 @@ pub(super) fn allow_http(
     match endpoint {
         Some(endpoint) if !allowed && is_plain_http(&endpoint.url) => {
             Err(Error::invalid(format!("the endpoint \"{}\" is not encrypted", endpoint.url)).with_hint(format!(
-                "Set {}=true, or allow_http = true in the {}'s settings, to use it all the same",
+                "Set {}=true, or allow_http = true in the {}'s settings, to use it anyway",
                 key.scheme.allow_http_variable(),
                 key.scheme.bucket_noun()
             )))

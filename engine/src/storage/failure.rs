@@ -24,7 +24,7 @@ impl StorePlace {
     pub(super) fn endless_listing(&self) -> Error {
         let message = format!("the listing of \"{}\" by \"{}\" does not end", self.name(None), self.service());
         Error::new(ErrorKind::Unavailable, message)
-            .with_context("reason", "the store tells of a next page without a new token to ask for it")
+            .with_context("reason", "the store reports a next page without a new token for it")
             .with_hint(CHECK_ENDPOINT)
     }
 
@@ -38,9 +38,9 @@ impl StorePlace {
     }
 
     fn gave_up(&self, panic: &str) -> object_store::Error {
-        let error = Error::internal(format!("the client of \"{}\" gave up", self.name(None)))
+        let error = Error::internal(format!("the client of \"{}\" failed", self.name(None)))
             .with_context("reason", excerpt(panic, 200))
-            .with_hint("Check its endpoint, region and credentials for characters that cannot stand in a URL or a header");
+            .with_hint("Check its endpoint, region and credentials for characters that are not allowed in a URL or a header");
         object_store::Error::Generic { store: "storage", source: Box::new(self.advised(error)) }
     }
 
@@ -120,7 +120,7 @@ fn by_credentials(failed: &object_store::Error, place: &StorePlace) -> Option<Er
         return Some(denied(format!("no credentials for \"{object}\" were found")).with_hint(hint));
     }
     if let Some(NoTokenService { service, .. }) = find::<NoTokenService>(failed) {
-        let message = format!("\"{service}\", which gives the credentials for \"{object}\", does not answer");
+        let message = format!("\"{service}\", which provides the credentials for \"{object}\", does not answer");
         let error = Error::new(ErrorKind::Unavailable, message).with_context("reason", excerpt(&innermost(failed), 200));
         return Some(error.with_hint(place.check_credentials()));
     }
@@ -131,12 +131,12 @@ fn by_credentials(failed: &object_store::Error, place: &StorePlace) -> Option<Er
         return with_reason(error.with_hint(place.check_credentials()));
     }
     if text.contains("Error performing token request") {
-        let error = denied(format!("no token for \"{object}\" was obtained with its credentials"));
+        let error = denied(format!("could not obtain a token for \"{object}\" with its credentials"));
         return with_reason(error.with_hint(place.check_credentials()));
     }
     if text.contains("'az account get-access-token' command failed") || text.contains("Failed to parse azure cli response") {
-        let error = denied(format!("Azure's command line gives no token for \"{object}\""));
-        return with_reason(error.with_hint("AZURE_USE_AZURE_CLI asks for it: install `az`, and log in with `az login`"));
+        let error = denied(format!("Azure's command line returned no token for \"{object}\""));
+        return with_reason(error.with_hint("AZURE_USE_AZURE_CLI is set: install `az`, and log in with `az login`"));
     }
     None
 }
@@ -150,10 +150,10 @@ fn by_code(failed: &object_store::Error, place: &StorePlace) -> Option<Error> {
         "NoSuchBucket" | "ContainerNotFound" | "ResourceNotFound" => no_bucket(place),
         "NoSuchKey" | "BlobNotFound" => Error::not_found(format!("\"{object}\" does not exist")),
         "InvalidBucketName" | "InvalidResourceName" | "OutOfRangeInput" => {
-            Error::invalid(format!("\"{bucket}\" is no name of a {noun}")).with_hint(format!("Check the {noun}'s name"))
+            Error::invalid(format!("\"{bucket}\" is not a valid {noun} name")).with_hint(format!("Check the {noun}'s name"))
         }
         "InvalidAccessKeyId" | "InvalidClientTokenId" => {
-            denied(format!("the access key for \"{object}\" is not known to the store")).with_hint(place.check_credentials())
+            denied(format!("unknown access key for \"{object}\"")).with_hint(place.check_credentials())
         }
         "SignatureDoesNotMatch" => denied(format!("the secret key for \"{object}\" is wrong"))
             .with_hint(format!("{}; the secret must belong to the access key", place.check_credentials())),
@@ -165,7 +165,7 @@ fn by_code(failed: &object_store::Error, place: &StorePlace) -> Option<Error> {
                 .with_hint(format!("Obtain new temporary credentials. {}", place.check_credentials()))
         }
         "RequestTimeTooSkewed" => {
-            denied(format!("the store of \"{object}\" finds this machine's clock wrong")).with_hint("Set the clock")
+            denied(format!("the store of \"{object}\" rejects the time of this machine's clock")).with_hint("Correct the clock")
         }
         "AccessDenied"
         | "AllAccessDisabled"
@@ -182,7 +182,7 @@ fn by_code(failed: &object_store::Error, place: &StorePlace) -> Option<Error> {
             wrong_region(place)
         }
         code if BUSY.contains(&code) => throttled(&object),
-        "InvalidRange" => Error::corrupt(format!("\"{object}\" is shorter than was expected"))
+        "InvalidRange" => Error::corrupt(format!("\"{object}\" is shorter than expected"))
             .with_hint("It may have been replaced while it was read: run the query again"),
         _ => return None,
     })
@@ -193,15 +193,15 @@ fn by_connection(failed: &object_store::Error, place: &StorePlace) -> Option<Err
     let service = place.service();
     let unavailable = |message: String| Error::new(ErrorKind::Unavailable, message);
     if let Some(other) = find::<NoListing>(failed) {
-        let error = unavailable(format!("\"{service}\" answers a listing of \"{}\" with something else", place.name(None)));
+        let error = unavailable(format!("\"{service}\" did not answer with a listing of \"{}\"", place.name(None)));
         return Some(error.with_context("answer", other.answer()).with_hint(CHECK_ENDPOINT));
     }
     if let Some(Redirected { to }) = find(failed) {
         let object = place.name(path_of(failed));
         return Some(
-            Error::invalid(format!("\"{object}\" is said to be at \"{to}\", and redirects to other hosts are not followed"))
+            Error::invalid(format!("\"{object}\" redirects to \"{to}\", and redirects to other hosts are not followed"))
                 .with_hint(match place.scheme() {
-                    Some(Scheme::Http | Scheme::Https) => "Define the table over that URL, if it is to be read".to_owned(),
+                    Some(Scheme::Http | Scheme::Https) => "To read it, define the table over that URL".to_owned(),
                     _ => format!("Set the {}'s endpoint or region to the one that has it", place.noun()),
                 }),
         );
@@ -210,24 +210,24 @@ fn by_connection(failed: &object_store::Error, place: &StorePlace) -> Option<Err
     let chain = chain(http);
     Some(match http.kind() {
         HttpErrorKind::Connect if chain.contains("dns error") || chain.contains("failed to lookup address") => {
-            unavailable(format!("the host of \"{service}\" is not known")).with_hint(match place.scheme() {
-                Some(Scheme::Azure) => "Check the account's name and the endpoint, and that names are resolved here",
-                Some(Scheme::Google) => "Check the endpoint, and that names are resolved here",
-                _ => "Check the endpoint, the region and the bucket's name, and that names are resolved here",
+            unavailable(format!("the host of \"{service}\" cannot be resolved")).with_hint(match place.scheme() {
+                Some(Scheme::Azure) => "Check the account's name and the endpoint, and that DNS works on this machine",
+                Some(Scheme::Google) => "Check the endpoint, and that DNS works on this machine",
+                _ => "Check the endpoint, the region and the bucket's name, and that DNS works on this machine",
             })
         }
         HttpErrorKind::Connect if chain.contains("certificate") => {
             unavailable(format!("the certificate of \"{service}\" is not trusted"))
-                .with_hint(format!("Name its authority's PEM file as ca_certificate_file in the {}'s settings", place.noun()))
+                .with_hint(format!("Set ca_certificate_file in the {}'s settings to the PEM file of its authority", place.noun()))
         }
         HttpErrorKind::Connect if chain.contains("refused") => unavailable(format!("\"{service}\" refuses the connection"))
             .with_hint("Check the endpoint and its port, and that the service is running"),
         HttpErrorKind::Connect if ["corrupt message", "handshake", "tls"].iter().any(|part| chain.contains(*part)) => {
-            unavailable(format!("\"{service}\" does not speak TLS as it should"))
+            unavailable(format!("the TLS handshake with \"{service}\" failed"))
                 .with_context("reason", excerpt(&innermost(http), 200))
-                .with_hint("Check the endpoint and its port; a service without TLS has an endpoint that begins with http://")
+                .with_hint("Check the endpoint and its port; the endpoint of a service without TLS begins with http://")
         }
-        HttpErrorKind::Connect => unavailable(format!("no connection to \"{service}\" is made"))
+        HttpErrorKind::Connect => unavailable(format!("cannot connect to \"{service}\""))
             .with_context("reason", excerpt(&innermost(http), 200))
             .with_hint("Check the endpoint and its port, and the network"),
         HttpErrorKind::Timeout => unavailable(format!("\"{service}\" does not answer in time"))
@@ -238,7 +238,7 @@ fn by_connection(failed: &object_store::Error, place: &StorePlace) -> Option<Err
                 place.scheme().unwrap_or(Scheme::S3).allow_http_variable(),
                 place.noun()
             )),
-        _ => unavailable(format!("the connection to \"{service}\" broke off")).with_hint("Retry later"),
+        _ => unavailable(format!("the connection to \"{service}\" was lost")).with_hint("Retry later"),
     })
 }
 
@@ -254,10 +254,10 @@ fn by_status(failed: &object_store::Error, place: &StorePlace) -> Option<Error> 
         "429" | "503" => throttled(&object),
         "401" | "403" => access_denied(&object, place),
         "301" | "307" => wrong_region(place),
-        "416" => Error::corrupt(format!("\"{object}\" is shorter than was expected"))
+        "416" => Error::corrupt(format!("\"{object}\" is shorter than expected"))
             .with_hint("It may have been replaced while it was read: run the query again"),
         "500" | "502" | "504" | "408" => {
-            Error::new(ErrorKind::Unavailable, format!("\"{}\" fails to answer", place.service())).with_hint("Retry later")
+            Error::new(ErrorKind::Unavailable, format!("\"{}\" answers with an error", place.service())).with_hint("Retry later")
         }
         _ => return None,
     })
@@ -274,9 +274,9 @@ fn by_io(failed: &object_store::Error, place: &StorePlace) -> Option<Error> {
             denied(format!("access to \"{object}\" is denied")).with_hint("Check the file's owner and permissions")
         }
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            Error::new(ErrorKind::LimitExceeded, format!("there is no space left for \"{object}\"")).with_hint("Free some space")
+            Error::new(ErrorKind::LimitExceeded, format!("no space left for \"{object}\"")).with_hint("Free some disk space")
         }
-        io::ErrorKind::UnexpectedEof => Error::corrupt(format!("\"{object}\" is shorter than was expected"))
+        io::ErrorKind::UnexpectedEof => Error::corrupt(format!("\"{object}\" is shorter than expected"))
             .with_hint("It may have been replaced while it was read: run the query again"),
         _ => return None,
     })
@@ -290,20 +290,20 @@ fn by_variant(failed: &object_store::Error, place: &StorePlace) -> Error {
         Store::NotFound { .. } => Error::not_found(format!("\"{object}\" does not exist")),
         Store::AlreadyExists { .. } => Error::already_exists(format!("\"{object}\" exists already")),
         Store::Precondition { .. } | Store::NotModified { .. } => {
-            Error::conflict(format!("\"{object}\" was changed meanwhile")).with_hint("Run the statement again")
+            Error::conflict(format!("\"{object}\" was changed in the meantime")).with_hint("Run the statement again")
         }
         Store::PermissionDenied { .. } | Store::Unauthenticated { .. } => access_denied(&object, place),
         Store::NotSupported { .. } if failed.to_string().contains("Range request not supported") => {
-            Error::unsupported(format!("the server of \"{object}\" gives whole files only, and no parts of them"))
-                .with_hint("Use a server that answers requests for ranges, or copy the file to a store")
+            Error::unsupported(format!("the server of \"{object}\" serves whole files only, not ranges of them"))
+                .with_hint("Use a server that supports range requests, or copy the file to an object store")
         }
         Store::NotSupported { .. } | Store::NotImplemented { .. } => {
-            Error::unsupported(format!("the store of \"{object}\" does not do what it was asked for"))
+            Error::unsupported(format!("operation not supported by the store of \"{object}\""))
                 .with_context("reason", excerpt(&failed.to_string(), 1000))
         }
-        Store::InvalidPath { .. } => Error::invalid(format!("\"{object}\" holds a key that cannot be read"))
-            .with_hint("Keys with double slashes, segments . and .., or control characters must be renamed"),
-        Store::UnknownConfigurationKey { key, .. } => Error::invalid(format!("the setting \"{key}\" of a store is not known")),
+        Store::InvalidPath { .. } => Error::invalid(format!("\"{object}\" has a key that cannot be read"))
+            .with_hint("Rename keys that have double slashes, segments . or .., or control characters"),
+        Store::UnknownConfigurationKey { key, .. } => Error::invalid(format!("unknown store setting \"{key}\"")),
         _ => Error::new(ErrorKind::Unavailable, format!("reading \"{object}\" failed"))
             .with_context("reason", excerpt(&failed.to_string(), 1000)),
     }
@@ -338,7 +338,7 @@ fn no_bucket(place: &StorePlace) -> Error {
 }
 
 fn throttled(object: &str) -> Error {
-    Error::new(ErrorKind::Throttled, format!("the store of \"{object}\" asks for a slower pace")).with_hint("Retry later")
+    Error::new(ErrorKind::Throttled, format!("the store of \"{object}\" is throttling requests")).with_hint("Retry later")
 }
 
 fn wrong_region(place: &StorePlace) -> Error {

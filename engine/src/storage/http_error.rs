@@ -115,7 +115,7 @@ impl NoListing {
 
 impl fmt::Display for NoListing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the answer is no listing")
+        f.write_str("the answer is not a listing")
     }
 }
 

@@ -112,7 +112,7 @@ impl Lister for StoreLister {
                 disk.page(request).await
             }
             Pages::None => Err(Error::unsupported(format!("\"{}\" cannot be listed", self.place.key(&request.prefix)))
-                .with_hint("Plain HTTP servers tell single files only: name a file, or use a store that lists, such as S3")),
+                .with_hint("Plain HTTP servers have no listings: name a single file, or use an object store such as S3")),
         }
     }
 

@@ -176,7 +176,7 @@ async fn a_client_that_panics_fails_its_request() {
     let place = StorePlace::of(url::parse("s3://lake").unwrap().store).at("t/a");
     let panics = async { std::hint::black_box(None::<object_store::Result<()>>).expect("a header") };
     let error = from_store(&place.contained(panics).await.unwrap_err());
-    assert_eq!((error.kind(), error.message()), (ErrorKind::Internal, "the client of \"s3://lake/t/a\" gave up"));
+    assert_eq!((error.kind(), error.message()), (ErrorKind::Internal, "the client of \"s3://lake/t/a\" failed"));
 }
 
 #[test]

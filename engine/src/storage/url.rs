@@ -67,7 +67,7 @@ pub(super) fn parse(url: &str) -> Result<Parsed> {
         },
     };
     let Some(scheme) = Scheme::parse(name) else {
-        return Err(Error::unsupported(format!("stores of scheme \"{name}\" are not offered: \"{url}\""))
+        return Err(Error::unsupported(format!("unsupported scheme \"{name}\" in \"{url}\""))
             .with_hint("Use s3://, gs://, abfss://, file://, http://, https:// or a plain path"));
     };
     let (authority, key) = rest.split_once('/').unwrap_or((rest, ""));
@@ -78,7 +78,7 @@ pub(super) fn parse(url: &str) -> Result<Parsed> {
         Scheme::Http | Scheme::Https => http(url, scheme),
         Scheme::S3 | Scheme::Google | Scheme::Azure => {
             if authority.is_empty() {
-                return Err(Error::invalid(format!("\"{url}\" names no {}", scheme.bucket_noun()))
+                return Err(Error::invalid(format!("\"{url}\" does not name a {}", scheme.bucket_noun()))
                     .with_hint(format!("Write it as {}", scheme.example())));
             }
             check_authority(url, scheme, authority)?;
@@ -87,7 +87,7 @@ pub(super) fn parse(url: &str) -> Result<Parsed> {
                 && (container.is_empty() || host.is_empty())
             {
                 let lacking = if container.is_empty() { "container" } else { "storage account" };
-                return Err(Error::invalid(format!("\"{url}\" names no {lacking}"))
+                return Err(Error::invalid(format!("\"{url}\" does not name a {lacking}"))
                     .with_hint(format!("Write it as {}", scheme.example())));
             }
             Ok(Parsed { store, path: key_path(url, key)? })
@@ -115,7 +115,7 @@ fn check_authority(url: &str, scheme: Scheme, authority: &str) -> Result<()> {
         Some((before, host)) if before.contains(':') => url.replacen(authority, &format!("***@{host}"), 1),
         _ => url.to_owned(),
     };
-    Err(Error::invalid(format!("\"{shown}\" names no {noun}"))
+    Err(Error::invalid(format!("\"{shown}\" does not name a {noun}"))
         .with_hint(format!("Names of {named} have letters, digits, -, _ and .: write the location as {}", scheme.example())))
 }
 
@@ -136,7 +136,7 @@ fn http(url: &str, scheme: Scheme) -> Result<Parsed> {
     if parsed.query().is_some() || !parsed.username().is_empty() || parsed.password().is_some() {
         let plain =
             format!("{}://{}{}", scheme.as_str(), parsed.authority().rsplit('@').next().unwrap_or_default(), parsed.path());
-        return Err(Error::unsupported(format!("\"{plain}\" is given with a query string or a password, which are not sent"))
+        return Err(Error::unsupported(format!("\"{plain}\" has a query string or a password, which are not sent"))
             .with_hint("Use the plain URL of the file"));
     }
     let path = Path::from_url_path(parsed.path()).map_err(|source| invalid(source.into()))?;
@@ -214,11 +214,11 @@ mod tests {
     #[test]
     fn a_refusal_speaks_of_the_locations_own_provider() {
         for (url, message, hint) in [
-            ("abfss://c@a b.dfs.core.windows.net/x/", "names no container", "abfss://container@account"),
-            ("gs://a b/x/", "\"gs://a b/x/\" names no bucket", "gs://bucket/path/"),
-            ("s3://a b/x/", "names no bucket", "s3://bucket/path/"),
-            ("s3://user:hush@lake/x/", "\"s3://***@lake/x/\" names no bucket", "s3://bucket/path/"),
-            ("gs://a@b/x/", "names no bucket", "gs://bucket/path/"),
+            ("abfss://c@a b.dfs.core.windows.net/x/", "does not name a container", "abfss://container@account"),
+            ("gs://a b/x/", "\"gs://a b/x/\" does not name a bucket", "gs://bucket/path/"),
+            ("s3://a b/x/", "does not name a bucket", "s3://bucket/path/"),
+            ("s3://user:hush@lake/x/", "\"s3://***@lake/x/\" does not name a bucket", "s3://bucket/path/"),
+            ("gs://a@b/x/", "does not name a bucket", "gs://bucket/path/"),
         ] {
             let error = parse(url).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Invalid);

@@ -11,7 +11,8 @@ pub(super) fn truth(name: &str, value: &str) -> Result<bool> {
     match value.to_ascii_lowercase().as_str() {
         "1" | "true" | "on" | "yes" | "y" => Ok(true),
         "0" | "false" | "off" | "no" | "n" => Ok(false),
-        _ => Err(Error::invalid(format!("the variable {name} is \"{value}\"")).with_hint("Set it to true or false")),
+        _ => Err(Error::invalid(format!("the variable {name} has the invalid value \"{value}\""))
+            .with_hint("Set it to true or false")),
     }
 }
 
@@ -41,10 +42,10 @@ pub(super) fn check_variable(name: &str, value: &str) -> Result<()> {
             if is_url(value) {
                 return Ok(());
             }
-            Err(Error::invalid(format!("{named} is no URL: \"{value}\"")).with_hint("Write it as https://host:port"))
+            Err(Error::invalid(format!("{named} is not a URL: \"{value}\"")).with_hint("Write it as https://host:port"))
         }
         "CONTAINER_CREDENTIALS_RELATIVE_URI" if !is_path(value) => {
-            Err(Error::invalid(format!("{named} is no path of a URL")).with_hint("It begins with / and has no blanks"))
+            Err(Error::invalid(format!("{named} is not the path of a URL")).with_hint("It must begin with / and have no blanks"))
         }
         "TIMEOUT" | "CONNECT_TIMEOUT" if !value.contains(|c: char| matches!(c, '1'..='9')) => Err(too_short(&named)),
         "ALLOW_HTTP"
@@ -77,7 +78,7 @@ pub(super) fn check_text(value: &str, named: &str) -> Result<()> {
     if is_text(value) {
         return Ok(());
     }
-    Err(Error::invalid(format!("{named} has a line break or another character in it that cannot be sent"))
+    Err(Error::invalid(format!("{named} has a line break or another character that cannot be sent"))
         .with_hint("Write it as one line of ASCII characters"))
 }
 
@@ -90,8 +91,8 @@ pub(super) fn check_name(value: &str, named: &str) -> Result<()> {
     if value.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')) {
         return Ok(());
     }
-    Err(Error::invalid(format!("{named} is no name: \"{}\"", value.escape_debug()))
-        .with_hint("It has letters, digits, -, _ and . only"))
+    Err(Error::invalid(format!("{named} is not a valid name: \"{}\"", value.escape_debug()))
+        .with_hint("Use letters, digits, -, _ and . only"))
 }
 
 /// A password in a URL would be shown wherever the URL is.

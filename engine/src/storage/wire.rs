@@ -211,7 +211,7 @@ struct Stalled(Duration);
 
 impl fmt::Display for Stalled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "nothing came for {:?}", self.0)
+        write!(f, "no data received for {:?}", self.0)
     }
 }
 

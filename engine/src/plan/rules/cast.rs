@@ -44,7 +44,7 @@ impl CastFunction {
         if self.target == DataType::Utf8 {
             let texts = to_varchar(array)?;
             if !self.is_try && texts.null_count() > array.logical_null_count() {
-                return exec_err!("cannot cast a timestamp beyond the calendar to varchar");
+                return exec_err!("cannot cast an out-of-range timestamp to varchar");
             }
             return Ok(texts);
         }

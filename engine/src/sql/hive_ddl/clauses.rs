@@ -15,7 +15,7 @@ use crate::{
 pub(super) fn object(cursor: &Cursor<'_>, verb: &str, expecting: &[&str]) -> Error {
     for name in ["INDEX", "ROLE", "MACRO", "TEMPORARY", "FUNCTION", "TRANSACTION", "MATERIALIZED"] {
         if cursor.at_words(&[name]) {
-            return unsupported(&format!("{verb} {name}"), "Athena does not offer it either");
+            return unsupported(&format!("{verb} {name}"), "Athena does not support it either");
         }
     }
     cursor.unexpected(expecting)
@@ -100,7 +100,7 @@ pub(super) fn partition(cursor: &mut Cursor<'_>) -> Result<PartitionSpec> {
         let key = cursor.name()?;
         if !cursor.at_token(&Token::Eq) {
             if [Token::Lt, Token::Gt, Token::LtEq, Token::GtEq, Token::Neq].iter().any(|token| cursor.at_token(token)) {
-                return Err(unsupported("a range of partitions", "Name every partition with =, several with commas"));
+                return Err(unsupported("a range of partitions", "Name each partition with =, and separate several with commas"));
             }
             return Err(cursor.unexpected(&["'='"]));
         }

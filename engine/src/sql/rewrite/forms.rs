@@ -44,8 +44,8 @@ impl VisitorMut for Forms {
             TableFactor::Table { sample: Some(_), .. } | TableFactor::Derived { sample: Some(_), .. } => {
                 Some(("TABLESAMPLE", "Filter by a hash of a key, or by random()"))
             }
-            TableFactor::Table { version: Some(_), .. } => Some(("time travel", "Only the data as it is now is offered")),
-            TableFactor::Pivot { .. } | TableFactor::Unpivot { .. } => Some(("PIVOT", "Athena does not offer it either")),
+            TableFactor::Table { version: Some(_), .. } => Some(("time travel", "Only the current data can be read")),
+            TableFactor::Pivot { .. } | TableFactor::Unpivot { .. } => Some(("PIVOT", "Athena does not support it either")),
             TableFactor::MatchRecognize { .. } => Some(("MATCH_RECOGNIZE", "Use window functions")),
             _ => None,
         };
@@ -73,7 +73,7 @@ impl VisitorMut for Forms {
 
 fn forms(query: &mut Query) -> Result<()> {
     if !query.locks.is_empty() {
-        return Err(unsupported("SELECT ... FOR UPDATE", "Tables are only read: leave it out"));
+        return Err(unsupported("SELECT ... FOR UPDATE", "Leave it out: queries take no locks"));
     }
     if let Some(fetch) = query.fetch.take() {
         query.limit_clause = Some(limit(fetch, query.limit_clause.take())?);

@@ -9,8 +9,8 @@ use crate::error::{Error, Result};
 
 pub(super) fn check(query: &Query) -> Result<()> {
     match query.visit(&mut OuterMerges) {
-        ControlFlow::Break(join) => Err(Error::unsupported(format!("{join} with USING or NATURAL is not offered"))
-            .with_hint("Write ON a.x = b.x and select coalesce(a.x, b.x)")),
+        ControlFlow::Break(join) => Err(Error::unsupported(format!("{join} with USING or NATURAL is not supported"))
+            .with_hint("Write ON a.x = b.x, and select coalesce(a.x, b.x)")),
         ControlFlow::Continue(()) => Ok(()),
     }
 }

@@ -91,7 +91,7 @@ impl SegmentFiles {
     pub(super) fn trouble(&self, error: &io::Error) {
         if !self.is_troubled.swap(true, Ordering::AcqRel) {
             let directory = self.root.display();
-            tracing::warn!(%error, %directory, "the data cache cannot use its directory: queries go on without what it cannot keep");
+            tracing::warn!(%error, %directory, "the data cache cannot use its directory: queries go on without it");
         }
     }
 

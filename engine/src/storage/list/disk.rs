@@ -45,7 +45,7 @@ impl Disk {
     pub(super) async fn page(self: &Arc<Self>, request: ListRequest) -> Result<ListPage> {
         let disk = Arc::clone(self);
         let page = tokio::task::spawn_blocking(move || disk.read_page(request)).await;
-        page.map_err(|error| Error::internal("a listing was broken off").with_source(error))?
+        page.map_err(|error| Error::internal("a listing was interrupted").with_source(error))?
     }
 
     fn read_page(&self, request: ListRequest) -> Result<ListPage> {
