@@ -1,6 +1,6 @@
-//! The engine's one error type, which is the catalog's. The lowest file of the engine: it uses nothing of it.
+//! The engine's only error type, which is the catalog's. This is the lowest file of the engine and uses no other.
 //!
-//! Errors of libraries become ours above: those of stores in `storage/failure`, those of DataFusion in `failure`.
+//! Errors of libraries become ours elsewhere: those of stores in `storage/failure`, those of DataFusion in `failure`.
 
 use datafusion::{common::utils::datafusion_strsim::levenshtein, error::DataFusionError};
 pub use glaux_catalog::{Error, ErrorKind, Result, printable};

@@ -1,7 +1,7 @@
-//! What an error of DataFusion means to the user: the one place that turns these into ours.
+//! Turns DataFusion's errors into ours, in the words of a user of Trino. The only place that does.
 //!
-//! DataFusion carries our own errors as `External`; [`from_datafusion`] finds them again, however deeply they are wrapped, so that a
-//! kind given by a scan or a store reaches the user unchanged.
+//! DataFusion carries our own errors as `External`. [`from_datafusion`] finds them however deeply they are wrapped, so the kind that a scan
+//! or a store gave an error reaches the user unchanged.
 
 mod prefixes;
 mod types;

@@ -1,4 +1,4 @@
-//! The prefixes that libraries put before their messages, taken away.
+//! Removes the prefixes that libraries put before their messages.
 
 const PREFIXES: [&str; 19] = [
     "External error: ",

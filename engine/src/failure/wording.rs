@@ -1,6 +1,6 @@
-//! What DataFusion and Arrow say of a mistake in a query, in Trino's words: messages by their patterns, types and literals by their names.
+//! Rewrites DataFusion's and Arrow's messages about a mistake in a query in Trino's words: messages by pattern, types and literals by name.
 //!
-//! They come as text alone, so that this reads text; what it does not know passes as it is, without what libraries say of themselves.
+//! The libraries give text only, so this reads text. A message that matches no pattern passes through without the library's prefixes.
 
 use super::{
     prefixes::plain,

@@ -1,5 +1,5 @@
-//! How large and how deep a logical plan may be: views and common table expressions that name each other twice double it at every level,
-//! and every level takes stack where the plan is optimised and run.
+//! Limits on the size and depth of a logical plan. Views and common table expressions that name each other twice double it at every level, and every
+//! level takes stack when the plan is optimised and run.
 
 use datafusion::{
     common::tree_node::{TreeNodeRecursion, TreeNodeVisitor},

@@ -1,5 +1,5 @@
-//! A recursive query ends after so many steps, by the session's `max_recursion_depth`, and after so many rows: without that, one that never comes to its
-//! end would run, and give rows, for ever; and one whose steps multiply rows would as good as never come to its depth.
+//! Ends a recursive query after a number of steps, the session's `max_recursion_depth`, and after a number of rows. Otherwise a recursion without an end
+//! would run for ever, and one whose steps multiply rows would practically never reach its depth.
 
 use std::{
     fmt,

@@ -1,4 +1,4 @@
-//! DataFusion's state: built once an engine, and made a query's own with its catalogs, stores, clock and time zone.
+//! DataFusion's state: built once per engine, and completed for each query with its catalogs, stores, clock and time zone.
 
 use std::sync::Arc;
 

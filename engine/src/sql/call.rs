@@ -1,4 +1,4 @@
-//! `CALL`: procedures, which are Trino's. There is one, `system.crawl`.
+//! `CALL`, Trino's syntax for procedures. The only procedure is `system.crawl`.
 
 use sqlparser::tokenizer::Token;
 

@@ -1,4 +1,4 @@
-//! `GRANT`, `DENY` and `REVOKE`, with Trino's words, and what `SHOW GRANTS` is about.
+//! `GRANT`, `DENY` and `REVOKE` in Trino's syntax, and the object of `SHOW GRANTS`.
 
 use glaux_catalog::model::{Access, Grantee};
 

@@ -1,6 +1,6 @@
-//! The Hive half of Athena's SQL: a recursive-descent parser on the tokenizer's tokens, one verb family a file.
+//! The Hive half of Athena's SQL: a recursive-descent parser on the tokenizer's tokens, one file a family of verbs.
 //!
-//! Clauses may come in any sensible order, each at most once. What Hive has and Athena refuses is refused here too, by name.
+//! Clauses may come in any sensible order, each at most once. Clauses that Hive has and Athena refuses are refused here too, by name.
 
 mod alter;
 mod analyze;

@@ -1,4 +1,4 @@
-//! Names and strings in quotes, as each of the two grammars writes them.
+//! Quoted names and strings, as each of the two grammars writes them.
 
 use std::fmt::Write as _;
 

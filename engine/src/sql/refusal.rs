@@ -1,4 +1,4 @@
-//! What is understood and not supported.
+//! The error for statements and clauses that are understood but not supported.
 
 use crate::error::Error;
 

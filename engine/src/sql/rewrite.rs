@@ -1,5 +1,6 @@
-//! What is changed in a query of the Trino half between the text and the planner: tokens before parsing (`tokens`, `types`), the tree
-//! after it (`forms`, `exists`, `numbers`, `calls`, `joins`, `like`, `hidden`, `casts`, `labels`, `duplicates`). Each pass is small, and leaves alone what it does not know.
+//! The changes to a query of the Trino half between its text and the planner: to its tokens before parsing (`tokens`, `types`), and to its tree after
+//! parsing (`forms`, `exists`, `numbers`, `calls`, `timestamps`, `joins`, `like`, `hidden`, `casts`, `labels`, `duplicates`). Each pass is small, and
+//! leaves alone what it does not know.
 
 mod calls;
 mod casts;

@@ -1,7 +1,7 @@
-//! What a statement says, as plain data: the same for whoever executes, describes, bills or prints it.
+//! Statements as plain data: the same for the code that executes, describes, bills and prints them.
 //!
-//! Names are folded to lower case, strings are unescaped, nothing is resolved and nothing is checked against a catalog. `Display`
-//! (`print`) writes a statement back so that it parses to the same value.
+//! Names are folded to lower case and strings are unescaped; nothing is resolved or checked against a catalog. `Display` (`print`) writes a statement
+//! back so that it parses to the same value.
 
 mod analyze;
 mod crawl;

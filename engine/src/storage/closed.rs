@@ -1,7 +1,7 @@
-//! Files that no statement reaches, whoever asks: what the data directory holds of its own (catalog, history, caches, keys, configuration), and
-//! further files that the front end names.
+//! Files that no statement can access, whoever runs it: the data directory's own (catalog, history, caches, keys, configuration), and further
+//! files that the front end names.
 //!
-//! The check is on real paths, with links followed, and stands below every listing, read and write of local files.
+//! Paths are compared with symbolic links resolved, below every listing, read and write of local files.
 
 use std::{
     ffi::OsString,

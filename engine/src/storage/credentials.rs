@@ -1,4 +1,4 @@
-//! Where the credentials of a store come from, so that an error names the file or the variable to look at.
+//! Where a store's credentials come from, so that an error can name the file or the variable to check.
 
 use std::{fs, path::Path as FsPath};
 

@@ -1,4 +1,4 @@
-//! The service that a store is asked at, where it is not the provider's usual one, and whether plain HTTP to it is allowed.
+//! The endpoint of a store where it is not the provider's default, and whether plain HTTP to it is allowed.
 
 use super::{
     environment::Environment,

@@ -1,4 +1,4 @@
-//! Excerpts of what stores answer, for messages.
+//! Excerpts of stores' answers, for messages.
 
 /// A text of somebody else's on one line, without what a terminal would act on, and not endless.
 pub(super) fn excerpt(text: &str, most: usize) -> String {

@@ -1,7 +1,6 @@
-//! What a store's failure means to the user: the one place that turns `object_store`'s errors into ours, with the store, the object
-//! and what to try.
+//! Turns `object_store`'s errors into ours, with the store, the object and what to try. The only place that does.
 //!
-//! Stores tell their reasons in an XML document (`<Code>NoSuchBucket</Code>`), in a status, or not at all, when the connection failed.
+//! Stores give their reason in an XML document (`<Code>NoSuchBucket</Code>`), in a status, or, when the connection failed, not at all.
 
 use std::{error::Error as StdError, future::poll_fn, io, pin::pin, task::Poll};
 

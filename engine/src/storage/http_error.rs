@@ -1,4 +1,4 @@
-//! Errors of the HTTP layer that are ours: they travel inside those of `object_store`, and `failure` finds them there.
+//! Errors that our HTTP layer adds. They travel inside `object_store`'s errors, and `failure` finds them there.
 
 use std::{error::Error as StdError, fmt};
 

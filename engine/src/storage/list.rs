@@ -1,6 +1,6 @@
-//! Listing page by page: one [`Lister`] over stores that list by pages, the disk, and those that cannot list.
+//! Listing page by page: one [`Lister`] over stores that list in pages, the disk, and stores that cannot list.
 //!
-//! Prefixes are raw, and mean what they mean to S3: they need not end at a `/`, and a prefix without keys is an empty page.
+//! Prefixes are raw and mean what they mean to S3: they need not end with `/`, and a prefix without keys is an empty page.
 
 mod disk;
 mod early;

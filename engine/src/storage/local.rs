@@ -1,5 +1,5 @@
-//! Files of this machine as a store whose use is counted as that of an object store would be: each read range is a GET, and the bytes
-//! that were read are those fetched. Nothing hands out a file handle, so that no byte is read past the meter.
+//! Local files as a store that is metered like an object store: each range read is a GET, and the bytes read are the bytes fetched. File handles
+//! are never given out, so no byte is read past the meter.
 
 #![expect(clippy::disallowed_types, reason = "this is where local files are metered")]
 

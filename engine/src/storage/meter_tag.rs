@@ -1,4 +1,4 @@
-//! How a request finds the meter of the query that makes it.
+//! The tag by which a request finds the meter of its query.
 
 use std::sync::{
     Arc,

@@ -1,5 +1,5 @@
-//! The store that a query sees over HTTP: passes everything on, with the query's meter attached to each request, and explains
-//! failures. What is counted, and how, is decided below ([`super::wire`]).
+//! The store that a query sees over HTTP. It attaches the query's meter to each request, and puts the place into errors. Counting itself happens
+//! below ([`super::wire`]).
 
 use std::{
     fmt,

@@ -1,4 +1,4 @@
-//! Where something failed: a store, and perhaps a key in it, with what an error has to say of them.
+//! Where something failed: a store, and perhaps a key in it, and what an error message needs to know about them.
 
 use super::{scheme::Scheme, url::StoreKey};
 

@@ -1,4 +1,4 @@
-//! From the ranges that are wanted to the requests that fetch them, and back. Pure, but for the function that fetches a piece.
+//! From wanted ranges to the requests that fetch them, and back. Pure, except for the function that fetches a piece.
 
 use std::{future::Future, ops::Range};
 

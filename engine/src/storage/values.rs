@@ -1,5 +1,5 @@
-//! Values from outside that become parts of requests: variables, settings and endpoints. What a store's client could not send is refused here, with the name of
-//! the variable or the setting that holds it.
+//! Checks of values from outside that become parts of requests: variables, settings and endpoints. A value that the client could not send is
+//! refused here, with the name of the variable or setting that holds it.
 
 use crate::error::{Error, Result};
 

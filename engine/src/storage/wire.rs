@@ -1,11 +1,11 @@
-//! The HTTP layer below the stores: counts every attempt by kind, and the body bytes of GETs as they stream, into the meter of the
-//! query that asked.
+//! The HTTP layer below the stores. It counts every attempt by kind, and the body bytes of GETs as they stream, in the meter of the query that
+//! made the request.
 //!
-//! A request finds its meter in its own extensions ([`MeterTag`]), or, where `object_store` passes none on (parts of uploads, copies,
-//! deletes), in the task that polls it. What carries neither, such as fetching credentials, is nobody's. Retrying is left to
-//! `object_store`, but for two cases that cannot get better: a host that keeps refusing, and no metadata service to ask for credentials.
-//! An answer to a read or a listing that stalls, before its first byte or between two, fails as a time-out, which `object_store` retries.
-//! One that tells to ask another host fails: `client` does not follow it.
+//! A request finds its meter in its own extensions ([`MeterTag`]), or, where `object_store` passes none on (parts of uploads, copies, deletes),
+//! in the task that polls it. A request with neither, such as one for credentials, belongs to no query. `object_store` retries, except in two
+//! hopeless cases: a host that keeps refusing connections, and a missing metadata service for credentials. An answer to a read or a listing that
+//! stalls, before its first byte or between two, fails as a time-out, which `object_store` retries. A redirect to another host fails: `client`
+//! does not follow it.
 
 mod client;
 

@@ -1,4 +1,4 @@
-//! Casts that lose something or write otherwise than Arrow, as functions: Trino's rounding and texts, and nothing for DataFusion to see through.
+//! Casts as functions, where they lose something or are written differently than by Arrow: with Trino's rounding and text, and opaque to DataFusion.
 
 use std::{borrow::Cow, sync::Arc};
 

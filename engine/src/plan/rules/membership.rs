@@ -1,6 +1,5 @@
-//! `x IN (SELECT ...)` with its three truth values. DataFusion knows them where the condition is one of a filter's own that must all hold; anywhere else it
-//! knows whether the value is found, and takes what is not known for false. Where that makes a difference the condition is put together of what it plans
-//! right.
+//! `x IN (SELECT ...)` with three truth values. DataFusion distinguishes them only where the condition is a conjunct of a filter; elsewhere it takes
+//! NULL for false. Where that makes a difference, the condition is composed of parts that DataFusion plans correctly.
 
 use std::sync::Arc;
 

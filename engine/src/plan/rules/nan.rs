@@ -1,9 +1,8 @@
-//! Comparisons of floats as IEEE 754 has them, and Trino: nothing compares with NaN but by being different, and the two zeros are equal. Arrow
-//! orders all bit patterns, so that NaN is greater than any number (or less, by its sign) and -0.0 less than 0.0: what is compared with more than a
-//! number is made `comparable`.
+//! Comparisons of floats as in IEEE 754 and Trino: NaN is only ever different, and the two zeros are equal. Arrow orders by bits, so that NaN is greater
+//! than any number (or less, by its sign), and -0.0 less than 0.0. Where a value is not compared with a number, both are made `comparable`.
 //!
-//! Parquet's statistics leave NaN out. Comparisons with a number are safe to prune by, negated as well: a condition that NaN passes says so in an
-//! alternative that no statistics decide.
+//! Parquet's statistics leave NaN out. A comparison with a number can be used for pruning, negated as well: a condition that NaN passes has an
+//! alternative that statistics do not decide.
 
 use std::sync::Arc;
 

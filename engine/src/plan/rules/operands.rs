@@ -1,4 +1,4 @@
-//! What several rules ask of comparisons and of what they compare.
+//! What several rules need to know about comparisons and their operands.
 
 use arrow::datatypes::DataType;
 use datafusion::{

@@ -1,5 +1,6 @@
-//! Comparisons of rows and arrays. Rows are equal if all of their fields are: compared field by field, statistics and joins can make use of it, NULLs and floats
-//! mean what they do elsewhere. Arrays are compared by a function of ours; DataFusion takes NULLs inside of them for equal and looks at the bits of floats.
+//! Comparisons of rows and arrays. Rows are equal if all of their fields are; compared field by field, statistics and joins can use the comparison, and
+//! NULLs and floats mean what they mean elsewhere. Arrays are compared by a function of ours, since DataFusion treats NULLs in them as equal and compares
+//! floats by their bits.
 
 use arrow::datatypes::{DataType, FieldRef};
 use datafusion::{

@@ -1,5 +1,5 @@
-//! Comparisons of milliseconds and dates with constants that are finer, as comparisons with milliseconds or dates that have the same result. DataFusion
-//! would cut the constant when it moves the cast away from the column, and of a date that is cast statistics tell less.
+//! Comparisons of milliseconds and dates with finer constants, rewritten as comparisons with milliseconds or dates that have the same result. DataFusion
+//! would cut off the constant's digits when it moves the cast away from the column, and statistics are of less use for a cast date.
 
 use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::{

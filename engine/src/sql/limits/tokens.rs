@@ -1,5 +1,5 @@
-//! How deep a statement nests and how long its chains of operators are, counted on its tokens: the parser tries to read much of what
-//! it cannot read a second time, at every level.
+//! How deep a statement nests and how long its chains of operators are, counted in its tokens. Counted before parsing, since the parser reads many
+//! things that it cannot read twice, at every level.
 
 use sqlparser::{
     keywords::Keyword,

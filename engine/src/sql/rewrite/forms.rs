@@ -1,7 +1,6 @@
-//! Forms of queries that the planner does not read, as others that it does: `FETCH FIRST n ROWS ONLY` as `LIMIT n`, `TABLE t` as
-//! `SELECT * FROM t`, `VALUES ROW(1, 2)` as `VALUES (1, 2)` with Trino's column names, `U&'...'` as a plain string, `(a, b) IN (SELECT c, d ...)` as one of rows,
-//! long chains of `AND`, `OR` and `UNION` as balanced trees. What the planner would
-//! pass over in silence is refused.
+//! Rewrites forms that the planner does not read as ones that it does: `FETCH FIRST n ROWS ONLY` as `LIMIT n`, `TABLE t` as `SELECT * FROM t`,
+//! `VALUES ROW(1, 2)` as `VALUES (1, 2)` with Trino's column names, `U&'...'` as a plain string, `(a, b) IN (SELECT c, d ...)` as one of rows, and long
+//! chains of `AND`, `OR` and `UNION` as balanced trees. Forms that the planner would silently ignore are refused.
 
 use std::{collections::VecDeque, ops::ControlFlow};
 

@@ -1,4 +1,4 @@
-//! Words among tokens.
+//! Keywords among tokens.
 
 use sqlparser::{
     keywords::Keyword,

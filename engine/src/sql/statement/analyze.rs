@@ -1,4 +1,4 @@
-//! What `ANALYZE` asks for, and how it is written back: as Hive writes it.
+//! The arguments of `ANALYZE`, and how they are written back.
 
 use std::fmt::{self, Display, Formatter};
 

@@ -1,4 +1,4 @@
-//! What `CALL system.crawl(...)` asks for, and how it is written back.
+//! The arguments of `CALL system.crawl(...)`, and how they are written back.
 
 use std::fmt::{self, Display, Formatter};
 

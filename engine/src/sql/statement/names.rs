@@ -1,4 +1,4 @@
-//! What statements name: tables, views and partitions.
+//! How statements name tables, views and partitions.
 
 use std::fmt::{self, Display, Formatter};
 

@@ -1,4 +1,4 @@
-//! Statements written back as SQL: those of the Hive half with backticks and Hive's escapes, those of the Trino half with double quotes.
+//! Writes statements back as SQL: those of the Hive half with backticks and Hive's escapes, those of the Trino half with double quotes.
 
 use std::fmt::{self, Display, Formatter};
 

@@ -1,4 +1,4 @@
-//! The tier on disk: segments' files, which are read on blocking threads, and the thread that writes them.
+//! The disk tier: the segments' files, read on blocking threads, and the thread that writes them.
 
 use std::{ops::Range, path::Path, sync::Arc};
 

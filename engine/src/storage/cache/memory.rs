@@ -1,4 +1,4 @@
-//! The tier in memory.
+//! The memory tier.
 
 use std::{
     ops::Range,

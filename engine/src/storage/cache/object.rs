@@ -1,4 +1,4 @@
-//! What the data cache keeps ranges of.
+//! The objects whose ranges the data cache holds.
 
 use std::sync::Arc;
 

@@ -1,8 +1,8 @@
-//! The directory of segments' files: finds them, reads and writes them, and removes what is damaged or has to leave. Plain blocking file work.
+//! The directory of segment files: finds, reads, writes and removes them. Plain blocking file work.
 //!
-//! What lies in the directory is learned by walking it (`survey`), at first behind the opening, and again whenever a good part of the
-//! limit has been written, so that what other processes put there is found and counted. Until the first walk is done, a wanted object's own
-//! directory is looked into.
+//! A walk over the directory (`survey`) finds the files in it: once in the background after opening, and again whenever a good part of the limit
+//! has been written, so that files of other processes are found and counted. Until the first walk is done, the directory of a wanted object is
+//! looked up directly.
 
 use std::{
     fs, io,

@@ -1,7 +1,7 @@
-//! Which segments a tier holds, by object and place, and what has to leave for a new one. No IO, no locks.
+//! Which segments a tier holds, by object and position, and which leave for a new one. No IO, no locks.
 //!
-//! No segment of an object lies within another, so that in the order of their starts they are in the order of their ends too, and a
-//! range is covered if one can walk over it from segment to segment.
+//! No segment of an object lies within another. So the order of their starts is also the order of their ends, and a range is covered if one can
+//! walk across it from segment to segment.
 
 use std::{
     collections::{BTreeMap, HashMap},

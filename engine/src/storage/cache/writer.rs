@@ -1,7 +1,7 @@
-//! The one thread that writes the data cache's files, so that no query waits for the disk, and the bounded queue before it.
+//! The thread that writes the data cache's files, and the bounded queue before it: no query waits for the disk.
 //!
-//! When the disk is slower than the network the queue fills, and what comes then is passed over. After a failure (a full disk, a directory
-//! that cannot be written to) the thread passes over everything for a while.
+//! When the disk is slower than the network the queue fills, and new segments are skipped. After a failure (a full disk, a directory that is not
+//! writable) the thread skips everything for a while.
 
 use std::{
     sync::{

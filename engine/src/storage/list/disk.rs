@@ -1,9 +1,8 @@
-//! Listing directories as an object store would: keys in byte order, pages of a thousand, prefixes that need not end at a `/`.
+//! Lists directories as an object store lists keys: in byte order, in pages of a thousand, with prefixes that need not end with `/`.
 //!
-//! What has a name that no location can have (control characters, bytes that are no UTF-8) is reported by itself. Symbolic links are followed within
-//! the folder that a request names; those that lead out of it or back to a directory above them, and broken ones, are left out, as are files that are
-//! still being written and those that are closed to everybody. A walk that is not finished waits for the next page, so that a directory is read once
-//! and not for each page.
+//! Files whose names no location can have (control characters, bytes that are not UTF-8) are reported separately. Symbolic links are followed within
+//! the folder that a request names. Left out are links that lead outside it or back to a parent, broken links, files that are still being
+//! written, and closed files. An unfinished walk waits for the next page, so a directory is read once and not once a page.
 
 use std::{
     collections::HashMap,

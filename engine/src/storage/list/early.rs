@@ -1,8 +1,8 @@
-//! Pages of a listing, read as they arrive: S3 and Google write `ListBucketResult`, which `object_store` reads with a general deserializer, most of what a
-//! long listing costs in CPU time. Requests, retries and signatures stay its own: the page travels beside its answer, in the request's extensions.
+//! Reads pages of a listing as they arrive. S3 and Google write `ListBucketResult`, which `object_store` reads with a general deserializer: most of the
+//! CPU time of a long listing. Requests, retries and signatures stay `object_store`'s: the page travels beside its answer, in the request's extensions.
 //!
-//! What is not written as S3 writes it is left to `object_store` as it came. What is no page at all is not: it would read a page without objects in it,
-//! and whoever listens to it would think that all of them are gone.
+//! A page that is not written as S3 writes it goes to `object_store` unchanged. An answer that is no page at all does not: `object_store` would read
+//! a page without objects, and the caller would believe that all objects are gone.
 
 use std::{
     borrow::Cow,

@@ -1,5 +1,5 @@
-//! The HTTP client below the stores, made of the settings that `object_store` has read. `object_store` would make the same, but for redirects: they
-//! are followed only to where the request was sent to. What may be read is judged by the location that is named, and no server is to choose another.
+//! The HTTP client below the stores, built from the settings that `object_store` has read. Unlike `object_store`'s own client, it follows redirects only
+//! within the host of the request: access is decided by the location that is named, and no server may choose another.
 
 use std::{
     error::Error as StdError,
