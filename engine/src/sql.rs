@@ -11,6 +11,8 @@ mod grant;
 mod hive_ddl;
 mod limits;
 mod position;
+mod quote;
+mod refusal;
 pub mod rewrite;
 mod route;
 mod split;

@@ -78,7 +78,7 @@ impl ScalarUDFImpl for DateTrunc {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let [ColumnarValue::Scalar(ScalarValue::Utf8(unit)), values] = args.args.as_slice() else {
-            return exec_err!("the unit of '{NAME}' must be a constant text, such as 'month'");
+            return exec_err!("the unit of '{NAME}' must be a string literal, such as 'month'");
         };
         let Some(unit) = unit else {
             return Ok(ColumnarValue::Scalar(ScalarValue::try_from(args.return_field.data_type())?));
@@ -118,10 +118,10 @@ fn truncated(name: &str, values: &ArrayRef) -> Result<ArrayRef> {
     const OF_CLOCKS: &str = "millisecond, second, minute and hour";
     match (values.data_type(), unit(name)) {
         (DataType::Date32, Some(Unit::Days(first))) => first_dates(first, values),
-        (DataType::Date32, _) => exec_err!("'{name}' is not a valid unit of a date; those are {OF_DAYS}"),
+        (DataType::Date32, _) => exec_err!("'{name}' is not a valid unit for a date; valid units are {OF_DAYS}"),
         (DataType::Timestamp(unit, _), Some(of)) => timestamps(of, *unit, values),
         (DataType::Timestamp(..), None) => {
-            exec_err!("'{name}' is not a valid unit of a timestamp; those are {OF_CLOCKS}, {OF_DAYS}")
+            exec_err!("'{name}' is not a valid unit for a timestamp; valid units are {OF_CLOCKS}, {OF_DAYS}")
         }
         (DataType::Time32(unit) | DataType::Time64(unit), Some(of @ (Unit::PartOfSecond(_) | Unit::Seconds(_)))) => {
             let step = ticks(of, *unit);
@@ -131,7 +131,7 @@ fn truncated(name: &str, values: &ArrayRef) -> Result<ArrayRef> {
             let bits = if matches!(values.data_type(), DataType::Time32(_)) { DataType::Int32 } else { DataType::Int64 };
             Ok(cast(&cast(&truncated, &bits)?, values.data_type())?)
         }
-        _ => exec_err!("'{name}' is not a valid unit of a time; those are {OF_CLOCKS}"),
+        _ => exec_err!("'{name}' is not a valid unit for a time; valid units are {OF_CLOCKS}"),
     }
 }
 
@@ -141,7 +141,7 @@ fn first_dates(first: First, dates: &ArrayRef) -> Result<ArrayRef> {
         .as_primitive::<Date32Type>()
         .iter()
         .map(|days| match days.map(of) {
-            Some(None) => exec_err!("a date is beyond the calendar"),
+            Some(None) => exec_err!("date out of range"),
             Some(days) => Ok(days),
             None => Ok(None),
         })

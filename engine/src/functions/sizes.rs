@@ -68,8 +68,9 @@ impl ScalarUDFImpl for Bounded {
         for row in 0..rows {
             bytes = bytes.saturating_add(made(self.name(), &args.args, row));
             if bytes > MOST_BYTES {
-                let message = format!("function '{}' would make more than {} MiB of text at once", self.name(), MOST_BYTES >> 20);
-                let error = Error::new(ErrorKind::LimitExceeded, message).with_hint("Make shorter texts of it, or fewer");
+                let most = MOST_BYTES >> 20;
+                let message = format!("function '{}' would produce more than {most} MiB of text at once", self.name());
+                let error = Error::new(ErrorKind::LimitExceeded, message).with_hint("Produce shorter strings, or fewer of them");
                 return Err(to_datafusion(error));
             }
         }

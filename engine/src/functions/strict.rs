@@ -109,8 +109,8 @@ impl Strict {
             return Ok(());
         }
         Err(to_datafusion(
-            Error::new(ErrorKind::LimitExceeded, "texts that are put together have more than 2 GiB in a batch of rows")
-                .with_hint("Make shorter texts, or put fewer of them together"),
+            Error::new(ErrorKind::LimitExceeded, "concatenated strings exceed 2 GiB in one batch of rows")
+                .with_hint("Concatenate shorter strings, or fewer of them"),
         ))
     }
 

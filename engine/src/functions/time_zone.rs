@@ -71,10 +71,10 @@ impl ScalarUDFImpl for Zoned {
 
     fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
         let DataType::Timestamp(unit, _) = args.arg_fields[0].data_type() else {
-            return internal_err!("the first argument of '{}' is no timestamp", self.name);
+            return internal_err!("the first argument of '{}' is not a timestamp", self.name);
         };
         let Some(Some(ScalarValue::Utf8(Some(zone)))) = args.scalar_arguments.get(1) else {
-            return plan_err!("the time zone of '{}' must be a constant text, such as 'UTC'", self.name);
+            return plan_err!("the time zone of '{}' must be a string literal, such as 'UTC'", self.name);
         };
         let data_type = DataType::Timestamp(*unit, Some(known_name(zone)?.into()));
         Ok(Arc::new(Field::new(self.name, data_type, args.arg_fields[0].is_nullable())))
@@ -106,7 +106,7 @@ pub(super) fn zone(name: &str) -> Result<Tz> {
 }
 
 fn unknown<T>(name: &str) -> Result<T> {
-    plan_err!("time zone '{name}' is not known; write one such as 'UTC', 'Europe/Berlin' or '+02:00'")
+    plan_err!("unknown time zone '{name}': use a name such as 'UTC' or 'Europe/Berlin', or an offset such as '+02:00'")
 }
 
 /// A timestamp's text with all digits of its date and time, of which SQL lets some be left out: `2024-1-1 1:30` is `2024-01-01 01:30:00`. Nothing if it
@@ -183,7 +183,7 @@ pub(super) fn converted(numbers: &ArrayRef, convert: impl Fn(i64) -> Option<i64>
         .as_primitive::<Int64Type>()
         .iter()
         .map(|number| match number.map(&convert) {
-            Some(None) => exec_err!("a timestamp is beyond the years that time zones are known of"),
+            Some(None) => exec_err!("timestamp out of range for time zones"),
             Some(number) => Ok(number),
             None => Ok(None),
         })

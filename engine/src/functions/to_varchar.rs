@@ -131,7 +131,7 @@ impl ScalarUDFImpl for Bounded {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let [value, ColumnarValue::Scalar(ScalarValue::Int64(Some(length)))] = args.args.as_slice() else {
-            return plan_err!("the length of a text must be a number");
+            return plan_err!("the length of a varchar must be a number");
         };
         let length = usize::try_from(*length).unwrap_or(0);
         make_scalar_function(|values| self.array(&values[0], length), Vec::new())(std::slice::from_ref(value))
@@ -143,7 +143,7 @@ impl Bounded {
         let is_cut = array.data_type().is_string() || array.data_type().is_null();
         let texts = to_varchar(array)?;
         if self.name == TO_VARCHAR && texts.null_count() > array.logical_null_count() {
-            return exec_err!("a timestamp is beyond the calendar");
+            return exec_err!("timestamp out of range");
         }
         let bounded = |text: &str| match text.char_indices().nth(length) {
             None => Ok(Some(text.len())),

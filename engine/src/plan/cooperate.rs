@@ -1,7 +1,7 @@
-//! Steps that make many rows of few give way now and then, and end when their query does.
+//! Lets operators that make many rows of few yield now and then, so that they end when their query does.
 //!
-//! A task is cancelled where it gives way, and DataFusion gives way where data comes in. A join that multiplies rows hardly ever asks for
-//! more, so that a query with one would compute on after it was cancelled, and keep everybody else from the thread.
+//! A task is cancelled where it yields, and DataFusion yields where data comes in. A join that multiplies rows hardly ever asks for more input, so a
+//! query with one would keep computing after it was cancelled, and block its thread for others.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use datafusion::{
 };
 
 use super::interruptible::{Stop, interruptible};
-use crate::error::{Result, from_datafusion};
+use crate::{error::Result, failure::from_datafusion};
 
 /// The plan with its joins and unnests giving way after every so many batches, and its joins' conditions looking whether to stop.
 ///

@@ -1,7 +1,7 @@
-//! Conditions of joins that look whether their query is still wanted.
+//! Join conditions that check whether their query was cancelled.
 //!
-//! A join computes the condition on pair after pair, thousands at a time, and comes back to the runtime only with rows: where none match, it
-//! would compute on for as long as there are pairs, whatever ends the query, and keep a worker from everything else.
+//! A join evaluates its condition on thousands of pairs at a time, and returns to the runtime only with rows. Where none match, it would compute until
+//! there are no more pairs, even for a query that has ended, and block its worker for others.
 
 use std::{
     fmt,

@@ -1,5 +1,5 @@
-//! How large and how deep a logical plan may be: views and common table expressions that name each other twice double it at every level,
-//! and every level takes stack where the plan is optimised and run.
+//! Limits on the size and depth of a logical plan. Views and common table expressions that name each other twice double it at every level, and every
+//! level takes stack when the plan is optimised and run.
 
 use datafusion::{
     common::tree_node::{TreeNodeRecursion, TreeNodeVisitor},
@@ -7,7 +7,10 @@ use datafusion::{
     logical_expr::LogicalPlan,
 };
 
-use crate::error::{Error, ErrorKind, Result, from_datafusion};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    failure::from_datafusion,
+};
 
 /// Nodes of a plan, those of its subqueries among them.
 const MAX_NODES: usize = 20_000;
@@ -26,7 +29,7 @@ pub(super) fn check(plan: &LogicalPlan) -> Result<()> {
         _ => return Ok(()),
     };
     Err(Error::new(ErrorKind::LimitExceeded, message)
-        .with_hint("Name fewer views and common table expressions within each other, or run the query in several steps"))
+        .with_hint("Nest fewer views and common table expressions, or split the query into several steps"))
 }
 
 #[derive(Default)]

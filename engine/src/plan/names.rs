@@ -1,5 +1,4 @@
-//! Functions by their own names: a call by another name is shown by DataFusion with all of its arguments written out twice, at each level
-//! of nesting.
+//! Replaces aliases of functions by their own names: DataFusion shows a call by an alias with all arguments written twice, at each level of nesting.
 
 use std::ops::ControlFlow;
 

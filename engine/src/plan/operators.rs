@@ -1,5 +1,5 @@
-//! Operators whose results have other types in Trino than in DataFusion, or that fail where DataFusion's do not: they are replaced while a query is
-//! planned, since what is planned around an expression keeps its type.
+//! Replaces operators whose results have other types in Trino than in DataFusion, or that fail in Trino only. This happens during planning, since the
+//! expressions around an operator are typed by it.
 
 use arrow::datatypes::DataType;
 use datafusion::{

@@ -1,5 +1,5 @@
-//! A recursive query ends after so many steps, by the session's `max_recursion_depth`, and after so many rows: without that, one that never comes to its
-//! end would run, and give rows, for ever; and one whose steps multiply rows would as good as never come to its depth.
+//! Ends a recursive query after a number of steps, the session's `max_recursion_depth`, and after a number of rows. Otherwise a recursion without an end
+//! would run for ever, and one whose steps multiply rows would practically never reach its depth.
 
 use std::{
     fmt,
@@ -23,7 +23,10 @@ use datafusion::{
 };
 use futures::{TryStreamExt, future::ready};
 
-use crate::error::{Error, ErrorKind, Result, from_datafusion, to_datafusion};
+use crate::{
+    error::{Error, ErrorKind, Result, to_datafusion},
+    failure::from_datafusion,
+};
 
 /// Rows that all steps of a recursive query make at most.
 const MOST_ROWS: u64 = 10_000_000;
@@ -132,10 +135,10 @@ impl ExecutionPlan for Counted {
 
 fn too_deep(most: u64) -> Error {
     Error::new(ErrorKind::LimitExceeded, format!("recursion depth limit exceeded ({most})"))
-        .with_hint("Give the recursive query a condition that ends it, or raise the session setting max_recursion_depth")
+        .with_hint("Add a condition that ends the recursion, or raise the session setting max_recursion_depth")
 }
 
 fn too_many(name: &str) -> Error {
-    Error::new(ErrorKind::LimitExceeded, format!("the recursive query \"{name}\" makes more than {MOST_ROWS} rows"))
-        .with_hint("Give it a condition that ends it, or steps that make fewer rows of one")
+    Error::new(ErrorKind::LimitExceeded, format!("recursive query \"{name}\" produces more than {MOST_ROWS} rows"))
+        .with_hint("Add a condition that ends the recursion, or produce fewer rows in each step")
 }

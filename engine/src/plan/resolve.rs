@@ -25,7 +25,8 @@ use sqlparser::ast;
 use super::{limits, names};
 use crate::{
     clock::Clock,
-    error::{Error, ErrorKind, Result, from_datafusion, to_datafusion},
+    error::{Error, ErrorKind, Result, to_datafusion},
+    failure::from_datafusion,
     query::access::{Guarded, view_denied},
     table::{LakeTable, ScanContext},
     session::SessionOptions,
@@ -241,7 +242,7 @@ impl LakeDatabase {
     async fn view(&self, view: Table, has_hidden: bool) -> Result<Arc<dyn TableProvider>> {
         if has_hidden {
             return Err(Error::invalid(format!("view \"{}\" has no hidden columns", view.name))
-                .with_hint("Select \"$path\" inside the view and give it a name"));
+                .with_hint("Select \"$path\" in the view's query, and give it an alias"));
         }
         if self.view_depth >= MAX_VIEW_DEPTH {
             return Err(Error::invalid(format!("view \"{}\" refers to itself, or views are nested too deeply", view.name)));
@@ -254,7 +255,7 @@ impl LakeDatabase {
             }
             let kind = if error.kind() == ErrorKind::Internal { ErrorKind::Internal } else { ErrorKind::Invalid };
             Error::new(kind, format!("view \"{}\" is stale: {error}", view.name))
-                .with_hint(format!("CREATE OR REPLACE VIEW {} to match the tables it reads", view.name))
+                .with_hint(format!("Match it to the tables it reads with CREATE OR REPLACE VIEW {}", view.name))
         };
         let Statement::Query(query) = sql::parse(&text).map_err(stale)? else {
             return Err(stale(Error::invalid("its definition is not a query")));
@@ -265,7 +266,7 @@ impl LakeDatabase {
         let (_, plan) = planned.await.map_err(stale)?;
         let (now, then) = (plan.schema().fields().len(), view.storage.columns.len());
         if now != then {
-            return Err(stale(Error::invalid(format!("its query gives {now} columns, its definition has {then}"))));
+            return Err(stale(Error::invalid(format!("its query returns {now} columns, but its definition has {then}"))));
         }
         let columns = plan.schema().columns();
         let named = columns.into_iter().zip(&view.storage.columns).map(|(from, to)| Expr::Column(from).alias(&to.name));

@@ -1,8 +1,17 @@
-//! Rules of ours that run before DataFusion coerces types: where its semantics are not Trino's, or where what it derives from an
-//! expression would lose rows. `membership` gives `IN (SELECT ...)` its three truth values, `rows` compares rows and arrays, `align` gives decimals beside
-//! floats and dates beside timestamps a common type, `nan` compares floats as numbers, `extremes` has their `max` and `min` pass over NaN, `ties` has equal ones tie, `timestamps` compares
-//! with finer constants exactly, `zones` takes local times for the session's zone's, `arithmetic` has integers fail rather than wrap around, `guards`
-//! lets conditions ask before a subscript fails, `lossy` hides casts that lose something behind a function (`cast`).
+//! Our rules, which run before DataFusion coerces types. They are needed where DataFusion's semantics are not Trino's, or where what it derives from an
+//! expression would lose rows:
+//!
+//! - `membership` gives `IN (SELECT ...)` its three truth values;
+//! - `rows` compares rows and arrays;
+//! - `align` gives decimals and floats, and dates and timestamps, a common type;
+//! - `nan` compares floats as numbers, `extremes` ignores NaN in their `max` and `min`, `ties` treats equal ones as ties;
+//! - `timestamps` compares exactly with finer constants;
+//! - `zones` reads local times in the session's time zone;
+//! - `arithmetic` makes integers fail instead of wrapping around;
+//! - `guards` evaluates conditions before the subscripts that they protect;
+//! - `lossy` hides casts that lose something behind a function (`cast`).
+//!
+//! `operands` has what several of them need to know about operators and operands.
 
 mod align;
 mod arithmetic;
@@ -12,6 +21,7 @@ mod guards;
 mod lossy;
 mod membership;
 mod nan;
+mod operands;
 mod rows;
 mod ties;
 mod timestamps;

@@ -1,4 +1,4 @@
-//! DataFusion's state: built once an engine, and made a query's own with its catalogs, stores, clock and time zone.
+//! DataFusion's state: built once per engine, and completed for each query with its catalogs, stores, clock and time zone.
 
 use std::sync::Arc;
 
@@ -16,7 +16,8 @@ use glaux_catalog::ident::{CATALOG_NAME, DEFAULT_DATABASE};
 use super::{operators::Operators, rules::analyzer_rules, types::Types};
 use crate::{
     config::EngineOptions,
-    error::{Error, Result, from_datafusion},
+    error::{Error, Result},
+    failure::from_datafusion,
     functions,
     runtime::SPILL_DIRECTORY,
     scan::UseLakeScan,
@@ -77,8 +78,8 @@ fn base_runtime(options: &EngineOptions) -> Result<Arc<RuntimeEnv>> {
     let pool: Arc<dyn MemoryPool> = Arc::new(TrackConsumersPool::new(GreedyMemoryPool::new(limit), consumers));
     let spill = options.data_dir.join(SPILL_DIRECTORY);
     glaux_catalog::private::create_folder(&spill).map_err(|error| {
-        Error::invalid(format!("directory \"{}\" cannot be made", spill.display()))
-            .with_hint("Choose a data directory that can be written to")
+        Error::invalid(format!("directory \"{}\" could not be created", spill.display()))
+            .with_hint("Choose a data directory that is writable")
             .with_setting("engine.data_dir")
             .with_source(error)
     })?;

@@ -1,5 +1,4 @@
-//! Types of SQL that the planner does not know, or knows as others: times by their precision, `varbinary`, and maps of types that are none of arrays
-//! and rows.
+//! SQL types that the planner does not know, or knows differently: times with a precision, `varbinary`, and maps of other types than arrays and rows.
 
 use std::sync::Arc;
 

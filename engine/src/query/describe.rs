@@ -8,7 +8,8 @@ use datafusion::{execution::context::SessionState, logical_expr::LogicalPlan};
 use super::{explain, output::Output, parameters};
 use crate::{
     ddl,
-    error::{Result, from_datafusion},
+    error::Result,
+    failure::from_datafusion,
     sql::{Answer, Statement},
 };
 

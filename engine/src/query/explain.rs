@@ -15,7 +15,8 @@ use futures::StreamExt;
 
 use crate::{
     accounting::{ListingDetails, Meter, Usage},
-    error::{Error, Result, from_datafusion},
+    error::{Error, Result},
+    failure::from_datafusion,
     sql::ExplainWhat,
 };
 

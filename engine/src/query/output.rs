@@ -20,7 +20,8 @@ use tokio::{sync::mpsc, task::JoinSet};
 
 use super::{executor::Executor, merge::merged, places::Place};
 use crate::{
-    error::{Error, Result, from_datafusion},
+    error::{Error, Result},
+    failure::from_datafusion,
     sql::rewrite::label,
 };
 

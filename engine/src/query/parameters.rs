@@ -21,7 +21,10 @@ use datafusion::{
 
 use self::inference::types;
 use super::output::plain;
-use crate::error::{Error, ErrorKind, Result, from_datafusion, type_name};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    failure::{from_datafusion, type_name},
+};
 
 /// A value that does not fit is an error, never NULL.
 const LOSSLESS: CastOptions<'static> = CastOptions { safe: false, format_options: FormatOptions::new() };

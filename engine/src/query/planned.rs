@@ -39,7 +39,8 @@ use super::{
 };
 use crate::{
     ddl,
-    error::{Result, from_datafusion},
+    error::Result,
+    failure::from_datafusion,
     runtime::Shared,
     session::{Session, SessionOptions},
     sql::Statement,

@@ -18,7 +18,8 @@ use super::{
 };
 use crate::{
     accounting::Meter,
-    error::{Error, Result, from_datafusion},
+    error::{Error, Result},
+    failure::from_datafusion,
     plan::{Stop, bounded, cooperative},
     runtime::Shared,
     session::Session,

@@ -17,7 +17,8 @@ use super::{
 use crate::{
     accounting::Meter,
     ddl::{self, StatementContext, ViewPlanner},
-    error::{Error, ErrorKind, Result, from_datafusion},
+    error::{Error, ErrorKind, Result},
+    failure::from_datafusion,
     plan::PlanContext,
     probe::{ProbeContext, analyze, crawl},
     runtime::Shared,

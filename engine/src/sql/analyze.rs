@@ -20,9 +20,8 @@ pub(super) fn analyze(cursor: &mut Cursor<'_>) -> Result<Statement> {
                 "partitions" => analyze.partitions = AnalyzePartitions::These(array(cursor, |cursor| array(cursor, value))?),
                 "columns" => analyze.columns = array(cursor, |cursor| cursor.string().map(|name| name.to_lowercase()))?,
                 other => {
-                    return Err(
-                        Error::invalid(format!("ANALYZE has no property \"{other}\"")).with_hint("It has partitions and columns")
-                    );
+                    return Err(Error::invalid(format!("ANALYZE has no property \"{other}\""))
+                        .with_hint("Its properties are partitions and columns"));
                 }
             }
             Ok(())

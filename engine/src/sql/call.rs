@@ -1,4 +1,4 @@
-//! `CALL`: procedures, which are Trino's. There is one, `system.crawl`.
+//! `CALL`, Trino's syntax for procedures. The only procedure is `system.crawl`.
 
 use sqlparser::tokenizer::Token;
 
@@ -28,7 +28,7 @@ pub(super) fn call(cursor: &mut Cursor<'_>) -> Result<Statement> {
     }
     if parts != ["system", "crawl"] {
         return Err(Error::not_found(format!("procedure \"{}\" does not exist", parts.join(".")))
-            .with_hint("There is system.crawl(url); MSCK REPAIR TABLE finds the partitions of a table"));
+            .with_hint("The only procedure is system.crawl(url). To find the partitions of a table, use MSCK REPAIR TABLE"));
     }
     let mut given: Vec<(&'static str, Value)> = Vec::new();
     let mut is_named = false;
@@ -43,7 +43,9 @@ pub(super) fn call(cursor: &mut Cursor<'_>) -> Result<Statement> {
                 cursor.rewind(mark);
                 match NAMES.get(given.len()).filter(|_| !is_named) {
                     Some(name) => name,
-                    None => return Err(cursor.fault("a value without a name follows those with names, or there are too many")),
+                    None => {
+                        return Err(cursor.fault("arguments without names come before named ones, and there are at most eight"));
+                    }
                 }
             }
         };
@@ -71,7 +73,7 @@ fn named(name: &str) -> Result<&'static str> {
         let error = Error::invalid(format!("system.crawl has no argument \"{name}\""));
         error.with_hint(match nearest(name, NAMES.into_iter()) {
             Some(near) => format!("Did you mean \"{near}\"?"),
-            None => format!("It has {}", NAMES.join(", ")),
+            None => format!("Its arguments are {}", NAMES.join(", ")),
         })
     })
 }
@@ -92,14 +94,14 @@ fn put(crawl: &mut Crawl, name: &'static str, value: Value) -> Result<()> {
         ("database", Value::Text(database)) => crawl.database = Some(database.to_lowercase()),
         ("policy", Value::Text(policy)) => {
             crawl.policy = CrawlPolicy::parse(&policy).ok_or_else(|| {
-                Error::invalid(format!("\"{policy}\" is no policy of a crawl"))
+                Error::invalid(format!("unknown crawl policy \"{policy}\""))
                     .with_hint("The policies are update (Glue's UPDATE_IN_DATABASE), add-columns and log (LOG)")
             })?;
         }
         ("deletions", Value::Text(deletions)) => {
             crawl.deletions = CrawlDeletions::parse(&deletions).ok_or_else(|| {
-                Error::invalid(format!("\"{deletions}\" is nothing that a crawl does with what is gone"))
-                    .with_hint("It can log (LOG) or delete (Glue's DELETE_FROM_DATABASE)")
+                Error::invalid(format!("unknown deletion policy \"{deletions}\""))
+                    .with_hint("The policies are log (LOG) and delete (Glue's DELETE_FROM_DATABASE)")
             })?;
         }
         ("dry_run", Value::Boolean(dry_run)) => crawl.dry_run = dry_run,
@@ -110,10 +112,10 @@ fn put(crawl: &mut Crawl, name: &'static str, value: Value) -> Result<()> {
             let wanted = match name {
                 "dry_run" => "TRUE or FALSE",
                 "table_level" => "a number",
-                "sample" => "a number from 1",
+                "sample" => "a number, at least 1",
                 _ => "a string",
             };
-            return Err(Error::invalid(format!("the argument {name} of system.crawl is {wanted}")));
+            return Err(Error::invalid(format!("the argument {name} of system.crawl must be {wanted}")));
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! A place in a statement's tokens, with what both grammars' parsers ask of it: words, names, strings, and errors that say where.
+//! A position in a statement's tokens, with what the parsers of both grammars need: words, names, strings, and errors with a position.
 
 use glaux_catalog::ident::{CATALOG_NAME, fold};
 use sqlparser::{

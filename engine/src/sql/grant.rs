@@ -1,10 +1,10 @@
-//! `GRANT`, `DENY` and `REVOKE`, with Trino's words, and what `SHOW GRANTS` is about.
+//! `GRANT`, `DENY` and `REVOKE` in Trino's syntax, and the object of `SHOW GRANTS`.
 
 use glaux_catalog::model::{Access, Grantee};
 
 use super::{
     cursor::Cursor,
-    hive_ddl::unsupported,
+    refusal::unsupported,
     statement::{Grant, GrantOn, Revoke, Statement},
 };
 use crate::error::Result;
@@ -16,7 +16,7 @@ pub(super) fn grant(cursor: &mut Cursor<'_>) -> Result<Statement> {
     cursor.expect_words(&["TO"])?;
     let to = grantee(cursor)?;
     if cursor.at_words(&["WITH", "GRANT", "OPTION"]) {
-        return Err(unsupported("WITH GRANT OPTION", "Only administrators grant"));
+        return Err(unsupported("WITH GRANT OPTION", "Only administrators can grant access"));
     }
     Ok(Statement::Grant(Grant { on, to, access }))
 }
@@ -24,7 +24,7 @@ pub(super) fn grant(cursor: &mut Cursor<'_>) -> Result<Statement> {
 /// From behind `DENY`.
 pub(super) fn deny(cursor: &mut Cursor<'_>) -> Result<Statement> {
     if !at_all(cursor) {
-        return Err(unsupported("DENY of single privileges", "Write DENY ALL; to leave reading, GRANT SELECT"));
+        return Err(unsupported("DENY of single privileges", "Write DENY ALL; to allow reading only, GRANT SELECT"));
     }
     privileges(cursor)?;
     let on = object(cursor)?;
@@ -35,7 +35,7 @@ pub(super) fn deny(cursor: &mut Cursor<'_>) -> Result<Statement> {
 /// From behind `REVOKE`.
 pub(super) fn revoke(cursor: &mut Cursor<'_>) -> Result<Statement> {
     if cursor.at_words(&["GRANT", "OPTION", "FOR"]) {
-        return Err(unsupported("GRANT OPTION FOR", "Only administrators grant"));
+        return Err(unsupported("GRANT OPTION FOR", "Only administrators can grant access"));
     }
     privileges(cursor)?;
     let on = object(cursor)?;
@@ -71,11 +71,14 @@ fn privilege(cursor: &mut Cursor<'_>) -> Result<Access> {
     }
     for name in ["CREATE", "DELETE", "UPDATE", "EXECUTE"] {
         if cursor.at_words(&[name]) {
-            return Err(unsupported(&format!("the privilege {name}"), "SELECT is to read, INSERT or ALL to change as well"));
+            return Err(unsupported(
+                &format!("the privilege {name}"),
+                "Grant SELECT to allow reading, INSERT or ALL to allow changes as well",
+            ));
         }
     }
     if !cursor.nth_word(1, "ON") && !cursor.is_end() {
-        return Err(unsupported("granting roles", "Groups are given to users where users are defined"));
+        return Err(unsupported("granting roles", "Assign users to groups where users are defined"));
     }
     Err(cursor.unexpected(&["'SELECT'", "'INSERT'", "'ALL'"]))
 }

@@ -1,7 +1,7 @@
-//! Bounds on what one statement may ask of the parser and of the planner, whose work can double with each level of nesting: how deep it
-//! nests and how long its chains are (`tokens`, before anything is parsed), and how much planning it takes (`work`, once it is parsed).
+//! Limits on the work that one statement can cause. Parsing and planning can take twice as long with each level of nesting, so there are limits on
+//! how deep a statement nests and how long its chains are (`tokens`, before parsing), and on how much planning it takes (`work`, after parsing).
 //!
-//! A statement within the bounds is planned in seconds at most, so that none holds a thread for good.
+//! A statement within the limits is planned in seconds at most.
 
 mod tokens;
 mod work;
@@ -28,8 +28,8 @@ pub(super) fn too_deep() -> Error {
 
 /// Reading or planning the statement would take too long.
 pub(super) fn too_complex() -> Error {
-    limit("the query is too complex: its parts contain each other at too many levels")
-        .with_hint("Nest fewer subqueries, common table expressions and calls within each other, or run it in several steps")
+    limit("the query is too complex: its parts are nested too deeply")
+        .with_hint("Nest fewer subqueries, common table expressions and calls, or split the query into several steps")
 }
 
 fn limit(message: impl Into<String>) -> Error {

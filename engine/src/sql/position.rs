@@ -1,4 +1,4 @@
-//! Where in a text something is, and the errors that say so in Trino's style: `line 1:8: mismatched input 'x'. Expecting: ...`.
+//! Positions in a text, and errors that name them in Trino's style: `line 1:8: mismatched input 'x'. Expecting: ...`.
 
 use sqlparser::tokenizer::Location;
 

@@ -1,5 +1,6 @@
-//! What is changed in a query of the Trino half between the text and the planner: tokens before parsing (`tokens`, `types`), the tree
-//! after it (`forms`, `exists`, `numbers`, `calls`, `joins`, `like`, `hidden`, `casts`, `labels`, `duplicates`). Each pass is small, and leaves alone what it does not know.
+//! The changes to a query of the Trino half between its text and the planner: to its tokens before parsing (`tokens`, `types`), and to its tree after
+//! parsing (`forms`, `exists`, `numbers`, `calls`, `timestamps`, `joins`, `like`, `hidden`, `casts`, `labels`, `duplicates`). Each pass is small, and
+//! leaves alone what it does not know.
 
 mod calls;
 mod casts;
@@ -14,17 +15,14 @@ mod numbers;
 mod timestamps;
 pub(super) mod tokens;
 mod types;
-
-use std::collections::HashMap;
+mod words;
 
 pub use duplicates::label;
 pub use hidden::{HIDDEN_COLUMNS, HIDDEN_SUFFIX};
-use sqlparser::{ast::Query, tokenizer::Location};
+use sqlparser::ast::Query;
 
+use self::tokens::Originals;
 use crate::error::Result;
-
-/// Names as written, by where they are, for those that folding has changed.
-pub(super) type Originals = HashMap<Location, String>;
 
 /// Rewrites a parsed query whose names are folded already.
 ///

@@ -1,15 +1,14 @@
-//! What a statement says, as plain data: the same for whoever executes, describes, bills or prints it.
+//! Statements as plain data: the same for the code that executes, describes, bills and prints them.
 //!
-//! Names are folded to lower case, strings are unescaped, nothing is resolved and nothing is checked against a catalog. `Display`
-//! writes a statement back so that it parses to the same value.
+//! Names are folded to lower case and strings are unescaped; nothing is resolved or checked against a catalog. `Display` (`print`) writes a statement
+//! back so that it parses to the same value.
 
 mod analyze;
 mod crawl;
 mod kind;
+mod names;
 mod nature;
 mod print;
-
-use std::fmt;
 
 pub use analyze::{Analyze, AnalyzePartitions};
 pub use crawl::{Crawl, CrawlDeletions, CrawlPolicy};
@@ -18,22 +17,8 @@ use glaux_catalog::{
     model::{Access, Column, Grantee, Properties},
 };
 pub use kind::StatementKind;
+pub use names::{PartitionSpec, TableRef};
 pub use nature::{ANALYZE_COLUMNS, Answer, CRAWL_COLUMNS, Changes, Nature, RUNNING_COLUMNS};
-pub(super) use print::hive_name;
-#[cfg(test)]
-pub(super) use print::hive_string;
-
-/// A table or view as a statement names it. Athena's only catalog, `awsdatacatalog`, is accepted before it and not kept.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct TableRef {
-    /// The session's database if absent.
-    pub database: Option<String>,
-    pub table: String,
-}
-
-/// `PARTITION (key = value, ...)`: the keys in the order of the statement, each with its literal's raw text.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub struct PartitionSpec(pub Vec<(String, String)>);
 
 /// One statement.
 #[derive(Debug, Clone, PartialEq)]
@@ -312,21 +297,4 @@ pub enum ExplainWhat {
     Logical,
     /// Only whether the statement is valid.
     Validate,
-}
-
-impl TableRef {
-    /// The full name, with `database` where the statement has none.
-    #[must_use]
-    pub fn resolve(&self, database: &str) -> glaux_catalog::TableName {
-        glaux_catalog::TableName::new(self.database.as_deref().unwrap_or(database), &self.table)
-    }
-}
-
-impl fmt::Display for TableRef {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.database {
-            Some(database) => write!(f, "{}.{}", hive_name(database), hive_name(&self.table)),
-            None => f.write_str(&hive_name(&self.table)),
-        }
-    }
 }

@@ -10,10 +10,9 @@ use super::{
     analyze, call,
     cursor::Cursor,
     dialect::AthenaDialect,
-    grant,
-    hive_ddl::unsupported,
-    limits,
+    grant, limits,
     position::{from_parser, mismatched},
+    refusal::unsupported,
     rewrite::{self, tokens},
     statement::{CreateView, Explain, ExplainWhat, Query, Statement},
 };
@@ -132,7 +131,7 @@ fn explain(cursor: &mut Cursor<'_>) -> Result<Statement> {
                 match cursor.eat_any(&["TEXT", "GRAPHVIZ", "JSON"]) {
                     Some("TEXT") => Ok(()),
                     Some(format) => {
-                        Err(unsupported(&format!("EXPLAIN (FORMAT {format})"), "FORMAT TEXT, the default, is offered"))
+                        Err(unsupported(&format!("EXPLAIN (FORMAT {format})"), "Only FORMAT TEXT, the default, is supported"))
                     }
                     None => Err(cursor.unexpected(&["'TEXT'", "'GRAPHVIZ'", "'JSON'"])),
                 }
@@ -158,11 +157,11 @@ fn create(cursor: &mut Cursor<'_>) -> Result<Statement> {
         if cursor.at_words(&["TABLE"]) {
             return Err(unsupported(
                 "CREATE TABLE AS",
-                "Have a client write the query's result as Parquet files, and CREATE EXTERNAL TABLE over them",
+                "Write the query's result to Parquet files with a client, and CREATE EXTERNAL TABLE over them",
             ));
         }
         if cursor.at_words(&["FUNCTION"]) || cursor.at_words(&["MATERIALIZED"]) || cursor.at_words(&["PROTECTED"]) {
-            return Err(unsupported("this CREATE", "CREATE VIEW and CREATE EXTERNAL TABLE are offered"));
+            return Err(unsupported("this CREATE", "Only CREATE VIEW and CREATE EXTERNAL TABLE are supported"));
         }
         return Err(cursor.unexpected(&["'VIEW'", "'TABLE'"]));
     }
@@ -178,7 +177,7 @@ fn create(cursor: &mut Cursor<'_>) -> Result<Statement> {
     cursor.expect_words(&["AS"])?;
     let query = query(cursor)?;
     if query.parameters > 0 {
-        return Err(Error::invalid("a view's definition has parameters").with_hint("Write the values into the query"));
+        return Err(Error::invalid("a view's query cannot have parameters").with_hint("Write the values into the query"));
     }
     Ok(Statement::CreateView(CreateView { view, or_replace, columns, comment, query_text: query.text }))
 }
@@ -212,12 +211,12 @@ fn value(cursor: &mut Cursor<'_>) -> Result<String> {
 fn other(cursor: &Cursor<'_>) -> Error {
     const TABLES: &str = "Tables are read, not written: put files below the table's location, and MSCK REPAIR TABLE or ALTER TABLE ... \
                           ADD PARTITION";
-    const PREPARED: &str = "Send the query with its values in it";
-    const ICEBERG: &str = "Iceberg tables are not offered yet";
-    const OTHER: &str = "Athena does not offer it either";
+    const PREPARED: &str = "Send the query with its values, or bind them in the client";
+    const ICEBERG: &str = "Iceberg tables are not supported yet";
+    const OTHER: &str = "Athena does not support it either";
     for (words, what, hint) in [
         (&["INSERT"][..], "INSERT", TABLES),
-        (&["UNLOAD"], "UNLOAD", "Have a client write the query's result as Parquet files"),
+        (&["UNLOAD"], "UNLOAD", "Write the query's result to Parquet files with a client"),
         (&["MERGE"], "MERGE", ICEBERG),
         (&["UPDATE"], "UPDATE", ICEBERG),
         (&["DELETE"], "DELETE", ICEBERG),
@@ -226,9 +225,9 @@ fn other(cursor: &Cursor<'_>) -> Error {
         (&["PREPARE"], "PREPARE", PREPARED),
         (&["EXECUTE"], "EXECUTE", PREPARED),
         (&["DEALLOCATE"], "DEALLOCATE PREPARE", PREPARED),
-        (&["USING"], "a user-defined function (USING EXTERNAL FUNCTION)", "Only the built-in functions are offered"),
+        (&["USING"], "a user-defined function (USING EXTERNAL FUNCTION)", "Only built-in functions are supported"),
         (&["ALTER", "VIEW"], "ALTER VIEW", "Write CREATE OR REPLACE VIEW"),
-        (&["ALTER"], "this ALTER", "ALTER TABLE and ALTER DATABASE are offered"),
+        (&["ALTER"], "this ALTER", "Only ALTER TABLE and ALTER DATABASE are supported"),
         (&["START"], "a transaction", OTHER),
         (&["COMMIT"], "a transaction", OTHER),
         (&["ROLLBACK"], "a transaction", OTHER),

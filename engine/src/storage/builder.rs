@@ -20,12 +20,18 @@ use reqwest::Certificate;
 
 use super::{
     closed::ClosedFiles,
-    failure::{self, Place},
+    credentials::{
+        GOOGLE_FILES, GoogleFile, check_google_file, check_token_file, names_aws_source, origin_of_credentials, passed_over,
+    },
+    endpoint::{Endpoint, allow_http},
+    environment::Environment,
+    failure,
     list::{Disk, Pages},
-    options::{BucketOptions, Environment, StorageOptions},
-    provider::{self, GOOGLE_FILES, GoogleFile, check_google_file, origin_of_credentials},
-    url::{Scheme, StoreKey},
-    values::{self, Endpoint, allow_http, switch},
+    options::{BucketOptions, StorageOptions},
+    place::StorePlace,
+    scheme::Scheme,
+    url::StoreKey,
+    values::{check_variable, is_true},
     wire::WireConnector,
 };
 use crate::error::{Error, Result};
@@ -36,7 +42,7 @@ pub(super) struct Backend {
     /// Absent for local files, which need no building.
     pub(super) store: Option<Arc<dyn ObjectStore>>,
     pub(super) pages: Pages,
-    pub(super) place: Arc<Place>,
+    pub(super) place: Arc<StorePlace>,
 }
 
 impl fmt::Debug for Backend {
@@ -64,7 +70,7 @@ pub(super) fn build(
         endpoint = Endpoint::of(key, &bucket, options, environment)?;
         client.options = client.options.with_allow_http(allow_http(key, &bucket, environment, endpoint.as_ref())?);
     }
-    let mut place = Place::of(key.clone());
+    let mut place = StorePlace::of(key.clone());
     place.credentials = origin_of_credentials(key, options, environment);
     place.endpoint = endpoint.as_ref().map(|endpoint| endpoint.url.clone());
     match key.scheme {
@@ -132,20 +138,15 @@ fn retry(bucket: &BucketOptions) -> RetryConfig {
 fn configure<K: FromStr>(environment: &Environment, prefix: &str, mut apply: impl FnMut(K, &str)) -> Result<()> {
     for (name, value) in environment.with_prefix(prefix) {
         if let Ok(key) = name.to_ascii_lowercase().parse() {
-            values::check_variable(name, value)?;
+            check_variable(name, value)?;
             apply(key, value);
         }
     }
     Ok(())
 }
 
-/// Whether a builder's value, which is checked, says yes.
-pub(super) fn is_true(value: &str) -> bool {
-    matches!(value.to_ascii_lowercase().as_str(), "1" | "true" | "on" | "yes" | "y")
-}
-
 fn s3(
-    mut place: Place,
+    mut place: StorePlace,
     key: &StoreKey,
     bucket: &BucketOptions,
     environment: &Environment,
@@ -154,7 +155,7 @@ fn s3(
 ) -> Result<Backend> {
     use AmazonS3ConfigKey as Key;
     if bucket.access_key_id.is_some() != bucket.secret_access_key.is_some() {
-        return Err(Error::invalid(format!("the settings of \"{key}\" have one half of an access key"))
+        return Err(Error::invalid(format!("the settings of \"{key}\" have only half of an access key"))
             .with_hint("Set both access_key_id and secret_access_key, or neither"));
     }
     let has_own_credentials = bucket.access_key_id.is_some();
@@ -200,8 +201,8 @@ fn s3(
             reads_profile = place.no_credentials.is_none();
         }
         if !reads_profile {
-            let names_another = provider::names_aws_source(environment)?;
-            let hint = place.no_credentials.take().or_else(|| provider::passed_over(environment));
+            let names_another = names_aws_source(environment)?;
+            let hint = place.no_credentials.take().or_else(|| passed_over(environment));
             place.no_credentials = hint.filter(|_| !names_another);
         }
     }
@@ -230,7 +231,7 @@ fn with_profile(builder: AmazonS3Builder, profile: &str) -> (AmazonS3Builder, Op
 }
 
 fn google(
-    place: Place,
+    place: StorePlace,
     key: &StoreKey,
     bucket: &BucketOptions,
     environment: &Environment,
@@ -241,7 +242,7 @@ fn google(
     let mut builder = GoogleCloudStorageBuilder::new();
     let mut options = client.options;
     let own_file = bucket.service_account_file.as_ref();
-    let skips_signature = switch(environment, "GOOGLE_SKIP_SIGNATURE")?.unwrap_or(false);
+    let skips_signature = environment.switch("GOOGLE_SKIP_SIGNATURE")?.unwrap_or(false);
     let is_anonymous = bucket.anonymous.unwrap_or(skips_signature);
     let has_own_credentials = own_file.is_some() || is_anonymous;
     let mut file = own_file.map(|path| (path.clone(), "service_account_file".to_owned()));
@@ -281,7 +282,7 @@ fn google(
 }
 
 fn azure(
-    place: Place,
+    place: StorePlace,
     key: &StoreKey,
     bucket: &BucketOptions,
     environment: &Environment,
@@ -294,11 +295,11 @@ fn azure(
     let has_own_credentials = bucket.account_key.is_some() || bucket.sas_token.is_some();
     // Azure's command line has names of its own.
     if let Some(account) = environment.get("AZURE_STORAGE_ACCOUNT") {
-        values::check_variable("AZURE_STORAGE_ACCOUNT", account)?;
+        check_variable("AZURE_STORAGE_ACCOUNT", account)?;
         builder = builder.with_account(account);
     }
     if let Some(account_key) = environment.get("AZURE_STORAGE_KEY").filter(|_| !has_own_credentials) {
-        values::check_variable("AZURE_STORAGE_KEY", account_key)?;
+        check_variable("AZURE_STORAGE_KEY", account_key)?;
         builder = builder.with_access_key(account_key);
     }
     configure(environment, "AZURE_", |name: Key, value| match name {
@@ -317,7 +318,7 @@ fn azure(
         name => builder = std::mem::take(&mut builder).with_config(name, value),
     })?;
     if let Some(url) = environment.get("MSI_ENDPOINT") {
-        values::check_variable("MSI_ENDPOINT", url)?;
+        check_variable("MSI_ENDPOINT", url)?;
         builder = builder.with_msi_endpoint(url);
     }
     builder = builder.with_client_options(options).with_retry(client.retry).with_http_connector(client.wire);
@@ -331,7 +332,7 @@ fn azure(
     }
     let is_emulator = builder.get_config_value(&Key::UseEmulator).is_some_and(|value| is_true(&value));
     if builder.get_config_value(&Key::AccountName).is_none() && !is_emulator {
-        return Err(Error::invalid(format!("\"{key}\" names no storage account")).with_hint(format!(
+        return Err(Error::invalid(format!("\"{key}\" does not name a storage account")).with_hint(format!(
             "Write it as {}, or set AZURE_STORAGE_ACCOUNT_NAME, or account in the container's settings",
             key.scheme.example()
         )));
@@ -352,13 +353,13 @@ fn azure(
     let is_anonymous = builder.get_config_value(&Key::SkipSignature).is_some_and(|value| is_true(&value));
     let names_a_token = has(Key::FederatedTokenFile) && has(Key::ClientId) && has(Key::AuthorityId);
     if names_a_token && !has(Key::Token) && !has(Key::AccessKey) && !is_anonymous {
-        provider::check_token_file(environment, "AZURE_FEDERATED_TOKEN_FILE", false)?;
+        check_token_file(environment, "AZURE_FEDERATED_TOKEN_FILE", false)?;
     }
     let store = Arc::new(builder.build().map_err(|error| refused(&place, &error))?);
     Ok(Backend { store: Some(Arc::clone(&store) as _), pages: Pages::Store(store), place: Arc::new(place) })
 }
 
-fn http(place: Place, key: &StoreKey, client: Client) -> Result<Backend> {
+fn http(place: StorePlace, key: &StoreKey, client: Client) -> Result<Backend> {
     let options = client.options.with_allow_http(key.scheme == Scheme::Http);
     let builder = HttpBuilder::new().with_url(format!("{key}/")).with_client_options(options);
     let store =
@@ -378,7 +379,7 @@ fn from_environment(options: ClientOptions, name: ClientConfigKey, value: &str, 
 }
 
 /// A store whose settings its builder does not accept.
-fn refused(place: &Place, error: &object_store::Error) -> Error {
+fn refused(place: &StorePlace, error: &object_store::Error) -> Error {
     let reason = failure::innermost(error);
     Error::invalid(format!("\"{}\" cannot be opened: {reason}", place.key(""))).with_hint(match &place.credentials {
         Some(origin) => format!("Check its settings; the credentials come from {origin}"),

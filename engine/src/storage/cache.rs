@@ -13,9 +13,11 @@
 
 mod disk;
 mod file;
-mod held;
 mod memory;
+mod object;
 mod policy;
+mod segment_files;
+mod segment_map;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -23,20 +25,11 @@ mod writer;
 use std::{ops::Range, path::Path, sync::Arc};
 
 use bytes::{Bytes, BytesMut};
+pub use object::ObjectVersion;
 use serde::{Deserialize, Serialize};
 
 use self::{disk::Disk, memory::Memory};
 use crate::error::Result;
-
-/// A version of an object: two with equal keys have equal bytes.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct ObjectVersion {
-    pub url: Arc<str>,
-    /// Bytes of the whole object.
-    pub size: u64,
-    /// What tells this version from others of that size: the ETag and the time of the last change.
-    pub version: Arc<str>,
-}
 
 /// How much the data cache keeps. Both absent or 0: there is none.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,7 +1,7 @@
-//! Files that no statement reaches, whoever asks: what the data directory holds of its own (catalog, history, caches, keys, configuration), and
-//! further files that the front end names.
+//! Files that no statement can access, whoever runs it: the data directory's own (catalog, history, caches, keys, configuration), and further
+//! files that the front end names.
 //!
-//! The check is on real paths, with links followed, and stands below every listing, read and write of local files.
+//! Paths are compared with symbolic links resolved, below every listing, read and write of local files.
 
 use std::{
     ffi::OsString,
@@ -58,8 +58,8 @@ impl ClosedFiles {
 
 /// What is said of a location that is closed.
 pub(crate) fn refused(location: &str) -> Error {
-    Error::new(ErrorKind::Denied, format!("\"{location}\" holds files of the server itself, which no statement reaches"))
-        .with_hint("Keep tables elsewhere; of the data directory only the folders lake and warehouse hold tables")
+    Error::new(ErrorKind::Denied, format!("\"{location}\" holds the server's own files, which no statement can access"))
+        .with_hint("Keep tables elsewhere: in the data directory, only the folders lake and warehouse can hold tables")
 }
 
 /// A path with its links followed. What does not exist yet stays below what does.

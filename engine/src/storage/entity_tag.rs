@@ -1,7 +1,7 @@
-//! Entity tags in one form, so that what a store lists, what it answers with, and what is sent as `If-Match` can be compared.
+//! One form for entity tags, so that the tag of a listing, the tag of an answer and the tag sent as `If-Match` can be compared.
 //!
-//! HTTP has them in quotes, `"..."`, with `W/` before weak ones. S3 lists them as it answers; Azure, and servers that imitate S3 or Google, list them
-//! without quotes and answer with them. The form here is HTTP's. Files of this machine have tags of their own, which no server sees.
+//! HTTP puts them in quotes, `"..."`, with `W/` before weak ones. S3 lists them as it answers. Azure, and servers that imitate S3 or Google, list
+//! them without quotes and answer with quotes. The form here is HTTP's. Local files have tags of their own, which no server sees.
 
 /// The tag as HTTP writes it.
 pub(super) fn normal(tag: &str) -> String {

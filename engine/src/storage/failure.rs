@@ -1,7 +1,6 @@
-//! What a store's failure means to the user: the one place that turns `object_store`'s errors into ours, with the store, the object
-//! and what to try.
+//! Turns `object_store`'s errors into ours, with the store, the object and what to try. The only place that does.
 //!
-//! Stores tell their reasons in an XML document (`<Code>NoSuchBucket</Code>`), in a status, or not at all, when the connection failed.
+//! Stores give their reason in an XML document (`<Code>NoSuchBucket</Code>`), in a status, or, when the connection failed, not at all.
 
 use std::{error::Error as StdError, future::poll_fn, io, pin::pin, task::Poll};
 
@@ -9,85 +8,22 @@ use glaux_catalog::contained::contained;
 use object_store::client::{HttpError, HttpErrorKind};
 
 use super::{
-    list::NoListing,
-    url::{Scheme, StoreKey},
-    wire::{KeepsRefusing, NoMetadataService, NoTokenService, Redirected},
+    excerpt::excerpt,
+    http_error::{BUSY, KeepsRefusing, NoListing, NoMetadataService, NoTokenService, Redirected},
+    place::StorePlace,
+    scheme::Scheme,
 };
 use crate::error::{Error, ErrorKind};
-
-/// Codes of stores that ask for a slower pace.
-pub(super) const BUSY: [&str; 7] = [
-    "SlowDown",
-    "RequestLimitExceeded",
-    "Throttling",
-    "ThrottlingException",
-    "TooManyRequests",
-    "ServerBusy",
-    "ServiceUnavailable",
-];
 
 /// What to try where a service answers, and not as a store does.
 const CHECK_ENDPOINT: &str = "Check the endpoint: something else may answer there, such as a console, a login page or a proxy";
 
-/// Where something failed: a store, and perhaps a key in it.
-#[derive(Debug, Clone, Default)]
-pub struct Place {
-    store: Option<StoreKey>,
-    key: Option<String>,
-    /// The service's URL where it is not the provider's usual one.
-    pub(super) endpoint: Option<String>,
-    /// The file, variable or setting that the credentials come from.
-    pub(super) credentials: Option<String>,
-    /// What to say of credentials that were not found, where it is not the usual.
-    pub(super) no_credentials: Option<String>,
-}
-
-impl Place {
-    pub(super) fn of(store: StoreKey) -> Self {
-        Self { store: Some(store), ..Self::default() }
-    }
-
-    /// The same store, at a key.
-    #[must_use]
-    pub fn at(&self, key: &str) -> Self {
-        Self { key: Some(key.to_owned()), ..self.clone() }
-    }
-
-    /// The URL of a key of this store.
-    #[must_use]
-    pub fn key(&self, key: &str) -> String {
-        match &self.store {
-            Some(store) if store.authority.is_empty() => format!("/{key}"),
-            Some(store) => format!("{store}/{key}"),
-            None => key.to_owned(),
-        }
-    }
-
-    /// The URL of this place, or what the store calls it.
-    fn name(&self, path: Option<&str>) -> String {
-        match path.or(self.key.as_deref()) {
-            // A path that is absolute already, as local errors have it.
-            Some(path) if path.starts_with('/') => path.to_owned(),
-            Some(key) => self.key(key),
-            None => self.store.as_ref().map_or_else(|| "the store".to_owned(), ToString::to_string),
-        }
-    }
-
-    /// Whether the store's keys are listed in their order, and from any key on.
-    pub(super) fn lists_in_order(&self) -> bool {
-        self.scheme().is_some_and(|scheme| scheme != Scheme::Azure) && !self.bucket().ends_with("--x-s3")
-    }
-
-    /// The element that a page of the store's listings is.
-    pub(super) fn listing_element(&self) -> &'static str {
-        if self.scheme() == Some(Scheme::Azure) { "EnumerationResults" } else { "ListBucketResult" }
-    }
-
+impl StorePlace {
     /// A listing that says that it goes on, and not from where.
     pub(super) fn endless_listing(&self) -> Error {
         let message = format!("the listing of \"{}\" by \"{}\" does not end", self.name(None), self.service());
         Error::new(ErrorKind::Unavailable, message)
-            .with_context("reason", "the store tells of a next page without a new token to ask for it")
+            .with_context("reason", "the store reports a next page without a new token for it")
             .with_hint(CHECK_ENDPOINT)
     }
 
@@ -101,9 +37,9 @@ impl Place {
     }
 
     fn gave_up(&self, panic: &str) -> object_store::Error {
-        let error = Error::internal(format!("the client of \"{}\" gave up", self.name(None)))
-            .with_context("reason", printable(panic, 200))
-            .with_hint("Check its endpoint, region and credentials for characters that cannot stand in a URL or a header");
+        let error = Error::internal(format!("the client of \"{}\" failed", self.name(None)))
+            .with_context("reason", excerpt(panic, 200))
+            .with_hint("Check its endpoint, region and credentials for characters that are not allowed in a URL or a header");
         object_store::Error::Generic { store: "storage", source: Box::new(self.advised(error)) }
     }
 
@@ -117,32 +53,6 @@ impl Place {
             (Some(why), None) => error.with_hint(why),
             _ => error,
         }
-    }
-
-    fn bucket(&self) -> &str {
-        self.store.as_ref().map_or("", StoreKey::bucket)
-    }
-
-    fn scheme(&self) -> Option<Scheme> {
-        self.store.as_ref().map(|store| store.scheme)
-    }
-
-    /// What the provider calls a bucket.
-    fn noun(&self) -> &'static str {
-        self.scheme().map_or("bucket", Scheme::bucket_noun)
-    }
-
-    /// Where to look if the credentials are wrong.
-    fn check_credentials(&self) -> String {
-        match &self.credentials {
-            Some(origin) => format!("They come from {origin}"),
-            None => self.scheme().unwrap_or(Scheme::S3).credentials_hint().to_owned(),
-        }
-    }
-
-    /// Who does not answer: the endpoint, or the provider's for this bucket.
-    fn service(&self) -> String {
-        self.endpoint.clone().or_else(|| self.store.as_ref().map(ToString::to_string)).unwrap_or_else(|| "the store".to_owned())
     }
 
     /// Puts our error inside a store's, whose kind stays as it was, so that both who asks the store and who reads the chain is served.
@@ -180,9 +90,15 @@ pub(super) fn to_store(error: Error, key: &str) -> object_store::Error {
     }
 }
 
+/// What a store's error means. Stores of this module have put into it where it happened.
+#[must_use]
+pub fn from_store(failed: &object_store::Error) -> Error {
+    error(failed, &StorePlace::default())
+}
+
 /// What a store's error means, with the place where it happened.
 #[must_use]
-pub fn error(failed: &object_store::Error, place: &Place) -> Error {
+pub(super) fn error(failed: &object_store::Error, place: &StorePlace) -> Error {
     if let Some(ours) = find::<Error>(failed) {
         return ours.clone();
     }
@@ -193,7 +109,7 @@ pub fn error(failed: &object_store::Error, place: &Place) -> Error {
 }
 
 /// By what became of the request for credentials.
-fn by_credentials(failed: &object_store::Error, place: &Place) -> Option<Error> {
+fn by_credentials(failed: &object_store::Error, place: &StorePlace) -> Option<Error> {
     const UNREADABLE: [&str; 3] =
         ["Error reading federated token file", "Failed to read token file", "Failed to read EKS token file"];
     let object = place.name(None);
@@ -203,29 +119,29 @@ fn by_credentials(failed: &object_store::Error, place: &Place) -> Option<Error> 
         return Some(denied(format!("no credentials for \"{object}\" were found")).with_hint(hint));
     }
     if let Some(NoTokenService { service, .. }) = find::<NoTokenService>(failed) {
-        let message = format!("\"{service}\", which gives the credentials for \"{object}\", does not answer");
-        let error = Error::new(ErrorKind::Unavailable, message).with_context("reason", printable(&innermost(failed), 200));
+        let message = format!("\"{service}\", which provides the credentials for \"{object}\", does not answer");
+        let error = Error::new(ErrorKind::Unavailable, message).with_context("reason", excerpt(&innermost(failed), 200));
         return Some(error.with_hint(place.check_credentials()));
     }
     let text = failed.to_string();
-    let with_reason = |error: Error| Some(error.with_context("reason", printable(&innermost(failed), 1000)));
+    let with_reason = |error: Error| Some(error.with_context("reason", excerpt(&innermost(failed), 1000)));
     if UNREADABLE.iter().any(|part| text.contains(*part)) {
         let error = Error::invalid(format!("the token file for \"{object}\" cannot be read"));
         return with_reason(error.with_hint(place.check_credentials()));
     }
     if text.contains("Error performing token request") {
-        let error = denied(format!("no token for \"{object}\" was obtained with its credentials"));
+        let error = denied(format!("could not obtain a token for \"{object}\" with its credentials"));
         return with_reason(error.with_hint(place.check_credentials()));
     }
     if text.contains("'az account get-access-token' command failed") || text.contains("Failed to parse azure cli response") {
-        let error = denied(format!("Azure's command line gives no token for \"{object}\""));
-        return with_reason(error.with_hint("AZURE_USE_AZURE_CLI asks for it: install `az`, and log in with `az login`"));
+        let error = denied(format!("Azure's command line returned no token for \"{object}\""));
+        return with_reason(error.with_hint("AZURE_USE_AZURE_CLI is set: install `az`, and log in with `az login`"));
     }
     None
 }
 
 /// By the code in the document that S3, Google and Azure answer with.
-fn by_code(failed: &object_store::Error, place: &Place) -> Option<Error> {
+fn by_code(failed: &object_store::Error, place: &StorePlace) -> Option<Error> {
     let text = failed.to_string();
     let code = text.split_once("<Code>")?.1.split_once("</Code>")?.0;
     let (object, bucket, noun) = (place.name(path_of(failed)), place.bucket(), place.noun());
@@ -233,10 +149,10 @@ fn by_code(failed: &object_store::Error, place: &Place) -> Option<Error> {
         "NoSuchBucket" | "ContainerNotFound" | "ResourceNotFound" => no_bucket(place),
         "NoSuchKey" | "BlobNotFound" => Error::not_found(format!("\"{object}\" does not exist")),
         "InvalidBucketName" | "InvalidResourceName" | "OutOfRangeInput" => {
-            Error::invalid(format!("\"{bucket}\" is no name of a {noun}")).with_hint(format!("Check the {noun}'s name"))
+            Error::invalid(format!("\"{bucket}\" is not a valid {noun} name")).with_hint(format!("Check the {noun}'s name"))
         }
         "InvalidAccessKeyId" | "InvalidClientTokenId" => {
-            denied(format!("the access key for \"{object}\" is not known to the store")).with_hint(place.check_credentials())
+            denied(format!("unknown access key for \"{object}\"")).with_hint(place.check_credentials())
         }
         "SignatureDoesNotMatch" => denied(format!("the secret key for \"{object}\" is wrong"))
             .with_hint(format!("{}; the secret must belong to the access key", place.check_credentials())),
@@ -248,7 +164,7 @@ fn by_code(failed: &object_store::Error, place: &Place) -> Option<Error> {
                 .with_hint(format!("Obtain new temporary credentials. {}", place.check_credentials()))
         }
         "RequestTimeTooSkewed" => {
-            denied(format!("the store of \"{object}\" finds this machine's clock wrong")).with_hint("Set the clock")
+            denied(format!("the store of \"{object}\" rejects the time of this machine's clock")).with_hint("Correct the clock")
         }
         "AccessDenied"
         | "AllAccessDisabled"
@@ -265,26 +181,26 @@ fn by_code(failed: &object_store::Error, place: &Place) -> Option<Error> {
             wrong_region(place)
         }
         code if BUSY.contains(&code) => throttled(&object),
-        "InvalidRange" => Error::corrupt(format!("\"{object}\" is shorter than was expected"))
+        "InvalidRange" => Error::corrupt(format!("\"{object}\" is shorter than expected"))
             .with_hint("It may have been replaced while it was read: run the query again"),
         _ => return None,
     })
 }
 
 /// By how the connection failed.
-fn by_connection(failed: &object_store::Error, place: &Place) -> Option<Error> {
+fn by_connection(failed: &object_store::Error, place: &StorePlace) -> Option<Error> {
     let service = place.service();
     let unavailable = |message: String| Error::new(ErrorKind::Unavailable, message);
     if let Some(other) = find::<NoListing>(failed) {
-        let error = unavailable(format!("\"{service}\" answers a listing of \"{}\" with something else", place.name(None)));
+        let error = unavailable(format!("\"{service}\" did not answer with a listing of \"{}\"", place.name(None)));
         return Some(error.with_context("answer", other.answer()).with_hint(CHECK_ENDPOINT));
     }
     if let Some(Redirected { to }) = find(failed) {
         let object = place.name(path_of(failed));
         return Some(
-            Error::invalid(format!("\"{object}\" is said to be at \"{to}\", and redirects to other hosts are not followed"))
+            Error::invalid(format!("\"{object}\" redirects to \"{to}\", and redirects to other hosts are not followed"))
                 .with_hint(match place.scheme() {
-                    Some(Scheme::Http | Scheme::Https) => "Define the table over that URL, if it is to be read".to_owned(),
+                    Some(Scheme::Http | Scheme::Https) => "To read it, define the table over that URL".to_owned(),
                     _ => format!("Set the {}'s endpoint or region to the one that has it", place.noun()),
                 }),
         );
@@ -293,25 +209,25 @@ fn by_connection(failed: &object_store::Error, place: &Place) -> Option<Error> {
     let chain = chain(http);
     Some(match http.kind() {
         HttpErrorKind::Connect if chain.contains("dns error") || chain.contains("failed to lookup address") => {
-            unavailable(format!("the host of \"{service}\" is not known")).with_hint(match place.scheme() {
-                Some(Scheme::Azure) => "Check the account's name and the endpoint, and that names are resolved here",
-                Some(Scheme::Google) => "Check the endpoint, and that names are resolved here",
-                _ => "Check the endpoint, the region and the bucket's name, and that names are resolved here",
+            unavailable(format!("the host of \"{service}\" cannot be resolved")).with_hint(match place.scheme() {
+                Some(Scheme::Azure) => "Check the account's name and the endpoint, and that DNS works on this machine",
+                Some(Scheme::Google) => "Check the endpoint, and that DNS works on this machine",
+                _ => "Check the endpoint, the region and the bucket's name, and that DNS works on this machine",
             })
         }
         HttpErrorKind::Connect if chain.contains("certificate") => {
             unavailable(format!("the certificate of \"{service}\" is not trusted"))
-                .with_hint(format!("Name its authority's PEM file as ca_certificate_file in the {}'s settings", place.noun()))
+                .with_hint(format!("Set ca_certificate_file in the {}'s settings to the PEM file of its authority", place.noun()))
         }
         HttpErrorKind::Connect if chain.contains("refused") => unavailable(format!("\"{service}\" refuses the connection"))
             .with_hint("Check the endpoint and its port, and that the service is running"),
         HttpErrorKind::Connect if ["corrupt message", "handshake", "tls"].iter().any(|part| chain.contains(*part)) => {
-            unavailable(format!("\"{service}\" does not speak TLS as it should"))
-                .with_context("reason", printable(&innermost(http), 200))
-                .with_hint("Check the endpoint and its port; a service without TLS has an endpoint that begins with http://")
+            unavailable(format!("the TLS handshake with \"{service}\" failed"))
+                .with_context("reason", excerpt(&innermost(http), 200))
+                .with_hint("Check the endpoint and its port; the endpoint of a service without TLS begins with http://")
         }
-        HttpErrorKind::Connect => unavailable(format!("no connection to \"{service}\" is made"))
-            .with_context("reason", printable(&innermost(http), 200))
+        HttpErrorKind::Connect => unavailable(format!("cannot connect to \"{service}\""))
+            .with_context("reason", excerpt(&innermost(http), 200))
             .with_hint("Check the endpoint and its port, and the network"),
         HttpErrorKind::Timeout => unavailable(format!("\"{service}\" does not answer in time"))
             .with_hint("Check the endpoint and the network, or retry later"),
@@ -321,12 +237,12 @@ fn by_connection(failed: &object_store::Error, place: &Place) -> Option<Error> {
                 place.scheme().unwrap_or(Scheme::S3).allow_http_variable(),
                 place.noun()
             )),
-        _ => unavailable(format!("the connection to \"{service}\" broke off")).with_hint("Retry later"),
+        _ => unavailable(format!("the connection to \"{service}\" was lost")).with_hint("Retry later"),
     })
 }
 
 /// By the status, where there was no document, as after a HEAD.
-fn by_status(failed: &object_store::Error, place: &Place) -> Option<Error> {
+fn by_status(failed: &object_store::Error, place: &StorePlace) -> Option<Error> {
     let text = failed.to_string();
     let object = place.name(path_of(failed));
     if text.contains("redirect without LOCATION") {
@@ -337,17 +253,17 @@ fn by_status(failed: &object_store::Error, place: &Place) -> Option<Error> {
         "429" | "503" => throttled(&object),
         "401" | "403" => access_denied(&object, place),
         "301" | "307" => wrong_region(place),
-        "416" => Error::corrupt(format!("\"{object}\" is shorter than was expected"))
+        "416" => Error::corrupt(format!("\"{object}\" is shorter than expected"))
             .with_hint("It may have been replaced while it was read: run the query again"),
         "500" | "502" | "504" | "408" => {
-            Error::new(ErrorKind::Unavailable, format!("\"{}\" fails to answer", place.service())).with_hint("Retry later")
+            Error::new(ErrorKind::Unavailable, format!("\"{}\" answers with an error", place.service())).with_hint("Retry later")
         }
         _ => return None,
     })
 }
 
 /// By the operating system's reason, for local files.
-fn by_io(failed: &object_store::Error, place: &Place) -> Option<Error> {
+fn by_io(failed: &object_store::Error, place: &StorePlace) -> Option<Error> {
     let io = find::<io::Error>(failed)?;
     let object = place.name(path_of(failed));
     Some(match io.kind() {
@@ -357,38 +273,38 @@ fn by_io(failed: &object_store::Error, place: &Place) -> Option<Error> {
             denied(format!("access to \"{object}\" is denied")).with_hint("Check the file's owner and permissions")
         }
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            Error::new(ErrorKind::LimitExceeded, format!("there is no space left for \"{object}\"")).with_hint("Free some space")
+            Error::new(ErrorKind::LimitExceeded, format!("no space left for \"{object}\"")).with_hint("Free some disk space")
         }
-        io::ErrorKind::UnexpectedEof => Error::corrupt(format!("\"{object}\" is shorter than was expected"))
+        io::ErrorKind::UnexpectedEof => Error::corrupt(format!("\"{object}\" is shorter than expected"))
             .with_hint("It may have been replaced while it was read: run the query again"),
         _ => return None,
     })
 }
 
 /// By what `object_store` made of it.
-fn by_variant(failed: &object_store::Error, place: &Place) -> Error {
+fn by_variant(failed: &object_store::Error, place: &StorePlace) -> Error {
     use object_store::Error as Store;
     let object = place.name(path_of(failed));
     match failed {
         Store::NotFound { .. } => Error::not_found(format!("\"{object}\" does not exist")),
         Store::AlreadyExists { .. } => Error::already_exists(format!("\"{object}\" already exists")),
         Store::Precondition { .. } | Store::NotModified { .. } => {
-            Error::conflict(format!("\"{object}\" was changed meanwhile")).with_hint("Run the statement again")
+            Error::conflict(format!("\"{object}\" was changed in the meantime")).with_hint("Run the statement again")
         }
         Store::PermissionDenied { .. } | Store::Unauthenticated { .. } => access_denied(&object, place),
         Store::NotSupported { .. } if failed.to_string().contains("Range request not supported") => {
-            Error::unsupported(format!("the server of \"{object}\" gives whole files only, and no parts of them"))
-                .with_hint("Use a server that answers requests for ranges, or copy the file to a store")
+            Error::unsupported(format!("the server of \"{object}\" serves whole files only, not ranges of them"))
+                .with_hint("Use a server that supports range requests, or copy the file to an object store")
         }
         Store::NotSupported { .. } | Store::NotImplemented { .. } => {
-            Error::unsupported(format!("the store of \"{object}\" does not do what it was asked for"))
-                .with_context("reason", printable(&failed.to_string(), 1000))
+            Error::unsupported(format!("operation not supported by the store of \"{object}\""))
+                .with_context("reason", excerpt(&failed.to_string(), 1000))
         }
-        Store::InvalidPath { .. } => Error::invalid(format!("\"{object}\" holds a key that cannot be read"))
-            .with_hint("Keys with double slashes, segments . and .., or control characters must be renamed"),
-        Store::UnknownConfigurationKey { key, .. } => Error::invalid(format!("the setting \"{key}\" of a store is not known")),
+        Store::InvalidPath { .. } => Error::invalid(format!("\"{object}\" has a key that cannot be read"))
+            .with_hint("Rename keys that have double slashes, segments . or .., or control characters"),
+        Store::UnknownConfigurationKey { key, .. } => Error::invalid(format!("unknown store setting \"{key}\"")),
         _ => Error::new(ErrorKind::Unavailable, format!("reading \"{object}\" failed"))
-            .with_context("reason", printable(&failed.to_string(), 1000)),
+            .with_context("reason", excerpt(&failed.to_string(), 1000)),
     }
 }
 
@@ -396,7 +312,7 @@ fn denied(message: String) -> Error {
     Error::new(ErrorKind::Denied, message)
 }
 
-fn access_denied(object: &str, place: &Place) -> Error {
+fn access_denied(object: &str, place: &StorePlace) -> Error {
     let noun = place.noun();
     let credentials = match &place.credentials {
         Some(origin) => format!("the credentials, which come from {origin},"),
@@ -407,7 +323,7 @@ fn access_denied(object: &str, place: &Place) -> Error {
     ))
 }
 
-fn no_bucket(place: &Place) -> Error {
+fn no_bucket(place: &StorePlace) -> Error {
     let noun = place.noun();
     let (whose, endpoint) = match (place.scheme(), &place.endpoint) {
         (Some(Scheme::Azure), Some(_)) => {
@@ -421,10 +337,10 @@ fn no_bucket(place: &Place) -> Error {
 }
 
 fn throttled(object: &str) -> Error {
-    Error::new(ErrorKind::Throttled, format!("the store of \"{object}\" asks for a slower pace")).with_hint("Retry later")
+    Error::new(ErrorKind::Throttled, format!("the store of \"{object}\" is throttling requests")).with_hint("Retry later")
 }
 
-fn wrong_region(place: &Place) -> Error {
+fn wrong_region(place: &StorePlace) -> Error {
     let error = Error::invalid(format!("the {} \"{}\" is in another region", place.noun(), place.bucket()));
     match place.scheme() {
         Some(Scheme::S3) | None => error.with_hint("Set AWS_REGION, or region in the bucket's settings, to the bucket's region"),
@@ -469,22 +385,6 @@ fn innermost_http<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a HttpErr
 /// What the error at the bottom of a chain says: the reason itself.
 pub(super) fn innermost(error: &(dyn StdError + 'static)) -> String {
     causes(error).last().map(ToString::to_string).unwrap_or_default()
-}
-
-/// A text of somebody else's on one line, without what a terminal would act on, and not endless.
-pub(super) fn printable(text: &str, most: usize) -> String {
-    let mut printable = String::new();
-    for c in text.chars().take(most) {
-        match c {
-            '\n' | '\r' | '\t' => printable.push(' '),
-            c if c.is_control() => printable.extend(c.escape_default()),
-            c => printable.push(c),
-        }
-    }
-    if text.chars().nth(most).is_some() {
-        printable.push_str("...");
-    }
-    printable
 }
 
 fn chain(error: &(dyn StdError + 'static)) -> String {

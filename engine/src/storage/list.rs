@@ -1,6 +1,6 @@
-//! Listing page by page: one [`Lister`] over stores that list by pages, the disk, and those that cannot list.
+//! Listing page by page: one [`Lister`] over stores that list in pages, the disk, and stores that cannot list.
 //!
-//! Prefixes are raw, and mean what they mean to S3: they need not end at a `/`, and a prefix without keys is an empty page.
+//! Prefixes are raw and mean what they mean to S3: they need not end with `/`, and a prefix without keys is an empty page.
 
 mod disk;
 mod early;
@@ -17,20 +17,13 @@ use object_store::{
 };
 
 pub(super) use disk::Disk;
-pub(super) use early::{EarlyPage, NoListing};
+pub(super) use early::EarlyPage;
 
-use super::{
-    entity_tag,
-    failure::{self, Place},
-    metered::MeterTag,
-};
+use super::{entity_tag, failure, meter_tag::MeterTag, place::StorePlace};
 use crate::{
     accounting::{Meter, RequestKind},
     error::{Error, Result},
 };
-
-/// Entries of a page at most; what S3 gives.
-pub const PAGE_SIZE: usize = 1000;
 
 /// How a store lists. Shared by all queries.
 #[derive(Clone)]
@@ -47,7 +40,7 @@ pub(super) enum Pages {
 pub(super) struct StoreLister {
     pages: Pages,
     meter: Arc<Meter>,
-    place: Arc<Place>,
+    place: Arc<StorePlace>,
 }
 
 impl std::fmt::Debug for StoreLister {
@@ -57,7 +50,7 @@ impl std::fmt::Debug for StoreLister {
 }
 
 impl StoreLister {
-    pub(super) fn new(pages: Pages, meter: Arc<Meter>, place: Arc<Place>) -> Self {
+    pub(super) fn new(pages: Pages, meter: Arc<Meter>, place: Arc<StorePlace>) -> Self {
         Self { pages, meter, place }
     }
 
@@ -119,7 +112,7 @@ impl Lister for StoreLister {
                 disk.page(request).await
             }
             Pages::None => Err(Error::unsupported(format!("\"{}\" cannot be listed", self.place.key(&request.prefix)))
-                .with_hint("Plain HTTP servers tell single files only: name a file, or use a store that lists, such as S3")),
+                .with_hint("Plain HTTP servers have no listings: name a single file, or use an object store such as S3")),
         }
     }
 
@@ -194,7 +187,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_listing_that_does_not_advance_ends() {
-        let place = Arc::new(Place::of(crate::storage::url::parse("s3://lake").unwrap().store));
+        let place = Arc::new(StorePlace::of(crate::storage::url::parse("s3://lake").unwrap().store));
         let lister = StoreLister::new(Pages::Store(Arc::new(Tokens(&["a", "b", "b"]))), Meter::new(None), place);
         let mut request = ListRequest { prefix: "t/".to_owned(), ..ListRequest::default() };
         for _ in 0..2 {

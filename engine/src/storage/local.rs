@@ -1,5 +1,5 @@
-//! Files of this machine as a store whose use is counted as that of an object store would be: each read range is a GET, and the bytes
-//! that were read are those fetched. Nothing hands out a file handle, so that no byte is read past the meter.
+//! Local files as a store that is metered like an object store: each range read is a GET, and the bytes read are the bytes fetched. File handles
+//! are never given out, so no byte is read past the meter.
 
 #![expect(clippy::disallowed_types, reason = "this is where local files are metered")]
 
@@ -23,8 +23,9 @@ use object_store::{
 
 use super::{
     closed::{self, ClosedFiles, real_path},
-    failure::{self, Place},
+    failure,
     list::StoreLister,
+    place::StorePlace,
     ranges::RangePolicy,
 };
 use crate::accounting::{Meter, RequestKind};
@@ -34,11 +35,11 @@ const CHUNK_BYTES: u64 = 1024 * 1024;
 
 /// The files of this machine, as one query sees them.
 #[derive(Debug, Clone)]
-pub struct LocalStore {
+pub(super) struct LocalStore {
     files: LocalFileSystem,
     lister: Arc<StoreLister>,
     meter: Arc<Meter>,
-    place: Arc<Place>,
+    place: Arc<StorePlace>,
     policy: RangePolicy,
     closed: Arc<ClosedFiles>,
 }
@@ -47,7 +48,7 @@ impl LocalStore {
     pub(super) fn new(
         lister: Arc<StoreLister>,
         meter: Arc<Meter>,
-        place: Arc<Place>,
+        place: Arc<StorePlace>,
         policy: RangePolicy,
         closed: Arc<ClosedFiles>,
     ) -> Self {

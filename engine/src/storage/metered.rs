@@ -1,14 +1,11 @@
-//! The store that a query sees over HTTP: passes everything on, with the query's meter attached to each request, and explains
-//! failures. What is counted, and how, is decided below ([`super::wire`]).
+//! The store that a query sees over HTTP. It attaches the query's meter to each request, and puts the place into errors. Counting itself happens
+//! below ([`super::wire`]).
 
 use std::{
     fmt,
     ops::Range,
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering::Relaxed},
-    },
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -20,49 +17,22 @@ use object_store::{
     PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result, UploadPart, path::Path,
 };
 
-use super::{entity_tag, failure::Place, list::StoreLister, ranges::RangePolicy};
+use super::{
+    entity_tag,
+    list::StoreLister,
+    meter_tag::{MeterTag, TAG},
+    place::StorePlace,
+    ranges::RangePolicy,
+};
 use crate::accounting::Meter;
-
-/// The meter of the query that makes a request, as it travels in the request's extensions. One operation has one tag.
-#[derive(Debug, Clone)]
-pub struct MeterTag {
-    meter: Arc<Meter>,
-    failed_to_connect: Arc<AtomicU32>,
-}
-
-impl MeterTag {
-    #[must_use]
-    pub fn new(meter: Arc<Meter>) -> Self {
-        Self { meter, failed_to_connect: Arc::default() }
-    }
-
-    #[must_use]
-    pub fn meter(&self) -> &Arc<Meter> {
-        &self.meter
-    }
-
-    /// Counts one more attempt of this operation that could not connect; returns how many there were.
-    pub(super) fn failed_to_connect(&self) -> u32 {
-        self.failed_to_connect.fetch_add(1, Relaxed) + 1
-    }
-}
-
-tokio::task_local! {
-    static TAG: MeterTag;
-}
-
-/// The tag of the operation that is being polled, if it is one that carries none in its requests.
-pub(super) fn current_tag() -> Option<MeterTag> {
-    TAG.try_with(MeterTag::clone).ok()
-}
 
 /// A store over HTTP, as one query sees it.
 #[derive(Debug, Clone)]
-pub struct TaggedStore {
+pub(super) struct TaggedStore {
     inner: Arc<dyn ObjectStore>,
     lister: Arc<StoreLister>,
     meter: Arc<Meter>,
-    place: Arc<Place>,
+    place: Arc<StorePlace>,
     policy: RangePolicy,
 }
 
@@ -71,7 +41,7 @@ impl TaggedStore {
         inner: Arc<dyn ObjectStore>,
         lister: Arc<StoreLister>,
         meter: Arc<Meter>,
-        place: Arc<Place>,
+        place: Arc<StorePlace>,
         policy: RangePolicy,
     ) -> Self {
         Self { inner, lister, meter, place, policy }

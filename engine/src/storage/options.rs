@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     ranges::{MAX_REQUEST_BYTES, MERGE_GAP_BYTES, PARALLEL_REQUESTS, RangePolicy},
     url::StoreKey,
-    values,
+    values::{check_name, check_no_password, check_text, too_short},
 };
 use crate::error::Result;
 
@@ -56,8 +56,8 @@ impl StorageOptions {
     /// # Errors
     /// `Invalid` with the setting's name, for times of zero, and for texts that no request can carry.
     pub fn check(&self) -> Result<()> {
-        values::check_settings(DEFAULTS, &self.defaults)?;
-        self.buckets.iter().try_for_each(|(name, bucket)| values::check_settings(&section(name), bucket))
+        check(DEFAULTS, &self.defaults)?;
+        self.buckets.iter().try_for_each(|(name, bucket)| check(&section(name), bucket))
     }
 
     /// The section of the configuration from which a store has a setting.
@@ -80,6 +80,35 @@ const DEFAULTS: &str = "storage.defaults";
 fn section(name: &str) -> String {
     let is_bare = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
     if is_bare { format!("storage.buckets.{name}") } else { format!("storage.buckets.\"{name}\"") }
+}
+
+/// Checks the settings of a section of the configuration.
+///
+/// # Errors
+/// `Invalid` for what could open no store.
+fn check(section: &str, bucket: &BucketOptions) -> Result<()> {
+    let named = |key: &str| format!("{key} in [{section}]");
+    let times = [
+        ("timeout_seconds", bucket.timeout_seconds),
+        ("connect_timeout_seconds", bucket.connect_timeout_seconds),
+        ("stall_timeout_ms", bucket.stall_timeout_ms),
+    ];
+    if let Some((key, _)) = times.into_iter().find(|(_, time)| *time == Some(0)) {
+        return Err(too_short(&named(key)));
+    }
+    let bucket = bucket.clone().trimmed();
+    for (key, value) in [
+        ("access_key_id", bucket.access_key_id.as_deref()),
+        ("session_token", bucket.session_token.as_ref().map(Secret::reveal)),
+        ("account_key", bucket.account_key.as_ref().map(Secret::reveal)),
+        ("sas_token", bucket.sas_token.as_ref().map(Secret::reveal)),
+    ] {
+        value.map_or(Ok(()), |value| check_text(value, &named(key)))?;
+    }
+    for (key, value) in [("region", bucket.region.as_deref()), ("account", bucket.account.as_deref())] {
+        value.map_or(Ok(()), |value| check_name(value, &named(key)))?;
+    }
+    bucket.endpoint.as_deref().map_or(Ok(()), |endpoint| check_no_password(endpoint, &named("endpoint")))
 }
 
 macro_rules! bucket_options {
@@ -210,42 +239,32 @@ impl Serialize for Secret {
     }
 }
 
-/// The environment variables that concern stores, taken once, so that an embedding program or a test can give its own.
-#[derive(Clone, Default)]
-pub struct Environment(BTreeMap<String, String>);
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{error::ErrorKind, storage::url};
 
-impl Environment {
-    /// The process's own. Variables that are not Unicode are left out.
-    #[must_use]
-    pub fn of_process() -> Self {
-        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect()
-    }
-
-    /// The value of a variable that is set and not empty.
-    #[must_use]
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
-    }
-
-    /// The variables whose names begin with `prefix`, in order, without empty ones.
-    pub fn with_prefix<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
-        let all = self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        all.filter(move |(name, value)| name.starts_with(prefix) && !value.is_empty())
-    }
-}
-
-/// Values lose the blanks and line breaks at their edges, as files of secrets have them at their ends.
-impl FromIterator<(String, String)> for Environment {
-    fn from_iter<I: IntoIterator<Item = (String, String)>>(variables: I) -> Self {
-        const CONCERNED: [&str; 6] = ["AWS_", "GOOGLE_", "AZURE_", "SERVICE_ACCOUNT", "MSI_ENDPOINT", "HOME"];
-        let concerned = |name: &str| CONCERNED.iter().any(|prefix| name.starts_with(prefix));
-        let variables = variables.into_iter().filter(|(name, _)| concerned(name));
-        Self(variables.map(|(name, value)| (name, value.trim().to_owned())).collect())
-    }
-}
-
-impl fmt::Debug for Environment {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
+    #[test]
+    fn settings_that_open_no_store_are_named_by_their_section() {
+        for (settings, told) in [
+            (r#"{"defaults": {"timeout_seconds": 0}}"#, "timeout_seconds in [storage.defaults] is 0"),
+            (r#"{"defaults": {"stall_timeout_ms": 0}}"#, "stall_timeout_ms"),
+            (r#"{"buckets": {"s3://a": {"connect_timeout_seconds": 0}}}"#, "in [storage.buckets.\"s3://a\"]"),
+            (r#"{"buckets": {"a": {"endpoint": "http://user:topsecret@h/"}}}"#, "endpoint in [storage.buckets.a]"),
+            (r#"{"buckets": {"a": {"region": "eu\nnorth"}}}"#, "region in [storage.buckets.a]"),
+            (r#"{"buckets": {"a": {"session_token": "x\ny"}}}"#, "session_token in [storage.buckets.a]"),
+        ] {
+            let options: StorageOptions = serde_json::from_str(settings).unwrap();
+            let error = options.check().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Invalid);
+            assert!(error.message().contains(told) && !format!("{error:?}").contains("topsecret"), "{error:?}");
+        }
+        let trimmed = r#"{"defaults": {"region": "eu-north-1\n", "access_key_id": " id\n", "secret_access_key": "s\n"}}"#;
+        let options: StorageOptions = serde_json::from_str(trimmed).unwrap();
+        options.check().unwrap();
+        let key = url::parse("s3://lake").unwrap().store;
+        let bucket = options.bucket(&key);
+        assert_eq!((bucket.region.as_deref(), bucket.access_key_id.as_deref()), (Some("eu-north-1"), Some("id")));
+        assert_eq!(bucket.secret_access_key, Some(Secret::new("s")));
     }
 }

@@ -34,7 +34,7 @@ impl CredentialProvider for ProfileCredentials {
         let missing = |source: Box<dyn std::error::Error + Send + Sync>| {
             let error = crate::error::Error::new(
                 crate::error::ErrorKind::Denied,
-                format!("the AWS profile \"{}\" gives no credentials", self.profile),
+                format!("the AWS profile \"{}\" returned no credentials", self.profile),
             );
             let error =
                 error.with_hint("Check the profile with `aws sts get-caller-identity`, and log in again where it uses SSO");

@@ -1,4 +1,4 @@
-//! From the ranges that are wanted to the requests that fetch them, and back. Pure, but for the function that fetches a piece.
+//! From wanted ranges to the requests that fetch them, and back. Pure, except for the function that fetches a piece.
 
 use std::{future::Future, ops::Range};
 
@@ -6,15 +6,15 @@ use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, TryStreamExt, stream};
 
 /// Ranges further apart than this are not fetched together, however slow a store is.
-pub const MERGE_GAP_BYTES: u64 = 1024 * 1024;
+pub(super) const MERGE_GAP_BYTES: u64 = 1024 * 1024;
 /// No request asks for more than this.
-pub const MAX_REQUEST_BYTES: u64 = 16 * 1024 * 1024;
+pub(super) const MAX_REQUEST_BYTES: u64 = 16 * 1024 * 1024;
 /// One byte of gaps is read for so many that are wanted.
 const WANTED_PER_GAP: u64 = 64;
 /// Gaps that are read however little is wanted.
 const LEAST_SPARE: u64 = 2 * 1024;
 /// Requests of one call in flight.
-pub const PARALLEL_REQUESTS: usize = 10;
+pub(super) const PARALLEL_REQUESTS: usize = 10;
 
 /// How ranges become requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,7 @@
-//! Where a location really is, for comparing locations by what they name and not by how they are written.
+//! What a location really names, so that two locations can be compared however they are written.
 //!
-//! It is taken apart as it is when it is opened (`url`): schemes and hosts of any case, `s3a://`, default ports and percent-encoded HTTP paths
-//! are one. Files have their links followed. Nothing is opened.
+//! It is parsed as for opening (`url`): the case of schemes and hosts, `s3a://`, default ports and percent-encoding in HTTP paths make no difference.
+//! Symbolic links of local files are resolved. Nothing is opened.
 
 use std::{
     fmt,
@@ -10,7 +10,8 @@ use std::{
 
 use super::{
     closed::real_path,
-    url::{self, Scheme, StoreKey},
+    scheme::Scheme,
+    url::{self, StoreKey},
 };
 use crate::error::{Error, Result};
 

@@ -15,10 +15,11 @@ use object_store::{ObjectStore, path::Path};
 use super::{
     builder::{self, Backend},
     closed::ClosedFiles,
+    environment::Environment,
     list::StoreLister,
     local::LocalStore,
     metered::TaggedStore,
-    options::{Environment, StorageOptions},
+    options::StorageOptions,
     real::RealLocation,
     url::{self, StoreKey},
     wire::WireConnector,

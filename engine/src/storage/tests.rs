@@ -6,10 +6,10 @@ use futures::TryStreamExt;
 use glaux_catalog::discovery::{ListRequest, Lister, StoreProvider};
 use object_store::{GetOptions, ObjectStore, ObjectStoreExt, path::Path};
 
-use super::*;
+use super::{place::StorePlace, *};
 use crate::{
     accounting::{Meter, Requests},
-    error::{ErrorKind, from_store},
+    error::ErrorKind,
 };
 
 fn stores() -> (QueryStores, Arc<Meter>) {
@@ -173,10 +173,10 @@ async fn local_failures_are_told_apart() {
 
 #[tokio::test]
 async fn a_client_that_panics_fails_its_request() {
-    let place = Place::of(url::parse("s3://lake").unwrap().store).at("t/a");
+    let place = StorePlace::of(url::parse("s3://lake").unwrap().store).at("t/a");
     let panics = async { std::hint::black_box(None::<object_store::Result<()>>).expect("a header") };
     let error = from_store(&place.contained(panics).await.unwrap_err());
-    assert_eq!((error.kind(), error.message()), (ErrorKind::Internal, "the client of \"s3://lake/t/a\" gave up"));
+    assert_eq!((error.kind(), error.message()), (ErrorKind::Internal, "the client of \"s3://lake/t/a\" failed"));
 }
 
 #[test]

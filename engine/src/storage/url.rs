@@ -7,43 +7,8 @@ use std::{fmt, path::Path as FsPath};
 
 use object_store::path::Path;
 
+use super::scheme::Scheme;
 use crate::error::{Error, Result};
-
-/// The kinds of stores there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Scheme {
-    File,
-    S3,
-    Google,
-    Azure,
-    Http,
-    Https,
-}
-
-impl Scheme {
-    fn parse(name: &str) -> Option<Self> {
-        Some(match name.to_ascii_lowercase().as_str() {
-            "file" => Self::File,
-            "s3" | "s3a" | "s3n" => Self::S3,
-            "gs" => Self::Google,
-            "abfss" | "abfs" => Self::Azure,
-            "http" => Self::Http,
-            "https" => Self::Https,
-            _ => return None,
-        })
-    }
-
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::File => "file",
-            Self::S3 => "s3",
-            Self::Google => "gs",
-            Self::Azure => "abfss",
-            Self::Http => "http",
-            Self::Https => "https",
-        }
-    }
-}
 
 /// What tells one store from another.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -102,7 +67,7 @@ pub(super) fn parse(url: &str) -> Result<Parsed> {
         },
     };
     let Some(scheme) = Scheme::parse(name) else {
-        return Err(Error::unsupported(format!("stores of scheme \"{name}\" are not offered: \"{url}\""))
+        return Err(Error::unsupported(format!("unsupported scheme \"{name}\" in \"{url}\""))
             .with_hint("Use s3://, gs://, abfss://, file://, http://, https:// or a plain path"));
     };
     let (authority, key) = rest.split_once('/').unwrap_or((rest, ""));
@@ -113,7 +78,7 @@ pub(super) fn parse(url: &str) -> Result<Parsed> {
         Scheme::Http | Scheme::Https => http(url, scheme),
         Scheme::S3 | Scheme::Google | Scheme::Azure => {
             if authority.is_empty() {
-                return Err(Error::invalid(format!("\"{url}\" names no {}", scheme.bucket_noun()))
+                return Err(Error::invalid(format!("\"{url}\" does not name a {}", scheme.bucket_noun()))
                     .with_hint(format!("Write it as {}", scheme.example())));
             }
             check_authority(url, scheme, authority)?;
@@ -122,7 +87,7 @@ pub(super) fn parse(url: &str) -> Result<Parsed> {
                 && (container.is_empty() || host.is_empty())
             {
                 let lacking = if container.is_empty() { "container" } else { "storage account" };
-                return Err(Error::invalid(format!("\"{url}\" names no {lacking}"))
+                return Err(Error::invalid(format!("\"{url}\" does not name a {lacking}"))
                     .with_hint(format!("Write it as {}", scheme.example())));
             }
             Ok(Parsed { store, path: key_path(url, key)? })
@@ -150,7 +115,7 @@ fn check_authority(url: &str, scheme: Scheme, authority: &str) -> Result<()> {
         Some((before, host)) if before.contains(':') => url.replacen(authority, &format!("***@{host}"), 1),
         _ => url.to_owned(),
     };
-    Err(Error::invalid(format!("\"{shown}\" names no {noun}"))
+    Err(Error::invalid(format!("\"{shown}\" does not name a {noun}"))
         .with_hint(format!("Names of {named} have letters, digits, -, _ and .: write the location as {}", scheme.example())))
 }
 
@@ -171,7 +136,7 @@ fn http(url: &str, scheme: Scheme) -> Result<Parsed> {
     if parsed.query().is_some() || !parsed.username().is_empty() || parsed.password().is_some() {
         let plain =
             format!("{}://{}{}", scheme.as_str(), parsed.authority().rsplit('@').next().unwrap_or_default(), parsed.path());
-        return Err(Error::unsupported(format!("\"{plain}\" is given with a query string or a password, which are not sent"))
+        return Err(Error::unsupported(format!("\"{plain}\" has a query string or a password, which are not sent"))
             .with_hint("Use the plain URL of the file"));
     }
     let path = Path::from_url_path(parsed.path()).map_err(|source| invalid(source.into()))?;
@@ -195,15 +160,6 @@ fn file(url: &str, path: &str) -> Result<Parsed> {
     }
     let store = StoreKey { scheme: Scheme::File, authority: String::new() };
     Ok(Parsed { store, path: key_path(url, &parts.join("/"))? })
-}
-
-/// What a location whose URL has this scheme names, and an example of one.
-pub(crate) fn wording(scheme: &str) -> (&'static str, &'static str) {
-    match Scheme::parse(scheme) {
-        Some(Scheme::Http | Scheme::Https) => ("host", "https://host/path/file.parquet"),
-        Some(scheme) => (scheme.bucket_noun(), scheme.example()),
-        None => ("bucket", Scheme::S3.example()),
-    }
 }
 
 #[cfg(test)]
@@ -258,11 +214,11 @@ mod tests {
     #[test]
     fn a_refusal_speaks_of_the_locations_own_provider() {
         for (url, message, hint) in [
-            ("abfss://c@a b.dfs.core.windows.net/x/", "names no container", "abfss://container@account"),
-            ("gs://a b/x/", "\"gs://a b/x/\" names no bucket", "gs://bucket/path/"),
-            ("s3://a b/x/", "names no bucket", "s3://bucket/path/"),
-            ("s3://user:hush@lake/x/", "\"s3://***@lake/x/\" names no bucket", "s3://bucket/path/"),
-            ("gs://a@b/x/", "names no bucket", "gs://bucket/path/"),
+            ("abfss://c@a b.dfs.core.windows.net/x/", "does not name a container", "abfss://container@account"),
+            ("gs://a b/x/", "\"gs://a b/x/\" does not name a bucket", "gs://bucket/path/"),
+            ("s3://a b/x/", "does not name a bucket", "s3://bucket/path/"),
+            ("s3://user:hush@lake/x/", "\"s3://***@lake/x/\" does not name a bucket", "s3://bucket/path/"),
+            ("gs://a@b/x/", "does not name a bucket", "gs://bucket/path/"),
         ] {
             let error = parse(url).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Invalid);

@@ -1,11 +1,11 @@
-//! The HTTP layer below the stores: counts every attempt by kind, and the body bytes of GETs as they stream, into the meter of the
-//! query that asked.
+//! The HTTP layer below the stores. It counts every attempt by kind, and the body bytes of GETs as they stream, in the meter of the query that
+//! made the request.
 //!
-//! A request finds its meter in its own extensions ([`MeterTag`]), or, where `object_store` passes none on (parts of uploads, copies,
-//! deletes), in the task that polls it. What carries neither, such as fetching credentials, is nobody's. Retrying is left to
-//! `object_store`, but for two cases that cannot get better: a host that keeps refusing, and no metadata service to ask for credentials.
-//! An answer to a read or a listing that stalls, before its first byte or between two, fails as a time-out, which `object_store` retries.
-//! One that tells to ask another host fails: `client` does not follow it.
+//! A request finds its meter in its own extensions ([`MeterTag`]), or, where `object_store` passes none on (parts of uploads, copies, deletes),
+//! in the task that polls it. A request with neither, such as one for credentials, belongs to no query. `object_store` retries, except in two
+//! hopeless cases: a host that keeps refusing connections, and a missing metadata service for credentials. An answer to a read or a listing that
+//! stalls, before its first byte or between two, fails as a time-out, which `object_store` retries. A redirect to another host fails: `client`
+//! does not follow it.
 
 mod client;
 
@@ -29,10 +29,10 @@ use object_store::{
 use reqwest::Certificate;
 use tokio::time::{Instant, Sleep};
 
-pub(super) use self::client::Redirected;
 use super::{
+    http_error::{KeepsRefusing, NoMetadataService, NoTokenService, Redirected},
     list::EarlyPage,
-    metered::{MeterTag, current_tag},
+    meter_tag::{MeterTag, current_tag},
 };
 use crate::accounting::{Meter, RequestKind};
 
@@ -205,64 +205,13 @@ fn is_metadata_request(uri: &Uri) -> bool {
         || PATHS.iter().any(|path| uri.path().starts_with(path))
 }
 
-/// No metadata service answers: this machine has no credentials of its own.
-#[derive(Debug)]
-pub(super) struct NoMetadataService(HttpError);
-
-/// A service that hands out credentials does not answer.
-#[derive(Debug)]
-pub(super) struct NoTokenService {
-    pub(super) service: String,
-    source: HttpError,
-}
-
-/// A host has refused connections several times.
-#[derive(Debug)]
-pub(super) struct KeepsRefusing(HttpError);
-
-impl fmt::Display for NoMetadataService {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no metadata service answers")
-    }
-}
-
-impl fmt::Display for NoTokenService {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{}\" does not answer", self.service)
-    }
-}
-
-impl fmt::Display for KeepsRefusing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("cannot connect")
-    }
-}
-
-impl std::error::Error for NoMetadataService {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.0)
-    }
-}
-
-impl std::error::Error for NoTokenService {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.source)
-    }
-}
-
-impl std::error::Error for KeepsRefusing {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.0)
-    }
-}
-
 /// No byte of an answer came for so long.
 #[derive(Debug)]
 struct Stalled(Duration);
 
 impl fmt::Display for Stalled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "nothing came for {:?}", self.0)
+        write!(f, "no data received for {:?}", self.0)
     }
 }
 

@@ -22,7 +22,8 @@ use super::*;
 use crate::{
     accounting::{ScanMeter, Tariff},
     clock::FixedClock,
-    error::{Error, ErrorKind, from_datafusion},
+    error::{Error, ErrorKind},
+    failure::from_datafusion,
     session::Session,
     sql::StatementKind,
 };

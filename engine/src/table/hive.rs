@@ -41,6 +41,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result, to_datafusion},
+    failure::from_datafusion,
     formats,
     scan::{Analyzed, DataFile, Format, LakeSource, Own, PlannedFile, Split},
 };
@@ -123,7 +124,7 @@ impl LakeTable {
             return Ok(RecordBatch::new_empty(schema));
         }
         let columns = (0..schema.fields().len()).map(|column| {
-            ScalarValue::iter_to_array(rows.iter().map(|row| row[column].clone())).map_err(crate::error::from_datafusion)
+            ScalarValue::iter_to_array(rows.iter().map(|row| row[column].clone())).map_err(from_datafusion)
         });
         RecordBatch::try_new(schema, columns.collect::<Result<_>>()?).map_err(|error| Error::internal(error.to_string()))
     }
@@ -138,7 +139,7 @@ impl LakeTable {
                 _ => {
                     let value = |key: usize| {
                         let (values, at) = index.value(key, file.partition as usize);
-                        ScalarValue::try_from_array(values, at).map_err(crate::error::from_datafusion)
+                        ScalarValue::try_from_array(values, at).map_err(from_datafusion)
                     };
                     let values: Vec<ScalarValue> = (0..keys).map(value).collect::<Result<_>>()?;
                     last.insert((file.partition, values)).1.clone()
@@ -217,7 +218,7 @@ impl LakeTable {
             };
             return Ok(Arc::new(EmptyExec::new(schema)));
         };
-        let store_url = ObjectStoreUrl::parse(first.store_url.as_ref()).map_err(crate::error::from_datafusion)?;
+        let store_url = ObjectStoreUrl::parse(first.store_url.as_ref()).map_err(from_datafusion)?;
         let source = LakeSource::new(
             Arc::from(self.table.name.to_string()),
             self.schema.clone(),
@@ -233,7 +234,7 @@ impl LakeTable {
             .with_statistics(statistics)
             .with_limit(limit)
             .with_projection_indices(projection.cloned())
-            .map_err(crate::error::from_datafusion)?
+            .map_err(from_datafusion)?
             .build();
         Ok(DataSourceExec::from_data_source(config))
     }

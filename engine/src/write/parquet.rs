@@ -14,7 +14,10 @@ use parquet::{
 use tokio::sync::Semaphore;
 
 use super::upload::{Destination, PART_BYTES, Publishing, Upload};
-use crate::error::{Error, ErrorKind, Result, from_store};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    storage::from_store,
+};
 
 /// How table files are laid out.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -26,7 +26,10 @@ use super::{
     staged::Staged,
     upload::{Destination, Publishing, Upload, hidden},
 };
-use crate::error::{Error, ErrorKind, Result, from_store};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    storage::from_store,
+};
 
 /// Parts on their way, of all files of a table.
 const PARTS_IN_FLIGHT: usize = 8;

@@ -1,4 +1,8 @@
-//! The house is in order: who may use whom, one version of each core crate, headers, and files that stay small.
+//! The source is tidy: which crate may use which, no circles (`circles`), one version of each core crate, headers, and files that stay small.
+
+mod circles;
+mod source;
+mod uses;
 
 use std::{
     collections::BTreeMap,
@@ -26,11 +30,13 @@ const ARROWS: [(&str, &[&str], &[&str]); 6] = [
 ];
 
 pub(crate) fn trials() -> Vec<Trial> {
-    vec![
+    let mut trials = vec![
         Trial::test("house/crates_use_only_those_below", crates_use_only_those_below),
         Trial::test("house/one_version_of_each_core_crate", one_version_of_each_core_crate),
         Trial::test("house/files_are_small_and_say_what_they_are", files_are_small_and_say_what_they_are),
-    ]
+    ];
+    trials.extend(circles::trials());
+    trials
 }
 
 fn root() -> PathBuf {

@@ -5,7 +5,8 @@ use datafusion::error::DataFusionError;
 use glaux_catalog::contained::contained;
 
 use crate::{
-    error::{self, Error},
+    error::Error,
+    failure::{carries_ours, from_datafusion},
     formats::parquet::metadata::unreadable,
     scan::DataFile,
 };
@@ -14,7 +15,7 @@ use crate::{
 pub(super) fn named(error: impl Into<DataFusionError>, file: &DataFile) -> Error {
     let error = error.into();
     let url = file.url();
-    if !error::carries_ours(&error) {
+    if !carries_ours(&error) {
         match error.find_root() {
             DataFusionError::ParquetError(parquet) => return unreadable(&url, &parquet.to_string()),
             // What a decoder met on its way to a batch comes as text.
@@ -24,7 +25,7 @@ pub(super) fn named(error: impl Into<DataFusionError>, file: &DataFile) -> Error
             _ => {}
         }
     }
-    let ours: Error = error::from_datafusion(error);
+    let ours: Error = from_datafusion(error);
     if format!("{ours:?}").contains(&url) { ours } else { ours.with_context("file", url) }
 }
 

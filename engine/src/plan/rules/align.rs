@@ -1,6 +1,6 @@
-//! Values of different types that are compared, or are all possible results. Decimals beside floats become floats, as in Trino; DataFusion would make both
-//! decimals, and lose what a decimal cannot hold. Dates beside timestamps become timestamps of their unit; DataFusion would make both nanoseconds, which
-//! reach from 1677 to 2262 only. Decimals that have no common type of 38 digits are compared as longer ones.
+//! Gives values of different types a common one where they are compared or are alternative results. Decimals and floats become floats, as in Trino;
+//! DataFusion would make decimals of them, and lose what a decimal cannot hold. Dates and timestamps become timestamps of the same unit; DataFusion
+//! would use nanoseconds, which only reach from 1677 to 2262. Decimals without a common type of 38 digits are compared as longer ones.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use datafusion::{
     optimizer::AnalyzerRule,
 };
 
-use super::timestamps::is_comparison;
+use super::operands::is_comparison;
 
 const MOST_DIGITS: i16 = 38;
 

@@ -1,4 +1,4 @@
-//! Casts that lose something or write otherwise than Arrow, as functions: Trino's rounding and texts, and nothing for DataFusion to see through.
+//! Casts as functions, where they lose something or are written differently than by Arrow: with Trino's rounding and text, and opaque to DataFusion.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -44,7 +44,7 @@ impl CastFunction {
         if self.target == DataType::Utf8 {
             let texts = to_varchar(array)?;
             if !self.is_try && texts.null_count() > array.logical_null_count() {
-                return exec_err!("cannot cast a timestamp beyond the calendar to varchar");
+                return exec_err!("cannot cast an out-of-range timestamp to varchar");
             }
             return Ok(texts);
         }

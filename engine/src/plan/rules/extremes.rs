@@ -1,5 +1,4 @@
-//! `max` and `min` of floats as Trino has them: see `functions/float_order`. DataFusion's of other types stay what they are, since it knows more to do
-//! with its own.
+//! `max` and `min` of floats as in Trino: see `functions/float_order`. Those of other types stay DataFusion's, which it can optimise further.
 
 use datafusion::{
     common::{DFSchema, Result, tree_node::Transformed},

@@ -1,5 +1,5 @@
-//! Subscripts behind a condition: `cardinality(a) >= 2 AND a[2] = 'x'` asks first whether the element is there. DataFusion computes both sides for all
-//! rows; what is not there is NULL then, and does not fail the query.
+//! Subscripts after a condition: `cardinality(a) >= 2 AND a[2] = 'x'` asks first whether the element exists. DataFusion computes both sides for all rows,
+//! so a missing element is NULL there and does not fail the query.
 
 use datafusion::{
     common::{

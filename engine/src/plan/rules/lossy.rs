@@ -1,5 +1,5 @@
-//! Which casts DataFusion must not see through. It moves a cast from a column to the constant that it is compared with, and prunes by
-//! statistics through it; where a cast loses something, that loses rows.
+//! Which casts DataFusion must not see through. It moves a cast from a column to the constant that the column is compared with, and prunes through it by
+//! statistics; where the cast loses something, rows would be lost.
 
 use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::{

@@ -1,6 +1,5 @@
-//! `x IN (SELECT ...)` with its three truth values. DataFusion knows them where the condition is one of a filter's own that must all hold; anywhere else it
-//! knows whether the value is found, and takes what is not known for false. Where that makes a difference the condition is put together of what it plans
-//! right.
+//! `x IN (SELECT ...)` with three truth values. DataFusion distinguishes them only where the condition is a conjunct of a filter; elsewhere it takes
+//! NULL for false. Where that makes a difference, the condition is composed of parts that DataFusion plans correctly.
 
 use std::sync::Arc;
 
@@ -22,7 +21,7 @@ use datafusion::{
     optimizer::AnalyzerRule,
 };
 
-use super::nan::{can_repeat, found};
+use super::{nan::found, operands::can_repeat};
 use crate::error::{Error, to_datafusion};
 
 #[derive(Debug)]
@@ -140,7 +139,7 @@ fn member(asked_for: InSubquery, asked: Asked, schema: &DFSchema) -> Result<Expr
         return Ok(Expr::InSubquery(InSubquery::new(Box::new(value), subquery, negated)));
     }
     if !can_repeat(&value) {
-        return Err(unsupported("of a value that a subquery or a function without a fixed result computes"));
+        return Err(unsupported("of a value computed by a subquery or a non-deterministic function"));
     }
     let asked_of_it = if negated { asked.negated() } else { asked };
     let member = if is_correlated {
@@ -171,7 +170,7 @@ fn by_equality(value: &Expr, subquery: &Subquery, asked: Asked, schema: &DFSchem
     let plan = subquery.subquery.as_ref();
     let is_cut = plan.exists(|node| Ok(matches!(node, LogicalPlan::Limit(_)) && !node.all_out_ref_exprs().is_empty()))?;
     if is_cut {
-        return Err(unsupported("that refers to the query around it and has a LIMIT"));
+        return Err(unsupported("that refers to the outer query and has a LIMIT"));
     }
     let column = Expr::Column(Column::from(plan.schema().qualified_field(0)));
     let equal = outer(value, schema)?.eq(column);
@@ -216,7 +215,7 @@ fn unknown() -> Expr {
 
 fn unsupported(what: &str) -> DataFusionError {
     to_datafusion(
-        Error::unsupported(format!("IN (SELECT ...) {what} is not supported in this place"))
-            .with_hint("Join with the subquery in FROM, or ask with EXISTS"),
+        Error::unsupported(format!("IN (SELECT ...) {what} is not supported here"))
+            .with_hint("Join with the subquery in FROM, or use EXISTS"),
     )
 }

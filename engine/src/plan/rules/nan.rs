@@ -1,18 +1,14 @@
-//! Comparisons of floats as IEEE 754 has them, and Trino: nothing compares with NaN but by being different, and the two zeros are equal. Arrow
-//! orders all bit patterns, so that NaN is greater than any number (or less, by its sign) and -0.0 less than 0.0: what is compared with more than a
-//! number is made `comparable`.
+//! Comparisons of floats as in IEEE 754 and Trino: NaN is only ever different, and the two zeros are equal. Arrow orders by bits, so that NaN is greater
+//! than any number (or less, by its sign), and -0.0 less than 0.0. Where a value is not compared with a number, both are made `comparable`.
 //!
-//! Parquet's statistics leave NaN out. Comparisons with a number are safe to prune by, negated as well: a condition that NaN passes says so in an
-//! alternative that no statistics decide.
+//! Parquet's statistics leave NaN out. A comparison with a number can be used for pruning, negated as well: a condition that NaN passes has an
+//! alternative that statistics do not decide.
 
 use std::sync::Arc;
 
 use arrow::datatypes::DataType;
 use datafusion::{
-    common::{
-        Column, DFSchema, Result, ScalarValue,
-        tree_node::{Transformed, TreeNode},
-    },
+    common::{Column, DFSchema, Result, ScalarValue, tree_node::Transformed},
     config::ConfigOptions,
     functions::math::isnan,
     logical_expr::{
@@ -22,7 +18,7 @@ use datafusion::{
     },
 };
 
-use super::{rows::has_floats, timestamps::is_comparison};
+use super::operands::{can_repeat, has_floats, is_comparison};
 use crate::functions::{Nan, comparable, is_comparable};
 
 pub(super) fn rewrite(expr: Expr, schema: &DFSchema, _config: &ConfigOptions) -> Result<Transformed<Expr>> {
@@ -212,14 +208,6 @@ fn may_be_odd(expr: &Expr, schema: &DFSchema) -> bool {
         }
         _ => expr.get_type(schema).is_ok_and(|data_type| data_type.is_floating()),
     }
-}
-
-/// Whether it can stand in an expression twice: it is not evaluated anew with another result, and reads no table.
-pub(super) fn can_repeat(expr: &Expr) -> bool {
-    let reads = |expr: &Expr| {
-        Ok(matches!(expr, Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_) | Expr::SetComparison(_)))
-    };
-    !expr.is_volatile() && !expr.exists(reads).unwrap_or(true)
 }
 
 /// An expression such that all bits of it may be compared.

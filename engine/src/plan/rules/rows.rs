@@ -1,5 +1,6 @@
-//! Comparisons of rows and arrays. Rows are equal if all of their fields are: compared field by field, statistics and joins can make use of it, NULLs and floats
-//! mean what they do elsewhere. Arrays are compared by a function of ours; DataFusion takes NULLs inside of them for equal and looks at the bits of floats.
+//! Comparisons of rows and arrays. Rows are equal if all of their fields are; compared field by field, statistics and joins can use the comparison, and
+//! NULLs and floats mean what they mean elsewhere. Arrays are compared by a function of ours, since DataFusion treats NULLs in them as equal and compares
+//! floats by their bits.
 
 use arrow::datatypes::{DataType, FieldRef};
 use datafusion::{
@@ -13,7 +14,7 @@ use datafusion::{
     },
 };
 
-use super::{nan::can_repeat, timestamps::is_comparison};
+use super::operands::{can_repeat, has_floats, is_comparison};
 use crate::functions::{Nan, comparable, equal};
 
 pub(super) fn rewrite(expr: Expr, schema: &DFSchema, _config: &ConfigOptions) -> Result<Transformed<Expr>> {
@@ -80,13 +81,5 @@ fn has_map(field: &FieldRef) -> bool {
         DataType::List(element) => has_map(element),
         DataType::Struct(fields) => fields.iter().any(has_map),
         _ => false,
-    }
-}
-
-pub(super) fn has_floats(data_type: &DataType) -> bool {
-    match data_type {
-        DataType::List(element) => has_floats(element.data_type()),
-        DataType::Struct(fields) => fields.iter().any(|field| has_floats(field.data_type())),
-        other => other.is_floating(),
     }
 }

@@ -1,6 +1,6 @@
-//! Orders, groups and partitions of floats: the two zeros are one value, and so is NaN, whatever its bits.
+//! Sorting, grouping and partitioning by floats: the two zeros are one value, and so are all NaNs.
 //!
-//! The last key of `ORDER BY` decides no tie and stays a column, by which scans find the best rows.
+//! The last key of `ORDER BY` decides no tie. It stays a plain column, so that scans can find the best rows by it.
 
 use std::sync::Arc;
 

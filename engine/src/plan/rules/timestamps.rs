@@ -1,5 +1,5 @@
-//! Comparisons of milliseconds and dates with constants that are finer, as comparisons with milliseconds or dates that have the same result. DataFusion
-//! would cut the constant when it moves the cast away from the column, and of a date that is cast statistics tell less.
+//! Comparisons of milliseconds and dates with finer constants, rewritten as comparisons with milliseconds or dates that have the same result. DataFusion
+//! would cut off the constant's digits when it moves the cast away from the column, and statistics are of less use for a cast date.
 
 use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::{
@@ -7,6 +7,8 @@ use datafusion::{
     config::ConfigOptions,
     logical_expr::{Between, BinaryExpr, Cast, Expr, ExprSchemable, Operator, binary_expr, expr::InList, lit},
 };
+
+use super::operands::is_comparison;
 
 const MILLIS: DataType = DataType::Timestamp(TimeUnit::Millisecond, None);
 
@@ -20,11 +22,6 @@ pub(super) fn rewrite(expr: Expr, schema: &DFSchema, _config: &ConfigOptions) ->
         _ => None,
     };
     Ok(rewritten.map_or_else(|| Transformed::no(expr), Transformed::yes))
-}
-
-pub(super) fn is_comparison(op: Operator) -> bool {
-    use Operator as O;
-    matches!(op, O::Eq | O::NotEq | O::Lt | O::LtEq | O::Gt | O::GtEq | O::IsDistinctFrom | O::IsNotDistinctFrom)
 }
 
 /// What is compared with constants that may be finer.

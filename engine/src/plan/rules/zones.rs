@@ -1,5 +1,5 @@
-//! Timestamps with a time zone beside those without: a local time is that of the session's zone, as in Trino. DataFusion would take it for the other
-//! side's.
+//! Timestamps with and without a time zone in one expression: a local time is in the session's time zone, as in Trino. DataFusion would use the zone of
+//! the other operand.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use datafusion::{
     logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable, Operator, lit},
 };
 
-use super::{cast::CastFunction, timestamps::is_comparison};
+use super::{cast::CastFunction, operands::is_comparison};
 use crate::functions::at_timezone;
 
 const UTC: &str = "UTC";

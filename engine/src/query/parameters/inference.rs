@@ -21,7 +21,8 @@ use datafusion::{
 
 use super::declared;
 use crate::{
-    error::{Result, from_datafusion},
+    error::Result,
+    failure::from_datafusion,
     functions::{TO_VARCHAR, TRY_TO_VARCHAR},
 };
 

@@ -8,9 +8,9 @@ use object_store::{GetOptions, GetRange, ObjectStore};
 use super::pace::Pace;
 use crate::{
     accounting::Meter,
-    error::{Error, ErrorKind, Result, from_store},
+    error::{Error, ErrorKind, Result},
     scan::DataFile,
-    storage::is_same_version,
+    storage::{from_store, is_same_version},
 };
 
 /// Gets a range, whole, of the file as it was listed.

@@ -2,11 +2,12 @@
 
 use sqlparser::tokenizer::Token;
 
-use super::{column, object, partition, properties, unsupported};
+use super::clauses::{column, object, partition, properties};
 use crate::{
     error::Result,
     sql::{
         cursor::Cursor,
+        refusal::unsupported,
         statement::{AlterTable, ColumnPosition, PartitionSpec, Statement},
     },
 };
@@ -26,7 +27,7 @@ pub(super) fn alter(cursor: &mut Cursor<'_>) -> Result<Statement> {
         Some(_) => {
             let database = cursor.database()?;
             if cursor.at_words(&["SET", "LOCATION"]) || cursor.at_words(&["SET", "OWNER"]) {
-                return Err(unsupported("ALTER DATABASE with SET LOCATION or SET OWNER", "Only SET DBPROPERTIES is offered"));
+                return Err(unsupported("ALTER DATABASE with SET LOCATION or SET OWNER", "Only SET DBPROPERTIES is supported"));
             }
             cursor.expect_words(&["SET", "DBPROPERTIES"])?;
             Ok(Statement::AlterDatabase { database, properties: properties(cursor)? })
@@ -106,7 +107,7 @@ fn add_partitions(cursor: &mut Cursor<'_>) -> Result<AlterTable> {
         if cursor.at_token(&Token::Comma) {
             return Err(cursor
                 .unexpected(&["'PARTITION'", "'LOCATION'", "<EOF>"])
-                .with_hint("ADD takes partitions without commas"));
+                .with_hint("Leave the commas out: ADD takes partitions without them"));
         }
     }
     Ok(AlterTable::AddPartitions { if_not_exists, partitions })
@@ -115,7 +116,7 @@ fn add_partitions(cursor: &mut Cursor<'_>) -> Result<AlterTable> {
 /// `DROP [IF EXISTS] PARTITION (...), PARTITION (...)`: several, with commas.
 fn drop_partitions(cursor: &mut Cursor<'_>) -> Result<AlterTable> {
     if cursor.at_words(&["COLUMN"]) || cursor.at_words(&["COLUMNS"]) {
-        return Err(unsupported("ALTER TABLE ... DROP COLUMN", "REPLACE COLUMNS with the columns that stay"));
+        return Err(unsupported("ALTER TABLE ... DROP COLUMN", "Use REPLACE COLUMNS with the columns to keep"));
     }
     let if_exists = cursor.if_exists();
     let mut partitions = Vec::new();
@@ -127,7 +128,7 @@ fn drop_partitions(cursor: &mut Cursor<'_>) -> Result<AlterTable> {
         }
     }
     if cursor.at_words(&["PURGE"]) {
-        return Err(unsupported("DROP PARTITION ... PURGE", "Data files are never removed: leave PURGE out"));
+        return Err(unsupported("DROP PARTITION ... PURGE", "Leave PURGE out: data files are kept"));
     }
     Ok(AlterTable::DropPartitions { if_exists, partitions })
 }
@@ -135,19 +136,19 @@ fn drop_partitions(cursor: &mut Cursor<'_>) -> Result<AlterTable> {
 /// What Hive has and Athena refuses.
 fn refused(cursor: &Cursor<'_>) -> Result<()> {
     for (words, what, hint) in [
-        (&["RENAME", "TO"][..], "ALTER TABLE ... RENAME TO", "Create the table anew under the other name and drop this one"),
-        (&["SET", "FILEFORMAT"], "ALTER TABLE ... SET FILEFORMAT", "Create the table anew with another STORED AS"),
-        (&["SET", "SERDE"], "ALTER TABLE ... SET SERDE", "Create the table anew with another ROW FORMAT"),
-        (&["SET", "SERDEPROPERTIES"], "ALTER TABLE ... SET SERDEPROPERTIES", "Create the table anew with other properties"),
-        (&["ARCHIVE"], "ALTER TABLE ... ARCHIVE PARTITION", "Athena does not offer it either"),
-        (&["UNARCHIVE"], "ALTER TABLE ... UNARCHIVE PARTITION", "Athena does not offer it either"),
-        (&["EXCHANGE"], "ALTER TABLE ... EXCHANGE PARTITION", "Athena does not offer it either"),
-        (&["TOUCH"], "ALTER TABLE ... TOUCH", "Athena does not offer it either"),
-        (&["COMPACT"], "ALTER TABLE ... COMPACT", "Athena does not offer it either"),
-        (&["CONCATENATE"], "ALTER TABLE ... CONCATENATE", "Athena does not offer it either"),
-        (&["CLUSTERED"], "ALTER TABLE ... CLUSTERED BY", "Athena does not offer it either"),
-        (&["SKEWED"], "ALTER TABLE ... SKEWED BY", "Athena does not offer it either"),
-        (&["NOT"], "ALTER TABLE ... NOT CLUSTERED or SKEWED", "Athena does not offer it either"),
+        (&["RENAME", "TO"][..], "ALTER TABLE ... RENAME TO", "Create a table with the new name, and drop this one"),
+        (&["SET", "FILEFORMAT"], "ALTER TABLE ... SET FILEFORMAT", "Recreate the table with another STORED AS"),
+        (&["SET", "SERDE"], "ALTER TABLE ... SET SERDE", "Recreate the table with another ROW FORMAT"),
+        (&["SET", "SERDEPROPERTIES"], "ALTER TABLE ... SET SERDEPROPERTIES", "Recreate the table with other properties"),
+        (&["ARCHIVE"], "ALTER TABLE ... ARCHIVE PARTITION", "Athena does not support it either"),
+        (&["UNARCHIVE"], "ALTER TABLE ... UNARCHIVE PARTITION", "Athena does not support it either"),
+        (&["EXCHANGE"], "ALTER TABLE ... EXCHANGE PARTITION", "Athena does not support it either"),
+        (&["TOUCH"], "ALTER TABLE ... TOUCH", "Athena does not support it either"),
+        (&["COMPACT"], "ALTER TABLE ... COMPACT", "Athena does not support it either"),
+        (&["CONCATENATE"], "ALTER TABLE ... CONCATENATE", "Athena does not support it either"),
+        (&["CLUSTERED"], "ALTER TABLE ... CLUSTERED BY", "Athena does not support it either"),
+        (&["SKEWED"], "ALTER TABLE ... SKEWED BY", "Athena does not support it either"),
+        (&["NOT"], "ALTER TABLE ... NOT CLUSTERED or SKEWED", "Athena does not support it either"),
     ] {
         if cursor.at_words(words) {
             return Err(unsupported(what, hint));

@@ -2,11 +2,12 @@
 
 use sqlparser::tokenizer::Token;
 
-use super::{literal, unsupported};
+use super::clauses::literal;
 use crate::{
     error::Result,
     sql::{
         cursor::Cursor,
+        refusal::unsupported,
         statement::{Analyze, AnalyzePartitions, Statement},
     },
 };
@@ -35,9 +36,9 @@ pub(super) fn analyze(cursor: &mut Cursor<'_>) -> Result<Statement> {
         }
     }
     for (word, hint) in [
-        ("NOSCAN", "Leave it out: footers are read, and no data"),
-        ("PARTIALSCAN", "Leave it out: footers are read, and no data"),
-        ("FOR", "Write FOR COLUMNS, or nothing for all"),
+        ("NOSCAN", "Leave it out: only footers are read anyway"),
+        ("PARTIALSCAN", "Leave it out: only footers are read anyway"),
+        ("FOR", "Write FOR COLUMNS, or leave it out for all columns"),
         ("CACHE", "Leave it out"),
     ] {
         if cursor.at_words(&[word]) {

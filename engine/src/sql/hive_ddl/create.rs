@@ -3,11 +3,12 @@
 use glaux_catalog::model::{Column, Properties};
 use sqlparser::tokenizer::Token;
 
-use super::{column, object, once, properties, unsupported};
+use super::clauses::{column, object, once, properties};
 use crate::{
     error::Result,
     sql::{
         cursor::Cursor,
+        refusal::unsupported,
         statement::{ClusteredBy, CreateDatabase, CreateTable, Delimited, RowFormat, Statement, StoredAs, TableRef},
     },
 };
@@ -23,7 +24,7 @@ pub(super) fn create(cursor: &mut Cursor<'_>) -> Result<Statement> {
     if cursor.at_words(&["TABLE"]) {
         return Err(unsupported(
             "CREATE TABLE without EXTERNAL",
-            "Write CREATE EXTERNAL TABLE ... LOCATION '...'; Iceberg tables are not offered yet",
+            "Write CREATE EXTERNAL TABLE ... LOCATION '...'; Iceberg tables are not supported yet",
         ));
     }
     Err(object(cursor, "CREATE", &["'DATABASE'", "'SCHEMA'", "'EXTERNAL TABLE'", "'VIEW'"]))
@@ -69,7 +70,7 @@ fn table(cursor: &mut Cursor<'_>) -> Result<Statement> {
     let if_not_exists = cursor.if_not_exists();
     let table = cursor.table()?;
     if cursor.at_words(&["LIKE"]) {
-        return Err(unsupported("CREATE TABLE ... LIKE", "SHOW CREATE TABLE gives a statement to start from"));
+        return Err(unsupported("CREATE TABLE ... LIKE", "Start from the statement that SHOW CREATE TABLE returns"));
     }
     // A table whose SerDe brings the columns (Avro) may have none; the catalog refuses the others.
     let columns = if cursor.at_token(&Token::LParen) { cursor.parenthesised(column)? } else { Vec::new() };
@@ -128,7 +129,7 @@ fn clause(cursor: &mut Cursor<'_>, clauses: &mut Clauses) -> Result<()> {
         let values = properties(cursor)?;
         once(&mut clauses.properties, cursor, "TBLPROPERTIES", values)
     } else if cursor.at_words(&["SKEWED"]) || cursor.at_words(&["STORED", "BY"]) {
-        Err(unsupported("SKEWED BY or STORED BY", "Athena does not offer it either"))
+        Err(unsupported("SKEWED BY or STORED BY", "Athena does not support it either"))
     } else {
         Err(cursor.unexpected(&[
             "'COMMENT'",

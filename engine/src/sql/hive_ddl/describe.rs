@@ -2,11 +2,12 @@
 
 use sqlparser::tokenizer::Token;
 
-use super::{partition, unsupported};
+use super::clauses::partition;
 use crate::{
     error::Result,
     sql::{
         cursor::Cursor,
+        refusal::unsupported,
         statement::{Describe, DescribeDetail, Statement},
     },
 };

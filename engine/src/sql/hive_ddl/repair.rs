@@ -2,7 +2,7 @@
 
 use glaux_catalog::discovery::RepairMode;
 
-use super::partition;
+use super::clauses::partition;
 use crate::{
     error::Result,
     sql::{cursor::Cursor, statement::Statement},

@@ -2,12 +2,13 @@
 
 use sqlparser::tokenizer::Token;
 
-use super::{partition, unsupported};
+use super::clauses::partition;
 use crate::{
     error::Result,
     sql::{
         cursor::Cursor,
         grant,
+        refusal::unsupported,
         statement::{Show, Statement},
     },
 };
@@ -39,7 +40,7 @@ pub(super) fn show(cursor: &mut Cursor<'_>) -> Result<Statement> {
             if let Some(word) = cursor.eat_any(&["FROM", "IN"]) {
                 let database = cursor.database()?;
                 if table.database.as_ref().is_some_and(|named| *named != database) {
-                    return Err(cursor.fault(&format!("the table's name and {word} name two databases")));
+                    return Err(cursor.fault(&format!("the table's name and {word} name different databases")));
                 }
                 table.database = Some(database);
             }
@@ -71,7 +72,7 @@ pub(super) fn show(cursor: &mut Cursor<'_>) -> Result<Statement> {
             if cursor.at_token(&Token::LParen) {
                 return Err(unsupported(
                     "SHOW STATS FOR a query",
-                    "SHOW STATS FOR takes a table; EXPLAIN shows what is estimated of a query",
+                    "SHOW STATS FOR takes a table; EXPLAIN shows the estimates for a query",
                 ));
             }
             Show::Stats { table: cursor.table()? }

@@ -1,5 +1,5 @@
-//! How deep a statement nests and how long its chains of operators are, counted on its tokens: the parser tries to read much of what
-//! it cannot read a second time, at every level.
+//! How deep a statement nests and how long its chains of operators are, counted in its tokens. Counted before parsing, since the parser reads many
+//! things that it cannot read twice, at every level.
 
 use sqlparser::{
     keywords::Keyword,
@@ -126,11 +126,11 @@ impl Chain {
 
     fn check(&self) -> Result<()> {
         let (most, what) = match self {
-            chain if chain.logical > MAX_BALANCED || chain.sets > MAX_BALANCED => (MAX_BALANCED, "operators follow each other"),
-            chain if chain.inner.max(chain.dots) > MAX_CHAIN => (MAX_CHAIN, "operators follow each other"),
+            chain if chain.logical > MAX_BALANCED || chain.sets > MAX_BALANCED => (MAX_BALANCED, "operators in one chain"),
+            chain if chain.inner.max(chain.dots) > MAX_CHAIN => (MAX_CHAIN, "operators in one chain"),
             chain if chain.joins > MAX_JOINS => {
                 return Err(limit(format!("more than {MAX_JOINS} tables are joined in one FROM"))
-                    .with_hint("Join fewer tables at once, or put rows together with UNION ALL"));
+                    .with_hint("Join fewer tables at once, or combine rows with UNION ALL"));
             }
             _ => return Ok(()),
         };

@@ -1,6 +1,6 @@
-//! How much planning a query takes, estimated from its tree. Much of what plans a query goes over a subquery twice where it goes over the
-//! query around it once, a common table expression is planned anew wherever it is named, and some calls write an argument down twice:
-//! at thirty levels of such things a statement of a few lines takes for ever.
+//! How much planning a query takes, estimated from its tree. The planner often visits a subquery twice for each visit of the query around it, plans a
+//! common table expression again wherever it is named, and writes some arguments twice: at thirty levels, a statement of a few lines would never
+//! be planned.
 
 use std::{collections::HashMap, ops::ControlFlow, ptr};
 

@@ -207,7 +207,7 @@ fn with_zone(literal: &TypedString) -> Result<Option<Expr>> {
     let local = whole_text(local).unwrap_or_else(|| local.to_owned());
     if is_left_out(&local, zone) {
         let error = Error::invalid(format!("'{text}' is not a valid TIMESTAMP literal"));
-        return Err(error.with_hint(format!("Clocks in {zone} were put forward over this time: write one that they show")));
+        return Err(error.with_hint(format!("Clocks in {zone} skip this time: use one that exists")));
     }
     let string = |text: String| ValueWithSpan { value: Value::SingleQuotedString(text), span: value.span };
     let data_type = DataType::Timestamp(*precision, TimezoneInfo::None);

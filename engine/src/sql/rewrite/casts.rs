@@ -1,5 +1,5 @@
-//! Casts that have to show in names. The planner tells expressions apart by their names, and leaves casts out of these: `sum(a)` is also what it calls
-//! `sum(CAST(a AS double))`. Where a `SELECT` has two such expressions, its casts become arguments of a function that does nothing but give them a name.
+//! Makes casts part of an expression's name where needed. The planner identifies expressions by name and leaves casts out of names: `sum(a)` and
+//! `sum(CAST(a AS double))` have the same. Where a `SELECT` has two such expressions, its casts become arguments of a function that only names them.
 
 use std::{collections::HashMap, ops::ControlFlow};
 

@@ -1,5 +1,5 @@
-//! Output columns of the same name: Trino gives them out, the planner refuses them. They get a mark behind their name, which [`label`] takes off again when
-//! the result leaves. Inside of a query all of them do, so that none can be named; of the outermost query's the first keeps its name, for `ORDER BY`.
+//! Output columns with the same name: Trino returns them, the planner refuses them. They get a mark after their name, which [`label`] removes from the
+//! result. In a subquery all of them get one, so none can be named; in the outermost query the first keeps its name, for `ORDER BY`.
 
 use std::{collections::HashMap, ops::ControlFlow};
 

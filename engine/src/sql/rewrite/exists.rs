@@ -1,7 +1,7 @@
-//! `EXISTS` in a select list, which the planner reads in conditions alone, as a count: `(SELECT count(*) > 0 FROM ...)`.
+//! `EXISTS` in a select list, which the planner supports only in conditions, as a count: `(SELECT count(*) > 0 FROM ...)`.
 //!
-//! A subquery that only filters is counted itself, and may refer to the query around it; what its select list names is not looked up then. Any other
-//! is counted as a table, which can refer to nothing outside.
+//! A subquery that only filters is counted itself and may refer to the outer query; its select list is then not resolved. Any other is counted as a
+//! table, which cannot refer to the outer query.
 
 use std::ops::ControlFlow;
 

@@ -1,7 +1,6 @@
-//! Forms of queries that the planner does not read, as others that it does: `FETCH FIRST n ROWS ONLY` as `LIMIT n`, `TABLE t` as
-//! `SELECT * FROM t`, `VALUES ROW(1, 2)` as `VALUES (1, 2)` with Trino's column names, `U&'...'` as a plain string, `(a, b) IN (SELECT c, d ...)` as one of rows,
-//! long chains of `AND`, `OR` and `UNION` as balanced trees. What the planner would
-//! pass over in silence is refused.
+//! Rewrites forms that the planner does not read as ones that it does: `FETCH FIRST n ROWS ONLY` as `LIMIT n`, `TABLE t` as `SELECT * FROM t`,
+//! `VALUES ROW(1, 2)` as `VALUES (1, 2)` with Trino's column names, `U&'...'` as a plain string, `(a, b) IN (SELECT c, d ...)` as one of rows, and long
+//! chains of `AND`, `OR` and `UNION` as balanced trees. Forms that the planner would silently ignore are refused.
 
 use std::{collections::VecDeque, ops::ControlFlow};
 
@@ -15,7 +14,7 @@ use sqlparser::{
 
 use crate::{
     error::{Error, Result},
-    sql::dialect::AthenaDialect,
+    sql::{dialect::AthenaDialect, refusal::unsupported},
 };
 
 /// # Errors
@@ -44,8 +43,8 @@ impl VisitorMut for Forms {
             TableFactor::Table { sample: Some(_), .. } | TableFactor::Derived { sample: Some(_), .. } => {
                 Some(("TABLESAMPLE", "Filter by a hash of a key, or by random()"))
             }
-            TableFactor::Table { version: Some(_), .. } => Some(("time travel", "Only the data as it is now is offered")),
-            TableFactor::Pivot { .. } | TableFactor::Unpivot { .. } => Some(("PIVOT", "Athena does not offer it either")),
+            TableFactor::Table { version: Some(_), .. } => Some(("time travel", "Only the current data can be read")),
+            TableFactor::Pivot { .. } | TableFactor::Unpivot { .. } => Some(("PIVOT", "Athena does not support it either")),
             TableFactor::MatchRecognize { .. } => Some(("MATCH_RECOGNIZE", "Use window functions")),
             _ => None,
         };
@@ -71,13 +70,9 @@ impl VisitorMut for Forms {
     }
 }
 
-fn unsupported(what: &str, hint: &str) -> Error {
-    Error::unsupported(format!("{what} is not supported")).with_hint(hint)
-}
-
 fn forms(query: &mut Query) -> Result<()> {
     if !query.locks.is_empty() {
-        return Err(unsupported("SELECT ... FOR UPDATE", "Tables are only read: leave it out"));
+        return Err(unsupported("SELECT ... FOR UPDATE", "Leave it out: queries take no locks"));
     }
     if let Some(fetch) = query.fetch.take() {
         query.limit_clause = Some(limit(fetch, query.limit_clause.take())?);

@@ -14,7 +14,10 @@ use sqlparser::ast::{
     VisitorMut, WildcardAdditionalOptions,
 };
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    sql::refusal::unsupported,
+};
 
 /// The hidden columns of every base table.
 pub const HIDDEN_COLUMNS: [&str; 3] = ["$path", "$file_size", "$file_modified_time"];
@@ -237,8 +240,8 @@ impl Mark {
         }
         match alias {
             Some(alias) if !alias.columns.is_empty() => {
-                return Err(unsupported(&format!("hidden columns of \"{relation}\", whose alias names its columns,"))
-                    .with_hint("Leave the list of columns out of the alias"));
+                let what = format!("selecting hidden columns of \"{relation}\", whose alias names its columns,");
+                return Err(unsupported(&what, "Leave the list of columns out of the alias"));
             }
             Some(_) => {}
             None => {
@@ -279,8 +282,10 @@ fn wildcards(select: &mut Select, marked: &BTreeSet<String>) -> Result<()> {
 fn expand(from: &[TableWithJoins], marked: &BTreeSet<String>, projection: &mut Vec<SelectItem>) -> Result<()> {
     for table in from {
         if table.joins.iter().any(merges) {
-            return Err(unsupported("SELECT * with hidden columns of several tables joined by USING or NATURAL")
-                .with_hint("Join with ON, or name the columns"));
+            return Err(unsupported(
+                "SELECT * with hidden columns of several tables joined by USING or NATURAL",
+                "Join with ON, or name the columns",
+            ));
         }
         for factor in std::iter::once(&table.relation).chain(table.joins.iter().map(|join| &join.relation)) {
             let name = match (factor, alias_of(factor)) {
@@ -294,8 +299,10 @@ fn expand(from: &[TableWithJoins], marked: &BTreeSet<String>, projection: &mut V
                     continue;
                 }
                 _ => {
-                    return Err(unsupported("SELECT * with hidden columns beside a subquery without a name")
-                        .with_hint("Give the subquery an alias"));
+                    return Err(unsupported(
+                        "SELECT * with hidden columns beside a subquery without a name",
+                        "Give the subquery an alias",
+                    ));
                 }
             };
             let opt_except = marked.contains(&name.value).then(except);
@@ -324,10 +331,6 @@ fn merges(join: &Join) -> bool {
 fn except() -> ExceptSelectItem {
     let [first, rest @ ..] = HIDDEN_COLUMNS.map(|name| Ident::with_quote('"', name));
     ExceptSelectItem { first_element: first, additional_elements: rest.into() }
-}
-
-fn unsupported(what: &str) -> Error {
-    Error::unsupported(format!("{what} is not supported"))
 }
 
 /// Shortens `d.t.c` to `t.c` where the table now has an alias.

@@ -1,5 +1,5 @@
-//! Refuses the joins whose merged column the planner would take from the wrong side: `RIGHT` and `FULL JOIN ... USING`, and `NATURAL`
-//! ones. In Trino that column is the one of both sides that is there; the planner takes the left side's, which may be NULL.
+//! Refuses joins whose merged column the planner would take from the wrong side: `RIGHT` and `FULL JOIN ... USING`, and `NATURAL` ones. In Trino that
+//! column is the value of the side that has one; the planner takes the left side's, which may be NULL.
 
 use std::ops::ControlFlow;
 
@@ -9,8 +9,8 @@ use crate::error::{Error, Result};
 
 pub(super) fn check(query: &Query) -> Result<()> {
     match query.visit(&mut OuterMerges) {
-        ControlFlow::Break(join) => Err(Error::unsupported(format!("{join} with USING or NATURAL is not offered"))
-            .with_hint("Write ON a.x = b.x and select coalesce(a.x, b.x)")),
+        ControlFlow::Break(join) => Err(Error::unsupported(format!("{join} with USING or NATURAL is not supported"))
+            .with_hint("Write ON a.x = b.x, and select coalesce(a.x, b.x)")),
         ControlFlow::Continue(()) => Ok(()),
     }
 }

@@ -1,7 +1,7 @@
-//! The names of output columns: unnamed expressions become `_col0`, `_col1`, ... by their place in the select list, as in Trino, and the
-//! outermost query's columns keep the casing that the query writes.
+//! Names of output columns: unnamed expressions become `_col0`, `_col1`, ... by their position in the select list, as in Trino, and the columns of the
+//! outermost query keep the case in which the query writes them.
 //!
-//! The place is the select list's: after a `*` it is not the column's number, which only the planner knows.
+//! The position is that in the select list. After a `*` it is not the number of the column, which only the planner knows.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -12,7 +12,7 @@ use sqlparser::ast::{
     AccessExpr, Expr, Ident, OrderByKind, Query, Select, SelectItem, SetExpr, TableFactor, TableWithJoins, VisitMut, VisitorMut,
 };
 
-use super::Originals;
+use super::tokens::Originals;
 
 pub(super) fn apply(query: &mut Query, originals: &Originals) {
     let _ = query.visit(&mut Inner);

@@ -27,15 +27,15 @@ impl VisitorMut for Patterns {
             None => None,
             Some(Some(text)) if text.chars().count() == 1 => text.chars().next(),
             Some(_) => {
-                let error = Error::invalid("the escape of LIKE is not one character");
+                let error = Error::invalid("the escape of LIKE must be a single character");
                 return ControlFlow::Break(error.with_hint("Write it as ESCAPE '\\' or another single character"));
             }
         };
         let Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(text), .. }) = pattern.as_mut() else {
             return match escape {
                 Some(_) => {
-                    let error = Error::unsupported("LIKE with ESCAPE needs its pattern as a literal");
-                    ControlFlow::Break(error.with_hint("Use regexp_like for patterns that are computed"))
+                    let error = Error::unsupported("LIKE with ESCAPE needs a literal pattern");
+                    ControlFlow::Break(error.with_hint("Use regexp_like for computed patterns"))
                 }
                 None => ControlFlow::Continue(()),
             };
@@ -43,8 +43,8 @@ impl VisitorMut for Patterns {
         match with_backslashes(text, escape) {
             Some(written) => *text = written,
             None => {
-                let error = Error::invalid(format!("pattern \"{text}\" escapes something else than _, % or the escape itself"));
-                return ControlFlow::Break(error);
+                let message = format!("pattern \"{text}\" escapes a character other than _, % and the escape character");
+                return ControlFlow::Break(Error::invalid(message));
             }
         }
         ControlFlow::Continue(())

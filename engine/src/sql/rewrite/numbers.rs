@@ -1,5 +1,5 @@
 //! Numbers with an exponent (`5e-1`, `1E300`) are doubles, as in Trino; the planner would make decimals of them. `DECIMAL '1.50'` has the precision and
-//! scale of its digits, and a decimal that names none is one of 38 digits; the planner would give both ten digits behind the point.
+//! scale of its digits, and a decimal without a precision has 38 digits; the planner would give both a scale of ten.
 
 use std::ops::ControlFlow;
 

@@ -1,5 +1,5 @@
-//! The texts of timestamps with all of their digits, and the precision of times and timestamps, as in Trino: of literals as many digits as are
-//! written, of types that name none milliseconds. The planner would take nanoseconds for all of them, which reach from 1677 to 2262 only.
+//! Completes the digits of timestamps' texts, and gives times and timestamps Trino's precision: a literal as many digits as it is written with, a type
+//! without one milliseconds. The planner would use nanoseconds for all of them, which only reach from 1677 to 2262.
 
 use std::ops::ControlFlow;
 

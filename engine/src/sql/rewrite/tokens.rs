@@ -1,13 +1,18 @@
 //! Tokens before parsing: names folded to lower case, quoted or not, as Athena compares them; bare rows of `VALUES` in parentheses;
 //! Trino's types in the parser's spelling.
 
+use std::collections::HashMap;
+
 use sqlparser::{
     keywords::Keyword,
-    tokenizer::{Token, TokenWithSpan, Word},
+    tokenizer::{Location, Token, TokenWithSpan},
 };
 
-use super::{Originals, types};
+use super::{types, words::is_word};
 use crate::error::{Error, ErrorKind, Result};
+
+/// Names as written, by where they are, for those that folding has changed.
+pub(in crate::sql) type Originals = HashMap<Location, String>;
 
 /// Parameters that a statement may have.
 const MAX_PARAMETERS: usize = 10_000;
@@ -61,11 +66,6 @@ fn number_parameters(tokens: &mut [TokenWithSpan]) -> Result<usize> {
         }
         (unnumbered, highest) => Ok(unnumbered.max(highest)),
     }
-}
-
-/// Whether the token is this unquoted word.
-pub(super) fn is_word(token: &TokenWithSpan, keyword: Keyword) -> bool {
-    matches!(&token.token, Token::Word(Word { keyword: found, quote_style: None, .. }) if *found == keyword)
 }
 
 /// `VALUES 1, 2` as `VALUES (1), (2)`.

@@ -10,7 +10,7 @@ use sqlparser::{
     tokenizer::{Token, TokenWithSpan, Word},
 };
 
-use super::tokens::is_word;
+use super::words::is_word;
 use crate::error::{Error, Result};
 
 /// How deep types may nest.

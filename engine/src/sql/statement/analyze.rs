@@ -1,11 +1,9 @@
-//! What `ANALYZE` asks for, and how it is written back: as Hive writes it.
+//! The arguments of `ANALYZE`, and how they are written back.
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{
-    TableRef,
-    print::{hive_name, hive_string},
-};
+use super::names::TableRef;
+use crate::sql::quote::{hive_name, hive_string, trino_name, trino_string};
 
 /// `ANALYZE TABLE ... COMPUTE STATISTICS` of Hive, and `ANALYZE ...` of Trino.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,19 +48,17 @@ impl Display for Analyze {
 
 impl Analyze {
     fn as_trino(&self, f: &mut Formatter<'_>, partitions: &[Vec<Option<String>>]) -> fmt::Result {
-        let name = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
-        let string = |text: &str| format!("'{}'", text.replace('\'', "''"));
         f.write_str("ANALYZE ")?;
         if let Some(database) = &self.table.database {
-            write!(f, "{}.", name(database))?;
+            write!(f, "{}.", trino_name(database))?;
         }
-        f.write_str(&name(&self.table.table))?;
+        f.write_str(&trino_name(&self.table.table))?;
         let array = |values: Vec<String>| format!("ARRAY[{}]", values.join(", "));
-        let value = |value: &Option<String>| value.as_deref().map_or_else(|| "NULL".to_owned(), string);
+        let value = |value: &Option<String>| value.as_deref().map_or_else(|| "NULL".to_owned(), trino_string);
         let partitions = partitions.iter().map(|values| array(values.iter().map(value).collect())).collect();
         write!(f, " WITH (partitions = {}", array(partitions))?;
         if !self.columns.is_empty() {
-            write!(f, ", columns = {}", array(self.columns.iter().map(|column| string(column)).collect()))?;
+            write!(f, ", columns = {}", array(self.columns.iter().map(|column| trino_string(column)).collect()))?;
         }
         f.write_str(")")
     }

@@ -1,8 +1,8 @@
-//! What `CALL system.crawl(...)` asks for, and how it is written back.
+//! The arguments of `CALL system.crawl(...)`, and how they are written back.
 
 use std::fmt::{self, Display, Formatter};
 
-use super::print::trino_string;
+use crate::sql::quote::trino_string;
 
 /// What a crawl does with what it finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

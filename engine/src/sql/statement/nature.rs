@@ -1,6 +1,6 @@
-//! What follows from a statement's kind alone: the one table that says what it is called, what it costs, what it changes and what it answers.
+//! What follows from a statement's kind alone, in one table: its name, its cost, what it changes and what it answers.
 //!
-//! Exhaustive, as is everything that is derived from it: a new statement does not compile before all of this is said.
+//! The table is exhaustive: a new statement compiles only when all of this is defined.
 
 use glaux_catalog::model::Access;
 

@@ -1,6 +1,6 @@
-//! Statements written back as SQL: those of the Hive half with backticks and Hive's escapes, those of the Trino half with double quotes.
+//! Writes statements back as SQL: those of the Hive half with backticks and Hive's escapes, those of the Trino half with double quotes.
 
-use std::fmt::{self, Display, Formatter, Write as _};
+use std::fmt::{self, Display, Formatter};
 
 use glaux_catalog::{
     discovery::RepairMode,
@@ -11,48 +11,13 @@ use super::{
     AlterTable, ColumnPosition, CreateDatabase, CreateTable, CreateView, Delimited, Describe, DescribeDetail, Explain,
     ExplainWhat, Grant, GrantOn, PartitionSpec, Revoke, RowFormat, Show, Statement, StoredAs, TableRef,
 };
-
-/// A name in backticks.
-pub(in crate::sql) fn hive_name(name: &str) -> String {
-    format!("`{}`", name.replace('`', "``"))
-}
-
-/// A string in single quotes, with Hive's escapes.
-pub(in crate::sql) fn hive_string(text: &str) -> String {
-    let mut quoted = String::with_capacity(text.len() + 2);
-    quoted.push('\'');
-    for c in text.chars() {
-        match c {
-            '\\' => quoted.push_str("\\\\"),
-            '\'' => quoted.push_str("\\'"),
-            '\n' => quoted.push_str("\\n"),
-            '\r' => quoted.push_str("\\r"),
-            '\t' => quoted.push_str("\\t"),
-            c if c.is_control() => {
-                let _ = write!(quoted, "\\u{:04x}", u32::from(c));
-            }
-            c => quoted.push(c),
-        }
-    }
-    quoted.push('\'');
-    quoted
-}
-
-/// A name in double quotes.
-fn trino_name(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
+use crate::sql::quote::{hive_name, hive_string, trino_name, trino_string};
 
 fn trino_table(table: &TableRef) -> String {
     match &table.database {
         Some(database) => format!("{}.{}", trino_name(database), trino_name(&table.table)),
         None => trino_name(&table.table),
     }
-}
-
-/// A string in single quotes, as standard SQL has it.
-pub(super) fn trino_string(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
 }
 
 fn list<T>(items: &[T], print: impl Fn(&T) -> String) -> String {
@@ -67,12 +32,6 @@ fn column(column: &Column) -> String {
 fn properties(properties: &Properties) -> String {
     let pairs: Vec<_> = properties.iter().map(|(key, value)| format!("{}={}", hive_string(key), hive_string(value))).collect();
     format!("({})", pairs.join(", "))
-}
-
-impl Display for PartitionSpec {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "PARTITION ({})", list(&self.0, |(key, value)| format!("{}={}", hive_name(key), hive_string(value))))
-    }
 }
 
 impl Display for Statement {

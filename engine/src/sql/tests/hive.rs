@@ -7,7 +7,7 @@ use crate::{
     error::ErrorKind,
     sql::{
         PartitionSpec, Statement, StatementKind, TableRef, parse,
-        statement::{hive_name, hive_string},
+        quote::{hive_name, hive_string},
     },
 };
 

@@ -19,7 +19,7 @@ use std::{
 use bytes::Bytes;
 use twox_hash::XxHash64;
 
-use super::ObjectVersion;
+use super::object::ObjectVersion;
 
 const MAGIC: &[u8; 8] = b"GLXSEG\x01\n";
 /// Bytes of data under one sum.

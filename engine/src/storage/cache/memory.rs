@@ -1,4 +1,4 @@
-//! The tier in memory.
+//! The memory tier.
 
 use std::{
     ops::Range,
@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{ObjectVersion, held::Held};
+use super::{object::ObjectVersion, segment_map::SegmentMap};
 
 /// What a segment costs beside its bytes.
 const OVERHEAD: u64 = 256;
@@ -15,18 +15,18 @@ const OVERHEAD: u64 = 256;
 /// Segments in memory, each a buffer of its own.
 #[derive(Debug)]
 pub(super) struct Memory {
-    held: Mutex<Held<ObjectVersion, Bytes>>,
+    held: Mutex<SegmentMap<ObjectVersion, Bytes>>,
 }
 
 impl Memory {
     pub(super) fn new(capacity: u64) -> Self {
-        Self { held: Mutex::new(Held::new(capacity)) }
+        Self { held: Mutex::new(SegmentMap::new(capacity)) }
     }
 
     /// What is held of a range: start and bytes, in order, without overlaps.
     pub(super) fn parts(&self, object: &ObjectVersion, range: &Range<u64>) -> Vec<(u64, Bytes)> {
         let parts = self.held().parts(object, range);
-        let cut = |part: super::held::Part<Bytes>| {
+        let cut = |part: super::segment_map::Part<Bytes>| {
             let offset = |at: u64| (at - part.segment.start) as usize;
             (part.range.start, part.value.slice(offset(part.range.start)..offset(part.range.end)))
         };
@@ -50,7 +50,7 @@ impl Memory {
         self.held().weight()
     }
 
-    fn held(&self) -> MutexGuard<'_, Held<ObjectVersion, Bytes>> {
+    fn held(&self) -> MutexGuard<'_, SegmentMap<ObjectVersion, Bytes>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,7 +1,7 @@
-//! The one thread that writes the data cache's files, so that no query waits for the disk, and the bounded queue before it.
+//! The thread that writes the data cache's files, and the bounded queue before it: no query waits for the disk.
 //!
-//! When the disk is slower than the network the queue fills, and what comes then is passed over. After a failure (a full disk, a directory
-//! that cannot be written to) the thread passes over everything for a while.
+//! When the disk is slower than the network the queue fills, and new segments are skipped. After a failure (a full disk, a directory that is not
+//! writable) the thread skips everything for a while.
 
 use std::{
     sync::{
@@ -16,7 +16,7 @@ use std::{
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use super::{ObjectVersion, disk::Shelf};
+use super::{object::ObjectVersion, segment_files::SegmentFiles};
 use crate::error::{Error, Result};
 
 /// Bytes that wait to be written at most, beside one segment that is larger.
@@ -36,26 +36,26 @@ enum Job {
 
 /// The handle of the thread. Dropping it waits for the file that is being written, and gives up the others.
 #[derive(Debug)]
-pub(super) struct Writer {
-    shelf: Arc<Shelf>,
+pub(super) struct SegmentWriter {
+    files: Arc<SegmentFiles>,
     jobs: Option<Sender<Job>>,
     waiting: Arc<AtomicU64>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Writer {
-    pub(super) fn start(shelf: Arc<Shelf>) -> Result<Self> {
+impl SegmentWriter {
+    pub(super) fn start(files: Arc<SegmentFiles>) -> Result<Self> {
         let (jobs, receiver) = channel();
         let waiting = Arc::new(AtomicU64::new(0));
         let run = {
-            let (shelf, waiting) = (Arc::clone(&shelf), Arc::clone(&waiting));
-            move || run(&shelf, &receiver, &waiting)
+            let (files, waiting) = (Arc::clone(&files), Arc::clone(&waiting));
+            move || run(&files, &receiver, &waiting)
         };
         let thread = std::thread::Builder::new()
             .name("glaux-data-cache".to_owned())
             .spawn(run)
             .map_err(|e| Error::internal("the thread of the data cache cannot be started").with_source(e))?;
-        Ok(Self { shelf, jobs: Some(jobs), waiting, thread: Some(thread) })
+        Ok(Self { files, jobs: Some(jobs), waiting, thread: Some(thread) })
     }
 
     /// Queues a segment, or passes over it if the queue is full.
@@ -87,9 +87,9 @@ impl Writer {
     }
 }
 
-impl Drop for Writer {
+impl Drop for SegmentWriter {
     fn drop(&mut self) {
-        self.shelf.close();
+        self.files.close();
         self.jobs.take();
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
@@ -103,19 +103,19 @@ fn load(bytes: &Bytes) -> u64 {
     bytes.len() as u64 + JOB_BYTES
 }
 
-fn run(shelf: &Shelf, jobs: &Receiver<Job>, waiting: &AtomicU64) {
-    shelf.survey();
+fn run(files: &SegmentFiles, jobs: &Receiver<Job>, waiting: &AtomicU64) {
+    files.survey();
     let mut written = 0;
     let mut failed: Option<Instant> = None;
     for job in jobs {
         match job {
             Job::Write { object, start, bytes } => {
                 let is_resting = failed.is_some_and(|failed| failed.elapsed() < REST);
-                if !is_resting && !shelf.is_closing() {
-                    match shelf.write(&object, start, &bytes) {
+                if !is_resting && !files.is_closing() {
+                    match files.write(&object, start, &bytes) {
                         Ok(bytes) => written += bytes,
                         Err(error) => {
-                            shelf.trouble(&error);
+                            files.trouble(&error);
                             failed = Some(Instant::now());
                         }
                     }
@@ -126,8 +126,8 @@ fn run(shelf: &Shelf, jobs: &Receiver<Job>, waiting: &AtomicU64) {
             }
             Job::Flush(done) => _ = done.send(()),
         }
-        if written > shelf.capacity() / SURVEY_SHARE {
-            shelf.survey();
+        if written > files.capacity() / SURVEY_SHARE {
+            files.survey();
             written = 0;
         }
     }

@@ -1,9 +1,8 @@
-//! Listing directories as an object store would: keys in byte order, pages of a thousand, prefixes that need not end at a `/`.
+//! Lists directories as an object store lists keys: in byte order, in pages of a thousand, with prefixes that need not end with `/`.
 //!
-//! What has a name that no location can have (control characters, bytes that are no UTF-8) is reported by itself. Symbolic links are followed within
-//! the folder that a request names; those that lead out of it or back to a directory above them, and broken ones, are left out, as are files that are
-//! still being written and those that are closed to everybody. A walk that is not finished waits for the next page, so that a directory is read once
-//! and not for each page.
+//! Files whose names no location can have (control characters, bytes that are not UTF-8) are reported separately. Symbolic links are followed within
+//! the folder that a request names. Left out are links that lead outside it or back to a parent, broken links, files that are still being
+//! written, and closed files. An unfinished walk waits for the next page, so a directory is read once and not once a page.
 
 use std::{
     collections::HashMap,
@@ -16,11 +15,13 @@ use std::{
 use glaux_catalog::discovery::{ListPage, ListRequest};
 use object_store::{ObjectMeta, path::Path};
 
-use super::PAGE_SIZE;
 use crate::{
     error::{Error, ErrorKind, Result},
     storage::closed::{ClosedFiles, real_path},
 };
+
+/// Entries of a page at most; what S3 gives.
+const PAGE_SIZE: usize = 1000;
 
 /// Walks that wait for their next page; beyond this they are begun anew.
 const MAX_WAITING: usize = 256;
@@ -43,7 +44,7 @@ impl Disk {
     pub(super) async fn page(self: &Arc<Self>, request: ListRequest) -> Result<ListPage> {
         let disk = Arc::clone(self);
         let page = tokio::task::spawn_blocking(move || disk.read_page(request)).await;
-        page.map_err(|error| Error::internal("a listing was broken off").with_source(error))?
+        page.map_err(|error| Error::internal("a listing was interrupted").with_source(error))?
     }
 
     fn read_page(&self, request: ListRequest) -> Result<ListPage> {

@@ -1,12 +1,11 @@
-//! Pages of a listing, read as they arrive: S3 and Google write `ListBucketResult`, which `object_store` reads with a general deserializer, most of what a
-//! long listing costs in CPU time. Requests, retries and signatures stay its own: the page travels beside its answer, in the request's extensions.
+//! Reads pages of a listing as they arrive. S3 and Google write `ListBucketResult`, which `object_store` reads with a general deserializer: most of the
+//! CPU time of a long listing. Requests, retries and signatures stay `object_store`'s: the page travels beside its answer, in the request's extensions.
 //!
-//! What is not written as S3 writes it is left to `object_store` as it came. What is no page at all is not: it would read a page without objects in it,
-//! and whoever listens to it would think that all of them are gone.
+//! A page that is not written as S3 writes it goes to `object_store` unchanged. An answer that is no page at all does not: `object_store` would read
+//! a page without objects, and the caller would believe that all objects are gone.
 
 use std::{
     borrow::Cow,
-    fmt,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -20,7 +19,7 @@ use quick_xml::{
     events::{BytesStart, Event},
 };
 
-use super::super::failure::{BUSY, printable};
+use crate::storage::http_error::{BUSY, NoListing};
 
 /// What `object_store` is given in place of a page that was read.
 const NOTHING: &[u8] = b"<ListBucketResult></ListBucketResult>";
@@ -69,29 +68,6 @@ impl EarlyPage {
         std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
-
-/// A request for a listing was answered with something else: the page of a console or a proxy, say.
-#[derive(Debug)]
-pub(in crate::storage) struct NoListing(String);
-
-impl NoListing {
-    fn of(body: &[u8]) -> Self {
-        Self(printable(&String::from_utf8_lossy(body), 200))
-    }
-
-    /// How the answer begins.
-    pub(in crate::storage) fn answer(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for NoListing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the answer is no listing")
-    }
-}
-
-impl std::error::Error for NoListing {}
 
 /// The name of a document's outermost element, without its prefix.
 fn root(document: &[u8]) -> Option<Vec<u8>> {

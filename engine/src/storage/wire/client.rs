@@ -1,9 +1,8 @@
-//! The HTTP client below the stores, made of the settings that `object_store` has read. `object_store` would make the same, but for redirects: they
-//! are followed only to where the request was sent to. What may be read is judged by the location that is named, and no server is to choose another.
+//! The HTTP client below the stores, built from the settings that `object_store` has read. Unlike `object_store`'s own client, it follows redirects only
+//! within the host of the request: access is decided by the location that is named, and no server may choose another.
 
 use std::{
     error::Error as StdError,
-    fmt,
     net::SocketAddr,
     str::FromStr,
     sync::{
@@ -13,19 +12,14 @@ use std::{
     time::Duration,
 };
 
-use http::header::LOCATION;
-use object_store::{
-    ClientConfigKey as Key, ClientOptions, Error, Result,
-    client::{HttpClient, HttpResponse},
-};
+use object_store::{ClientConfigKey as Key, ClientOptions, Error, Result, client::HttpClient};
 use reqwest::{
     Certificate, Client, NoProxy, Proxy,
     dns::{Addrs, Name, Resolve, Resolving},
     redirect::Policy,
 };
-use url::Url;
 
-use crate::storage::builder::is_true;
+use crate::storage::values::is_true;
 
 type Cause = Box<dyn StdError + Send + Sync>;
 
@@ -167,34 +161,6 @@ impl Resolve for InTurn {
         })
     }
 }
-
-/// The answer told to ask elsewhere.
-#[derive(Debug)]
-pub(in crate::storage) struct Redirected {
-    /// The URL, without what may be a secret.
-    pub(in crate::storage) to: String,
-}
-
-impl Redirected {
-    /// What an answer says of another place, if it does. Without a URL it is the store's own affair.
-    pub(super) fn by(response: &HttpResponse) -> Option<Self> {
-        let location = response.headers().get(LOCATION).filter(|_| response.status().is_redirection())?;
-        let to = location
-            .to_str()
-            .ok()
-            .and_then(|to| Url::parse(to).ok())
-            .map_or_else(|| "another place".to_owned(), |url| format!("{}{}", url.origin().ascii_serialization(), url.path()));
-        Some(Self { to })
-    }
-}
-
-impl fmt::Display for Redirected {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "redirected to {}", self.to)
-    }
-}
-
-impl StdError for Redirected {}
 
 #[cfg(test)]
 mod tests {

@@ -18,8 +18,8 @@ use super::{
     cover::{Part, parts},
 };
 use crate::{
-    error::{Error, Result, from_store},
-    storage::{QueryStores, RealLocation},
+    error::{Error, Result},
+    storage::{QueryStores, RealLocation, from_store},
 };
 
 /// Survivors from which a listing of the root is tried before one of each partition, where listings cannot begin at any key.

@@ -12,10 +12,10 @@ use glaux_catalog::{
 use object_store::{ObjectStoreExt, path::Path};
 
 use crate::{
-    error::{ErrorKind, Result, from_store},
+    error::{ErrorKind, Result},
     query::QueryId,
     sql::Statement,
-    storage::{QueryStores, RealLocation},
+    storage::{QueryStores, RealLocation, from_store},
 };
 
 /// The attachment of a managed table, which holds its folder. Statements, imports and clients of the catalog service cannot write it.

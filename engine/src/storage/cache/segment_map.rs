@@ -1,7 +1,7 @@
-//! Which segments a tier holds, by object and place, and what has to leave for a new one. No IO, no locks.
+//! Which segments a tier holds, by object and position, and which leave for a new one. No IO, no locks.
 //!
-//! No segment of an object lies within another, so that in the order of their starts they are in the order of their ends too, and a
-//! range is covered if one can walk over it from segment to segment.
+//! No segment of an object lies within another. So the order of their starts is also the order of their ends, and a range is covered if one can
+//! walk across it from segment to segment.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -13,7 +13,7 @@ use super::policy::{EntryId, Policy};
 
 /// The segments of a tier: `K` names an object, `V` is what the tier keeps of a segment.
 #[derive(Debug)]
-pub(super) struct Held<K, V> {
+pub(super) struct SegmentMap<K, V> {
     objects: HashMap<K, BTreeMap<u64, EntryId>>,
     segments: HashMap<EntryId, Segment<K, V>>,
     policy: Policy,
@@ -38,7 +38,7 @@ pub(super) struct Part<V> {
     pub value: V,
 }
 
-impl<K: Clone + Eq + Hash, V: Clone> Held<K, V> {
+impl<K: Clone + Eq + Hash, V: Clone> SegmentMap<K, V> {
     pub(super) fn new(capacity: u64) -> Self {
         Self {
             objects: HashMap::new(),
@@ -169,18 +169,18 @@ impl<K: Clone + Eq + Hash, V: Clone> Held<K, V> {
 mod tests {
     use super::*;
 
-    fn put(held: &mut Held<u8, u64>, range: Range<u64>) -> Vec<Range<u64>> {
+    fn put(held: &mut SegmentMap<u8, u64>, range: Range<u64>) -> Vec<Range<u64>> {
         let weight = range.end - range.start;
         held.put(1, range.clone(), weight, range.start).into_iter().map(|segment| segment.range).collect()
     }
 
-    fn parts(held: &mut Held<u8, u64>, range: &Range<u64>) -> Vec<(Range<u64>, u64)> {
+    fn parts(held: &mut SegmentMap<u8, u64>, range: &Range<u64>) -> Vec<(Range<u64>, u64)> {
         held.parts(&1, range).into_iter().map(|part| (part.range, part.value)).collect()
     }
 
     #[test]
     fn neighbours_and_overlaps_cover_a_range() {
-        let mut held = Held::new(10_000);
+        let mut held = SegmentMap::new(10_000);
         for range in [10..20, 20..30, 25..40, 50..60] {
             assert!(put(&mut held, range).is_empty());
         }
@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn a_larger_segment_takes_the_place_of_smaller_ones() {
-        let mut held = Held::new(10_000);
+        let mut held = SegmentMap::new(10_000);
         put(&mut held, 10..20);
         put(&mut held, 22..30);
         put(&mut held, 28..50);
@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn what_leaves_is_told() {
-        let mut held = Held::new(100);
+        let mut held = SegmentMap::new(100);
         let mut gone = 0;
         for at in 0..100 {
             gone += put(&mut held, at * 10..at * 10 + 10).len();

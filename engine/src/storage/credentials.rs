@@ -1,12 +1,13 @@
-//! What differs between providers in words: what they call a bucket, which variables they have, and where a store's credentials come from, so that an
-//! error names the file or the variable to look at.
+//! Where a store's credentials come from, so that an error can name the file or the variable to check.
 
 use std::{fs, path::Path as FsPath};
 
 use super::{
-    options::{BucketOptions, Environment, StorageOptions},
-    url::{Scheme, StoreKey},
-    values,
+    environment::Environment,
+    options::{BucketOptions, StorageOptions},
+    scheme::Scheme,
+    url::StoreKey,
+    values::is_text,
 };
 use crate::error::{Error, Result};
 
@@ -35,64 +36,6 @@ const AWS_CONTAINER: (&str, &str) = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_
 pub(super) const GOOGLE_FILES: [&str; 4] =
     ["GOOGLE_SERVICE_ACCOUNT", "GOOGLE_SERVICE_ACCOUNT_PATH", "SERVICE_ACCOUNT", "GOOGLE_APPLICATION_CREDENTIALS"];
 
-impl Scheme {
-    /// What the provider calls a bucket.
-    pub(super) const fn bucket_noun(self) -> &'static str {
-        if matches!(self, Self::Azure) { "container" } else { "bucket" }
-    }
-
-    /// The variable that allows plain HTTP.
-    pub(super) const fn allow_http_variable(self) -> &'static str {
-        match self {
-            Self::Azure => "AZURE_ALLOW_HTTP",
-            Self::Google => "GOOGLE_ALLOW_HTTP",
-            _ => "AWS_ALLOW_HTTP",
-        }
-    }
-
-    /// The variables that name another service than the provider's usual one; the first that is set counts.
-    pub(super) const fn endpoint_variables(self) -> &'static [&'static str] {
-        match self {
-            Self::S3 => &["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"],
-            Self::Azure => &["AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"],
-            Self::Google => &["GOOGLE_BASE_URL"],
-            Self::File | Self::Http | Self::Https => &[],
-        }
-    }
-
-    /// How an endpoint is written.
-    pub(super) const fn endpoint_example(self) -> &'static str {
-        match self {
-            Self::Azure => {
-                "https://host:port, without the container; Azurite's ends with the account: http://127.0.0.1:10000/devstoreaccount1"
-            }
-            _ => "https://host:port, without the bucket",
-        }
-    }
-
-    /// How a location of the provider is written.
-    pub(super) const fn example(self) -> &'static str {
-        match self {
-            Self::Azure => "abfss://container@account.dfs.core.windows.net/path/",
-            Self::Google => "gs://bucket/path/",
-            _ => "s3://bucket/path/",
-        }
-    }
-
-    /// What to set so that a store finds credentials.
-    pub(super) const fn credentials_hint(self) -> &'static str {
-        match self {
-            Self::Google => {
-                "Set GOOGLE_APPLICATION_CREDENTIALS, or service_account_file or anonymous = true in the bucket's settings"
-            }
-            Self::Azure => {
-                "Set AZURE_STORAGE_ACCOUNT_KEY, or account_key, sas_token or anonymous = true in the container's settings"
-            }
-            _ => "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or access_key_id or anonymous = true in the bucket's settings",
-        }
-    }
-}
-
 /// Where the credentials of a store come from, as a text speaks of it: a variable, a file, a section of the configuration. Nothing if they are the
 /// machine's own, or if there are none.
 pub(super) fn origin_of_credentials(key: &StoreKey, options: &StorageOptions, environment: &Environment) -> Option<String> {
@@ -118,7 +61,7 @@ pub(super) fn origin_of_credentials(key: &StoreKey, options: &StorageOptions, en
             .or_else(|| set("sas_token", &|own| own.sas_token.is_some()))
             .or_else(|| AZURE.iter().find(|(name, _)| environment.get(name).is_some()).map(|(_, told)| (*told).to_owned()))
             .or_else(|| {
-                let is_on = values::switch(environment, "AZURE_USE_AZURE_CLI").ok().flatten()?;
+                let is_on = environment.switch("AZURE_USE_AZURE_CLI").ok().flatten()?;
                 is_on.then(|| "Azure's command line (AZURE_USE_AZURE_CLI)".to_owned())
             }),
         Scheme::Google => {
@@ -169,11 +112,11 @@ pub(super) fn check_token_file(environment: &Environment, variable: &str, is_hea
             .with_hint(format!("The variable {variable} names it: check the path and its permissions"))
             .with_source(source)
     })?;
-    if is_header && !values::is_text(&token) {
+    if is_header && !is_text(&token) {
         return Err(Error::invalid(format!(
             "the token file \"{path}\" has a line break or another character that cannot be sent"
         ))
-        .with_hint(format!("The variable {variable} names it: let it hold the token alone, without a line break at its end")));
+        .with_hint(format!("The variable {variable} names it: it must hold only the token, without a line break at the end")));
     }
     Ok(())
 }
@@ -217,11 +160,11 @@ pub(super) fn check_google_file(path: &FsPath, named_by: &str) -> Result<GoogleF
         }
         Some(other) => {
             return Err(Error::unsupported(format!(
-                "the credentials file \"{shown}\" is of type \"{other}\", which is not read"
+                "the credentials file \"{shown}\" is of type \"{other}\", which is not supported"
             ))
             .with_hint(format!("{named_by} names it: name the JSON key file of a service account")));
         }
-        None => return Err(invalid("is no JSON object")),
+        None => return Err(invalid("is not a JSON object")),
     };
     match lacking {
         Some(name) => Err(invalid(&format!("has no \"{name}\""))),
@@ -294,7 +237,7 @@ mod tests {
         for (content, kind, told) in [
             (None, ErrorKind::Invalid, "cannot read the credentials file"),
             (Some("no json"), ErrorKind::Invalid, "is not JSON"),
-            (Some("[]"), ErrorKind::Invalid, "is no JSON object"),
+            (Some("[]"), ErrorKind::Invalid, "is not a JSON object"),
             (Some(r#"{"type": "external_account"}"#), ErrorKind::Unsupported, "external_account"),
             (Some(r#"{"type": "service_account", "client_email": "e"}"#), ErrorKind::Invalid, "has no \"private_key\""),
         ] {

@@ -1,9 +1,12 @@
-//! What DataFusion and Arrow say of a mistake in a query, in Trino's words: messages by their patterns, types and literals by their names.
+//! Rewrites DataFusion's and Arrow's messages about a mistake in a query in Trino's words: messages by pattern, types and literals by name.
 //!
-//! They come as text alone, so that this reads text; what it does not know passes as it is, without what libraries say of themselves.
+//! The libraries give text only, so this reads text. A message that matches no pattern passes through without the library's prefixes.
 
-use super::types::{translated, type_name};
-use crate::error::ErrorKind;
+use super::{
+    prefixes::plain,
+    types::{translated, type_name},
+};
+use crate::error::{ErrorKind, nearest};
 
 /// What to say instead; a kind or a hint if the text tells one.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -23,7 +26,7 @@ impl From<String> for Wording {
 pub(super) fn of(text: &str) -> Wording {
     let text = without_report(text);
     let text = text.trim();
-    let as_it_is = || Wording { message: super::plain(&translated(text)), kind: None, hint: None };
+    let as_it_is = || Wording { message: plain(&translated(text)), kind: None, hint: None };
     PATTERNS.iter().find_map(|pattern| pattern(text)).unwrap_or_else(as_it_is)
 }
 
@@ -32,8 +35,8 @@ pub(super) fn exhausted(text: &str) -> String {
     let more = between(text, "Failed to allocate additional ", " for ");
     let limit = between(text, "pool_size: ", ")");
     match more.zip(limit) {
-        Some((more, limit)) => format!("out of memory: {more} more are needed, and all queries together may take {limit}"),
-        None => super::plain(text),
+        Some((more, limit)) => format!("out of memory: {more} more needed, and all queries together are limited to {limit}"),
+        None => plain(text),
     }
 }
 
@@ -109,7 +112,7 @@ fn call(text: &str) -> Option<Wording> {
     let name = function_name(name);
     let own = between(text, "user-defined coercion failed with: Error during planning: ", " No function matches");
     if let Some(own) = own.filter(|own| !own.contains("Internal error")) {
-        return Some(Wording::from(super::plain(&translated(own.trim_end_matches('.')))));
+        return Some(Wording::from(plain(&translated(own.trim_end_matches('.')))));
     }
     let mut forms: Vec<String> = Vec::new();
     for form in candidates.split('\n').skip(1).filter_map(|line| line.trim().strip_suffix(')')?.split_once('(')) {
@@ -159,7 +162,7 @@ fn class_name(class: &str) -> String {
 fn unknown_function(text: &str) -> Option<Wording> {
     let rest = text.trim_start_matches("Error during planning: ").strip_prefix("Invalid function '")?;
     let (name, rest) = rest.split_once('\'')?;
-    let near = between(rest, "Did you mean '", "'").and_then(|near| super::nearest(name, std::iter::once(near)));
+    let near = between(rest, "Did you mean '", "'").and_then(|near| nearest(name, std::iter::once(near)));
     Some(Wording {
         hint: near.map(|near| format!("Did you mean {near}?")),
         ..Wording::from(format!("function '{name}' is not known"))
@@ -195,7 +198,7 @@ fn boolean(text: &str) -> Option<Wording> {
         return Some(Wording::from(format!("value of logical NOT expression must evaluate to a boolean (actual: {found})")));
     }
     if text.contains("operator '-' only supports") {
-        return Some(Wording::from("cannot negate what is neither a number nor an interval".to_owned()));
+        return Some(Wording::from("cannot negate a value that is neither a number nor an interval".to_owned()));
     }
     if let Some(types) = between(text, "there isn't a common type to coerce ", " in LIKE")
         .or_else(|| between(text, "There isn't a common type to coerce ", " in LIKE"))
@@ -264,7 +267,7 @@ fn fields(text: &str) -> Option<Wording> {
         return Some(Wording::from(format!("an expression of type {} has no fields", translated(found))));
     }
     if text.contains("Dot access not supported for non-string expr") {
-        return Some(Wording::from("fields are taken of columns: name the row with an alias in a subquery first".to_owned()));
+        return Some(Wording::from("fields can be taken only from columns: give the row an alias in a subquery first".to_owned()));
     }
     let name = between(text, "mbiguous reference to unqualified field ", "")?;
     Some(Wording::from(format!("column '{name}' is ambiguous")))
@@ -280,7 +283,7 @@ fn accumulator(text: &str) -> Option<Wording> {
     let found = between(text, "Min/Max accumulator not implemented for type ", "")?;
     Some(Wording {
         kind: Some(ErrorKind::Unsupported),
-        hint: Some("Compare by a part of it that has an order, as in max_by".to_owned()),
+        hint: Some("Compare by a part that has an order, as in max_by(value, part)".to_owned()),
         ..Wording::from(format!("min and max are not supported for {}", translated(found.trim_end_matches('.'))))
     })
 }
@@ -294,10 +297,10 @@ fn physical(text: &str) -> Option<Wording> {
     let message = match expression.split(['(', ' ']).next() {
         Some("WindowFunction") => "WHERE clause cannot contain window functions",
         Some("AggregateFunction") => "WHERE clause cannot contain aggregations",
-        Some("InSubquery" | "Exists" | "ScalarSubquery" | "SetComparison") => "a subquery is not supported in this place",
-        _ => "an expression is not supported in this place",
+        Some("InSubquery" | "Exists" | "ScalarSubquery" | "SetComparison") => "a subquery is not supported here",
+        _ => "this expression is not supported here",
     };
-    let hint = "Compute it in a subquery of FROM, and use its column".to_owned();
+    let hint = "Compute it in a subquery in FROM, and use its column".to_owned();
     Some(Wording { message: message.to_owned(), kind: Some(ErrorKind::Unsupported), hint: Some(hint) })
 }
 
@@ -368,7 +371,7 @@ mod tests {
              RecursiveQuery with 0.0 B already allocated for this reservation - 1000.0 B remain available for the total memory pool: \
              greedy(used: 0.0 B, pool_size: 1000.0 B)",
         );
-        assert_eq!(exhausted, "out of memory: 1024.0 B more are needed, and all queries together may take 1000.0 B");
+        assert_eq!(exhausted, "out of memory: 1024.0 B more needed, and all queries together are limited to 1000.0 B");
         let unknown = of("Invalid function 'lowr'.\nDid you mean 'lower'?");
         assert_eq!(
             (unknown.message.as_str(), unknown.hint.as_deref()),

@@ -1,4 +1,4 @@
-//! Arrow's types and DataFusion's literals, as they stand in messages, by their names in Trino.
+//! Rewrites Arrow's types and DataFusion's literals in messages with their names in Trino.
 
 use arrow::datatypes::DataType;
 
