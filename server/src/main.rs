@@ -16,6 +16,7 @@ mod progress;
 mod serve;
 mod setting;
 mod shutdown;
+mod span;
 mod stats;
 mod telemetry;
 mod transport;

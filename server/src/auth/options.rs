@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use glaux_engine::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::config::Span;
+use crate::span::Span;
 
 /// The file of users in the data directory, if no other is named.
 const USERS_FILE: &str = "users.toml";

@@ -11,7 +11,7 @@ use glaux_catalog::metastore::{Credentials, RemoteMetastore, RemoteOptions};
 use glaux_engine::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-use super::Span;
+use crate::{diagnostic::io_error, span::Span};
 
 /// The section `[catalog]` of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,7 +89,7 @@ impl CatalogOptions {
 }
 
 fn read(what: &str, path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).map_err(|error| crate::diagnostic::io_error(&format!("read the {what}"), path, error))
+    fs::read(path).map_err(|error| io_error(&format!("read the {what}"), path, error))
 }
 
 #[cfg(test)]

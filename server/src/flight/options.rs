@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::shares::Shares;
-use crate::config::Span;
+use crate::span::Span;
 
 /// The section `[flight]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
