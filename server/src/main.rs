@@ -17,6 +17,7 @@ mod serve;
 mod setting;
 mod shutdown;
 mod span;
+mod statements;
 mod stats;
 mod telemetry;
 mod transport;

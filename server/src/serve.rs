@@ -14,14 +14,15 @@ use glaux_engine::{Engine, Error, ErrorKind, Result, runtime::Parts};
 use tonic::{service::Routes, transport::Server};
 
 use crate::{
-    auth::Authenticator,
+    auth::{Authenticator, refuse_open_listener},
     config::Loaded,
     data_dir::NewCatalog,
     flight::{self, Flight},
     grpc, http,
     shutdown::{Drain, Shutdown},
+    statements::Statements,
     telemetry::{Calls, Metrics, QueryFigures, RpcMetricsLayer, Telemetry},
-    transport::{Limits, Listener, Protocols, Tls, refuse_open_listener},
+    transport::{Limits, Listener, Protocols, Tls},
 };
 
 /// How often what is idle is looked for.
@@ -104,11 +105,12 @@ async fn serve(loaded: Loaded, metrics: &Arc<Metrics>, telemetry: &Telemetry, sh
         drain.clone(),
         options.max_message_bytes,
     );
-    let flight = Arc::new(Flight::new(engine.clone(), authenticator, session, &options, drain.clone()));
-    let counted = Arc::clone(&flight);
+    let statements = Arc::new(Statements::new(engine.clone(), session, &options.kept(), drain.clone()));
+    let flight = Arc::new(Flight::new(Arc::clone(&statements), authenticator, &options));
+    let counted = Arc::clone(&statements);
     metrics.ask(move || counted.counts());
     metrics.ask_engine(engine.clone());
-    let sweeper = tokio::spawn(sweep(Arc::clone(&flight)));
+    let sweeper = tokio::spawn(sweep(statements));
     if let Some(tls) = tls {
         shutdown.on_hangup(move || tls.reload());
     }
@@ -197,12 +199,12 @@ fn announce(flight: SocketAddr, http: SocketAddr, encrypted: bool) {
     let _ = writeln!(out, "glaux: HTTP on {web}://{http}");
 }
 
-async fn sweep(flight: Arc<Flight>) {
+async fn sweep(statements: Arc<Statements>) {
     let mut ticks = tokio::time::interval(SWEEP);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        flight.sweep();
+        statements.sweep();
     }
 }
 

@@ -103,11 +103,11 @@ impl Authenticator {
         self.options.is_open()
     }
 
-    /// Begins a session: a handshake with the text of a header `authorization`, or without. What fails is logged.
+    /// Begins a session for whoever proves who they are by the text of a header `authorization`, or by their certificate. Failures are logged.
     ///
     /// # Errors
-    /// Unauthenticated (see `refusal`); `Throttled` if too many log in or failed too often; `Unavailable` if an issuer's keys cannot be had.
-    pub(crate) async fn login(&self, authorization: Option<&str>, peer: &Peer) -> Result<Login> {
+    /// Unauthenticated (see `refusal`); `Throttled` if too many log in or failed too often; `Unavailable` if an issuer's keys cannot be fetched.
+    pub(super) async fn login(&self, authorization: Option<&str>, peer: &Peer) -> Result<Login> {
         let proven = self.prove(authorization, peer).await.inspect_err(|error| {
             tracing::warn!(%peer, kind = %error.kind(), "failed login: {error}");
         })?;
@@ -119,7 +119,7 @@ impl Authenticator {
     ///
     /// # Errors
     /// As [`Authenticator::login`].
-    pub(crate) async fn identify(&self, headers: &HeaderMap, peer: &Peer) -> Result<Identity> {
+    pub(super) async fn identify(&self, headers: &HeaderMap, peer: &Peer) -> Result<Identity> {
         Ok(self.prove(authorization(headers)?, peer).await?.identity)
     }
 

@@ -20,7 +20,7 @@ use tokio::sync::Mutex;
 use url::Url;
 use x509_parser::prelude::{FromDer, SubjectPublicKeyInfo, X509Certificate};
 
-use super::{jwt::key_url, refusal::unauthenticated};
+use super::refusal::unauthenticated;
 use crate::diagnostic::io_error;
 
 /// The signatures that are accepted. Those with a shared secret are not: who can check them can make them.
@@ -219,6 +219,28 @@ impl Keys {
         }
         serde_json::from_slice(&body).map_err(|error| unavailable(url, "the answer is not what it should be").with_source(error))
     }
+}
+
+/// Whether a name is a URL rather than a file; plain HTTP only within the machine.
+///
+/// # Errors
+/// `Invalid` for keys that would cross a network unprotected.
+fn key_url(place: &str) -> Result<Option<Url>> {
+    let url = match Url::parse(place) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") => url,
+        _ if Path::new(place).components().next().is_some() => return Ok(None),
+        _ => return Err(Error::invalid(format!("\"{place}\" is neither a URL nor a file"))),
+    };
+    let loopback = match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    if url.scheme() == "http" && !loopback {
+        return Err(Error::invalid(format!("the keys of tokens would come unprotected from \"{url}\"")).with_hint("Use https"));
+    }
+    Ok(Some(url))
 }
 
 fn unavailable(url: &Url, why: &str) -> Error {

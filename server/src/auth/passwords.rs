@@ -16,10 +16,11 @@ use argon2::{
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use glaux_engine::{Error, ErrorKind, Result, clock::Clock};
+use serde::Serialize;
 use tokio::sync::Semaphore;
 
 use self::attempts::Attempts;
-use super::{signer::Signer, users::PasswordText};
+use super::signer::Signer;
 use crate::transport::network;
 
 /// Characters of the shortest password that `glaux user` takes.
@@ -42,6 +43,17 @@ const MAX_REMEMBERED: usize = 4096;
 
 /// What an unknown user's password is compared with, so that it takes as long: the usual costs, and no password's hash.
 const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5IGlzIGhlcmU$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+/// A password's hash, which is never shown.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub(crate) struct PasswordText(pub(super) String);
+
+impl fmt::Debug for PasswordText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
 
 /// The hash of a new password.
 ///

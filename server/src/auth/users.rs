@@ -14,7 +14,10 @@ use glaux_engine::{Error, Result, clock::Clock};
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
-use super::{passwords, secret_file};
+use super::{
+    passwords::{self, PasswordText},
+    secret_file,
+};
 use crate::diagnostic::io_error;
 
 const HEADER: &str = "# Users of Glaux. `glaux user` writes this file, and comments in it are lost then.\n\n";
@@ -37,17 +40,6 @@ pub(crate) struct User {
     pub(crate) workgroup: Option<String>,
     #[serde(skip_serializing_if = "is_false")]
     pub(crate) disabled: bool,
-}
-
-/// A password's hash, which is never shown.
-#[derive(Clone, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
-pub(crate) struct PasswordText(pub(super) String);
-
-impl std::fmt::Debug for PasswordText {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("***")
-    }
 }
 
 const fn is_false(value: &bool) -> bool {

@@ -113,10 +113,10 @@ fn every_setting_of_a_session_can_be_configured() {
     let default = case.load().unwrap().session;
     assert_eq!([&default.database, &default.workgroup, &default.time_zone], ["default", "primary", "UTC"]);
     assert_eq!((default.listing, default.max_recursion_depth), (None, SessionOptions::default().max_recursion_depth));
-    case.file("[session]\nlisting = \"ttl=5m\"\nmax_recursion_depth = 7\ntime_zone = \"+2\"\nworkgroup = \"b\"\ndatabase = \"S\"");
+    case.file("[session]\nlisting = \"ttl=5m\"\nmax_recursion_depth = 7\ntime_zone = \"+2\"\ndatabase = \"S\"");
     let session = case.load().unwrap().session;
     assert_eq!((session.listing.map(|policy| policy.to_string()), session.max_recursion_depth), (Some("ttl=300s".to_owned()), 7));
-    assert_eq!([&session.time_zone, &session.workgroup, &session.database], ["+02:00", "b", "s"]);
+    assert_eq!([&session.time_zone, &session.workgroup, &session.database], ["+02:00", "primary", "s"]);
     for wrong in ["listing = \"never\"", "max_recursion_depth = 0", "time_zone = \"Nowhere/City\""] {
         case.file(&format!("[session]\n{wrong}"));
         assert_eq!(case.load().unwrap_err().kind(), glaux_engine::ErrorKind::Invalid, "{wrong}");

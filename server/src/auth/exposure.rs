@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use glaux_engine::{Error, Result};
 
-use super::options::{ClientCertificates, TlsOptions};
-use crate::auth::{AuthOptions, Proof};
+use super::{AuthOptions, Proof};
+use crate::transport::{ClientCertificates, TlsOptions};
 
 /// Refuses to let anybody on the network do everything, unless that was said in as many words (`allowed`:
 /// `[server] allow_anonymous_network = true` or `--allow-anonymous-network`). Warns of passwords that cross the network in the clear.
