@@ -234,8 +234,8 @@ fn variable<'a>(variables: &'a [(String, String)], name: &str) -> Option<&'a str
 fn merge_file(figment: Figment, file: &Path, named: bool) -> Result<Figment> {
     let toml = Figment::from(Toml::file_exact(file));
     if !named && toml.contains("engine.data_dir") {
-        let message = format!("\"engine.data_dir\" in \"{}\" would move the directory that the file lies in", file.display());
-        return Err(Error::invalid(message).with_hint("Keep such a file elsewhere and name it with --config"));
+        let message = format!("\"engine.data_dir\" cannot be set in \"{}\", which is in the data directory", file.display());
+        return Err(Error::invalid(message).with_hint("Keep the file elsewhere and name it with --config"));
     }
     toml.data().map_err(|error| {
         Error::invalid(format!("the configuration file \"{}\" does not parse", file.display()))
@@ -304,7 +304,7 @@ fn extract_error(error: &figment::Error) -> Error {
             }
         }
         kind => {
-            let error = Error::invalid(format!("\"{key}\"{place} does not fit: {kind}"));
+            let error = Error::invalid(format!("invalid \"{key}\"{place}: {kind}"));
             match setting::find(&key) {
                 Some(known) => error.with_hint(format!("{} ({})", known.meaning.replace('`', "\""), known.takes)),
                 None => error,

@@ -65,7 +65,7 @@ async fn serve(loaded: Loaded, metrics: &Arc<Metrics>, telemetry: &Telemetry, sh
     // Who reaches a server is not who holds its machine, even where all callers are administrators.
     engine.locations.file.get_or_insert(false);
     engine.locations.http.get_or_insert(false);
-    // The HTTP port tells nothing that needs an identity.
+    // The HTTP port answers nothing that needs a caller.
     refuse_open_listener(server.flight_addr, &auth, &tls, server.allow_anonymous_network)?;
     let data_dir = engine.data_dir.clone();
     let observer = QueryFigures::new(metrics, telemetry.tracer());
@@ -164,13 +164,13 @@ async fn serve(loaded: Loaded, metrics: &Arc<Metrics>, telemetry: &Telemetry, sh
     };
     sweeper.abort();
     drop(http_port);
-    served.map_err(|error| Error::new(ErrorKind::Unavailable, "the server cannot go on").with_source(error))
+    served.map_err(|error| Error::new(ErrorKind::Unavailable, "the server stopped").with_source(error))
 }
 
 /// Whether new work is taken and remembered as it should be.
 fn readiness(drain: &Drain, engine: &Engine) -> http::Readiness {
     if drain.is_draining() {
-        return Err("shutting down: no new work is taken".to_owned());
+        return Err("shutting down: no new work is accepted".to_owned());
     }
     engine.history().check_file().map_err(|error| error.to_string())?;
     match engine.history().waiting() {
@@ -179,15 +179,15 @@ fn readiness(drain: &Drain, engine: &Engine) -> http::Readiness {
     }
 }
 
-/// A server that judges its users needs all grants, and a catalog service tells users only of their own.
+/// A server with authentication needs all grants, and a catalog service shows users only their own.
 async fn refuse_partial_grants(catalog: &RemoteMetastore) -> Result<()> {
     let known = catalog.hello().await?;
     if known.administrator {
         return Ok(());
     }
-    let message = format!("\"{}\" is no administrator of catalog service \"{}\"", known.user, catalog.address());
+    let message = format!("\"{}\" is not an administrator of catalog service \"{}\"", known.user, catalog.address());
     Err(Error::new(ErrorKind::Denied, message)
-        .with_hint("A server that asks its callers who they are must see all grants: give it an administrator's credentials"))
+        .with_hint("A server with authentication must see all grants: give it the credentials of an administrator"))
 }
 
 /// Says where to connect, a line a listener, on standard error.

@@ -69,7 +69,7 @@ impl Jwts {
     fn check(&self, claims: &Claims) -> Result<()> {
         let (now, leeway) = (self.clock.now().timestamp(), i64::try_from(self.options.leeway.0.as_secs()).unwrap_or(i64::MAX));
         if claims.get("iss").and_then(Value::as_str) != self.options.issuer.as_deref() {
-            return Err(unauthenticated("the token is another issuer's"));
+            return Err(unauthenticated("the token is from another issuer"));
         }
         let audience = strings(claims.get("aud"));
         if !self.options.audience.as_slice().iter().any(|wanted| audience.contains(&wanted.as_str())) {
@@ -118,7 +118,7 @@ fn header(token: &str) -> Result<Claims> {
     let header = header.ok_or_else(|| unauthenticated("the token is neither the server's nor a JWT"))?;
     // What must be understood, by RFC 7515, is not understood here.
     if header.contains_key("crit") {
-        return Err(unauthenticated("the token needs extensions that are not known"));
+        return Err(unauthenticated("the token needs extensions that are not supported"));
     }
     Ok(header)
 }
@@ -136,7 +136,7 @@ fn time(claims: &Claims, name: &str) -> Result<Option<i64>> {
         None | Some(Value::Null) => Ok(None),
         Some(value) => {
             let number = value.as_i64().or_else(|| value.as_f64().filter(|time| time.is_finite()).map(|time| time as i64));
-            number.map(Some).ok_or_else(|| unauthenticated("a time in the token is no number"))
+            number.map(Some).ok_or_else(|| unauthenticated("a time in the token is not a number"))
         }
     }
 }

@@ -85,7 +85,7 @@ struct State {
     checked: DateTime<Utc>,
 }
 
-/// What tells that a file is another one: when it was written, how long it is, and where it lies.
+/// By what a changed file is recognised: when it was written, its length, and its inode.
 type Stamp = (SystemTime, u64, u64);
 
 impl Users {
@@ -121,13 +121,13 @@ impl Users {
         state.stamp = stamp;
         match read(&self.path) {
             Ok(_) if stamp.is_none() => {
-                tracing::error!(file = %self.path.display(), "the file of users is gone; kept those that were read last");
+                tracing::error!(file = %self.path.display(), "the file of users is missing; those read last stay in use");
             }
             Ok(users) => {
                 tracing::info!(file = %self.path.display(), users = users.len(), "loaded the changed file of users");
                 state.users = Arc::new(users);
             }
-            Err(error) => tracing::error!("kept the users that were read last: {error:?}"),
+            Err(error) => tracing::error!("the users that were read last stay in use: {error:?}"),
         }
     }
 }

@@ -70,7 +70,7 @@ impl CatalogOptions {
             (None, Some(user), Some(password)) => Credentials::Password { user, password },
             _ => {
                 return Err(Error::invalid(
-                    "\"catalog.token\", \"catalog.user\" and \"catalog.password\" do not go together like this",
+                    "\"catalog.token\", \"catalog.user\" and \"catalog.password\" cannot be combined like this",
                 )
                 .with_hint("Give a token, or a user with a password"));
             }
@@ -79,7 +79,7 @@ impl CatalogOptions {
             (None, None) => None,
             (Some(certificate), Some(key)) => Some((read("certificate", certificate)?, read("private key", key)?)),
             _ => {
-                return Err(Error::invalid("\"catalog.client_certificate\" and \"catalog.client_key\" stand together")
+                return Err(Error::invalid("\"catalog.client_certificate\" and \"catalog.client_key\" must be set together")
                     .with_hint("Name both PEM files, or neither"));
             }
         };

@@ -85,7 +85,7 @@ pub(super) async fn run(flight: &Flight, caller: &Caller, action: &Action) -> Re
             let ticket = request.endpoint.and_then(|endpoint| endpoint.ticket).ok_or_else(|| no_ticket(name))?;
             let Read::Result(signed) = command::of_ticket(&ticket)? else {
                 return Err(
-                    Error::invalid("the endpoint is not of a statement's result").with_hint("Metadata can be asked for again")
+                    Error::invalid("the endpoint does not belong to a statement").with_hint("Metadata can be asked for again")
                 );
             };
             let (held, ticket) = flight.held_by(caller, &signed)?;
@@ -114,7 +114,7 @@ pub(super) async fn run(flight: &Flight, caller: &Caller, action: &Action) -> Re
         "BeginTransaction" | "EndTransaction" | "BeginSavepoint" | "EndSavepoint" => Err(command::transactions()),
         "CreatePreparedSubstraitPlan" => Err(command::no_substrait()),
         other => {
-            Err(Error::unsupported(format!("action \"{other}\" is not offered")).with_hint("ListActions lists those that are"))
+            Err(Error::unsupported(format!("action \"{other}\" is not supported")).with_hint("ListActions lists those that are"))
         }
     }
 }
@@ -130,7 +130,7 @@ async fn prepare(flight: &Flight, caller: &Caller, sql: String) -> Result<Action
 }
 
 fn no_ticket(action: &str) -> Error {
-    Error::invalid(format!("the request of \"{action}\" holds no ticket")).with_hint("Send what GetFlightInfo gave")
+    Error::invalid(format!("the request of \"{action}\" has no ticket")).with_hint("Send what GetFlightInfo returned")
 }
 
 /// Whether the statement of a FlightInfo was still to be cancelled.

@@ -1,4 +1,4 @@
-//! The caller of one call, in which session, and what the headers of the answer tell the client to keep.
+//! The caller of one call and their session, and what the headers of the answer give the client to keep.
 
 use std::{sync::Arc, time::Duration};
 
@@ -35,7 +35,7 @@ pub(super) struct FlightCall {
     cookie: Option<String>,
 }
 
-/// What tells callers apart.
+/// Identifies callers.
 #[derive(Debug)]
 pub(super) struct Callers {
     pub(super) authenticator: Arc<Authenticator>,

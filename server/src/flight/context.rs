@@ -51,7 +51,7 @@ impl Flight {
     /// `Invalid`, `Denied` or `NotFound`.
     pub(super) fn held(&self, caller: &Caller, ticket: &FlightTicket) -> Result<(Arc<Held>, Ticket)> {
         let Read::Result(signed) = command::of_ticket(ticket)? else {
-            return Err(Error::invalid("the ticket is not of a statement's result"));
+            return Err(Error::invalid("the ticket does not belong to a statement"));
         };
         let ticket = self.verify(caller, &signed)?;
         Ok((self.statements.held(caller, ticket.statement)?, ticket))

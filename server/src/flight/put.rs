@@ -104,18 +104,17 @@ async fn ingest(
 
 fn target(command: &CommandStatementIngest, schema: SchemaRef) -> Result<IngestTarget> {
     if command.temporary {
-        return Err(Error::unsupported("temporary tables are not offered").with_hint("Create a table and drop it"));
+        return Err(Error::unsupported("temporary tables are not supported").with_hint("Create a table and drop it"));
     }
     if let Some(catalog) = command.catalog.as_deref().filter(|catalog| !catalog.is_empty() && fold(catalog) != CATALOG_NAME) {
-        return Err(
-            Error::not_found(format!("catalog \"{catalog}\" does not exist")).with_hint(format!("There is one: {CATALOG_NAME}"))
-        );
+        let error = Error::not_found(format!("catalog \"{catalog}\" does not exist"));
+        return Err(error.with_hint(format!("The only catalog is {CATALOG_NAME}")));
     }
     let mut options = command.options.clone();
     let location = options.remove("location");
     let partitioned_by = options.remove("partitioned_by").unwrap_or_default();
     if let Some(unknown) = options.keys().next() {
-        return Err(Error::invalid(format!("ingest option \"{unknown}\" is not known"))
+        return Err(Error::invalid(format!("unknown ingest option \"{unknown}\""))
             .with_hint("These are: location, partitioned_by (names with commas between)"));
     }
     let definition = command.table_definition_options.as_ref();

@@ -60,7 +60,7 @@ fn ahead(mut messages: Messages) -> impl Stream<Item = Result<FlightData, Status
         }
         match task.join_next().await {
             Some(Err(error)) => {
-                let error = Error::internal("the task that reads a result ended before its time").with_source(error);
+                let error = Error::internal("the task that reads a result ended early").with_source(error);
                 Some((Err(status::of(&error)), None))
             }
             Some(Ok(())) | None => None,

@@ -159,7 +159,7 @@ impl Service {
     }
 }
 
-/// One RPC's span, with what the log tells of it.
+/// One RPC's span, with the fields that its log lines have.
 fn span(method: &'static str, caller: &Caller) -> tracing::Span {
     let (user, session) = (&caller.identity.user, caller.client.id);
     tracing::info_span!("rpc", method, %user, %session, query_id = tracing::field::Empty)
@@ -242,7 +242,7 @@ impl FlightService for Service {
         let call = self.call(&request).await?;
         if call.is_new() && request.get_ref().r#type == "GetSessionOptions" {
             let error = unauthenticated("the call belongs to no session")
-                .with_hint("Keep the token or the cookie that the server gives, or set an option first");
+                .with_hint("Keep the token or the cookie that the server sends, or set an option first");
             return Err(status::of(&error));
         }
         let action = actions::run(&self.0, &call.caller, request.get_ref());
@@ -255,7 +255,7 @@ impl FlightService for Service {
 
     async fn do_exchange(&self, request: Request<Streaming<FlightData>>) -> Reply<Self::DoExchangeStream> {
         self.call(&request).await?;
-        let error = Error::unsupported("DoExchange is not offered").with_hint("Use DoGet to read and DoPut to write");
+        let error = Error::unsupported("DoExchange is not supported").with_hint("Use DoGet to read and DoPut to write");
         Err(status::of(&error))
     }
 }

@@ -103,7 +103,7 @@ fn text(value: &Value) -> Option<String> {
     }
 }
 
-/// Sets the options that can be set; tells which cannot.
+/// Sets the options that can be set; reports which cannot.
 pub(super) async fn set(request: SetSessionOptionsRequest, client: &ClientSession, engine: &Engine) -> SetSessionOptionsResult {
     let mut errors = HashMap::new();
     for (name, value) in request.options {

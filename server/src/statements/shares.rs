@@ -14,7 +14,7 @@ use uuid::Uuid;
 /// What is displaced is remembered, so that the error can say why it is gone; the oldest are forgotten.
 const REMEMBERED: usize = 10_000;
 
-/// Who has less than this part of a share is not told from those who have still less: the oldest goes.
+/// Those who have less than this part of a share count as equal: the oldest goes.
 const SMALL: usize = 8;
 
 /// A number, and the setting that says it.
