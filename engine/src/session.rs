@@ -121,30 +121,16 @@ const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
-        name: "max_scan_bytes",
+        name: "max_scan",
         description: "Bytes of table data that one query may scan; empty for no limit",
         get: |options| options.max_scan.map(|bytes| bytes.to_string()).unwrap_or_default(),
         set: |options, configured, value| {
             let wanted = if value.is_empty() { None } else { Some(parse_bytes(value)?) };
-            options.max_scan = within("max_scan_bytes", wanted, configured.max_scan)?;
+            options.max_scan = within("max_scan", wanted, configured.max_scan)?;
             Ok(())
         },
         reset: |options, from| {
             options.max_scan = from.max_scan;
-            Ok(())
-        },
-    },
-    Setting {
-        name: "query_timeout",
-        description: "How long one query may take, such as 30s or 5m; empty for no limit",
-        get: |options| options.timeout.map(|time| format!("{}s", time.as_secs_f64())).unwrap_or_default(),
-        set: |options, configured, value| {
-            let wanted = if value.is_empty() { None } else { Some(parse_duration(value)?) };
-            options.timeout = within("query_timeout", wanted, configured.timeout)?;
-            Ok(())
-        },
-        reset: |options, from| {
-            options.timeout = from.timeout;
             Ok(())
         },
     },
@@ -162,6 +148,20 @@ const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        name: "timeout",
+        description: "How long one query may take, such as 30s or 5m; empty for no limit",
+        get: |options| options.timeout.map(|time| format!("{}s", time.as_secs_f64())).unwrap_or_default(),
+        set: |options, configured, value| {
+            let wanted = if value.is_empty() { None } else { Some(parse_duration(value)?) };
+            options.timeout = within("timeout", wanted, configured.timeout)?;
+            Ok(())
+        },
+        reset: |options, from| {
+            options.timeout = from.timeout;
+            Ok(())
+        },
+    },
+    Setting {
         name: "workgroup",
         description: "The workgroup that queries are recorded under",
         get: |options| options.workgroup.clone(),
@@ -169,6 +169,9 @@ const SETTINGS: &[Setting] = &[
         reset: |options, from| set_workgroup(options, &from.workgroup),
     },
 ];
+
+/// Former names of settings, which are still accepted, and their names now: those of the configuration and of the flags.
+pub const FORMER_NAMES: [(&str, &str); 2] = [("max_scan_bytes", "max_scan"), ("query_timeout", "timeout")];
 
 /// A limit that a session may have under the one that it began with.
 ///
@@ -259,7 +262,8 @@ impl Session {
 }
 
 fn setting(name: &str) -> Result<&'static Setting> {
-    SETTINGS.iter().find(|setting| setting.name.eq_ignore_ascii_case(name)).ok_or_else(|| {
+    let now = FORMER_NAMES.into_iter().find(|(former, _)| former.eq_ignore_ascii_case(name)).map_or(name, |(_, now)| now);
+    SETTINGS.iter().find(|setting| setting.name.eq_ignore_ascii_case(now)).ok_or_else(|| {
         let names: Vec<_> = SETTINGS.iter().map(|setting| setting.name).collect();
         Error::not_found(format!("session setting \"{name}\" does not exist"))
             .with_hint(format!("SHOW SESSION lists them: {}", names.join(", ")))
@@ -336,7 +340,7 @@ mod tests {
     #[test]
     fn settings_are_set_shown_and_reset() {
         let session = Session::new(SessionOptions::default());
-        session.set("MAX_SCAN_BYTES", "10MB").unwrap();
+        session.set("MAX_SCAN", "10MB").unwrap();
         session.set("time_zone", "Europe/Berlin").unwrap();
         assert_eq!(session.options().max_scan, Some(10_000_000));
         assert!(session.settings().iter().any(|[name, value, ..]| name == "time_zone" && value == "Europe/Berlin"));
@@ -355,9 +359,22 @@ mod tests {
         assert_eq!(session.set("workgroup", "primary").unwrap_err().kind(), ErrorKind::Denied);
         assert_eq!(session.reset("workgroup").unwrap_err().kind(), ErrorKind::Denied);
         assert_eq!(session.options().workgroup, "bi");
-        assert!(session.set("query_timeout", "soon").unwrap_err().to_string().contains("soon"));
-        assert_eq!(session.reset("max_scan_bytes").map(|()| session.options().max_scan).unwrap(), None);
+        assert!(session.set("timeout", "soon").unwrap_err().to_string().contains("soon"));
+        assert_eq!(session.reset("max_scan").map(|()| session.options().max_scan).unwrap(), None);
         assert!(session.set("nope", "1").unwrap_err().hint().unwrap().contains("workgroup"));
+    }
+
+    #[test]
+    fn former_names_are_still_taken() {
+        let session = Session::new(SessionOptions::default());
+        session.set("Max_Scan_Bytes", "10MB").unwrap();
+        session.set("query_timeout", "5m").unwrap();
+        assert_eq!((session.options().max_scan, session.options().timeout), (Some(10_000_000), Some(Duration::from_secs(300))));
+        session.reset("max_scan_bytes").unwrap();
+        session.reset("query_timeout").unwrap();
+        assert_eq!((session.options().max_scan, session.options().timeout), (None, None));
+        let shown: Vec<_> = session.settings().into_iter().map(|[name, ..]| name).collect();
+        assert!(shown.is_sorted() && shown.iter().all(|name| FORMER_NAMES.iter().all(|(former, _)| name != former)), "{shown:?}");
     }
 
     #[test]
@@ -365,26 +382,20 @@ mod tests {
         let zone = "Europe/Berlin".to_owned();
         let (max_scan, timeout) = (Some(1_000_000), Some(Duration::from_secs(60)));
         let session = Session::new(SessionOptions { max_scan, timeout, time_zone: zone.clone(), ..SessionOptions::default() });
-        for (name, wider) in [
-            ("max_scan_bytes", "2MB"),
-            ("max_scan_bytes", ""),
-            ("query_timeout", "61s"),
-            ("query_timeout", "1h"),
-            ("query_timeout", " "),
-        ] {
+        for (name, wider) in [("max_scan", "2MB"), ("max_scan", ""), ("timeout", "61s"), ("timeout", "1h"), ("timeout", " ")] {
             assert_eq!(session.set(name, wider).unwrap_err().kind(), ErrorKind::Denied, "{name} {wider}");
         }
         assert_eq!((session.options().max_scan, session.options().timeout), (max_scan, timeout));
-        session.set("max_scan_bytes", "1MB").unwrap();
-        session.set("max_scan_bytes", "10kB").unwrap();
-        session.set("max_scan_bytes", "20kB").unwrap();
-        session.set("query_timeout", "1s").unwrap();
+        session.set("max_scan", "1MB").unwrap();
+        session.set("max_scan", "10kB").unwrap();
+        session.set("max_scan", "20kB").unwrap();
+        session.set("timeout", "1s").unwrap();
         session.set("time_zone", "UTC").unwrap();
-        for name in ["max_scan_bytes", "query_timeout", "time_zone"] {
+        for name in ["max_scan", "timeout", "time_zone"] {
             session.reset(name).unwrap();
         }
         let options = session.options();
         assert_eq!((options.max_scan, options.timeout, options.time_zone), (max_scan, timeout, zone));
-        assert!(session.settings().iter().any(|[name, _, configured, _]| name == "max_scan_bytes" && configured == "1000000"));
+        assert!(session.settings().iter().any(|[name, _, configured, _]| name == "max_scan" && configured == "1000000"));
     }
 }

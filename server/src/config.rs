@@ -1,14 +1,14 @@
 //! The configuration: defaults < a TOML file < environment `GLAUX__SECTION__KEY` < flags. Unknown keys are errors that name the key
-//! and where it stands. Which flags there are is `cli`'s business; what the settings do is the engine's.
+//! and where it stands. What each key means is in `setting/keys`, which flags there are in `cli`.
 
 mod catalog;
 mod origin;
 mod server;
 mod sizes;
-mod span;
 
 use std::{
     collections::BTreeMap,
+    num::NonZeroU64,
     path::{Path, PathBuf},
 };
 
@@ -25,22 +25,20 @@ use glaux_engine::{
     session::{parse_bytes, parse_duration, parse_time_zone},
     storage::StorageOptions,
 };
-pub(crate) use origin::Setting as Origin;
-use origin::{Setting, Variable};
+use origin::Variable;
 use serde::{Deserialize, Serialize};
 pub(crate) use server::ServerOptions;
 use sizes::Sizes;
-pub(crate) use span::Span;
 
+pub(crate) use crate::setting::{CATALOG_TOKEN_VARIABLE, CATALOG_VARIABLE, DATA_DIR_VARIABLE};
 use crate::{
     auth::AuthOptions,
+    diagnostic::io_error,
     flight::FlightOptions,
+    setting::{self, Setting},
     telemetry::{LogOptions, TelemetryOptions},
     transport::TlsOptions,
 };
-
-/// The prefix of environment variables that set a key: `GLAUX__ENGINE__PARALLELISM=4`.
-const ENV_PREFIX: &str = "GLAUX__";
 
 /// The file in the data directory that is read if no other is named.
 const FILE_NAME: &str = "glaux.toml";
@@ -61,8 +59,8 @@ pub(crate) struct Overrides {
     pub(crate) time_zone: Option<String>,
     /// `--catalog` or `GLAUX_CATALOG`.
     pub(crate) catalog: Option<String>,
-    /// `--catalog-ca`.
-    pub(crate) catalog_ca: Option<PathBuf>,
+    /// `--catalog-ca-certificate`.
+    pub(crate) catalog_ca_certificate: Option<PathBuf>,
     /// `--catalog-token` or `GLAUX_CATALOG_TOKEN`.
     pub(crate) catalog_token: Option<String>,
     /// The variables that gave values in the place of flags.
@@ -72,20 +70,9 @@ pub(crate) struct Overrides {
 impl Overrides {
     /// The variable that gave a key's value, if it was no flag.
     fn variable_of(&self, key: &str) -> Option<&'static str> {
-        let variable = match key {
-            "engine.data_dir" => DATA_DIR_VARIABLE,
-            "catalog.url" => CATALOG_VARIABLE,
-            "catalog.token" => CATALOG_TOKEN_VARIABLE,
-            _ => return None,
-        };
-        self.from_variables.contains(&variable).then_some(variable)
+        setting::find(key)?.variable.filter(|variable| self.from_variables.contains(variable))
     }
 }
-
-/// The variables that stand for flags.
-pub(crate) const DATA_DIR_VARIABLE: &str = "GLAUX_DATA_DIR";
-pub(crate) const CATALOG_VARIABLE: &str = "GLAUX_CATALOG";
-pub(crate) const CATALOG_TOKEN_VARIABLE: &str = "GLAUX_CATALOG_TOKEN";
 
 /// The sections of the file, each with a default for every key.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -116,17 +103,28 @@ pub(crate) struct Config {
 }
 
 /// What a session begins with; text where people write units.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct SessionSection {
-    database: Option<String>,
-    workgroup: Option<String>,
+    database: String,
+    workgroup: String,
     labels: BTreeMap<String, String>,
     /// `10GB`.
     max_scan: Option<Text>,
     /// `30s`, `5m`.
     timeout: Option<Text>,
-    time_zone: Option<String>,
+    time_zone: String,
+    /// `live`, `ttl=5m`, `snapshot`.
+    listing: Option<String>,
+    max_recursion_depth: NonZeroU64,
+}
+
+impl Default for SessionSection {
+    fn default() -> Self {
+        let SessionOptions { database, workgroup, labels, time_zone, max_recursion_depth, .. } = SessionOptions::default();
+        let max_recursion_depth = NonZeroU64::new(max_recursion_depth).unwrap_or(NonZeroU64::MIN);
+        Self { database, workgroup, labels, max_scan: None, timeout: None, time_zone, listing: None, max_recursion_depth }
+    }
 }
 
 /// A value with a unit, or a bare number, as text.
@@ -173,7 +171,7 @@ pub(crate) fn load(overrides: &Overrides, variables: &[(String, String)]) -> Res
         Some(file) => (file.clone(), true),
         None => (data_dir_before_file(overrides, variables).join(FILE_NAME), false),
     };
-    let exists = file.try_exists().map_err(|error| crate::diagnostic::io_error("read the configuration file", &file, error))?;
+    let exists = file.try_exists().map_err(|error| io_error("read the configuration file", &file, error))?;
     if named && !exists {
         return Err(Error::not_found(format!("the configuration file \"{}\" does not exist", file.display())));
     }
@@ -201,13 +199,13 @@ pub(crate) fn load(overrides: &Overrides, variables: &[(String, String)]) -> Res
 impl Loaded {
     /// Every value with its origin, by key.
     pub(crate) fn settings(&self) -> Result<Vec<Setting>> {
-        origin::settings(&self.figment)
+        origin::settings(&self.figment, &default_name())
     }
 }
 
 /// Refuses `[engine.tariff]` and `[engine.storage]`: they are sections of their own, which the engine's options hold only in memory.
 fn refuse_copies(figment: &Figment) -> Result<()> {
-    for setting in origin::all(figment)? {
+    for setting in origin::all(figment, &default_name())? {
         let section = ["tariff", "storage"].into_iter().find(|section| setting.key.starts_with(&format!("engine.{section}.")));
         if let Some(section) = section.filter(|_| !setting.is_default()) {
             return Err(Error::invalid(format!("unknown key \"{}\" in {}", setting.key, setting.origin))
@@ -217,6 +215,7 @@ fn refuse_copies(figment: &Figment) -> Result<()> {
     Ok(())
 }
 
+/// The name of the provider of the defaults.
 fn default_name() -> String {
     Serialized::defaults(Config::default()).metadata().name.into_owned()
 }
@@ -235,8 +234,8 @@ fn variable<'a>(variables: &'a [(String, String)], name: &str) -> Option<&'a str
 fn merge_file(figment: Figment, file: &Path, named: bool) -> Result<Figment> {
     let toml = Figment::from(Toml::file_exact(file));
     if !named && toml.contains("engine.data_dir") {
-        let message = format!("\"engine.data_dir\" in \"{}\" would move the directory that the file lies in", file.display());
-        return Err(Error::invalid(message).with_hint("Keep such a file elsewhere and name it with --config"));
+        let message = format!("\"engine.data_dir\" cannot be set in \"{}\", which is in the data directory", file.display());
+        return Err(Error::invalid(message).with_hint("Keep the file elsewhere and name it with --config"));
     }
     toml.data().map_err(|error| {
         Error::invalid(format!("the configuration file \"{}\" does not parse", file.display()))
@@ -258,8 +257,8 @@ fn merge_flags(mut figment: Figment, overrides: &Overrides) -> Figment {
         figment = figment.merge(origin::Flag { key: "engine.memory_limit".to_owned(), value: limit.into(), variable: None });
     }
     figment = set(figment, "catalog.url", overrides.catalog.clone());
-    figment =
-        set(figment, "catalog.ca_certificate", overrides.catalog_ca.as_ref().map(|file| file.to_string_lossy().into_owned()));
+    let ca_certificate = overrides.catalog_ca_certificate.as_ref().map(|file| file.to_string_lossy().into_owned());
+    figment = set(figment, "catalog.ca_certificate", ca_certificate);
     figment = set(figment, "catalog.token", overrides.catalog_token.clone());
     figment = set(figment, "session.database", overrides.database.clone());
     figment = set(figment, "session.workgroup", overrides.workgroup.clone());
@@ -275,18 +274,18 @@ fn session_options(section: &SessionSection, overrides: &Overrides, variables: &
     labels.extend(overrides.labels.iter().cloned());
     let wanted = |text: &Option<Text>| text.as_ref().map(Text::text).filter(|text| !text.is_empty());
     Ok(SessionOptions {
-        database: section.database.as_deref().map_or(default.database, glaux_catalog::ident::fold),
-        workgroup: section.workgroup.clone().unwrap_or(default.workgroup),
+        database: glaux_catalog::ident::fold(&section.database),
+        workgroup: section.workgroup.clone(),
         user: user.map_or(default.user, str::to_owned),
         workgroup_bound: default.workgroup_bound,
         groups: default.groups,
         role: default.role,
         labels,
-        time_zone: section.time_zone.as_deref().map_or(Ok(default.time_zone), parse_time_zone)?,
+        time_zone: parse_time_zone(&section.time_zone)?,
         max_scan: wanted(&section.max_scan).as_deref().map(parse_bytes).transpose()?,
         timeout: wanted(&section.timeout).as_deref().map(parse_duration).transpose()?,
-        listing: default.listing,
-        max_recursion_depth: default.max_recursion_depth,
+        listing: section.listing.as_deref().filter(|text| !text.is_empty()).map(str::parse).transpose()?,
+        max_recursion_depth: section.max_recursion_depth.get(),
     })
 }
 
@@ -304,9 +303,19 @@ fn extract_error(error: &figment::Error) -> Error {
                 None => error.with_hint(format!("These exist: {}", expected.join(", "))),
             }
         }
-        kind => Error::invalid(format!("\"{key}\"{place} does not fit: {kind}")),
+        kind => {
+            let error = Error::invalid(format!("invalid \"{key}\"{place}: {kind}"));
+            match setting::find(&key) {
+                Some(known) => error.with_hint(format!("{} ({})", known.meaning.replace('`', "\""), known.takes)),
+                None => error,
+            }
+        }
     }
 }
 
+#[cfg(test)]
+mod reference;
+#[cfg(test)]
+mod schema;
 #[cfg(test)]
 mod tests;

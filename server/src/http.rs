@@ -25,13 +25,13 @@ const INDEX: &str = concat!(
     "\n\n",
     "/metrics   metrics in the text format of Prometheus\n",
     "/healthz   200 while the process lives\n",
-    "/readyz    200 while all is well, 503 when it shuts down, or cannot write its history, or the file is gone\n\n",
-    "SQL is spoken on the Flight SQL port.\n",
+    "/readyz    200 when ready; 503 while it shuts down, or cannot write its history\n\n",
+    "SQL is served on the Flight SQL port.\n",
 );
 
 /// What the answers stand on.
 #[derive(Clone)]
-struct Rooms {
+struct AppState {
     metrics: Arc<Metrics>,
     /// One collection at a time, however many ask.
     collecting: Arc<tokio::sync::Mutex<()>>,
@@ -41,9 +41,9 @@ struct Rooms {
 /// Whether new work is taken, and if not, why.
 pub(crate) type Readiness = Result<(), String>;
 
-impl fmt::Debug for Rooms {
+impl fmt::Debug for AppState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rooms").field("metrics", &self.metrics).finish_non_exhaustive()
+        f.debug_struct("AppState").field("metrics", &self.metrics).finish_non_exhaustive()
     }
 }
 
@@ -55,22 +55,22 @@ pub(crate) fn router(metrics: Arc<Metrics>, ask: impl Fn() -> Readiness + Send +
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .fallback(unknown)
-        .method_not_allowed_fallback(async || (StatusCode::METHOD_NOT_ALLOWED, "this is only read: use GET\n"))
-        .with_state(Rooms { metrics, collecting: Arc::default(), readiness: Arc::new(ask) })
+        .method_not_allowed_fallback(async || (StatusCode::METHOD_NOT_ALLOWED, "this is read-only: use GET\n"))
+        .with_state(AppState { metrics, collecting: Arc::default(), readiness: Arc::new(ask) })
 }
 
 /// The metrics, collected on a thread of its own: their sources may be locked for a moment, and health must answer all the same.
-async fn rendered(State(rooms): State<Rooms>) -> Response {
-    let _turn = rooms.collecting.lock().await;
-    let metrics = Arc::clone(&rooms.metrics);
+async fn rendered(State(state): State<AppState>) -> Response {
+    let _turn = state.collecting.lock().await;
+    let metrics = Arc::clone(&state.metrics);
     match tokio::task::spawn_blocking(move || metrics.render()).await {
         Ok(text) => ([(header::CONTENT_TYPE, METRICS)], text).into_response(),
         Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, "the metrics could not be collected\n").into_response(),
     }
 }
 
-async fn ready(State(rooms): State<Rooms>) -> Response {
-    match (rooms.readiness)() {
+async fn ready(State(state): State<AppState>) -> Response {
+    match (state.readiness)() {
         Ok(()) => (StatusCode::OK, "ready\n").into_response(),
         Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response(),
     }
@@ -78,7 +78,7 @@ async fn ready(State(rooms): State<Rooms>) -> Response {
 
 async fn unknown(uri: Uri) -> impl IntoResponse {
     let path: String = uri.path().chars().take(100).collect();
-    (StatusCode::NOT_FOUND, format!("nothing is at \"{path}\"; / says what is where\n"))
+    (StatusCode::NOT_FOUND, format!("nothing is at \"{path}\"; see / for the endpoints\n"))
 }
 
 #[cfg(test)]
@@ -112,16 +112,16 @@ mod tests {
         let (status, kind, _) = ask(&router, "GET", "/metrics").await;
         assert_eq!((status, kind.as_str()), (200, METRICS));
         let (status, _, text) = ask(&router, "GET", "/nonsense?x=1").await;
-        assert_eq!((status, text.as_str()), (404, "nothing is at \"/nonsense\"; / says what is where\n"));
+        assert_eq!((status, text.as_str()), (404, "nothing is at \"/nonsense\"; see / for the endpoints\n"));
         assert_eq!(ask(&router, "POST", "/metrics").await.0, 405);
         assert_eq!(ask(&router, "HEAD", "/healthz").await.0, 200);
     }
 
     #[tokio::test]
     async fn a_server_that_shuts_down_is_alive_but_not_ready() {
-        let router = router(metrics(), || Err("shutting down: no new work is taken".to_owned()));
+        let router = router(metrics(), || Err("shutting down: no new work is accepted".to_owned()));
         assert_eq!(ask(&router, "GET", "/healthz").await.0, 200);
         let (status, _, text) = ask(&router, "GET", "/readyz").await;
-        assert_eq!((status, text.as_str()), (503, "shutting down: no new work is taken\n"));
+        assert_eq!((status, text.as_str()), (503, "shutting down: no new work is accepted\n"));
     }
 }

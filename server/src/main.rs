@@ -16,6 +16,8 @@ mod progress;
 mod serve;
 mod setting;
 mod shutdown;
+mod span;
+mod statements;
 mod stats;
 mod telemetry;
 mod transport;

@@ -14,14 +14,15 @@ use glaux_engine::{Engine, Error, ErrorKind, Result, runtime::Parts};
 use tonic::{service::Routes, transport::Server};
 
 use crate::{
-    auth::Authenticator,
+    auth::{Authenticator, refuse_open_listener},
     config::Loaded,
     data_dir::NewCatalog,
     flight::{self, Flight},
     grpc, http,
     shutdown::{Drain, Shutdown},
+    statements::Statements,
     telemetry::{Calls, Metrics, QueryFigures, RpcMetricsLayer, Telemetry},
-    transport::{Limits, Listener, Protocols, Tls, refuse_open_listener},
+    transport::{Limits, Listener, Protocols, Tls},
 };
 
 /// How often what is idle is looked for.
@@ -64,7 +65,7 @@ async fn serve(loaded: Loaded, metrics: &Arc<Metrics>, telemetry: &Telemetry, sh
     // Who reaches a server is not who holds its machine, even where all callers are administrators.
     engine.locations.file.get_or_insert(false);
     engine.locations.http.get_or_insert(false);
-    // The HTTP port tells nothing that needs an identity.
+    // The HTTP port answers nothing that needs a caller.
     refuse_open_listener(server.flight_addr, &auth, &tls, server.allow_anonymous_network)?;
     let data_dir = engine.data_dir.clone();
     let observer = QueryFigures::new(metrics, telemetry.tracer());
@@ -104,11 +105,12 @@ async fn serve(loaded: Loaded, metrics: &Arc<Metrics>, telemetry: &Telemetry, sh
         drain.clone(),
         options.max_message_bytes,
     );
-    let flight = Arc::new(Flight::new(engine.clone(), authenticator, session, &options, drain.clone()));
-    let counted = Arc::clone(&flight);
+    let statements = Arc::new(Statements::new(engine.clone(), session, &options.kept(), drain.clone()));
+    let flight = Arc::new(Flight::new(Arc::clone(&statements), authenticator, &options));
+    let counted = Arc::clone(&statements);
     metrics.ask(move || counted.counts());
     metrics.ask_engine(engine.clone());
-    let sweeper = tokio::spawn(sweep(Arc::clone(&flight)));
+    let sweeper = tokio::spawn(sweep(statements));
     if let Some(tls) = tls {
         shutdown.on_hangup(move || tls.reload());
     }
@@ -162,13 +164,13 @@ async fn serve(loaded: Loaded, metrics: &Arc<Metrics>, telemetry: &Telemetry, sh
     };
     sweeper.abort();
     drop(http_port);
-    served.map_err(|error| Error::new(ErrorKind::Unavailable, "the server cannot go on").with_source(error))
+    served.map_err(|error| Error::new(ErrorKind::Unavailable, "the server stopped").with_source(error))
 }
 
 /// Whether new work is taken and remembered as it should be.
 fn readiness(drain: &Drain, engine: &Engine) -> http::Readiness {
     if drain.is_draining() {
-        return Err("shutting down: no new work is taken".to_owned());
+        return Err("shutting down: no new work is accepted".to_owned());
     }
     engine.history().check_file().map_err(|error| error.to_string())?;
     match engine.history().waiting() {
@@ -177,15 +179,15 @@ fn readiness(drain: &Drain, engine: &Engine) -> http::Readiness {
     }
 }
 
-/// A server that judges its users needs all grants, and a catalog service tells users only of their own.
+/// A server with authentication needs all grants, and a catalog service shows users only their own.
 async fn refuse_partial_grants(catalog: &RemoteMetastore) -> Result<()> {
     let known = catalog.hello().await?;
     if known.administrator {
         return Ok(());
     }
-    let message = format!("\"{}\" is no administrator of catalog service \"{}\"", known.user, catalog.address());
+    let message = format!("\"{}\" is not an administrator of catalog service \"{}\"", known.user, catalog.address());
     Err(Error::new(ErrorKind::Denied, message)
-        .with_hint("A server that asks its callers who they are must see all grants: give it an administrator's credentials"))
+        .with_hint("A server with authentication must see all grants: give it the credentials of an administrator"))
 }
 
 /// Says where to connect, a line a listener, on standard error.
@@ -197,12 +199,12 @@ fn announce(flight: SocketAddr, http: SocketAddr, encrypted: bool) {
     let _ = writeln!(out, "glaux: HTTP on {web}://{http}");
 }
 
-async fn sweep(flight: Arc<Flight>) {
+async fn sweep(statements: Arc<Statements>) {
     let mut ticks = tokio::time::interval(SWEEP);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        flight.sweep();
+        statements.sweep();
     }
 }
 

@@ -1,11 +1,17 @@
-//! What an error says of the setting that it is about, by the door that shows it: a flag is of no use to who is connected over
-//! the network, and who runs a command need not ask an administrator.
+//! The settings of this process: every key of the configuration (`keys`), the values that hold and their origins, and what an error says of
+//! the setting that it is about. That differs by door: a flag is of no use to a client over the network, and whoever runs a command need not
+//! ask an administrator.
+
+mod keys;
 
 use std::sync::OnceLock;
 
 use glaux_engine::Error;
 
-use crate::config::Origin;
+pub(crate) use self::keys::{CATALOG_TOKEN_VARIABLE, CATALOG_VARIABLE, DATA_DIR_VARIABLE, Key, find};
+
+#[cfg(test)]
+pub(crate) use self::keys::{KEYS, Takes};
 
 /// Where an error is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,28 +20,35 @@ pub(crate) enum Door {
     Network,
 }
 
-/// How a setting is set.
-struct Setting {
-    /// In the configuration.
-    key: &'static str,
-    flag: &'static str,
-    /// For `SET SESSION`.
-    session: Option<&'static str>,
+/// The origin of a value that nobody set.
+pub(crate) const DEFAULT_ORIGIN: &str = "default";
+
+/// The value of a key that holds, and where it comes from.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Setting {
+    /// `engine.memory_limit`.
+    pub(crate) key: String,
+    /// As TOML writes it.
+    pub(crate) value: String,
+    /// [`DEFAULT_ORIGIN`], the file's path, the environment variable, or the flag.
+    pub(crate) origin: String,
 }
 
-const SETTINGS: [Setting; 5] = [
-    Setting { key: "session.max_scan", flag: "--max-scan", session: Some("max_scan_bytes") },
-    Setting { key: "session.timeout", flag: "--timeout", session: Some("query_timeout") },
-    Setting { key: "engine.memory_limit", flag: "--memory-limit", session: None },
-    Setting { key: "engine.data_dir", flag: "--data-dir or GLAUX_DATA_DIR", session: None },
-    Setting { key: "import.if_exists", flag: "--if-exists", session: None },
-];
+impl Setting {
+    /// Whether nobody set it.
+    pub(crate) fn is_default(&self) -> bool {
+        self.origin == DEFAULT_ORIGIN
+    }
+}
+
+/// What is set by a flag of one command, and is no key of the configuration.
+const FLAGS_ALONE: [(&str, &str); 1] = [("import.if_exists", "--if-exists")];
 
 /// Where this process has its settings from, once it has read its configuration.
-static ORIGINS: OnceLock<Vec<Origin>> = OnceLock::new();
+static ORIGINS: OnceLock<Vec<Setting>> = OnceLock::new();
 
 /// Notes where the settings come from, for hints on the command line.
-pub(crate) fn note_origins(settings: Vec<Origin>) {
+pub(crate) fn note_origins(settings: Vec<Setting>) {
     // A second configuration of one process is the same as the first but for its directory.
     let _ = ORIGINS.set(settings);
 }
@@ -45,12 +58,37 @@ pub(crate) fn hint(error: &Error, door: Door) -> Option<String> {
     hint_by(error, door, ORIGINS.get().map(Vec::as_slice).unwrap_or_default())
 }
 
-fn hint_by(error: &Error, door: Door, origins: &[Origin]) -> Option<String> {
+fn hint_by(error: &Error, door: Door, settings: &[Setting]) -> Option<String> {
     let Some(key) = error.setting() else { return error.hint().map(str::to_owned) };
-    let known = SETTINGS.iter().find(|setting| setting.key == key);
-    let origin = origins.iter().find(|origin| origin.key == key && !origin.is_default()).map(|origin| &origin.origin);
-    let how = match (door, known, origin) {
-        (Door::CommandLine, Some(Setting { flag, session, .. }), Some(origin)) => {
+    let session = find(key).and_then(Key::session);
+    let how = match (door, flag(key), session) {
+        (Door::CommandLine, Some(flag), session) => {
+            let setting = settings.iter().find(|setting| setting.key == key && !setting.is_default());
+            by_flag(key, &flag, session, setting.map(|setting| setting.origin.as_str()))
+        }
+        (Door::CommandLine, None, _) => format!("it is set in the configuration: {key}"),
+        (Door::Network, _, Some(name)) => format!("it is set by SET SESSION {name}, within what the administrator allows"),
+        (Door::Network, _, None) => format!("the administrator of the server sets it: {key}"),
+    };
+    Some(match error.hint() {
+        Some(hint) => format!("{hint}; {how}"),
+        None => how,
+    })
+}
+
+/// The flag that sets a key, and the variable that stands for it: `--data-dir or GLAUX_DATA_DIR`.
+fn flag(key: &str) -> Option<String> {
+    let alone = FLAGS_ALONE.into_iter().find(|(name, _)| *name == key).map(|(_, flag)| flag.to_owned());
+    alone.or_else(|| match find(key)? {
+        Key { flag, variable: None, .. } => flag.map(str::to_owned),
+        Key { flag, variable: Some(variable), .. } => flag.map(|flag| format!("{flag} or {variable}")),
+    })
+}
+
+/// How a key with a flag is set on the command line; `origin` is where its value comes from, if somebody set it.
+fn by_flag(key: &str, flag: &str, session: Option<&str>, origin: Option<&str>) -> String {
+    match (origin, session) {
+        (Some(origin), session) => {
             let mut how = format!("{key} is set by {origin}");
             if !origin.starts_with("flag") {
                 how.push_str(&format!(", and {flag} goes before it"));
@@ -61,24 +99,15 @@ fn hint_by(error: &Error, door: Door, origins: &[Origin]) -> Option<String> {
             }
             how
         }
-        (Door::CommandLine, Some(Setting { flag, session: None, .. }), None) => format!("it is set by {flag}"),
-        (Door::CommandLine, Some(Setting { flag, session: Some(name), .. }), None) => {
-            format!("it is set by {flag} or SET SESSION {name}")
-        }
-        (Door::Network, Some(Setting { session: Some(name), .. }), _) => {
-            format!("it is set by SET SESSION {name}, within what the administrator allows")
-        }
-        (Door::Network, ..) => format!("the administrator of the server sets it: {key}"),
-        (Door::CommandLine, None, _) => format!("it is set in the configuration: {key}"),
-    };
-    Some(match error.hint() {
-        Some(hint) => format!("{hint}; {how}"),
-        None => how,
-    })
+        (None, None) => format!("it is set by {flag}"),
+        (None, Some(name)) => format!("it is set by {flag} or SET SESSION {name}"),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -87,8 +116,8 @@ mod tests {
         for (setting, command_line, network) in [
             (
                 "session.max_scan",
-                "Raise it; it is set by --max-scan or SET SESSION max_scan_bytes",
-                "Raise it; it is set by SET SESSION max_scan_bytes, within what the administrator allows",
+                "Raise it; it is set by --max-scan or SET SESSION max_scan",
+                "Raise it; it is set by SET SESSION max_scan, within what the administrator allows",
             ),
             (
                 "engine.memory_limit",
@@ -112,20 +141,25 @@ mod tests {
     fn the_command_line_says_where_a_setting_comes_from() {
         let error = Error::invalid("no").with_hint("Raise it").with_setting("session.max_scan");
         for (origin, hint) in [
-            ("default", "Raise it; it is set by --max-scan or SET SESSION max_scan_bytes"),
-            (
-                "flag --max-scan",
-                "Raise it; session.max_scan is set by flag --max-scan; SET SESSION max_scan_bytes only lowers it",
-            ),
+            ("default", "Raise it; it is set by --max-scan or SET SESSION max_scan"),
+            ("flag --max-scan", "Raise it; session.max_scan is set by flag --max-scan; SET SESSION max_scan only lowers it"),
             (
                 "environment variable GLAUX__SESSION__MAX_SCAN",
                 "Raise it; session.max_scan is set by environment variable GLAUX__SESSION__MAX_SCAN, and --max-scan goes before it; \
-                 SET SESSION max_scan_bytes only lowers it",
+                 SET SESSION max_scan only lowers it",
             ),
         ] {
-            let origin = Origin { key: "session.max_scan".to_owned(), value: "1".to_owned(), origin: origin.to_owned() };
-            assert_eq!(hint_by(&error, Door::CommandLine, &[origin]).as_deref(), Some(hint));
+            let setting = Setting { key: "session.max_scan".to_owned(), value: "1".to_owned(), origin: origin.to_owned() };
+            assert_eq!(hint_by(&error, Door::CommandLine, &[setting]).as_deref(), Some(hint));
         }
+    }
+
+    #[test]
+    fn keys_are_found_also_for_one_bucket() {
+        assert_eq!(find("engine.memory_limit").and_then(|key| key.flag), Some("--memory-limit"));
+        let of_bucket = find("storage.buckets.s3://lake.example.timeout_seconds");
+        assert_eq!(of_bucket.map(|key| key.name), Some("storage.defaults.timeout_seconds"));
+        assert!(find("engine.nope").is_none() && find("storage.buckets.lake.nope").is_none());
     }
 
     /// Flags are the command line's own; an engine that names one helps nobody else.
@@ -138,13 +172,14 @@ mod tests {
             .flat_map(clap::Command::get_arguments)
             .filter_map(|argument| argument.get_long().map(|long| format!("--{long}")))
             .collect();
-        for Setting { flag, session, .. } in SETTINGS {
-            let flag = flag.split(' ').next().unwrap_or_default();
+        for flag in KEYS.iter().filter_map(|key| key.flag).chain(FLAGS_ALONE.map(|(_, flag)| flag)) {
             assert!(every.iter().any(|known| known == flag), "{flag}");
-            if let Some(name) = session {
-                let session = glaux_engine::Session::new(glaux_engine::SessionOptions::default());
-                assert!(session.set(name, "1").is_ok() || session.set(name, "1s").is_ok(), "{name}");
-            }
         }
+        let session = glaux_engine::Session::new(glaux_engine::SessionOptions::default());
+        let settings: BTreeSet<String> = session.settings().into_iter().map(|[name, ..]| name).collect();
+        let of_keys: BTreeSet<String> = KEYS.iter().filter_map(Key::session).map(str::to_owned).collect();
+        assert_eq!(settings, of_keys);
+        // Each has the name that it has in the file.
+        assert!(settings.iter().all(|name| find(&format!("session.{name}")).is_some()), "{settings:?}");
     }
 }

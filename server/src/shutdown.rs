@@ -19,7 +19,7 @@ const LAST_WORDS: Duration = Duration::from_secs(6);
 /// Until the configuration is read.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Whether the server is shutting down. Clones tell the same.
+/// Whether the server is shutting down. Clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct Drain(watch::Receiver<Phase>);
 
@@ -140,21 +140,21 @@ impl Heard {
     async fn end(&mut self) {
         self.stop().await;
         let patience = self.orders.lock().unwrap_or_else(PoisonError::into_inner).patience;
-        tracing::info!(?patience, "shutting down: no new work, and what runs may come to its end");
+        tracing::info!(?patience, "shutting down: no new work is accepted, and running queries may finish");
         self.phase.send_replace(Phase::Draining);
         let mut progress = self.progress.clone();
         tokio::select! {
             () = at_least(&mut progress, Progress::Served) => {}
-            () = self.stop() => tracing::warn!("a second signal: what runs is ended"),
-            () = tokio::time::sleep(patience) => tracing::warn!("the time to shut down is over: what runs is ended"),
+            () = self.stop() => tracing::warn!("a second signal: running queries are ended"),
+            () = tokio::time::sleep(patience) => tracing::warn!("the time to shut down is over: running queries are ended"),
         }
         self.phase.send_replace(Phase::Over);
         if tokio::time::timeout(STUCK, at_least(&mut progress, Progress::Served)).await.is_err() {
-            tracing::error!("what runs does not end: the process ends without it");
+            tracing::error!("running queries do not end: the process ends without them");
             std::process::exit(0);
         }
         tokio::time::sleep(LAST_WORDS).await;
-        tracing::error!("the server has ended, and its process has not: it ends now");
+        tracing::error!("the server has ended, but its process has not: it ends now");
         std::process::exit(0);
     }
 

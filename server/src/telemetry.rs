@@ -1,4 +1,4 @@
-//! What the process tells of itself: `log` lines, traces by `otlp`, and `metrics` of calls (`rpc`), `queries` and the `process`.
+//! What the process reports of itself: `log` lines, traces by `otlp`, and `metrics` of calls (`rpc`), `queries` and the `process`.
 //!
 //! Commands log warnings as text unless `GLAUX_LOG` asks for more; `glaux serve` follows `[log]` and `[telemetry]`. Who may see the metrics
 //! and where they are served is `http`'s business.

@@ -2,7 +2,7 @@
 
 mod connection;
 mod connections;
-mod exposure;
+mod limits;
 mod listener;
 mod options;
 mod peer;
@@ -11,9 +11,9 @@ mod tls;
 pub(crate) use self::{
     connection::Connection,
     connections::{Call, ConnectionHandle},
-    exposure::refuse_open_listener,
-    listener::{Incoming, Limits, Listener},
-    options::TlsOptions,
+    limits::Limits,
+    listener::{Incoming, Listener},
+    options::{ClientCertificates, TlsOptions},
     peer::{CertificateNames, Peer, network},
     tls::{Protocols, Tls},
 };

@@ -69,7 +69,7 @@ fn a_service_is_trusted_by_its_authority_alone() {
         let mut command = glaux(client_folder.path());
         command.arg("--catalog").arg(format!("{scheme}://127.0.0.1:{}", server.1));
         if let Some(authority) = authority {
-            command.arg("--catalog-ca").arg(authority);
+            command.arg("--catalog-ca-certificate").arg(authority);
         }
         command.args(["sql", "-e", "CREATE DATABASE IF NOT EXISTS d; SHOW DATABASES", "--format", "csv"]).output().unwrap()
     };

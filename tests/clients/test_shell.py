@@ -173,7 +173,7 @@ def test_what_is_typed_while_a_query_runs_waits(shell):
 def test_lines_wait_until_a_query_ends_by_itself(shell):
     # More than a line that a terminal itself edits can have.
     long = f"SELECT 1000000 + length('{'x' * 6000}') - 5999 AS n;"
-    shell.send("SET SESSION query_timeout = '1s';\n" + ENDLESS + "\n" + long + "\n" + number(2) + "\n")
+    shell.send("SET SESSION timeout = '1s';\n" + ENDLESS + "\n" + long + "\n" + number(2) + "\n")
     shell.shows("^ *1000002$")
     screen = shell.waits_for_input()
     assert results(screen) == [1, 2] and "limit of 1s" in screen
@@ -306,7 +306,7 @@ def test_the_signal_of_a_key_leaves_the_terminal_as_it_was(shell):
 
 @pytest.mark.parametrize("terminal", [{"columns": 1}, {"columns": 3}, {"term": "dumb"}], ids=["1 column", "3 columns", "dumb"])
 def test_no_progress_where_it_cannot_be_drawn(tmp_path, terminal):
-    with Shell(tmp_path / "data", "-e", "SET SESSION query_timeout = '1s'; " + ENDLESS, **terminal) as shell:
+    with Shell(tmp_path / "data", "-e", "SET SESSION timeout = '1s'; " + ENDLESS, **terminal) as shell:
         written = shell.paste(b"", rb"error\[TIMED_OUT\]")
         assert b"planning  " not in written and b"scanned 0 B  " not in written
         shell.leaves(15)

@@ -232,10 +232,10 @@ async fn repair_adds_what_is_missing_and_drops_nothing() {
 #[tokio::test]
 async fn the_session_is_set_and_shown() {
     let lake = Lake::new();
-    lake.run("SET SESSION max_scan_bytes = 10").await;
+    lake.run("SET SESSION max_scan = 10").await;
     lake.run("SET TIME ZONE 'Europe/Berlin'").await;
     let shown = lake.run("SHOW SESSION").await;
-    assert!(shown.iter().any(|setting| setting.starts_with("max_scan_bytes|10||")), "{shown:?}");
+    assert!(shown.iter().any(|setting| setting.starts_with("max_scan|10||")), "{shown:?}");
     lake.run("RESET SESSION time_zone").await;
     assert_eq!(lake.session.options().time_zone, "UTC");
     assert_eq!(lake.error("SET SESSION nope = 1").await.kind(), ErrorKind::NotFound);

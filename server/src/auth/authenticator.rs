@@ -1,4 +1,4 @@
-//! Puts the proofs together: whatever a caller shows becomes an identity, or a refusal that does not say which part of it was wrong.
+//! Turns whatever a caller shows into an identity, or into a refusal that does not say which part of it was wrong.
 
 use std::{path::Path, sync::Arc};
 
@@ -22,7 +22,7 @@ use crate::transport::{CertificateNames, Peer};
 /// The signer's key in the data directory.
 const KEY_FILE: &str = "server.key";
 
-/// Who is calling if nobody is asked and no name is given.
+/// Who is calling if authentication is off and no name is given.
 const ANONYMOUS: &str = "anonymous";
 
 /// Who is calling.
@@ -98,16 +98,16 @@ impl Authenticator {
         &self.signer
     }
 
-    /// Whether nobody is asked who they are.
+    /// Whether authentication is off.
     pub(crate) fn is_open(&self) -> bool {
         self.options.is_open()
     }
 
-    /// Begins a session: a handshake with the text of a header `authorization`, or without. What fails is logged.
+    /// Begins a session for whoever proves who they are by the text of a header `authorization`, or by their certificate. Failures are logged.
     ///
     /// # Errors
-    /// Unauthenticated (see `refusal`); `Throttled` if too many log in or failed too often; `Unavailable` if an issuer's keys cannot be had.
-    pub(crate) async fn login(&self, authorization: Option<&str>, peer: &Peer) -> Result<Login> {
+    /// Unauthenticated (see `refusal`); `Throttled` if too many log in or failed too often; `Unavailable` if an issuer's keys cannot be fetched.
+    pub(super) async fn login(&self, authorization: Option<&str>, peer: &Peer) -> Result<Login> {
         let proven = self.prove(authorization, peer).await.inspect_err(|error| {
             tracing::warn!(%peer, kind = %error.kind(), "failed login: {error}");
         })?;
@@ -119,7 +119,7 @@ impl Authenticator {
     ///
     /// # Errors
     /// As [`Authenticator::login`].
-    pub(crate) async fn identify(&self, headers: &HeaderMap, peer: &Peer) -> Result<Identity> {
+    pub(super) async fn identify(&self, headers: &HeaderMap, peer: &Peer) -> Result<Identity> {
         Ok(self.prove(authorization(headers)?, peer).await?.identity)
     }
 
@@ -143,7 +143,7 @@ impl Authenticator {
         }
     }
 
-    /// Nobody is asked: a name that is given is a name for the history, and everybody is an administrator.
+    /// Authentication is off: a name that is given is a label for the history, and everybody is an administrator.
     fn anybody(&self, credentials: Credentials) -> Proven {
         let (user, claims) = match credentials {
             Credentials::Password { user, .. } => (Some(user), None),
@@ -176,7 +176,7 @@ impl Authenticator {
     }
 
     fn by_token(&self, token: &str, peer: &Peer) -> Result<Proven> {
-        let invalid = || unauthenticated("the token is not valid any more").with_hint("Log in again");
+        let invalid = || unauthenticated("the token is no longer valid").with_hint("Log in again");
         let claims = self.tokens.verify(token).filter(|claims| self.options.accepts(claims.subject.proof)).ok_or_else(invalid)?;
         let subject = claims.subject.clone();
         let users = self.users.as_ref().map(Users::current);
@@ -202,7 +202,7 @@ impl Authenticator {
 
     async fn by_jwt(&self, token: &str) -> Result<Proven> {
         let Some(jwts) = &self.jwts else {
-            return Err(unauthenticated("the token is not one of this server's").with_hint("Log in again"));
+            return Err(unauthenticated("this server did not issue the token").with_hint("Log in again"));
         };
         let bearer = jwts.verify(token).await?;
         let subject = Subject {

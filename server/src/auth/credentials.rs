@@ -48,7 +48,7 @@ impl Credentials {
 /// Unauthenticated, if it is no text.
 pub(super) fn authorization(headers: &HeaderMap) -> Result<Option<&str>> {
     let text = headers.get(AUTHORIZATION).map(http::HeaderValue::to_str).transpose();
-    text.map_err(|_| unauthenticated("the header \"authorization\" is no text"))
+    text.map_err(|_| unauthenticated("the header \"authorization\" is not text"))
 }
 
 fn basic(text: &str) -> Option<Credentials> {

@@ -1,10 +1,10 @@
 //! JWTs that somebody else issued: checked by that issuer's public keys, and turned into a user, groups and a role. Where the keys come from is
 //! `keys`' business; symmetric signatures and unsigned tokens are never accepted.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use glaux_engine::{Error, Result, clock::Clock};
+use glaux_engine::{Result, clock::Clock};
 use jsonwebtoken::{Algorithm, Validation};
 use serde_json::{Map, Value};
 
@@ -69,7 +69,7 @@ impl Jwts {
     fn check(&self, claims: &Claims) -> Result<()> {
         let (now, leeway) = (self.clock.now().timestamp(), i64::try_from(self.options.leeway.0.as_secs()).unwrap_or(i64::MAX));
         if claims.get("iss").and_then(Value::as_str) != self.options.issuer.as_deref() {
-            return Err(unauthenticated("the token is another issuer's"));
+            return Err(unauthenticated("the token is from another issuer"));
         }
         let audience = strings(claims.get("aud"));
         if !self.options.audience.as_slice().iter().any(|wanted| audience.contains(&wanted.as_str())) {
@@ -118,7 +118,7 @@ fn header(token: &str) -> Result<Claims> {
     let header = header.ok_or_else(|| unauthenticated("the token is neither the server's nor a JWT"))?;
     // What must be understood, by RFC 7515, is not understood here.
     if header.contains_key("crit") {
-        return Err(unauthenticated("the token needs extensions that are not known"));
+        return Err(unauthenticated("the token needs extensions that are not supported"));
     }
     Ok(header)
 }
@@ -136,7 +136,7 @@ fn time(claims: &Claims, name: &str) -> Result<Option<i64>> {
         None | Some(Value::Null) => Ok(None),
         Some(value) => {
             let number = value.as_i64().or_else(|| value.as_f64().filter(|time| time.is_finite()).map(|time| time as i64));
-            number.map(Some).ok_or_else(|| unauthenticated("a time in the token is no number"))
+            number.map(Some).ok_or_else(|| unauthenticated("a time in the token is not a number"))
         }
     }
 }
@@ -156,28 +156,6 @@ fn strings(value: Option<&Value>) -> Vec<&str> {
         Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).collect(),
         _ => Vec::new(),
     }
-}
-
-/// Whether a name is a URL rather than a file; plain HTTP only within the machine.
-///
-/// # Errors
-/// `Invalid` for keys that would cross a network unprotected.
-pub(super) fn key_url(place: &str) -> Result<Option<url::Url>> {
-    let url = match url::Url::parse(place) {
-        Ok(url) if matches!(url.scheme(), "http" | "https") => url,
-        _ if Path::new(place).components().next().is_some() => return Ok(None),
-        _ => return Err(Error::invalid(format!("\"{place}\" is neither a URL nor a file"))),
-    };
-    let loopback = match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
-    if url.scheme() == "http" && !loopback {
-        return Err(Error::invalid(format!("the keys of tokens would come unprotected from \"{url}\"")).with_hint("Use https"));
-    }
-    Ok(Some(url))
 }
 
 #[cfg(test)]

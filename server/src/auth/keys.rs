@@ -20,7 +20,7 @@ use tokio::sync::Mutex;
 use url::Url;
 use x509_parser::prelude::{FromDer, SubjectPublicKeyInfo, X509Certificate};
 
-use super::{jwt::key_url, refusal::unauthenticated};
+use super::refusal::unauthenticated;
 use crate::diagnostic::io_error;
 
 /// The signatures that are accepted. Those with a shared secret are not: who can check them can make them.
@@ -101,7 +101,7 @@ impl Keys {
         let place = match place {
             Some(place) => key_url(place)?.map_or_else(|| Place::File(PathBuf::from(place)), Place::Url),
             None => Place::Issuer(key_url(issuer)?.ok_or_else(|| {
-                Error::invalid(format!("the issuer \"{issuer}\" is no URL")).with_hint("Say where its keys are in auth.oidc.jwks")
+                Error::invalid(format!("the issuer \"{issuer}\" is not a URL")).with_hint("Name its keys in auth.oidc.jwks")
             })?),
         };
         let client = reqwest::Client::builder()
@@ -184,7 +184,7 @@ impl Keys {
         };
         let keys = jwks(self.get(&url).await?);
         if keys.is_empty() {
-            return Err(unavailable(&url, "it lists no key that tokens can be checked by"));
+            return Err(unavailable(&url, "it has no key that tokens can be checked with"));
         }
         Ok(keys)
     }
@@ -199,9 +199,9 @@ impl Keys {
         url.set_path(&format!("{}/.well-known/openid-configuration", issuer.path().trim_end_matches('/')));
         let found: Discovery = self.get(&url).await?;
         if found.issuer != self.issuer {
-            return Err(unavailable(&url, &format!("it speaks for the issuer \"{}\"", found.issuer)));
+            return Err(unavailable(&url, &format!("it belongs to the issuer \"{}\"", found.issuer)));
         }
-        key_url(&found.jwks_uri)?.ok_or_else(|| unavailable(&url, "its \"jwks_uri\" is no URL"))
+        key_url(&found.jwks_uri)?.ok_or_else(|| unavailable(&url, "its \"jwks_uri\" is not a URL"))
     }
 
     async fn get<T: DeserializeOwned>(&self, url: &Url) -> Result<T> {
@@ -217,8 +217,30 @@ impl Keys {
                 return Err(unavailable(url, "the answer is too long"));
             }
         }
-        serde_json::from_slice(&body).map_err(|error| unavailable(url, "the answer is not what it should be").with_source(error))
+        serde_json::from_slice(&body).map_err(|error| unavailable(url, "the answer could not be read").with_source(error))
     }
+}
+
+/// Whether a name is a URL rather than a file; plain HTTP only within the machine.
+///
+/// # Errors
+/// `Invalid` for keys that would cross a network unprotected.
+fn key_url(place: &str) -> Result<Option<Url>> {
+    let url = match Url::parse(place) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") => url,
+        _ if Path::new(place).components().next().is_some() => return Ok(None),
+        _ => return Err(Error::invalid(format!("\"{place}\" is neither a URL nor a file"))),
+    };
+    let loopback = match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    if url.scheme() == "http" && !loopback {
+        return Err(Error::invalid(format!("the issuer's keys would be fetched without TLS: \"{url}\"")).with_hint("Use https"));
+    }
+    Ok(Some(url))
 }
 
 fn unavailable(url: &Url, why: &str) -> Error {
@@ -271,7 +293,7 @@ fn read_file(path: &Path) -> Result<Vec<PublicKey>> {
         Err(_) => pem(&bytes),
     };
     if keys.is_empty() {
-        let message = format!("the file \"{}\" holds no public key that tokens can be checked by", path.display());
+        let message = format!("the file \"{}\" has no public key that tokens can be checked with", path.display());
         return Err(Error::corrupt(message).with_hint("It should be a JWKS, or a public key (RSA, P-256, P-384, Ed25519) in PEM"));
     }
     Ok(keys)

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use glaux_engine::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::config::Span;
+use crate::span::Span;
 
 /// The file of users in the data directory, if no other is named.
 const USERS_FILE: &str = "users.toml";
@@ -14,7 +14,7 @@ const USERS_FILE: &str = "users.toml";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct AuthOptions {
-    /// One proof of identity or a list of them; `none` asks for none.
+    /// One proof of identity or a list of them; `none` turns authentication off.
     pub(crate) identity: OneOrMany<Proof>,
     /// The file of users; `users.toml` in the data directory if it is not set.
     pub(crate) users_file: Option<PathBuf>,
@@ -29,7 +29,7 @@ pub(crate) struct AuthOptions {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Proof {
-    /// Nobody is asked; everybody may do everything.
+    /// Authentication is off; everybody may do everything.
     None,
     /// A password that the file of users knows.
     Users,
@@ -126,7 +126,7 @@ impl AuthOptions {
         self.identity.as_slice().contains(&proof)
     }
 
-    /// Whether nobody is asked who they are.
+    /// Whether authentication is off.
     pub(crate) fn is_open(&self) -> bool {
         self.accepts(Proof::None)
     }
@@ -146,13 +146,13 @@ impl AuthOptions {
             return Err(Error::invalid("\"auth.identity\" is an empty list").with_hint("Write \"none\" to ask for no identity"));
         }
         if self.is_open() && proofs.len() > 1 {
-            return Err(Error::invalid("\"auth.identity\" lists \"none\" beside others").with_hint("Leave \"none\" out"));
+            return Err(Error::invalid("\"auth.identity\" lists \"none\" together with others").with_hint("Leave \"none\" out"));
         }
         if self.token_lifetime.0.as_secs() == 0 {
             return Err(Error::invalid("\"auth.token_lifetime\" is less than a second").with_hint("Write it as 15m or 24h"));
         }
         if self.accepts(Proof::Oidc) {
-            let missing = |key: &str| Error::invalid(format!("identity by \"oidc\" needs \"auth.oidc.{key}\""));
+            let missing = |key: &str| Error::invalid(format!("auth.identity \"oidc\" needs \"auth.oidc.{key}\""));
             if self.oidc.issuer.as_deref().is_none_or(str::is_empty) {
                 return Err(missing("issuer").with_hint("Write what the tokens' claim \"iss\" says"));
             }

@@ -16,10 +16,11 @@ use argon2::{
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use glaux_engine::{Error, ErrorKind, Result, clock::Clock};
+use serde::Serialize;
 use tokio::sync::Semaphore;
 
 use self::attempts::Attempts;
-use super::{signer::Signer, users::PasswordText};
+use super::signer::Signer;
 use crate::transport::network;
 
 /// Characters of the shortest password that `glaux user` takes.
@@ -42,6 +43,17 @@ const MAX_REMEMBERED: usize = 4096;
 
 /// What an unknown user's password is compared with, so that it takes as long: the usual costs, and no password's hash.
 const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5IGlzIGhlcmU$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+/// A password's hash, which is never shown.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub(crate) struct PasswordText(pub(super) String);
+
+impl fmt::Debug for PasswordText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
 
 /// The hash of a new password.
 ///
@@ -150,7 +162,7 @@ impl Passwords {
         if fingerprint.is_some_and(|fingerprint| self.remembers(&key, fingerprint)) {
             return Ok(true);
         }
-        // Guesses that came together have failed meanwhile.
+        // Guesses that came at the same time have failed by now.
         self.refuse_early(user, from)?;
         let (password, against) = (password.to_owned(), hash.map_or_else(|| NOBODY.to_owned(), |hash| hash.0.clone()));
         let matches = tokio::task::spawn_blocking(move || {
@@ -159,7 +171,7 @@ impl Passwords {
             PasswordHash::new(&against).is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
         })
         .await
-        .map_err(|error| Error::internal("the check of a password was lost").with_source(error))?;
+        .map_err(|error| Error::internal("a password could not be checked").with_source(error))?;
         let right = matches && hash.is_some();
         let now = self.clock.now();
         match fingerprint {
@@ -177,7 +189,7 @@ impl Passwords {
             None => Ok(()),
             Some(wait) => {
                 let seconds = (wait.num_milliseconds() + 999) / 1000;
-                Err(Error::new(ErrorKind::Throttled, "too many failed logins of this user, or from this address")
+                Err(Error::new(ErrorKind::Throttled, "too many failed logins of this user or from this address")
                     .with_hint(format!("Try again in {seconds} seconds")))
             }
         }
@@ -198,7 +210,7 @@ impl Passwords {
         Some(WaitingFrom { passwords: self, from: Some(from) })
     }
 
-    /// What tells one hash from another within this process.
+    /// Identifies a hash within this process.
     fn fingerprint(&self, hash: &PasswordText) -> u64 {
         fingerprint(&self.signer, hash)
     }
@@ -240,7 +252,7 @@ impl Drop for WaitingFrom<'_> {
     }
 }
 
-/// What tells one hash from another, and tells nothing of the hash.
+/// Identifies a hash, without revealing anything of it.
 pub(super) fn fingerprint(signer: &Signer, hash: &PasswordText) -> u64 {
     let mac = signer.mac("password", hash.0.as_bytes());
     mac.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))

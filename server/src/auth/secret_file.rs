@@ -56,7 +56,8 @@ pub(super) fn warn_if_readable_by_others(path: &Path, metadata: &fs::Metadata) {
         use std::os::unix::fs::PermissionsExt;
         let mode = metadata.permissions().mode() & 0o777;
         if mode & 0o077 != 0 {
-            tracing::warn!(file = %path.display(), mode = format!("{mode:o}"), "others than the owner may read a file of secrets; chmod 600");
+            let mode = format!("{mode:o}");
+            tracing::warn!(file = %path.display(), mode, "a file of secrets can be read by others than its owner; chmod 600");
         }
     }
     #[cfg(not(unix))]

@@ -45,7 +45,8 @@ impl Signer {
         if secret_file::create(path, &key)? {
             return Ok(Self::new(&key));
         }
-        Self::load(path)?.ok_or_else(|| Error::conflict(format!("the key \"{}\" came and went", path.display())))
+        let removed = || Error::conflict(format!("the key \"{}\" was removed while it was created", path.display()));
+        Self::load(path)?.ok_or_else(removed)
     }
 
     fn load(path: &Path) -> Result<Option<Self>> {
@@ -57,7 +58,7 @@ impl Signer {
         let Ok(key) = <[u8; KEY_BYTES]>::try_from(bytes.as_slice()) else {
             let message = format!("the key \"{}\" has {} bytes instead of {KEY_BYTES}", path.display(), bytes.len());
             return Err(
-                Error::corrupt(message).with_hint("Remove the file: the server makes a new key, and clients log in again")
+                Error::corrupt(message).with_hint("Remove the file: the server creates a new key, and clients log in again")
             );
         };
         if let Ok(metadata) = fs::metadata(path) {

@@ -14,7 +14,10 @@ use glaux_engine::{Error, Result, clock::Clock};
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
-use super::{passwords, secret_file};
+use super::{
+    passwords::{self, PasswordText},
+    secret_file,
+};
 use crate::diagnostic::io_error;
 
 const HEADER: &str = "# Users of Glaux. `glaux user` writes this file, and comments in it are lost then.\n\n";
@@ -37,17 +40,6 @@ pub(crate) struct User {
     pub(crate) workgroup: Option<String>,
     #[serde(skip_serializing_if = "is_false")]
     pub(crate) disabled: bool,
-}
-
-/// A password's hash, which is never shown.
-#[derive(Clone, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
-pub(crate) struct PasswordText(pub(super) String);
-
-impl std::fmt::Debug for PasswordText {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("***")
-    }
 }
 
 const fn is_false(value: &bool) -> bool {
@@ -93,7 +85,7 @@ struct State {
     checked: DateTime<Utc>,
 }
 
-/// What tells that a file is another one: when it was written, how long it is, and where it lies.
+/// By what a changed file is recognised: when it was written, its length, and its inode.
 type Stamp = (SystemTime, u64, u64);
 
 impl Users {
@@ -129,13 +121,13 @@ impl Users {
         state.stamp = stamp;
         match read(&self.path) {
             Ok(_) if stamp.is_none() => {
-                tracing::error!(file = %self.path.display(), "the file of users is gone; kept those that were read last");
+                tracing::error!(file = %self.path.display(), "the file of users is missing; those read last stay in use");
             }
             Ok(users) => {
                 tracing::info!(file = %self.path.display(), users = users.len(), "loaded the changed file of users");
                 state.users = Arc::new(users);
             }
-            Err(error) => tracing::error!("kept the users that were read last: {error:?}"),
+            Err(error) => tracing::error!("the users that were read last stay in use: {error:?}"),
         }
     }
 }

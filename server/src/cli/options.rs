@@ -28,8 +28,8 @@ pub(crate) struct CommonOptions {
     catalog: Option<String>,
 
     /// PEM file of the authorities that sign the catalog service's certificate [default: the system's]
-    #[arg(long, global = true, value_name = "FILE")]
-    catalog_ca: Option<PathBuf>,
+    #[arg(long, alias = "catalog-ca", global = true, value_name = "FILE")]
+    catalog_ca_certificate: Option<PathBuf>,
 
     /// Token for a catalog service that asks who calls; better given by the variable, which nobody else sees
     #[arg(long, global = true, env = config::CATALOG_TOKEN_VARIABLE, hide_env_values = true, value_name = "TOKEN")]
@@ -104,7 +104,7 @@ impl CommonOptions {
             timeout: self.timeout.clone(),
             time_zone: self.time_zone.clone(),
             catalog: self.catalog.clone(),
-            catalog_ca: self.catalog_ca.clone(),
+            catalog_ca_certificate: self.catalog_ca_certificate.clone(),
             catalog_token: self.catalog_token.clone(),
             from_variables: self.from_variables.clone(),
         }

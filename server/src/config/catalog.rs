@@ -11,7 +11,7 @@ use glaux_catalog::grpc::{Credentials, RemoteMetastore, RemoteOptions};
 use glaux_engine::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-use super::Span;
+use crate::{diagnostic::io_error, span::Span};
 
 /// The section `[catalog]` of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,7 +70,7 @@ impl CatalogOptions {
             (None, Some(user), Some(password)) => Credentials::Password { user, password },
             _ => {
                 return Err(Error::invalid(
-                    "\"catalog.token\", \"catalog.user\" and \"catalog.password\" do not go together like this",
+                    "\"catalog.token\", \"catalog.user\" and \"catalog.password\" cannot be combined like this",
                 )
                 .with_hint("Give a token, or a user with a password"));
             }
@@ -79,7 +79,7 @@ impl CatalogOptions {
             (None, None) => None,
             (Some(certificate), Some(key)) => Some((read("certificate", certificate)?, read("private key", key)?)),
             _ => {
-                return Err(Error::invalid("\"catalog.client_certificate\" and \"catalog.client_key\" stand together")
+                return Err(Error::invalid("\"catalog.client_certificate\" and \"catalog.client_key\" must be set together")
                     .with_hint("Name both PEM files, or neither"));
             }
         };
@@ -89,7 +89,7 @@ impl CatalogOptions {
 }
 
 fn read(what: &str, path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).map_err(|error| crate::diagnostic::io_error(&format!("read the {what}"), path, error))
+    fs::read(path).map_err(|error| io_error(&format!("read the {what}"), path, error))
 }
 
 #[cfg(test)]

@@ -6,26 +6,14 @@ use figment::{
 };
 use glaux_engine::{Error, Result};
 
-/// The origin of what nobody set.
-const DEFAULT: &str = "default";
+use crate::setting::{self, DEFAULT_ORIGIN, Setting};
 
-/// One effective setting.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Setting {
-    /// `engine.memory_limit`.
-    pub(crate) key: String,
-    /// As TOML writes it.
-    pub(crate) value: String,
-    /// `default`, the file's path, the environment variable, or the flag.
-    pub(crate) origin: String,
-}
+/// The prefix of environment variables that set a key: `GLAUX__ENGINE__PARALLELISM=4`.
+const ENV_PREFIX: &str = "GLAUX__";
 
-impl Setting {
-    /// Whether nobody set it.
-    pub(crate) fn is_default(&self) -> bool {
-        self.origin == DEFAULT
-    }
-}
+/// The sections, in order of their names.
+pub(super) const SECTIONS: [&str; 11] =
+    ["auth", "catalog", "engine", "flight", "log", "server", "session", "storage", "tariff", "telemetry", "tls"];
 
 /// A value given by a flag, or by the variable that stands for it.
 #[derive(Debug)]
@@ -40,13 +28,8 @@ impl Provider for Flag {
         if let Some(variable) = self.variable {
             return Metadata::named(format!("environment variable {variable}"));
         }
-        let name = match self.key.as_str() {
-            "catalog.url" => "catalog".to_owned(),
-            "catalog.ca_certificate" => "catalog-ca".to_owned(),
-            "catalog.token" => "catalog-token".to_owned(),
-            key => key.rsplit('.').next().unwrap_or(key).replace('_', "-"),
-        };
-        Metadata::named(format!("flag --{name}"))
+        let flag = setting::find(&self.key).and_then(|key| key.flag);
+        Metadata::named(format!("flag {}", flag.unwrap_or(&self.key)))
     }
 
     fn data(&self) -> Result<Map<Profile, Dict>, FigmentError> {
@@ -65,7 +48,7 @@ pub(super) struct Variable {
 impl Variable {
     /// The setting that a variable gives; `None` for other variables.
     pub(super) fn new((name, text): &(String, String)) -> Option<Self> {
-        let key = name.strip_prefix(super::ENV_PREFIX)?.to_lowercase().replace("__", ".");
+        let key = name.strip_prefix(ENV_PREFIX)?.to_lowercase().replace("__", ".");
         let Ok(value) = text.parse::<Value>();
         Some(Self { name: name.clone(), key, value })
     }
@@ -96,27 +79,27 @@ pub(super) fn describe(metadata: &Metadata) -> String {
     }
 }
 
-/// Every value that is set, in order of its key, without the engine's copies of other sections.
+/// Every value that is set, in order of its key, without the engine's copies of other sections. `defaults` is the name of the provider of
+/// the defaults.
 ///
 /// # Errors
 /// `Internal` if a value is no text.
-pub(super) fn settings(figment: &Figment) -> Result<Vec<Setting>> {
+pub(super) fn settings(figment: &Figment, defaults: &str) -> Result<Vec<Setting>> {
     let copy = |key: &str| key.starts_with("engine.tariff.") || key.starts_with("engine.storage.");
-    Ok(all(figment)?.into_iter().filter(|setting| !copy(&setting.key)).collect())
+    Ok(all(figment, defaults)?.into_iter().filter(|setting| !copy(&setting.key)).collect())
 }
 
 /// Every value that is set, in order of its key.
-pub(super) fn all(figment: &Figment) -> Result<Vec<Setting>> {
-    let default = super::default_name();
+pub(super) fn all(figment: &Figment, defaults: &str) -> Result<Vec<Setting>> {
     let mut settings = Vec::new();
-    for section in ["auth", "catalog", "engine", "flight", "log", "server", "session", "storage", "tariff", "telemetry", "tls"] {
+    for section in SECTIONS {
         let Ok(Value::Dict(_, dict)) = figment.find_value(section) else { continue };
         let mut leaves = Vec::new();
         flatten(section, &dict, &mut leaves);
         for (key, value) in leaves {
             let origin = match figment.get_metadata(value.tag()) {
-                Some(metadata) if metadata.name != default => describe(metadata),
-                _ => DEFAULT.to_owned(),
+                Some(metadata) if metadata.name != defaults => describe(metadata),
+                _ => DEFAULT_ORIGIN.to_owned(),
             };
             settings.push(Setting { value: shown(&key, value)?, key, origin });
         }

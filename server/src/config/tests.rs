@@ -5,6 +5,7 @@ use std::{fs, time::Duration};
 use tempfile::TempDir;
 
 use super::*;
+use crate::span::Span;
 
 /// An empty data directory, its configuration file, and the environment.
 struct Case {
@@ -94,11 +95,35 @@ fn unknown_keys_are_errors_that_name_key_and_place() {
     case.file("[tariff]\nminimum_bytes = \"much\"");
     let error = case.load().unwrap_err();
     assert!(error.message().contains("tariff.minimum_bytes") && error.message().contains("glaux.toml"), "{error}");
+    assert_eq!(error.hint(), Some("A query that scans anything is billed for at least this. (bytes)"));
+    case.file("[storage.buckets.lake]\ntimeout_seconds = \"long\"");
+    let error = case.load().unwrap_err();
+    assert!(error.message().contains("storage.buckets.lake.timeout_seconds"), "{error}");
+    assert!(error.hint().unwrap().ends_with("(seconds)"), "{error:?}");
 
     case.file("");
     case.set("GLAUX__ENGINE__NOPE", "1");
     let error = case.load().unwrap_err();
     assert!(error.message().contains("engine.nope") && error.message().contains("GLAUX__ENGINE__NOPE"), "{error}");
+}
+
+#[test]
+fn every_setting_of_a_session_can_be_configured() {
+    let mut case = Case::new();
+    let default = case.load().unwrap().session;
+    assert_eq!([&default.database, &default.workgroup, &default.time_zone], ["default", "primary", "UTC"]);
+    assert_eq!((default.listing, default.max_recursion_depth), (None, SessionOptions::default().max_recursion_depth));
+    case.file("[session]\nlisting = \"ttl=5m\"\nmax_recursion_depth = 7\ntime_zone = \"+2\"\ndatabase = \"S\"");
+    let session = case.load().unwrap().session;
+    assert_eq!((session.listing.map(|policy| policy.to_string()), session.max_recursion_depth), (Some("ttl=300s".to_owned()), 7));
+    assert_eq!([&session.time_zone, &session.workgroup, &session.database], ["+02:00", "primary", "s"]);
+    for wrong in ["listing = \"never\"", "max_recursion_depth = 0", "time_zone = \"Nowhere/City\""] {
+        case.file(&format!("[session]\n{wrong}"));
+        assert_eq!(case.load().unwrap_err().kind(), glaux_engine::ErrorKind::Invalid, "{wrong}");
+    }
+    case.file("");
+    case.set("GLAUX__SESSION__LISTING", "");
+    assert_eq!(case.load().unwrap().session.listing, None);
 }
 
 #[test]

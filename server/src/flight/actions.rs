@@ -2,27 +2,23 @@
 
 use arrow_flight::{
     Action, ActionType, CancelFlightInfoRequest, CancelFlightInfoResult, CancelStatus, FlightInfo, RenewFlightEndpointRequest,
-    SchemaAsIpc, Ticket as FlightTicket,
+    Ticket as FlightTicket,
     sql::{
         ActionCancelQueryRequest, ActionCancelQueryResult, ActionClosePreparedStatementRequest,
         ActionCreatePreparedStatementRequest, ActionCreatePreparedStatementResult, ProstMessageExt,
     },
 };
-use arrow_schema::Schema;
 use bytes::Bytes;
-use glaux_engine::{
-    Error, Result,
-    query::{QueryId, QueryReport},
-};
+use glaux_engine::{Error, Result, query::QueryReport};
 use prost::Message;
 
 use super::{
-    caller::Caller,
     command::{self, Read},
-    service::Flight,
+    context::{Flight, ipc, wire_schema},
     session_options::{self, CloseSessionResult, CloseStatus, SetSessionOptionsRequest},
     stats,
 };
+use crate::statements::Caller;
 
 /// Prepares a statement.
 pub(super) const PREPARE: &str = "CreatePreparedStatement";
@@ -64,7 +60,7 @@ pub(super) async fn run(flight: &Flight, caller: &Caller, action: &Action) -> Re
         }
         "ClosePreparedStatement" => {
             let request: ActionClosePreparedStatementRequest = command::wrapped(body, name)?;
-            flight.prepared.close(&request.prepared_statement_handle, &caller.identity.user);
+            flight.statements.close_prepared(caller, &request.prepared_statement_handle);
             Ok(None)
         }
         "CancelQuery" => {
@@ -89,24 +85,22 @@ pub(super) async fn run(flight: &Flight, caller: &Caller, action: &Action) -> Re
             let ticket = request.endpoint.and_then(|endpoint| endpoint.ticket).ok_or_else(|| no_ticket(name))?;
             let Read::Result(signed) = command::of_ticket(&ticket)? else {
                 return Err(
-                    Error::invalid("the endpoint is not of a statement's result").with_hint("Metadata can be asked for again")
+                    Error::invalid("the endpoint does not belong to a statement").with_hint("Metadata can be asked for again")
                 );
             };
             let (held, ticket) = flight.held_by(caller, &signed)?;
-            flight.statements.renew(&held, &caller.client.session).await?;
+            flight.statements.renew(caller, &held).await?;
             Ok(Some(flight.endpoint(&held, ticket.endpoint).encode_to_vec().into()))
         }
         "SetSessionOptions" => {
             let request: SetSessionOptionsRequest = command::bare(body, name)?;
-            flight.callers.sessions.keep_settings(&caller.client);
-            let result = session_options::set(request, &caller.client, &flight.engine).await;
+            flight.statements.keep_settings(caller);
+            let result = session_options::set(request, &caller.client, flight.statements.engine()).await;
             Ok(Some(result.encode_to_vec().into()))
         }
         "GetSessionOptions" => Ok(Some(session_options::get(&caller.client).encode_to_vec().into())),
         "CloseSession" => {
-            flight.callers.sessions.close(caller.client.id);
-            flight.prepared.close_session(caller.client.id);
-            flight.statements.close_session(caller.client.id);
+            flight.statements.close_session(caller);
             Ok(Some(CloseSessionResult { status: CloseStatus::Closed.into() }.encode_to_vec().into()))
         }
         "GetQueryStats" => {
@@ -120,34 +114,23 @@ pub(super) async fn run(flight: &Flight, caller: &Caller, action: &Action) -> Re
         "BeginTransaction" | "EndTransaction" | "BeginSavepoint" | "EndSavepoint" => Err(command::transactions()),
         "CreatePreparedSubstraitPlan" => Err(command::no_substrait()),
         other => {
-            Err(Error::unsupported(format!("action \"{other}\" is not offered")).with_hint("ListActions lists those that are"))
+            Err(Error::unsupported(format!("action \"{other}\" is not supported")).with_hint("ListActions lists those that are"))
         }
     }
 }
 
 async fn prepare(flight: &Flight, caller: &Caller, sql: String) -> Result<ActionCreatePreparedStatementResult> {
-    flight.accepting()?;
-    let description = flight.engine.describe(&caller.client.session, &sql).await?;
-    // Until a client can be told by a flag of its own, no columns tell it that the statement is an update.
-    let dataset_schema = ipc(&flight.wire_schema(&description.schema))?;
-    let parameter_schema = ipc(&description.parameters)?;
-    let prepared = flight.prepared.insert(sql, description, flight.callers.owner(caller));
+    let prepared = flight.statements.prepare(caller, sql).await?;
     Ok(ActionCreatePreparedStatementResult {
         prepared_statement_handle: Bytes::copy_from_slice(prepared.id.as_bytes()),
-        dataset_schema,
-        parameter_schema,
+        // The protocol has no flag for updates: a schema without columns says that the statement is one.
+        dataset_schema: ipc(&wire_schema(&prepared.description.schema))?,
+        parameter_schema: ipc(&prepared.description.parameters)?,
     })
 }
 
-/// A schema as an encapsulated message.
-pub(super) fn ipc(schema: &Schema) -> Result<Bytes> {
-    let options = arrow::ipc::writer::IpcWriteOptions::default();
-    let message = arrow_flight::IpcMessage::try_from(SchemaAsIpc::new(schema, &options));
-    message.map(|message| message.0).map_err(|error| Error::internal("a schema cannot be encoded").with_source(error))
-}
-
 fn no_ticket(action: &str) -> Error {
-    Error::invalid(format!("the request of \"{action}\" holds no ticket")).with_hint("Send what GetFlightInfo gave")
+    Error::invalid(format!("the request of \"{action}\" has no ticket")).with_hint("Send what GetFlightInfo returned")
 }
 
 /// Whether the statement of a FlightInfo was still to be cancelled.
@@ -159,9 +142,7 @@ fn cancel(flight: &Flight, caller: &Caller, info: Option<&FlightInfo>) -> Result
         return Ok(false);
     }
     let (held, _) = flight.held(caller, ticket)?;
-    let cancelled = held.cancel();
-    flight.statements.remove(held.id);
-    Ok(cancelled)
+    Ok(flight.statements.cancel(&held))
 }
 
 async fn report(flight: &Flight, caller: &Caller, body: &[u8]) -> Result<QueryReport> {
@@ -169,15 +150,6 @@ async fn report(flight: &Flight, caller: &Caller, body: &[u8]) -> Result<QueryRe
         let last = caller.client.last_query();
         return last.ok_or_else(|| Error::not_found("the session has run no query").with_hint("Send the query's id"));
     }
-    let text = std::str::from_utf8(body).map_err(|_| Error::invalid("the query's id is no text"))?;
-    let id: QueryId = text.parse()?;
-    let running = flight.engine.queries().running_records().into_iter().find(|record| record.query_id == id);
-    let record = match running {
-        Some(record) => record,
-        None => flight.engine.history().get(id).await?,
-    };
-    if record.user != caller.identity.user && !caller.is_administrator() {
-        return Err(Caller::no_such_query(text));
-    }
-    Ok(record.report())
+    let text = std::str::from_utf8(body).map_err(|_| Error::invalid("the query's id is not text"))?;
+    flight.statements.report(caller, text.parse()?).await
 }

@@ -1,26 +1,20 @@
-//! Who calls, in which session, and what the answer's headers tell the client to keep.
+//! The caller of one call and their session, and what the headers of the answer give the client to keep.
 
 use std::{sync::Arc, time::Duration};
 
 use arrow_flight::{HandshakeRequest, HandshakeResponse};
 use base64::{Engine as _, prelude::BASE64_STANDARD, prelude::BASE64_URL_SAFE_NO_PAD};
 use futures::{StreamExt, stream, stream::BoxStream};
-use glaux_engine::{Error, Result};
+use glaux_engine::Result;
 use http::{HeaderMap, header};
 use prost::Message;
 use tokio::time::Instant;
 use tonic::{Extensions, Request, Response, Status, Streaming, metadata::MetadataMap};
 use uuid::Uuid;
 
-use super::{
-    session::{ClientSession, Sessions},
-    shares::Holder,
-    statements::Owner,
-    status,
-};
 use crate::{
-    auth::{Authenticator, Identity},
-    transport::{Call, ConnectionHandle, Peer},
+    auth::{Authenticator, Identity, Sender},
+    statements::{Caller, Statements},
 };
 
 /// The cookie that Flight suggests for sessions.
@@ -29,25 +23,23 @@ const COOKIE: &str = "arrow_flight_session_id";
 /// What cookies are signed for.
 const PURPOSE: &str = "cookie";
 
-/// One call's caller.
+/// One call: its caller, and how it is answered.
 #[derive(Debug)]
-pub(super) struct Caller {
-    pub(super) identity: Identity,
-    pub(super) client: Arc<ClientSession>,
+pub(super) struct FlightCall {
+    pub(super) caller: Caller,
     /// When the caller stops waiting for the answer.
     pub(super) deadline: Option<Instant>,
-    connection: Option<Arc<ConnectionHandle>>,
     /// A token for the client to use from now on.
     token: Option<String>,
     /// A cookie for the client to send back; given to those who came without a session.
     cookie: Option<String>,
 }
 
-/// What tells callers apart.
+/// Identifies callers.
 #[derive(Debug)]
 pub(super) struct Callers {
     pub(super) authenticator: Arc<Authenticator>,
-    pub(super) sessions: Sessions,
+    pub(super) statements: Arc<Statements>,
 }
 
 /// Name and password in the body of a handshake, as old clients send them.
@@ -60,76 +52,50 @@ struct BasicAuth {
 }
 
 impl Callers {
-    /// The caller by its headers and its connection.
-    pub(super) async fn identify(&self, headers: &MetadataMap, extensions: &Extensions) -> std::result::Result<Caller, Status> {
-        let peer = peer(extensions);
-        let caller = self.resume(headers.as_ref(), &peer).await.map_err(|error| status::of(&error))?;
-        in_use(extensions, &peer, &caller.identity.user).map_err(|error| status::of(&error))?;
-        Ok(caller)
-    }
-
-    /// The session that the caller shows, or a new one.
-    async fn resume(&self, headers: &HeaderMap, peer: &Peer) -> Result<Caller> {
+    /// The caller by its headers and its connection, in the session that it shows, or in a new one.
+    pub(super) async fn identify(&self, headers: &MetadataMap, extensions: &Extensions) -> Result<FlightCall> {
+        let headers: &HeaderMap = headers.as_ref();
+        let sender = Sender::of(extensions);
         let deadline = timeout(headers).and_then(|timeout| Instant::now().checked_add(timeout));
-        let identity = self.authenticator.identify(headers, peer).await?;
+        let identity = self.authenticator.caller(headers, &sender).await?;
         if let Some(id) = identity.session.or_else(|| self.cookie(headers, &identity)) {
             let renewed = match identity.session {
-                Some(_) => self.authenticator.renew(headers, peer).await,
+                Some(_) => self.authenticator.renew(headers, &sender.peer).await,
                 None => None,
             };
-            let client = match self.sessions.find(id, &identity)? {
-                Some(client) => client,
-                None => {
-                    // The client keeps what it was given, so its session is worth keeping.
-                    let client = self.sessions.fresh(id, &identity);
-                    self.sessions.keep(&client);
-                    client
-                }
-            };
-            let connection = peer.connection.clone();
-            return Ok(Caller { identity, client, deadline, connection, token: renewed.map(|login| login.token), cookie: None });
+            let client = self.statements.resume_session(id, &identity)?;
+            let caller = Caller { identity, client, connection: sender.peer.connection };
+            return Ok(FlightCall { caller, deadline, token: renewed.map(|login| login.token), cookie: None });
         }
-        // Where nobody is asked who they are, a token is but a session; drivers send it back where they drop cookies.
+        // Without authentication a token is but a session; drivers send it back where they drop cookies.
         let login = match self.authenticator.is_open() {
-            true => Some(self.authenticator.login(authorization(headers), peer).await?),
+            true => Some(self.authenticator.begin_session(authorization(headers), &sender).await?),
             false => None,
         };
         let id = login.as_ref().and_then(|login| login.identity.session).unwrap_or_else(Uuid::now_v7);
-        let client = self.sessions.fresh(id, &identity);
+        let client = self.statements.new_session(id, &identity);
         let cookie = Some(self.bake(id, &identity.user));
-        let connection = peer.connection.clone();
-        Ok(Caller { identity, client, deadline, connection, token: login.map(|login| login.token), cookie })
+        let caller = Caller { identity, client, connection: sender.peer.connection };
+        Ok(FlightCall { caller, deadline, token: login.map(|login| login.token), cookie })
     }
 
     /// Begins a session: a token for whoever proves who they are.
     pub(super) async fn handshake(
         &self,
         request: Request<Streaming<HandshakeRequest>>,
-    ) -> std::result::Result<Response<BoxStream<'static, std::result::Result<HandshakeResponse, Status>>>, Status> {
-        let extensions = request.extensions().clone();
-        let peer = peer(&extensions);
+    ) -> Result<Response<BoxStream<'static, std::result::Result<HandshakeResponse, Status>>>> {
+        let sender = Sender::of(request.extensions());
         let given = authorization(request.metadata().as_ref()).map(str::to_owned);
         let given = match given {
             Some(given) => Some(given),
             None => in_body(request.into_inner()).await,
         };
-        let login = self.authenticator.login(given.as_deref(), &peer).await.map_err(|error| status::of(&error))?;
-        in_use(&extensions, &peer, &login.identity.user).map_err(|error| status::of(&error))?;
-        let client = self.sessions.fresh(login.identity.session.unwrap_or_else(Uuid::now_v7), &login.identity);
+        let login = self.authenticator.begin_session(given.as_deref(), &sender).await?;
+        let client = self.statements.new_session(login.identity.session.unwrap_or_else(Uuid::now_v7), &login.identity);
         let answer = HandshakeResponse { protocol_version: 0, payload: login.token.clone().into() };
-        let token = Some(login.token);
-        let caller =
-            Caller { identity: login.identity, client, deadline: None, connection: peer.connection, token, cookie: None };
-        Ok(caller.answer(stream::iter([Ok(answer)]).boxed()))
-    }
-
-    /// What is kept for the caller is kept for its session, or for its connection if the client keeps no session.
-    pub(super) fn owner(&self, caller: &Caller) -> Owner {
-        let holder = match (&caller.connection, self.sessions.is_kept(caller.client.id)) {
-            (Some(connection), false) => Holder::Connection(connection.id()),
-            _ => Holder::Session(caller.client.id),
-        };
-        Owner { user: caller.identity.user.clone(), holder, connection: caller.connection.clone() }
+        let caller = Caller { identity: login.identity, client, connection: sender.peer.connection };
+        let call = FlightCall { caller, deadline: None, token: Some(login.token), cookie: None };
+        Ok(call.answer(stream::iter([Ok(answer)]).boxed()))
     }
 
     fn bake(&self, id: Uuid, user: &str) -> String {
@@ -161,7 +127,7 @@ async fn in_body(mut messages: Streaming<HandshakeRequest>) -> Option<String> {
     Some(format!("Basic {}", BASE64_STANDARD.encode(format!("{}:{}", auth.username, auth.password))))
 }
 
-impl Caller {
+impl FlightCall {
     /// The answer with the headers that let the client find its session again.
     pub(super) fn answer<T>(&self, message: T) -> Response<T> {
         let mut response = Response::new(message);
@@ -178,32 +144,6 @@ impl Caller {
     /// Whether the call came without a session.
     pub(super) fn is_new(&self) -> bool {
         self.cookie.is_some()
-    }
-
-    /// Whether the caller may see and end everybody's queries.
-    pub(super) fn is_administrator(&self) -> bool {
-        self.identity.administrator
-    }
-
-    /// The error of a query that is not there, or not the caller's to see.
-    pub(super) fn no_such_query(id: &str) -> Error {
-        Error::not_found(format!("query \"{id}\" does not exist")).with_hint("SELECT query_id FROM system.queries lists yours")
-    }
-}
-
-/// The other side of a call's connection.
-pub(crate) fn peer(extensions: &Extensions) -> Peer {
-    extensions.get::<Peer>().cloned().unwrap_or_else(|| Peer::plain(([0, 0, 0, 0], 0).into()))
-}
-
-/// Counts the call's connection as in use by `user` until the call ends.
-///
-/// # Errors
-/// `LimitExceeded` if the user's calls are on too many connections.
-pub(crate) fn in_use(extensions: &Extensions, peer: &Peer, user: &str) -> Result<()> {
-    match (extensions.get::<Call>(), &peer.connection) {
-        (Some(call), Some(connection)) => call.identified(connection, user),
-        _ => Ok(()),
     }
 }
 

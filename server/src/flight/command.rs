@@ -36,7 +36,7 @@ pub(super) enum Put {
 /// `Invalid` for what is no Flight SQL command, `Unsupported` for those that are not offered.
 pub(super) fn of_descriptor(descriptor: &FlightDescriptor) -> Result<Command> {
     if descriptor.r#type() == DescriptorType::Path {
-        return Err(Error::unsupported("descriptors by path are not offered").with_hint("Send a Flight SQL command"));
+        return Err(Error::unsupported("descriptors by path are not supported").with_hint("Send a Flight SQL command"));
     }
     of_bytes(&descriptor.cmd)
 }
@@ -61,15 +61,15 @@ fn of_bytes(bytes: &[u8]) -> Result<Command> {
     }
 }
 
-const SENT_BY_CLIENTS: &str = "Use a Flight SQL client; plain Flight descriptors are not offered";
+const SENT_BY_CLIENTS: &str = "Use a Flight SQL client; plain Flight descriptors are not supported";
 
 fn no_command() -> Error {
-    Error::invalid("the request holds no Flight SQL command").with_hint(SENT_BY_CLIENTS)
+    Error::invalid("the request is not a Flight SQL command").with_hint(SENT_BY_CLIENTS)
 }
 
 /// A command that neither reading nor putting knows.
 fn unknown(command: &Command) -> Error {
-    Error::unsupported(format!("command \"{}\" is not offered", name(command))).with_hint(
+    Error::unsupported(format!("command \"{}\" is not supported", name(command))).with_hint(
         "CommandStatementQuery, CommandPreparedStatementQuery and the CommandGet... are read, CommandStatementUpdate, \
              CommandPreparedStatementUpdate and CommandStatementIngest are put",
     )
@@ -132,11 +132,11 @@ pub(super) fn no_transaction(id: Option<&[u8]>) -> Result<()> {
 }
 
 pub(super) fn transactions() -> Error {
-    Error::unsupported("transactions are not offered").with_hint("Every statement is a transaction of its own; use autocommit")
+    Error::unsupported("transactions are not supported").with_hint("Every statement is a transaction of its own; use autocommit")
 }
 
 pub(super) fn no_substrait() -> Error {
-    Error::unsupported("Substrait plans are not offered").with_hint("Send SQL text")
+    Error::unsupported("Substrait plans are not supported").with_hint("Send SQL text")
 }
 
 /// Whether reading takes the command, and nothing else does.
@@ -177,7 +177,7 @@ pub(super) fn bare<M: Message + Default>(body: &[u8], action: &str) -> Result<M>
 }
 
 fn bad_body(action: &str) -> Error {
-    Error::invalid(format!("the body of action \"{action}\" does not decode"))
+    Error::invalid(format!("the body of action \"{action}\" cannot be decoded"))
 }
 
 #[cfg(test)]
@@ -201,7 +201,7 @@ mod tests {
     fn unknown_commands_are_named_and_sent_nowhere() {
         for error in refused(&any("type.googleapis.com/arrow.flight.protocol.sql.CommandFoo")) {
             assert_eq!(error.kind(), ErrorKind::Unsupported);
-            assert_eq!(error.to_string(), "command \"CommandFoo\" is not offered");
+            assert_eq!(error.to_string(), "command \"CommandFoo\" is not supported");
             assert!(error.hint().is_some_and(|hint| hint.contains("CommandStatementQuery") && !hint.contains("DoPut")));
         }
     }
@@ -213,7 +213,7 @@ mod tests {
         }
         for bytes in [any("no name"), any("type.googleapis.com/"), vec![0xff; 8]] {
             for error in refused(&bytes) {
-                let expected = "the request holds no Flight SQL command".to_owned();
+                let expected = "the request is not a Flight SQL command".to_owned();
                 assert_eq!((error.kind(), error.to_string()), (ErrorKind::Invalid, expected));
             }
         }

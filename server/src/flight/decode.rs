@@ -58,7 +58,7 @@ pub(super) fn sent(status: &Status) -> Error {
         tonic::Code::DeadlineExceeded => ErrorKind::TimedOut,
         _ => ErrorKind::Invalid,
     };
-    Error::new(kind, format!("the client's stream broke: {}", status.message()))
+    Error::new(kind, format!("the client's stream failed: {}", status.message()))
 }
 
 /// What the batches of a stream are read with.
@@ -101,7 +101,7 @@ fn message(data: &FlightData, state: Option<&mut State>) -> Result<Message> {
 }
 
 fn undecodable(why: String) -> Error {
-    Error::invalid("the batches of DoPut do not decode").with_source(Error::invalid(why))
+    Error::invalid("the batches of DoPut cannot be decoded").with_source(Error::invalid(why))
 }
 
 enum Fault {

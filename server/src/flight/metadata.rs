@@ -108,7 +108,7 @@ async fn find(filter: &TableFilter, browser: &Browser) -> Result<Vec<ListedTable
         let system = browser.system_tables(&database);
         if system.is_empty() {
             let tables = match browser.tables(&database).await {
-                // Dropped or denied meanwhile.
+                // Dropped or denied in the meantime.
                 Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Denied) => continue,
                 tables => tables?,
             };

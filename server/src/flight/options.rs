@@ -1,9 +1,11 @@
-//! The section `[flight]` of the configuration: what the Flight SQL server allows.
+//! The section `[flight]` of the configuration: what the Flight SQL server accepts, and what it keeps for clients.
 
 use serde::{Deserialize, Serialize};
 
-use super::shares::Shares;
-use crate::config::Span;
+use crate::{
+    span::Span,
+    statements::{Lifetimes, Limit, Limits, Shares},
+};
 
 /// The section `[flight]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,17 +81,30 @@ impl Default for FlightOptions {
 }
 
 impl FlightOptions {
-    /// What is held of planned results.
-    pub(super) const fn held_shares(&self) -> Shares {
-        Shares { session: self.max_held_statements, user: self.max_held_statements_per_user, all: self.max_held_statements_total }
-    }
-
-    /// What is kept of prepared statements.
-    pub(super) const fn prepared_shares(&self) -> Shares {
-        Shares {
-            session: self.max_prepared_statements,
-            user: self.max_prepared_statements_per_user,
-            all: self.max_prepared_statements_total,
+    /// What is kept for clients.
+    pub(crate) const fn kept(&self) -> Limits {
+        let results = Shares {
+            session: Limit { most: self.max_held_statements, setting: "flight.max_held_statements" },
+            user: Limit { most: self.max_held_statements_per_user, setting: "flight.max_held_statements_per_user" },
+            all: Limit { most: self.max_held_statements_total, setting: "flight.max_held_statements_total" },
+        };
+        let prepared = Shares {
+            session: Limit { most: self.max_prepared_statements, setting: "flight.max_prepared_statements" },
+            user: Limit { most: self.max_prepared_statements_per_user, setting: "flight.max_prepared_statements_per_user" },
+            all: Limit { most: self.max_prepared_statements_total, setting: "flight.max_prepared_statements_total" },
+        };
+        Limits {
+            results,
+            result_lifetimes: Lifetimes {
+                waiting: self.ticket_lifetime.0,
+                renewed: self.max_ticket_lifetime.0,
+                orphaned: self.orphan_lifetime.0,
+            },
+            prepared,
+            prepared_idle: self.prepared_idle.0,
+            sessions_of_user: Limit { most: self.max_sessions_per_user, setting: "flight.max_sessions_per_user" },
+            sessions: Limit { most: self.max_sessions, setting: "flight.max_sessions" },
+            session_idle: self.session_idle.0,
         }
     }
 }

@@ -19,11 +19,11 @@ use prost::Message;
 use tonic::Streaming;
 
 use super::{
-    caller::Caller,
     command::{self, Put},
+    context::Flight,
     decode::{decode, sent},
-    service::{Flight, Refusal},
 };
+use crate::statements::{Caller, Refusal};
 
 /// Carries out what the stream's first message asks for; gives the metadata of its answer.
 pub(super) async fn run(flight: &Flight, caller: &Caller, mut messages: Streaming<FlightData>) -> Result<Bytes, Refusal> {
@@ -39,16 +39,16 @@ pub(super) async fn run(flight: &Flight, caller: &Caller, mut messages: Streamin
     })?;
     let put = command::put(command::of_descriptor(descriptor)?)?;
     let count = match put {
-        Put::Update(sql) => flight.update(caller, &sql, &Parameters::default()).await?,
+        Put::Update(sql) => update(flight, caller, &sql, &Parameters::default()).await?,
         Put::PreparedUpdate(handle) => {
-            let prepared = flight.prepared.get(&handle, &caller.identity.user)?;
+            let prepared = flight.statements.prepared(caller, &handle)?;
             if let Some(values) = values(first, messages).await? {
                 prepared.bind(values)?;
             }
-            flight.update(caller, &prepared.sql, &prepared.bound()).await?
+            update(flight, caller, &prepared.sql, &prepared.bound()).await?
         }
         Put::Bind(handle) => {
-            let prepared = flight.prepared.get(&handle, &caller.identity.user)?;
+            let prepared = flight.statements.prepared(caller, &handle)?;
             prepared.bind(values(first, messages).await?.unwrap_or_default())?;
             let result = DoPutPreparedStatementResult { prepared_statement_handle: Some(handle) };
             return Ok(result.encode_to_vec().into());
@@ -56,6 +56,12 @@ pub(super) async fn run(flight: &Flight, caller: &Caller, mut messages: Streamin
         Put::Ingest(command) => ingest(flight, caller, &command, first, messages).await?,
     };
     Ok(DoPutUpdateResult { record_count: count }.encode_to_vec().into())
+}
+
+/// Runs a statement for its effect; gives the number of rows that it changed, which is not known of a query.
+async fn update(flight: &Flight, caller: &Caller, sql: &str, parameters: &Parameters) -> Result<i64, Refusal> {
+    let is_query = flight.statements.run(caller, sql, parameters).await?;
+    Ok(if is_query { -1 } else { 0 })
 }
 
 /// The rows of values that the stream holds; `None` if it holds no schema.
@@ -85,31 +91,30 @@ async fn ingest(
     first: FlightData,
     rest: Streaming<FlightData>,
 ) -> Result<i64, Refusal> {
-    flight.accepting()?;
+    // Before more of the stream is read.
+    flight.statements.accepting()?;
     let (schema, batches) = match decode(first, rest).await? {
         Some(decoded) => decoded,
         None => (Arc::new(Schema::empty()), stream::empty().boxed()),
     };
     let target = target(command, schema)?;
-    let summary = flight.engine.ingest(&caller.client.session, target, batches).await?;
-    caller.client.ended(summary.report);
-    Ok(i64::try_from(summary.rows).unwrap_or(i64::MAX))
+    let rows = flight.statements.ingest(caller, target, batches).await?;
+    Ok(i64::try_from(rows).unwrap_or(i64::MAX))
 }
 
 fn target(command: &CommandStatementIngest, schema: SchemaRef) -> Result<IngestTarget> {
     if command.temporary {
-        return Err(Error::unsupported("temporary tables are not offered").with_hint("Create a table and drop it"));
+        return Err(Error::unsupported("temporary tables are not supported").with_hint("Create a table and drop it"));
     }
     if let Some(catalog) = command.catalog.as_deref().filter(|catalog| !catalog.is_empty() && fold(catalog) != CATALOG_NAME) {
-        return Err(
-            Error::not_found(format!("catalog \"{catalog}\" does not exist")).with_hint(format!("There is one: {CATALOG_NAME}"))
-        );
+        let error = Error::not_found(format!("catalog \"{catalog}\" does not exist"));
+        return Err(error.with_hint(format!("The only catalog is {CATALOG_NAME}")));
     }
     let mut options = command.options.clone();
     let location = options.remove("location");
     let partitioned_by = options.remove("partitioned_by").unwrap_or_default();
     if let Some(unknown) = options.keys().next() {
-        return Err(Error::invalid(format!("ingest option \"{unknown}\" is not known"))
+        return Err(Error::invalid(format!("unknown ingest option \"{unknown}\""))
             .with_hint("These are: location, partitioned_by (names with commas between)"));
     }
     let definition = command.table_definition_options.as_ref();

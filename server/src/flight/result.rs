@@ -1,6 +1,6 @@
 //! The answer to DoGet: a result as a stream of Flight messages, with signs of life while it is waited for, and the bill at its end.
 
-use std::{collections::VecDeque, future::poll_fn, sync::Arc, time::Duration};
+use std::{collections::VecDeque, time::Duration};
 
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use arrow_flight::FlightData;
@@ -16,51 +16,41 @@ use tokio::{
 };
 use tonic::Status;
 
-use super::{
-    encode::Encoder,
-    feed::{Feed, Reader},
-    stats, status,
-    trailers::Trailers,
-};
+use super::{encode::Encoder, stats, status, trailers::Trailers};
+use crate::statements::RowStream;
 
-/// How long a client is left without a message. Proxies give up streams on which nothing moves.
+/// How long a client is left without a message. Proxies close streams on which nothing moves.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
 
-/// Called once with the query's figures, when it has ended for whatever reason.
-pub(super) type OnEnd = Box<dyn FnOnce(QueryReport) + Send + Sync>;
-
-/// A running query as a stream of messages.
-pub(super) fn of_feed(
-    feed: Arc<Feed>,
+/// The rows of a running query as a stream of messages.
+pub(super) fn of_rows(
+    rows: RowStream,
     schema: SchemaRef,
     trailers: Trailers,
     deadline: Option<Instant>,
-    on_end: OnEnd,
 ) -> impl Stream<Item = Result<FlightData, Status>> + Send {
     let encoder = Encoder::new();
     let queue = VecDeque::from([encoder.schema(&schema)]);
     let mut alive = interval_at(Instant::now() + KEEP_ALIVE, KEEP_ALIVE);
     alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let reader = Billed { reader: Some(feed.reader()), feed, on_end: Some(on_end) };
-    let rows = Rows { reader, schema, encoder, queue, alive, deadline, trailers, ended: false };
-    ahead(rows)
+    ahead(Messages { rows, schema, encoder, queue, alive, deadline, trailers, ended: false })
 }
 
-/// Messages that are ready before their client wants them: what is read and encoded meanwhile does not wait for the network.
+/// Messages that are ready before their client wants them: reading and encoding need not wait for the network.
 const AHEAD: usize = 2;
 
 /// The messages from a task of their own, a little ahead. It ends with the stream.
-fn ahead(mut rows: Rows) -> impl Stream<Item = Result<FlightData, Status>> + Send {
+fn ahead(mut messages: Messages) -> impl Stream<Item = Result<FlightData, Status>> + Send {
     let (sender, receiver) = mpsc::channel(AHEAD);
     let mut task = JoinSet::new();
     task.spawn(async move {
-        while let Some(message) = rows.next().await {
+        while let Some(message) = messages.next().await {
             if sender.send(message).await.is_err() {
                 break;
             }
         }
-        // The bill is told before the client sees the end.
-        drop(rows);
+        // The session has the bill before the client sees the end.
+        drop(messages);
         drop(sender);
     });
     stream::unfold(Some((receiver, task)), |state| async move {
@@ -70,7 +60,7 @@ fn ahead(mut rows: Rows) -> impl Stream<Item = Result<FlightData, Status>> + Sen
         }
         match task.join_next().await {
             Some(Err(error)) => {
-                let error = Error::internal("the task that reads a result ended before its time").with_source(error);
+                let error = Error::internal("the task that reads a result ended early").with_source(error);
                 Some((Err(status::of(&error)), None))
             }
             Some(Ok(())) | None => None,
@@ -98,34 +88,8 @@ pub(super) fn of_batch(
     stream::iter(queue.into_iter().map(Ok).chain(end))
 }
 
-/// A reader after which the bill is told, however it goes.
-struct Billed {
-    reader: Option<Reader>,
-    feed: Arc<Feed>,
-    on_end: Option<OnEnd>,
-}
-
-impl Billed {
-    async fn next(&self) -> Option<Result<RecordBatch, Error>> {
-        match &self.reader {
-            Some(reader) => poll_fn(|cx| reader.poll_next(cx)).await,
-            None => None,
-        }
-    }
-}
-
-impl Drop for Billed {
-    fn drop(&mut self) {
-        // Ends the query, if it has not ended.
-        self.reader = None;
-        if let Some(on_end) = self.on_end.take() {
-            on_end(self.feed.report());
-        }
-    }
-}
-
-struct Rows {
-    reader: Billed,
+struct Messages {
+    rows: RowStream,
     schema: SchemaRef,
     encoder: Encoder,
     queue: VecDeque<FlightData>,
@@ -136,7 +100,7 @@ struct Rows {
     ended: bool,
 }
 
-impl Rows {
+impl Messages {
     async fn next(&mut self) -> Option<Result<FlightData, Status>> {
         loop {
             if let Some(message) = self.queue.pop_front() {
@@ -156,10 +120,10 @@ impl Rows {
                 biased;
                 () = over => {
                     self.ended = true;
-                    self.reader.reader = None;
+                    self.rows.stop();
                     return Some(Err(status::deadline_exceeded()));
                 }
-                batch = self.reader.next() => batch,
+                batch = self.rows.next() => batch,
                 _ = self.alive.tick() => {
                     return Some(self.encoder.empty(&self.schema).map_err(|error| status::of(&error)));
                 }
@@ -169,7 +133,7 @@ impl Rows {
                 Some(Err(error)) => Err(error),
                 None => {
                     self.ended = true;
-                    let report = self.reader.feed.report();
+                    let report = self.rows.report();
                     self.trailers.write(|trailers| stats::write_trailers(&report, trailers));
                     // No batch carries them: clients count batches, and take one without rows for the end.
                     return None;
@@ -177,7 +141,7 @@ impl Rows {
             };
             if let Err(error) = step {
                 self.ended = true;
-                let report = self.reader.feed.report();
+                let report = self.rows.report();
                 return Some(Err(status::of_failure(&Failure { error, report })));
             }
         }

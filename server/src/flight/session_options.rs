@@ -4,17 +4,15 @@
 //! `catalog` and `schema` are the current ones, `parallel_endpoints` is how many streams a result may be fetched in, the settings of
 //! `SHOW SESSION` have their names, and `last_query.*`, which can only be read, are the figures of the session's last query.
 
-use std::{collections::HashMap, sync::atomic::Ordering::Relaxed};
+use std::collections::HashMap;
 
 use glaux_catalog::ident::{CATALOG_NAME, fold};
-use glaux_engine::{Engine, ErrorKind};
+use glaux_engine::{Engine, ErrorKind, session::FORMER_NAMES};
 use prost::{Enumeration, Message, Oneof};
 use serde_json::Value as Json;
 
-use super::{
-    session::{ClientSession, endpoints},
-    stats,
-};
+use super::stats;
+use crate::statements::ClientSession;
 
 /// A value of an option; none unsets it.
 #[derive(Clone, PartialEq, Message)]
@@ -105,7 +103,7 @@ fn text(value: &Value) -> Option<String> {
     }
 }
 
-/// Sets the options that can be set; tells which cannot.
+/// Sets the options that can be set; reports which cannot.
 pub(super) async fn set(request: SetSessionOptionsRequest, client: &ClientSession, engine: &Engine) -> SetSessionOptionsResult {
     let mut errors = HashMap::new();
     for (name, value) in request.options {
@@ -135,7 +133,7 @@ async fn set_one(name: &str, value: Option<&Value>, client: &ClientSession, engi
         }
         ("parallel_endpoints", text) => {
             let wanted = text.map_or(Ok(1), |text| text.parse().map_err(|_| ErrorValue::InvalidValue))?;
-            client.endpoints.store(wanted, Relaxed);
+            client.set_streams(wanted);
             Ok(())
         }
         (name, _) if name.starts_with(LAST_QUERY) => Err(ErrorValue::InvalidName),
@@ -159,9 +157,13 @@ pub(super) fn get(client: &ClientSession) -> GetSessionOptionsResult {
     let mut options = HashMap::from([
         ("catalog".to_owned(), of(Value::Text(CATALOG_NAME.to_owned()))),
         ("schema".to_owned(), of(Value::Text(client.session.database()))),
-        ("parallel_endpoints".to_owned(), of(Value::Int(endpoints(client).into()))),
+        ("parallel_endpoints".to_owned(), of(Value::Int(client.streams().into()))),
     ]);
     for [name, value, ..] in client.session.settings() {
+        // Clients that ask by a former name find the setting, too.
+        for (former, _) in FORMER_NAMES.into_iter().filter(|(_, now)| *now == name) {
+            options.insert(former.to_owned(), of(Value::Text(value.clone())));
+        }
         options.insert(name, of(Value::Text(value)));
     }
     if let Some(report) = client.last_query() {

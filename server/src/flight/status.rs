@@ -12,6 +12,7 @@ use super::stats;
 use crate::{
     auth::is_unauthenticated,
     setting::{self, Door},
+    statements::Refusal,
 };
 
 /// Bytes of text that a status has at most.
@@ -44,6 +45,15 @@ pub(crate) fn of_failure(failure: &Failure) -> Status {
     let mut metadata = kind(&failure.error);
     stats::write_trailers(&failure.report, &mut metadata);
     Status::with_metadata(code(failure.error.kind()), text(&failure.error), metadata)
+}
+
+impl From<Refusal> for Status {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Failed(failure) => of_failure(&failure),
+            Refusal::Error(error) => of(&error),
+        }
+    }
 }
 
 /// A request has, or promises, more bytes than are read.

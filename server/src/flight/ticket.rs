@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use glaux_engine::{Error, ErrorKind, Result};
 use uuid::Uuid;
 
-use crate::auth::signer::Signer;
+use crate::{auth::signer::Signer, statements::gone};
 
 const PURPOSE: &str = "ticket";
 
@@ -18,7 +18,7 @@ const FIXED: usize = 1 + 16 + 2 + 8;
 pub(super) struct Ticket {
     /// The statement whose result it is.
     pub(super) statement: Uuid,
-    /// Which of the result's endpoints.
+    /// Which of the result's streams.
     pub(super) endpoint: u16,
     pub(super) expires_at: DateTime<Utc>,
     pub(super) user: String,
@@ -35,17 +35,16 @@ impl Ticket {
         signer.sign(PURPOSE, &payload)
     }
 
-    /// What a ticket that `user` shows says. Its time may be over.
+    /// Reads a ticket that `user` shows. Its time may be over.
     ///
     /// # Errors
-    /// `Invalid` if this server did not give it out, `Denied` if it is another user's.
+    /// `Invalid` if this server did not issue it, `Denied` if it is another user's.
     pub(super) fn verify(signed: &[u8], user: &str, signer: &Signer) -> Result<Self> {
         let ticket = signer.verify(PURPOSE, signed).and_then(Self::parse).ok_or_else(|| {
-            Error::invalid("the ticket is not one that this server gave out")
-                .with_hint("Ask for the result with GetFlightInfo again")
+            Error::invalid("this server did not issue the ticket").with_hint("Ask for the result with GetFlightInfo again")
         })?;
         if ticket.user != user {
-            return Err(Error::new(ErrorKind::Denied, "the ticket is another user's")
+            return Err(Error::new(ErrorKind::Denied, "the ticket belongs to another user")
                 .with_hint("Fetch a result as the user who asked for it"));
         }
         Ok(ticket)
@@ -69,12 +68,6 @@ impl Ticket {
             user: String::from_utf8(user.to_vec()).ok()?,
         })
     }
-}
-
-/// A result that cannot be fetched any more.
-pub(super) fn gone() -> Error {
-    Error::not_found("the result of this ticket is not here any more: it was fetched, cancelled, went with its session or connection, or its time is over")
-        .with_hint("Run the statement again")
 }
 
 #[cfg(test)]

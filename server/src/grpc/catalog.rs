@@ -1,5 +1,4 @@
-//! The catalog service's gate: who calls is found out as for Flight, and each caller has the catalog that the engine's grants
-//! show them.
+//! The catalog service's gate: `auth` says who calls, and each caller has the catalog that the engine's grants show them.
 
 use std::sync::Arc;
 
@@ -10,8 +9,8 @@ use tonic::{Extensions, Status, metadata::MetadataMap};
 
 use super::repair::SessionRepairer;
 use crate::{
-    auth::{Authenticator, is_unauthenticated},
-    flight::{in_use, peer, status},
+    auth::{Authenticator, Sender, is_unauthenticated},
+    flight::status,
     shutdown::Drain,
 };
 
@@ -45,13 +44,11 @@ impl Gate for CatalogGate {
             let error = Error::new(ErrorKind::Unavailable, "the server is shutting down");
             return Err(status_of(&error.with_hint("Connect again in a moment")));
         }
-        let peer = peer(extensions);
-        let identity =
-            self.authenticator.identify(headers.as_ref(), &peer).await.map_err(|error| match is_unauthenticated(&error) {
-                true => status::of(&error),
-                false => status_of(&error),
-            })?;
-        in_use(extensions, &peer, &identity.user).map_err(|error| status_of(&error))?;
+        let caller = self.authenticator.caller(headers.as_ref(), &Sender::of(extensions)).await;
+        let identity = caller.map_err(|error| match is_unauthenticated(&error) {
+            true => status::of(&error),
+            false => status_of(&error),
+        })?;
         let role = if identity.administrator { Role::Administrator } else { Role::User };
         let session =
             Session::new(SessionOptions { user: identity.user.clone(), groups: identity.groups, role, ..self.defaults.clone() });

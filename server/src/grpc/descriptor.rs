@@ -155,7 +155,7 @@ impl Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Times {
     One,
-    /// One whose absence is told from its default.
+    /// One whose absence differs from its default.
     Maybe,
     Many,
 }

@@ -28,7 +28,7 @@ pub(super) struct SessionRepairer {
 
 /// A repair that goes on.
 struct Repair {
-    /// One task, which goes on whether the caller listens or not, and ends with what the statement tells. Dropping it cancels the query.
+    /// One task, which goes on whether the caller listens or not, and ends with the statement's answer. Dropping it cancels the query.
     running: JoinSet<Result<Vec<RecordBatch>>>,
     query: Canceller,
     ticks: Interval,
@@ -74,7 +74,7 @@ fn lines(batches: &[RecordBatch]) -> Result<Vec<String>> {
     let mut lines = Vec::new();
     for batch in batches {
         let column = batch.columns().first().and_then(|column| column.as_string_opt::<i32>());
-        let column = column.ok_or_else(|| Error::internal("a repair tells something else than text"))?;
+        let column = column.ok_or_else(|| Error::internal("a repair returned something other than text"))?;
         lines.extend(column.iter().flatten().map(str::to_owned));
     }
     Ok(lines)

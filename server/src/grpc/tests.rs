@@ -1,4 +1,4 @@
-//! Over a connection: what tools list and describe, and what probes are told.
+//! Over a connection: what tools list and describe, and what probes receive.
 
 use futures::{StreamExt, stream};
 use tokio::{net::TcpListener, sync::oneshot};

@@ -3,7 +3,11 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::Router;
+use axum::{
+    Router,
+    extract::{Request, State},
+    middleware::map_request_with_state,
+};
 use futures::StreamExt;
 use glaux_engine::{Error, ErrorKind, Result};
 use hyper_util::{
@@ -13,7 +17,7 @@ use hyper_util::{
 };
 use tokio::runtime::Runtime;
 
-use crate::transport::{Connection, Incoming, Limits, Listener, Protocols, Tls};
+use crate::transport::{Call, Connection, Incoming, Limits, Listener, Peer, Protocols, Tls};
 
 /// How long a connection lives; a client that goes on connects again.
 const MAX_AGE: Duration = Duration::from_secs(300);
@@ -111,7 +115,15 @@ async fn accept(mut incoming: Incoming, router: Router, head_timeout: Duration) 
     }
 }
 
+/// Notes in a request where it comes from, for `auth` to read.
+async fn from_peer(State(peer): State<Peer>, mut request: Request) -> Request {
+    request.extensions_mut().insert(peer);
+    request.extensions_mut().insert(Call::default());
+    request
+}
+
 async fn serve_connection(connection: Connection, router: Router, builder: Builder<TokioExecutor>) {
+    let router = router.layer(map_request_with_state(connection.peer().clone(), from_peer));
     let serving = builder.serve_connection(TokioIo::new(connection), TowerToHyperService::new(router));
     tokio::pin!(serving);
     // Errors are the client's: it has gone, or did not send what it should.
@@ -130,12 +142,31 @@ mod tests {
         sync::mpsc,
     };
 
+    use axum::{
+        http::{Extensions, HeaderMap, StatusCode},
+        routing::get,
+    };
+    use base64::{Engine as _, prelude::BASE64_STANDARD};
+    use glaux_engine::clock::system_clock;
+
     use super::*;
-    use crate::{http::router, telemetry::Metrics};
+    use crate::{
+        auth::{
+            Authenticator, Sender, is_unauthenticated, passwords,
+            users::{self, User},
+        },
+        http::router,
+        telemetry::Metrics,
+    };
 
     fn ask(address: SocketAddr, path: &str) -> String {
+        ask_with(address, path, "")
+    }
+
+    /// With more lines in the head of the request.
+    fn ask_with(address: SocketAddr, path: &str, lines: &str) -> String {
         let mut connection = TcpStream::connect(address).unwrap();
-        write!(connection, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        write!(connection, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{lines}\r\n").unwrap();
         let mut answer = String::new();
         connection.read_to_string(&mut answer).unwrap();
         answer
@@ -165,5 +196,45 @@ mod tests {
         }
         drop(ends);
         drop(port);
+    }
+
+    #[test]
+    fn who_calls_is_asked_as_for_flight() {
+        let folder = tempfile::TempDir::new().unwrap();
+        users::edit(&folder.path().join("users.toml"), |users| {
+            let password = Some(passwords::hash("right one").unwrap());
+            Ok(users.insert("ada".to_owned(), User { password, ..User::default() }))
+        })
+        .unwrap();
+        let options = toml::from_str("identity = \"users\"").unwrap();
+        let authenticator = Arc::new(Authenticator::new(options, folder.path(), system_clock()).unwrap());
+        let who = get(move |headers: HeaderMap, extensions: Extensions| {
+            let authenticator = Arc::clone(&authenticator);
+            async move {
+                let sender = Sender::of(&extensions);
+                match authenticator.caller(&headers, &sender).await {
+                    Ok(identity) => {
+                        let call = extensions.get::<Call>().and_then(Call::user).map(|user| user.to_string());
+                        assert_eq!(call.as_deref(), Some("ada"), "the connection is in use");
+                        (StatusCode::OK, format!("{} at {}", identity.user, sender.peer.address.ip()))
+                    }
+                    Err(error) => (StatusCode::UNAUTHORIZED, format!("{} {error}", is_unauthenticated(&error))),
+                }
+            }
+        });
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let limits = PortLimits { max_connections: 8, head_timeout: Duration::from_secs(10) };
+        let mut port = runtime.block_on(Port::bind("127.0.0.1:0".parse().unwrap(), None, limits)).unwrap();
+        port.serve(Router::new().route("/who", who));
+        let authorization = |password: &str| {
+            let encoded = BASE64_STANDARD.encode(format!("ada:{password}"));
+            format!("Authorization: Basic {encoded}\r\n")
+        };
+        let known = ask_with(port.local_addr(), "/who", &authorization("right one"));
+        assert!(known.starts_with("HTTP/1.1 200") && known.ends_with("ada at 127.0.0.1"), "{known}");
+        for lines in ["", &authorization("wrong one")] {
+            let refused = ask_with(port.local_addr(), "/who", lines);
+            assert!(refused.starts_with("HTTP/1.1 401") && refused.contains("true "), "{refused}");
+        }
     }
 }

@@ -19,7 +19,7 @@ const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct LogOptions {
     pub(crate) format: LogFormat,
-    /// A level for what Glaux itself tells (`info`), or a filter such as `info,glaux_engine=debug`.
+    /// A level for what Glaux itself logs (`info`), or a filter such as `info,glaux_engine=debug`.
     pub(crate) level: String,
 }
 
@@ -48,7 +48,7 @@ impl LogOptions {
         if LEVELS.contains(&written.to_lowercase().as_str())
             && let Ok(level) = written.parse::<LevelFilter>()
         {
-            // Libraries tell only what went wrong, unless a filter names them.
+            // Libraries log warnings only, unless a filter names them.
             return Ok(EnvFilter::new(format!("{},glaux={level}", level.min(LevelFilter::WARN))));
         }
         // A single word would be taken for the name of a crate, and would silence all others.
@@ -56,7 +56,7 @@ impl LogOptions {
         match EnvFilter::try_new(written).ok().filter(|_| is_filter) {
             Some(filter) => Ok(filter),
             None => {
-                let error = Error::invalid(format!("\"log.level\" does not fit: \"{written}\" is neither a level nor a filter"));
+                let error = Error::invalid(format!("invalid \"log.level\": \"{written}\" is neither a level nor a filter"));
                 Err(match nearest(&written.to_lowercase(), LEVELS.into_iter()) {
                     Some(near) => error.with_hint(format!("Did you mean \"{near}\"?")),
                     None => error.with_hint("Write a level such as \"info\", or a filter such as \"info,glaux_engine=debug\""),

@@ -1,5 +1,5 @@
 //! The section `[telemetry]` and the export of traces over OTLP (gRPC): off unless an endpoint is named. Spans leave in batches in the
-//! background; an endpoint that does not answer costs spans, never a query, and is told of once.
+//! background; an endpoint that does not answer costs spans, never a query, and is logged once.
 
 use std::{
     env, fmt,
@@ -72,7 +72,7 @@ impl Traces {
 
     fn to(endpoint: String, service_name: String) -> Result<Self> {
         if endpoint.starts_with("https:") {
-            let message = format!("traces cannot be sent to \"{endpoint}\": OTLP over TLS is not offered");
+            let message = format!("traces cannot be sent to \"{endpoint}\": OTLP over TLS is not supported");
             return Err(Error::unsupported(message).with_hint("Send them to a collector on this machine: http://127.0.0.1:4317"));
         }
         let exporter = OtlpExporter::builder().with_tonic().with_endpoint(&endpoint).with_timeout(EXPORT).build();
@@ -111,7 +111,7 @@ impl Traces {
     }
 }
 
-/// An exporter that tells once that its endpoint does not answer, and once that it does again.
+/// An exporter that logs once that its endpoint does not answer, and once that it does again.
 struct Watched<E> {
     exporter: E,
     endpoint: String,

@@ -1,4 +1,4 @@
-//! Figures of the process itself, by Prometheus' usual names: memory, open files, threads, age, tasks. What a system does not tell is left out.
+//! Figures of the process itself, by Prometheus' usual names: memory, open files, threads, age, tasks. What a system does not report is left out.
 
 use std::time::Duration;
 

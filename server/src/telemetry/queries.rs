@@ -1,4 +1,4 @@
-//! What is told of every query that ends: its counters, a line in the log, and its span if traces are sent. The statement's text is told of
+//! What is reported of every query that ends: its counters, a line in the log, and its span if traces are sent. The statement's text is logged
 //! only at the level `debug`, since it may hold what not everybody should read; the history has it.
 
 use std::{

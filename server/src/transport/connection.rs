@@ -58,7 +58,6 @@ impl Connection {
     }
 
     /// The other side.
-    #[cfg(test)]
     pub(crate) fn peer(&self) -> &Peer {
         &self.peer
     }

@@ -20,7 +20,7 @@ use futures::FutureExt;
 use glaux_engine::{Error, ErrorKind, Result};
 use tokio::sync::oneshot;
 
-use super::Limits;
+use super::limits::Limits;
 
 /// Strangers that may be beginning, as a part of all connections, before they give way to each other: a client's first call takes a moment,
 /// and must not be displaced by the next stranger before that.

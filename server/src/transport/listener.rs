@@ -27,6 +27,7 @@ use tonic::transport::server::TcpIncoming;
 use super::{
     connection::{Connection, Stream as Bytes},
     connections::{Connections, Place},
+    limits::Limits,
     peer::{CertificateNames, Peer},
     tls::{Protocols, Tls},
 };
@@ -37,33 +38,6 @@ const READY: usize = 64;
 
 /// How long to wait before the next try after the system had no more sockets to give.
 const BACK_OFF: Duration = Duration::from_millis(50);
-
-/// What a listener takes on.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
-    /// Connections at a time. Beyond it the longest idle gives way; if none is idle, the new one is closed.
-    pub(crate) max_connections: usize,
-    /// Of one address; beyond it, one of the same address gives way.
-    pub(crate) max_connections_per_address: usize,
-    /// With calls of one user under way; more are refused.
-    pub(crate) max_connections_per_user: usize,
-    /// How long a client may take to begin, and to agree on keys.
-    pub(crate) handshake_timeout: Duration,
-    /// After how long without a word the system asks whether the other side is still there.
-    pub(crate) keep_alive: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            max_connections: 4096,
-            max_connections_per_address: 3072,
-            max_connections_per_user: 2048,
-            handshake_timeout: Duration::from_secs(10),
-            keep_alive: Duration::from_secs(60),
-        }
-    }
-}
 
 /// What a listener has counted since it began.
 #[derive(Debug, Default)]

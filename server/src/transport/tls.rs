@@ -61,7 +61,7 @@ struct Configs {
     http1: Arc<ServerConfig>,
 }
 
-/// What tells that a file is another one: when it was written and how long it is; for each file.
+/// By what a changed file is recognised: when it was written, its length, and its inode; for each file.
 type Stamp = Vec<Option<(SystemTime, u64, u64)>>;
 
 impl fmt::Debug for Tls {
@@ -118,7 +118,7 @@ impl Tls {
                 state.configs = configs;
                 tracing::info!(certificate = %certificate.display(), "loaded the changed certificate");
             }
-            Err(error) => tracing::error!("kept the old certificate, because the changed one cannot be used: {error:?}"),
+            Err(error) => tracing::error!("the old certificate stays in use, because the changed one cannot be used: {error:?}"),
         }
     }
 }
@@ -147,7 +147,7 @@ fn read(options: &TlsOptions, certificate: &Path, key: &Path) -> Result<Configs>
     };
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(versions)
-        .map_err(|error| Error::internal("the versions of TLS do not fit the cryptography").with_source(error))?;
+        .map_err(|error| Error::internal("the cryptography does not support these versions of TLS").with_source(error))?;
     let builder = match &options.client_ca {
         None => builder.with_no_client_auth(),
         Some(path) => {
@@ -161,7 +161,7 @@ fn read(options: &TlsOptions, certificate: &Path, key: &Path) -> Result<Configs>
                 ClientCertificates::Required => verifier,
             };
             let verifier = verifier.build().map_err(|error| {
-                Error::invalid(format!("cannot check certificates by \"{}\"", path.display())).with_source(error)
+                Error::invalid(format!("cannot verify certificates with \"{}\"", path.display())).with_source(error)
             })?;
             builder.with_client_cert_verifier(verifier)
         }
@@ -187,7 +187,7 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
 fn pem_error(what: &str, path: &Path, error: pem::Error) -> Error {
     match error {
         pem::Error::Io(error) if error.kind() != io::ErrorKind::InvalidData => io_error(&format!("read the {what}"), path, error),
-        error => Error::corrupt(format!("the file \"{}\" holds no {what} in PEM", path.display())).with_source(error),
+        error => Error::corrupt(format!("the file \"{}\" has no {what} in PEM format", path.display())).with_source(error),
     }
 }
 

@@ -34,13 +34,12 @@ fn configured_limits_are_no_sessions_to_widen() {
     let folder = TempDir::new().unwrap();
     fs::write(folder.path().join("glaux.toml"), "[session]\nmax_scan = \"1MB\"\ntimeout = \"1m\"\n").unwrap();
     let denied = |sql: &str| failed(&run(glaux(folder.path()).args(["sql", "-e", sql])), 8, "DENIED");
-    denied("SET SESSION max_scan_bytes = '2MB'");
-    denied("SET SESSION max_scan_bytes = ''");
-    denied("SET SESSION query_timeout = '1h'");
-    let lowered =
-        "SET SESSION max_scan_bytes = '1kB'; SET SESSION max_scan_bytes = '2kB'; RESET SESSION max_scan_bytes; SHOW SESSION";
+    denied("SET SESSION max_scan = '2MB'");
+    denied("SET SESSION max_scan = ''");
+    denied("SET SESSION timeout = '1h'");
+    let lowered = "SET SESSION max_scan = '1kB'; SET SESSION max_scan = '2kB'; RESET SESSION max_scan; SHOW SESSION";
     let shown = ok(&run(glaux(folder.path()).args(["sql", "--format", "csv", "-e", lowered])));
-    assert!(shown.contains("max_scan_bytes,1000000,1000000,"), "{shown}");
+    assert!(shown.contains("max_scan,1000000,1000000,"), "{shown}");
 }
 
 #[test]
@@ -87,7 +86,7 @@ fn a_hint_names_where_a_limit_is_set() {
     };
     let said = hint(glaux(&demo_dir()).env("GLAUX__SESSION__MAX_SCAN", "1kB"));
     assert!(said.contains("session.max_scan is set by environment variable GLAUX__SESSION__MAX_SCAN"), "{said}");
-    assert!(said.contains("SET SESSION max_scan_bytes only lowers it"), "{said}");
+    assert!(said.contains("SET SESSION max_scan only lowers it"), "{said}");
     let file = TempDir::new().unwrap();
     let file = file.path().join("limits.toml");
     fs::write(&file, "[session]\nmax_scan = \"1kB\"\n").unwrap();
@@ -98,6 +97,6 @@ fn a_hint_names_where_a_limit_is_set() {
 #[test]
 fn a_limit_of_time_can_be_set_within_any_other() {
     let folder = TempDir::new().unwrap();
-    ok(&run(glaux(folder.path()).args(["sql", "--timeout", "0.000001s", "-e", "SET SESSION query_timeout = '0.000001s'"])));
-    ok(&run(glaux(folder.path()).args(["sql", "--timeout", "0.000001s", "-e", "RESET SESSION query_timeout"])));
+    ok(&run(glaux(folder.path()).args(["sql", "--timeout", "0.000001s", "-e", "SET SESSION timeout = '0.000001s'"])));
+    ok(&run(glaux(folder.path()).args(["sql", "--timeout", "0.000001s", "-e", "RESET SESSION timeout"])));
 }

@@ -270,7 +270,7 @@ async fn the_described_schema_is_the_results() -> Result<(), Failed> {
         "DESCRIBE t",
         "EXPLAIN SELECT 1",
         "EXPLAIN ANALYZE SELECT 1",
-        "SET SESSION query_timeout = '1h'",
+        "SET SESSION timeout = '1h'",
         "SELECT * FROM system.queries",
         "SELECT * FROM information_schema.columns",
     ] {

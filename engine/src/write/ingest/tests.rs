@@ -428,12 +428,12 @@ async fn a_dropped_future_leaves_nothing() {
 async fn time_is_limited_and_a_kill_obeyed() {
     let lake = Lake::open().await;
     let rows = batch([("id", integers([1]))]);
-    lake.session.set("query_timeout", "50ms").unwrap();
+    lake.session.set("timeout", "50ms").unwrap();
     let failure = lake.engine.ingest(&lake.session, create("t", &rows), then(&rows, std::future::pending())).await.unwrap_err();
     assert_eq!((failure.error.kind(), failure.report.state), (ErrorKind::TimedOut, QueryState::Failed));
     assert_eq!(failure.report.bill.billed_bytes, 0);
 
-    lake.session.reset("query_timeout").unwrap();
+    lake.session.reset("timeout").unwrap();
     let engine = lake.engine.clone();
     let killed = then(&rows, async move {
         let running = engine.queries().list_running();

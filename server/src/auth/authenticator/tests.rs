@@ -9,9 +9,10 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::auth::{
-    is_unauthenticated, passwords,
+    is_unauthenticated,
+    passwords::{self, PasswordText},
     testing::HandClock,
-    users::{self, PasswordText},
+    users,
 };
 
 struct Case {

@@ -25,7 +25,7 @@ impl<'a> TableSchema<'a> {
         Self { database, table, fields: Vec::new() }
     }
 
-    /// A column of a definition. Its declared length is not in its Arrow type, but told.
+    /// A column of a definition. Its declared length is not in its Arrow type; the metadata has it.
     pub(super) fn push_column(&mut self, column: &Column) {
         let field = Field::new(&column.name, column.hive_type.to_arrow(), true);
         let mut description = TypeDescription::of(field.data_type());

@@ -32,7 +32,7 @@ pub(super) struct ListedTable {
     pub(super) columns: ListedColumns,
 }
 
-/// What tells the columns of a table.
+/// Where the columns of a table come from.
 #[derive(Debug)]
 pub(super) enum ListedColumns {
     Defined(Box<Table>),

@@ -15,7 +15,7 @@ use std::{
 
 use futures::task::AtomicWaker;
 
-/// Who has less than this part of a share is not told from those who have still less: whoever has been silent for longest gives way.
+/// Those who have less than this part of a share count as equal: whoever has been silent for longest gives way.
 const SMALL: usize = 8;
 
 /// Bytes that may be held.

@@ -341,7 +341,7 @@ async fn a_server_that_judges_its_users_must_see_all_grants() -> Result<(), Fail
     let addresses = ["--flight-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0"];
     let output = glaux(data.path()).arg("--config").arg(&file).arg("serve").args(addresses).output()?;
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.code() == Some(8) && said.contains("no administrator") && !said.contains(PASSWORD), "{said}");
+    assert!(output.status.code() == Some(8) && said.contains("is not an administrator") && !said.contains(PASSWORD), "{said}");
     let file = config("root")?;
     let shown = glaux(data.path()).arg("--config").arg(&file).args(["config", "show"]).output()?;
     let shown = String::from_utf8_lossy(&shown.stdout).into_owned();

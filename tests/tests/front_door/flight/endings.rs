@@ -210,7 +210,7 @@ async fn a_kill_and_a_timeout_are_no_cancel() -> Result<(), Failed> {
     assert_eq!(text(ended.metadata(), "x-glaux-state"), "CANCELLED");
     assert_eq!(recorded(&mut killer, &id).await, "CANCELLED|ABORTED");
 
-    assert_eq!(super::options::set(&mut raw, "query_timeout", serde_json::json!("300ms")).await, None);
+    assert_eq!(super::options::set(&mut raw, "timeout", serde_json::json!("300ms")).await, None);
     let (id, _, stream) = raw.begin(SUM).await;
     let ended = read(tonic::metadata::MetadataMap::new(), stream).await.expect_err("it is refused");
     assert_eq!(ended.code(), Code::DeadlineExceeded, "{ended}");
@@ -239,7 +239,7 @@ async fn joins_that_match_nothing_keep_nobody_waiting() -> Result<(), Failed> {
         let ended = read(tonic::metadata::MetadataMap::new(), stream).await.expect_err("it is refused");
         assert_eq!(ended.code(), Code::Aborted, "{ended}");
     }
-    assert_eq!(super::options::set(&mut raw, "query_timeout", serde_json::json!("300ms")).await, None);
+    assert_eq!(super::options::set(&mut raw, "timeout", serde_json::json!("300ms")).await, None);
     let (_, _, stream) = raw.begin(FRUITLESS).await;
     let ended = read(tonic::metadata::MetadataMap::new(), stream).await.expect_err("it is refused");
     assert_eq!(ended.code(), Code::DeadlineExceeded, "{ended}");

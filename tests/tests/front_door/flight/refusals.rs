@@ -204,7 +204,7 @@ async fn what_is_not_offered_says_so() -> Result<(), Failed> {
         raw.rpc.do_put(request).await.expect_err("it is refused"),
     ] {
         check(&refused, &unimplemented);
-        assert!(refused.message().starts_with("command \"CommandFoo\" is not offered"), "{refused:?}");
+        assert!(refused.message().starts_with("command \"CommandFoo\" is not supported"), "{refused:?}");
     }
     let made_up = Some(bytes::Bytes::from_static(b"transaction"));
     let query = CommandStatementQuery { query: "SELECT 1 AS x".to_owned(), transaction_id: made_up };

@@ -251,7 +251,7 @@ async fn sessions_are_apart() -> Result<(), Failed> {
         "CREATE DATABASE other",
         "CREATE EXTERNAL TABLE other.there (n INT) STORED AS PARQUET LOCATION '{lake}/x/'",
         "USE other",
-        "SET SESSION query_timeout = '77s'",
+        "SET SESSION timeout = '77s'",
     ] {
         first.lines(&lake.expand(sql)).await;
     }
@@ -287,7 +287,8 @@ async fn options_of_the_session() -> Result<(), Failed> {
         ("time_zone", json!("Europe/Berlin"), None),
         ("time_zone", json!("Nowhere/City"), Some(INVALID_VALUE)),
         ("time_zone", json!(["UTC"]), Some(INVALID_VALUE)),
-        ("max_scan_bytes", json!(1_000_000), None),
+        ("max_scan", json!(1_000_000), None),
+        ("query_timeout", json!("5m"), None),
         ("no_such_option", json!("x"), Some(INVALID_NAME)),
         ("last_query.id", json!("x"), Some(INVALID_NAME)),
         ("parallel_endpoints", json!("many"), Some(INVALID_VALUE)),
@@ -297,7 +298,10 @@ async fn options_of_the_session() -> Result<(), Failed> {
     let options = options::get(&mut raw).await;
     assert_eq!(options["schema"], "other");
     assert_eq!(options["time_zone"], "Europe/Berlin");
-    assert_eq!(options["max_scan_bytes"], "1000000");
+    assert_eq!(options["max_scan"], "1000000");
+    assert_eq!(options["timeout"], "300s");
+    // By its former name as well.
+    assert_eq!((&options["max_scan_bytes"], &options["query_timeout"]), (&options["max_scan"], &options["timeout"]));
     assert!(raw.lines("SHOW SESSION").await.iter().any(|line| line.starts_with("time_zone|Europe/Berlin|")));
     assert_eq!(options::set(&mut raw, "time_zone", json!(null)).await, None);
     assert_eq!(options::get(&mut raw).await["time_zone"], "UTC");

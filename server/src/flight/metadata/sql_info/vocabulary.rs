@@ -1,4 +1,4 @@
-//! The words of the SQL that clients are told: reserved words, and functions by family. A test calls every function, so that a name
+//! The vocabulary that clients may ask for: reserved words, and functions by family. A test calls every function, so that a name
 //! here is one that the engine has.
 //!
 //! Upper case, because ODBC's driver looks for its own names so. A function that ODBC knows under the same name with another meaning

@@ -1,7 +1,7 @@
-//! Statements between GetFlightInfo and the end of DoGet: planned and not fetched, running, or carried out with an answer that waits.
+//! Statements that are held for clients: planned and not fetched, running, or carried out with an answer that waits.
 //!
 //! A query begins when it is first fetched. A statement that changes something is carried out at once, exactly once, and its answer can be
-//! fetched as often as the ticket is good for, or never. What is never fetched goes when its time is over, with its session, soon after its
+//! fetched any number of times while it is held. What is never fetched is dropped when its time is over, with its session, soon after its
 //! connection, or when newer ones have used up a share.
 
 use std::{
@@ -16,37 +16,39 @@ use arrow::{array::RecordBatch, compute::concat_batches, datatypes::SchemaRef};
 use chrono::{DateTime, Utc};
 use futures::TryStreamExt;
 use glaux_engine::{
-    Error, ErrorKind, Result, Session,
+    Error, Result, Session,
     clock::Clock,
     query::{CancelReason, Canceller, Estimate, Failure, PlannedQuery, QueryId, QueryReport},
 };
 use uuid::Uuid;
 
 use super::{
-    feed::Feed,
-    shares::{Holder, Kept, Precedence, Share, Shared, Shares},
-    ticket,
+    caller::Owner,
+    refusal::Refusal,
+    result::{RowStream, RunningResult},
+    session::ClientSession,
+    shares::{Holder, Kept, Limit, Precedence, Share, Shared, Shares},
 };
 use crate::transport::ConnectionHandle;
 
-/// How many endpoints a result has at most.
-const MAX_ENDPOINTS: u16 = 16;
+/// How many streams a result has at most.
+const MAX_STREAMS: u16 = 16;
 
 /// One statement that a client may fetch.
 #[derive(Debug)]
-pub(super) struct Held {
-    pub(super) id: Uuid,
-    pub(super) user: String,
+pub(crate) struct Held {
+    pub(crate) id: Uuid,
+    pub(crate) user: String,
     holder: Holder,
     /// By which connection it was asked for, if that is known.
     connection: Option<Arc<ConnectionHandle>>,
     held_since: Instant,
-    pub(super) query: QueryId,
-    pub(super) schema: SchemaRef,
-    pub(super) estimate: Option<Estimate>,
+    pub(crate) query: QueryId,
+    pub(crate) schema: SchemaRef,
+    pub(crate) estimate: Option<Estimate>,
     /// In how many streams the result may be fetched at once.
-    pub(super) endpoints: u16,
-    pub(super) ordered: bool,
+    pub(crate) streams: u16,
+    pub(crate) ordered: bool,
     canceller: Canceller,
     expires_at: Mutex<DateTime<Utc>>,
     /// No renewal leads beyond this.
@@ -63,31 +65,28 @@ pub(super) struct Held {
 #[derive(Debug)]
 enum Stage {
     Planned(Box<PlannedQuery>),
-    Running { feed: Arc<Feed>, opened: Vec<u16> },
+    Running { result: Arc<RunningResult>, opened: Vec<u16> },
     Answered(Box<Answer>),
     Gone,
 }
 
-/// What DoGet gives.
-#[derive(Debug)]
-pub(super) enum Opened {
-    Feed(Arc<Feed>),
+/// What a statement whose result is fetched gives.
+enum Fetched {
+    Rows(Arc<RunningResult>),
     Answer(Box<Answer>),
 }
 
-/// What a statement that is no query answered.
-#[derive(Debug, Clone)]
-pub(super) struct Answer {
-    pub(super) batch: RecordBatch,
-    pub(super) report: QueryReport,
+/// A result that is being fetched.
+pub(crate) enum Opened {
+    Rows(RowStream),
+    Answer(Box<Answer>),
 }
 
-/// Whose a statement is.
+/// The answer of a statement that is not a query.
 #[derive(Debug, Clone)]
-pub(super) struct Owner {
-    pub(super) user: String,
-    pub(super) holder: Holder,
-    pub(super) connection: Option<Arc<ConnectionHandle>>,
+pub(crate) struct Answer {
+    pub(crate) batch: RecordBatch,
+    pub(crate) report: QueryReport,
 }
 
 impl Kept for Held {
@@ -122,36 +121,37 @@ impl Held {
         self.connection.as_ref().is_some_and(|connection| !connection.is_open())
     }
 
-    pub(super) fn expires_at(&self) -> DateTime<Utc> {
+    /// Until when it is held, if it is not fetched.
+    pub(crate) fn expires_at(&self) -> DateTime<Utc> {
         *self.expires_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Opens one of the result's endpoints for its user, in a session of theirs; the first that is opened begins the query.
+    /// Fetches one of the result's streams for its user, in a session of theirs; the first one begins the query.
     ///
     /// # Errors
-    /// That of running the query; `NotFound` if the endpoint has been fetched before.
-    pub(super) async fn open(&self, endpoint: u16, session: &Session) -> Result<Opened, OpenError> {
+    /// That of running the query; `NotFound` if the stream has been fetched before.
+    async fn fetch(&self, stream: u16, session: &Session) -> Result<Fetched, Refusal> {
         self.fetched.store(true, Relaxed);
         let mut stage = self.stage.lock().await;
         if matches!(&*stage, Stage::Planned(_))
             && let Stage::Planned(planned) = std::mem::replace(&mut *stage, Stage::Gone)
         {
             planned.asked_by(session);
-            let query = planned.run().await.map_err(|failure| OpenError::Failed(Box::new(failure)))?;
-            *stage = Stage::Running { feed: Feed::new(query), opened: Vec::new() };
+            let query = planned.run().await?;
+            *stage = Stage::Running { result: RunningResult::new(query), opened: Vec::new() };
         }
         match &mut *stage {
-            Stage::Running { feed, opened } if endpoint < self.endpoints && !opened.contains(&endpoint) => {
-                opened.push(endpoint);
-                Ok(Opened::Feed(Arc::clone(feed)))
+            Stage::Running { result, opened } if stream < self.streams && !opened.contains(&stream) => {
+                opened.push(stream);
+                Ok(Fetched::Rows(Arc::clone(result)))
             }
-            Stage::Answered(answer) => Ok(Opened::Answer(answer.clone())),
-            Stage::Running { .. } | Stage::Planned(_) | Stage::Gone => Err(OpenError::Gone(ticket::gone())),
+            Stage::Answered(answer) => Ok(Fetched::Answer(answer.clone())),
+            Stage::Running { .. } | Stage::Planned(_) | Stage::Gone => Err(gone().into()),
         }
     }
 
     /// Stops it, at whatever stage; `false` if it has ended.
-    pub(super) fn cancel(&self) -> bool {
+    fn cancel(&self) -> bool {
         let stopped = self.canceller.cancel(CancelReason::User);
         if let Ok(mut stage) = self.stage.try_lock()
             && matches!(&*stage, Stage::Planned(_))
@@ -163,33 +163,26 @@ impl Held {
     }
 }
 
-/// Why an endpoint cannot be opened.
-#[derive(Debug)]
-pub(super) enum OpenError {
-    Gone(Error),
-    Failed(Box<Failure>),
-}
-
 /// How long a result waits to be fetched.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Lifetimes {
+pub(crate) struct Lifetimes {
     /// Without a renewal.
-    pub(super) waiting: Duration,
+    pub(crate) waiting: Duration,
     /// With all renewals.
-    pub(super) renewed: Duration,
-    /// Once its connection is gone: its ticket may be in other hands.
-    pub(super) orphaned: Duration,
+    pub(crate) renewed: Duration,
+    /// Once the connection that asked for it is gone: another one of the same user may fetch it.
+    pub(crate) orphaned: Duration,
 }
 
 /// All statements that are held for clients.
 #[derive(Debug)]
-pub(super) struct Statements {
+pub(super) struct HeldStatements {
     held: Mutex<Shared<Held>>,
     clock: Arc<dyn Clock>,
     lifetimes: Lifetimes,
 }
 
-impl Statements {
+impl HeldStatements {
     pub(super) fn new(clock: Arc<dyn Clock>, lifetimes: Lifetimes, shares: Shares) -> Self {
         Self { held: Mutex::new(Shared::new(shares)), clock, lifetimes }
     }
@@ -198,11 +191,11 @@ impl Statements {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Holds a statement until it is fetched. What is no query is carried out first. Beyond a share, the oldest that waits goes.
+    /// Holds a statement until it is fetched. What is not a query is carried out first. Beyond a share, the oldest that waits is dropped.
     ///
     /// # Errors
     /// Of carrying it out.
-    pub(super) async fn hold(&self, planned: PlannedQuery, owner: Owner, parallel: u16) -> Result<Arc<Held>, Failure> {
+    pub(super) async fn hold(&self, planned: PlannedQuery, owner: Owner, streams: u16) -> Result<Arc<Held>, Failure> {
         let ordered = planned.is_ordered();
         let (query, canceller, estimate) = (planned.id(), planned.canceller(), planned.estimate());
         let (schema, stage) = if planned.is_query() {
@@ -221,7 +214,7 @@ impl Statements {
             query,
             schema,
             estimate,
-            endpoints: if ordered { 1 } else { parallel.clamp(1, MAX_ENDPOINTS) },
+            streams: if ordered { 1 } else { streams.clamp(1, MAX_STREAMS) },
             ordered,
             canceller,
             expires_at: Mutex::new(self.clock.now() + self.lifetimes.waiting.min(self.lifetimes.renewed)),
@@ -238,14 +231,57 @@ impl Statements {
         Ok(held)
     }
 
+    /// A user's statement.
+    ///
     /// # Errors
-    /// `NotFound`, which says by which limit the result was displaced, if it was.
-    pub(super) fn get(&self, id: Uuid) -> Result<Arc<Held>> {
+    /// `NotFound`, which says by which limit the result was displaced, if it was; another user's is not found either.
+    pub(super) fn get(&self, id: Uuid, user: &str) -> Result<Arc<Held>> {
         let held = self.lock();
-        if let Some(found) = held.get(&id) {
+        if let Some(found) = held.get(&id).filter(|found| found.user == user) {
             return Ok(Arc::clone(found));
         }
-        Err(held.displaced_by(&id).map_or_else(ticket::gone, |share| displaced(share, held.shares())))
+        Err(held.displaced_by(&id).map_or_else(gone, |share| displaced(share, held.shares())))
+    }
+
+    /// Opens one of a result's streams for its user, in a session of theirs, which remembers the figures at its end.
+    ///
+    /// # Errors
+    /// That of running the query; `NotFound` if the stream has been fetched before.
+    pub(super) async fn open(
+        self: &Arc<Self>,
+        held: Arc<Held>,
+        stream: u16,
+        client: &Arc<ClientSession>,
+    ) -> Result<Opened, Refusal> {
+        let fetched = held.fetch(stream, &client.session).await;
+        match fetched {
+            Ok(Fetched::Rows(result)) => {
+                let (all, client) = (Arc::clone(self), Arc::clone(client));
+                let on_end = Box::new(move |report| {
+                    client.ended(report);
+                    all.fetched(&held);
+                });
+                Ok(Opened::Rows(RowStream::new(result, on_end)))
+            }
+            Ok(Fetched::Answer(answer)) => {
+                client.ended(answer.report);
+                Ok(Opened::Answer(answer))
+            }
+            Err(refusal) => {
+                if let Refusal::Failed(failure) = &refusal {
+                    client.ended(failure.report);
+                    self.remove(held.id);
+                }
+                Err(refusal)
+            }
+        }
+    }
+
+    /// Cancels a statement at whatever stage, and forgets it; `false` if it has ended.
+    pub(super) fn cancel(&self, held: &Held) -> bool {
+        let cancelled = held.cancel();
+        self.remove(held.id);
+        cancelled
     }
 
     /// Forgets what a session that has ended has not fetched.
@@ -254,15 +290,15 @@ impl Statements {
         drop(over);
     }
 
-    /// Forgets a statement whose result has been fetched. Of several endpoints, the others may still be asked for.
-    pub(super) fn fetched(&self, held: &Held) {
-        if held.endpoints == 1 {
-            self.lock().remove(&held.id);
+    /// Forgets a statement whose result has been fetched. Of several streams, the others may still be asked for.
+    fn fetched(&self, held: &Held) {
+        if held.streams == 1 {
+            self.remove(held.id);
         }
     }
 
     /// Forgets a statement.
-    pub(super) fn remove(&self, id: Uuid) {
+    fn remove(&self, id: Uuid) {
         self.lock().remove(&id);
     }
 
@@ -270,7 +306,7 @@ impl Statements {
     ///
     /// # Errors
     /// `Denied` if the user may not read any more what it was planned on.
-    pub(super) async fn renew(&self, held: &Held, session: &Session) -> Result<DateTime<Utc>, Error> {
+    pub(super) async fn renew(&self, held: &Held, session: &Session) -> Result<()> {
         // One whose stage is taken is being opened, and judged there.
         if let Ok(stage) = held.stage.try_lock()
             && let Stage::Planned(planned) = &*stage
@@ -280,7 +316,7 @@ impl Statements {
         }
         let until = (self.clock.now() + self.lifetimes.waiting).min(held.ends_at);
         *held.expires_at.lock().unwrap_or_else(PoisonError::into_inner) = until;
-        Ok(until)
+        Ok(())
     }
 
     /// The statements of a user that have not been fetched.
@@ -308,16 +344,26 @@ impl Statements {
     }
 }
 
-/// The result of a ticket went, because a share was used up.
+/// A result that cannot be fetched any more.
+pub(crate) fn gone() -> Error {
+    Error::not_found(
+        "the result of this statement is no longer available: it was fetched or cancelled, its time is over, or its session or \
+         connection has ended",
+    )
+    .with_hint("Run the statement again")
+}
+
+/// A result was dropped, because a share was used up.
 fn displaced(share: Share, shares: Shares) -> Error {
-    let (whose, limit, setting) = match share {
-        Share::Session => ("its session", shares.session, "flight.max_held_statements"),
-        Share::User => ("its user", shares.user, "flight.max_held_statements_per_user"),
-        Share::All => ("all users", shares.all, "flight.max_held_statements_total"),
+    let whose = match share {
+        Share::Session => "its session",
+        Share::User => "its user",
+        Share::All => "all users",
     };
+    let Limit { most, setting } = shares.limit(share);
     let message =
-        format!("the result of this ticket was displaced by newer ones: {limit} results of {whose} waited to be fetched");
-    Error::new(ErrorKind::NotFound, message).with_hint(format!(
+        format!("the result of this statement was displaced by newer ones: {most} results of {whose} waited to be fetched");
+    Error::not_found(message).with_hint(format!(
         "Run the statement again and fetch its result at once, or cancel it; the setting {setting} is the limit"
     ))
 }
@@ -334,6 +380,6 @@ pub(super) async fn carry_out(planned: PlannedQuery) -> Result<Answer, Failure> 
     let batches: Vec<_> = (&mut query).try_collect().await.map_err(failed)?;
     let whole = concat_batches(&schema, &batches);
     let whole =
-        whole.map_err(|error| failed(Error::internal("a statement's answer cannot be put together").with_source(error)))?;
+        whole.map_err(|error| failed(Error::internal("the answer of a statement could not be assembled").with_source(error)))?;
     Ok(Answer { batch: whole, report: canceller.report() })
 }

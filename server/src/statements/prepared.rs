@@ -1,6 +1,6 @@
 //! Prepared statements: text, description, and the values bound last. A handle stays the same when values are bound, so that clients that
 //! overlook a new handle run with what they have bound all the same. Drivers prepare for every execution and close late: beyond a share, the
-//! longest idle goes.
+//! longest idle is closed.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -14,26 +14,27 @@ use glaux_engine::{
 use uuid::Uuid;
 
 use super::{
-    shares::{Holder, Kept, Precedence, Share, Shared, Shares},
-    statements::Owner,
+    caller::Owner,
+    shares::{Holder, Kept, Limit, Precedence, Share, Shared, Shares},
 };
 use crate::transport::ConnectionHandle;
 
+/// One prepared statement.
 #[derive(Debug)]
-pub(super) struct Prepared {
-    pub(super) id: Uuid,
-    pub(super) user: String,
+pub(crate) struct Prepared {
+    pub(crate) id: Uuid,
+    user: String,
     holder: Holder,
     connection: Option<Arc<ConnectionHandle>>,
-    pub(super) sql: String,
-    pub(super) description: Description,
+    pub(crate) sql: String,
+    pub(crate) description: Description,
     bound: Mutex<Parameters>,
     used_at: Mutex<Instant>,
 }
 
 impl Prepared {
     /// The values bound last; none at first.
-    pub(super) fn bound(&self) -> Parameters {
+    pub(crate) fn bound(&self) -> Parameters {
         lock(&self.bound).clone()
     }
 
@@ -41,7 +42,7 @@ impl Prepared {
     ///
     /// # Errors
     /// `Invalid` if there are more or fewer than the statement has parameters.
-    pub(super) fn bind(&self, values: Parameters) -> Result<()> {
+    pub(crate) fn bind(&self, values: Parameters) -> Result<()> {
         let (wanted, given) = (self.description.parameters.fields().len(), values.len());
         if wanted != given {
             return Err(Error::invalid(format!("the statement has {wanted} parameters, and {given} values were given"))
@@ -116,7 +117,7 @@ impl PreparedStatements {
             return Err(match prepared.displaced_by(&id) {
                 Some(share) => displaced(share, prepared.shares()),
                 None => Error::not_found(
-                    "the prepared statement is not here: it was closed, was not used for long, or is of another server",
+                    "the prepared statement does not exist: it was closed, was not used for long, or is another server's",
                 ),
             }
             .with_hint("Prepare the statement again"));
@@ -151,10 +152,11 @@ impl PreparedStatements {
 
 /// A prepared statement went, because a share was used up.
 fn displaced(share: Share, shares: Shares) -> Error {
-    let (whose, limit, setting) = match share {
-        Share::Session => ("the session has", shares.session, "flight.max_prepared_statements"),
-        Share::User => ("the user has", shares.user, "flight.max_prepared_statements_per_user"),
-        Share::All => ("all users together have", shares.all, "flight.max_prepared_statements_total"),
+    let whose = match share {
+        Share::Session => "the session has",
+        Share::User => "the user has",
+        Share::All => "all users together have",
     };
-    Error::not_found(format!("the prepared statement was displaced, not used for longest: {whose} {limit} ({setting})"))
+    let Limit { most, setting } = shares.limit(share);
+    Error::not_found(format!("the prepared statement was displaced by newer ones, idle for longest: {whose} {most} ({setting})"))
 }

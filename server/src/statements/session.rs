@@ -1,7 +1,7 @@
 //! Clients' sessions: the current database, the settings, and the last query's figures, between one call and the next.
 //!
-//! A session is found by the token or cookie that its client sends. A client that sends neither has a session for the one call; it is kept
-//! once the client shows that it keeps what it was given, or sets something. Beyond a share, the longest idle goes: first those that have
+//! A session is found by its id, which a door gets from what its client sends. A client that sends nothing has a session for the one call; it is
+//! kept once the client shows that it keeps what it was given, or sets something. Beyond a share, the longest idle ends: first those that have
 //! nothing but defaults, which come back as they were. A client whose settings are lost gets an error.
 
 use std::{
@@ -15,17 +15,18 @@ use std::{
 use glaux_engine::{Result, Role, Session, SessionOptions, query::QueryReport};
 use uuid::Uuid;
 
-use super::shares::{Holder, Kept, Precedence, Share, Shared, Shares};
+use super::shares::{Holder, Kept, Limit, Precedence, Shared, Shares};
 use crate::auth::{Identity, unauthenticated};
 
+/// One client's session.
 #[derive(Debug)]
-pub(super) struct ClientSession {
-    pub(super) id: Uuid,
-    pub(super) user: String,
+pub(crate) struct ClientSession {
+    pub(crate) id: Uuid,
+    user: String,
     /// The engine's session: database and settings.
-    pub(super) session: Session,
+    pub(crate) session: Session,
     /// In how many streams the client wants to fetch results that have no order.
-    pub(super) endpoints: AtomicU16,
+    streams: AtomicU16,
     /// Whether its client has set something.
     has_settings: AtomicBool,
     last_query: Mutex<Option<QueryReport>>,
@@ -39,7 +40,7 @@ impl ClientSession {
             id,
             user: identity.user.clone(),
             session: Session::new(options),
-            endpoints: AtomicU16::new(1),
+            streams: AtomicU16::new(1),
             has_settings: AtomicBool::new(false),
             last_query: Mutex::default(),
             used_at: Mutex::new(Instant::now()),
@@ -55,13 +56,23 @@ impl ClientSession {
         *lock(&self.used_at) = Instant::now();
     }
 
-    pub(super) fn last_query(&self) -> Option<QueryReport> {
+    /// The figures of the last query that has ended.
+    pub(crate) fn last_query(&self) -> Option<QueryReport> {
         *lock(&self.last_query)
     }
 
     /// Remembers a query's figures as the last's.
     pub(super) fn ended(&self, report: QueryReport) {
         *lock(&self.last_query) = Some(report);
+    }
+
+    /// In how many streams the client wants to fetch results that have no order.
+    pub(crate) fn streams(&self) -> u16 {
+        self.streams.load(Relaxed)
+    }
+
+    pub(crate) fn set_streams(&self, streams: u16) {
+        self.streams.store(streams, Relaxed);
     }
 
     fn idle(&self) -> Duration {
@@ -104,25 +115,32 @@ pub(super) struct Sessions {
 }
 
 impl Sessions {
-    pub(super) fn new(defaults: SessionOptions, idle: Duration, of_user: usize, all: usize) -> Self {
+    pub(super) fn new(defaults: SessionOptions, idle: Duration, of_user: Limit, all: Limit) -> Self {
         // A session holds nothing but itself.
         let shares = Shares { session: of_user, user: of_user, all };
         Self { kept: Mutex::new(Shared::new(shares)), defaults, idle, displaced: Mutex::default() }
     }
 
-    /// The session by its id, if it is kept and the user's.
+    /// The session of a client that keeps what it was given: the one of that id, or a new one with the defaults.
     ///
     /// # Errors
     /// Unauthenticated, if the session had settings and was displaced: its client would go on in another database.
-    pub(super) fn find(&self, id: Uuid, identity: &Identity) -> Result<Option<Arc<ClientSession>>> {
+    pub(super) fn resume(&self, id: Uuid, identity: &Identity) -> Result<Arc<ClientSession>> {
+        if let Some(found) = self.find(id, identity)? {
+            return Ok(found);
+        }
+        let session = self.fresh(id, identity);
+        self.keep(&session);
+        Ok(session)
+    }
+
+    /// The session by its id, if it is kept and the user's.
+    fn find(&self, id: Uuid, identity: &Identity) -> Result<Option<Arc<ClientSession>>> {
         let found = {
             let kept = lock(&self.kept);
             if let Some(share) = kept.displaced_by(&id) {
-                let (limit, setting) = match share {
-                    Share::Session | Share::User => (kept.shares().user, "flight.max_sessions_per_user"),
-                    Share::All => (kept.shares().all, "flight.max_sessions"),
-                };
-                let message = format!("the session was displaced by newer ones, idle for longest of {limit} ({setting})");
+                let Limit { most, setting } = kept.shares().limit(share);
+                let message = format!("the session was displaced by newer ones, idle for longest of {most} ({setting})");
                 return Err(unauthenticated(&message).with_hint("Connect again: what was set in the session is lost"));
             }
             kept.get(&id).filter(|session| session.user == identity.user).cloned()
@@ -136,7 +154,7 @@ impl Sessions {
     }
 
     /// Keeps a session for the next calls.
-    pub(super) fn keep(&self, session: &Arc<ClientSession>) {
+    fn keep(&self, session: &Arc<ClientSession>) {
         let mut kept = lock(&self.kept);
         if kept.get(&session.id).is_some() {
             return;
@@ -155,9 +173,9 @@ impl Sessions {
         self.keep(session);
     }
 
-    /// Ends a session; `false` if it is not there.
-    pub(super) fn close(&self, id: Uuid) -> bool {
-        lock(&self.kept).remove(&id).is_some()
+    /// Ends a session. One that is not there has ended already.
+    pub(super) fn close(&self, id: Uuid) {
+        lock(&self.kept).remove(&id);
     }
 
     pub(super) fn is_kept(&self, id: Uuid) -> bool {
@@ -176,9 +194,4 @@ impl Sessions {
     pub(super) fn len(&self) -> usize {
         lock(&self.kept).len()
     }
-}
-
-/// The number of endpoints that a client asks for.
-pub(super) fn endpoints(session: &ClientSession) -> u16 {
-    session.endpoints.load(Relaxed)
 }

@@ -1,5 +1,6 @@
-//! Shares of what the server keeps for clients: so much for a session, for a user, and in all. What comes beyond a share is taken in, and
-//! something older that nobody uses goes: of the same session or user, or of those who have the most. So nobody locks out others, nor themselves.
+//! Shares of what the server keeps for clients: so much for a session, for a user, and in all. What comes beyond a share is accepted, and
+//! something older that nobody uses is dropped: of the same session or user, or of those who have the most. So nobody locks out others, or
+//! themselves.
 
 use std::{
     cmp::Reverse,
@@ -13,15 +14,28 @@ use uuid::Uuid;
 /// What is displaced is remembered, so that the error can say why it is gone; the oldest are forgotten.
 const REMEMBERED: usize = 10_000;
 
-/// Who has less than this part of a share is not told from those who have still less: the oldest goes.
+/// Those who have less than this part of a share count as equal: the oldest goes.
 const SMALL: usize = 8;
+
+/// A number, and the setting that says it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limit {
+    pub(crate) most: usize,
+    pub(crate) setting: &'static str,
+}
+
+impl Limit {
+    fn at_least_one(self) -> Self {
+        Self { most: self.most.max(1), ..self }
+    }
+}
 
 /// How many there may be; at least one of each.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Shares {
-    pub(super) session: usize,
-    pub(super) user: usize,
-    pub(super) all: usize,
+pub(crate) struct Shares {
+    pub(crate) session: Limit,
+    pub(crate) user: Limit,
+    pub(crate) all: Limit,
 }
 
 /// Which share it was that was used up.
@@ -30,6 +44,16 @@ pub(super) enum Share {
     Session,
     User,
     All,
+}
+
+impl Shares {
+    pub(super) const fn limit(&self, share: Share) -> Limit {
+        match share {
+            Share::Session => self.session,
+            Share::User => self.user,
+            Share::All => self.all,
+        }
+    }
 }
 
 /// What a thing is kept for: a session that its client keeps, or else the connection that it came by.
@@ -94,7 +118,7 @@ impl Displaced {
 impl<T: Kept> Shared<T> {
     pub(super) fn new(shares: Shares) -> Self {
         let Shares { session, user, all } = shares;
-        let shares = Shares { session: session.max(1), user: user.max(1), all: all.max(1) };
+        let shares = Shares { session: session.at_least_one(), user: user.at_least_one(), all: all.at_least_one() };
         Self { kept: HashMap::new(), shares, displaced: Displaced::default() }
     }
 
@@ -107,7 +131,7 @@ impl<T: Kept> Shared<T> {
         let mut gone = Vec::new();
         let Shares { session, user, all } = self.shares;
         // Usually there are so few that nobody need be counted.
-        while self.kept.len() >= session.min(user).min(all) {
+        while self.kept.len() >= session.most.min(user.most).min(all.most) {
             let Some((id, share)) = self.excess(&new) else { break };
             self.displaced.add(id, share);
             gone.extend(self.kept.remove(&id));
@@ -128,7 +152,7 @@ impl<T: Kept> Shared<T> {
         let (user, holder) = (new.user(), new.holder());
         let of_user = by_user.get(user).copied().unwrap_or_default();
         let of_holder = by_holder.get(&(user, holder)).copied().unwrap_or_default();
-        let Shares { session: session_share, user: user_share, all: all_share } = self.shares;
+        let (session_share, user_share, all_share) = (self.shares.session.most, self.shares.user.most, self.shares.all.most);
         let weight = |one: &T| {
             let (of_user, of_holder) = (by_user.get(one.user()), by_holder.get(&(one.user(), one.holder())));
             (of_user.copied().unwrap_or_default(), of_holder.copied().unwrap_or_default())
@@ -234,7 +258,9 @@ mod tests {
 
     impl Filling {
         fn new(session: usize, user: usize, all: usize) -> Self {
-            Self { all: Shared::new(Shares { session, user, all }), start: Instant::now(), next: 0 }
+            let limit = |most| Limit { most, setting: "test.limit" };
+            let shares = Shares { session: limit(session), user: limit(user), all: limit(all) };
+            Self { all: Shared::new(shares), start: Instant::now(), next: 0 }
         }
 
         /// One more; gives which one went, and by which share.

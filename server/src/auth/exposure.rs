@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 
 use glaux_engine::{Error, Result};
 
-use super::options::{ClientCertificates, TlsOptions};
-use crate::auth::{AuthOptions, Proof};
+use super::{AuthOptions, Proof};
+use crate::transport::{ClientCertificates, TlsOptions};
 
-/// Refuses to let anybody on the network do everything, unless that was said in as many words (`allowed`:
+/// Refuses to let anybody on the network do everything, unless that is allowed explicitly (`allowed`:
 /// `[server] allow_anonymous_network = true` or `--allow-anonymous-network`). Warns of passwords that cross the network in the clear.
 ///
 /// # Errors
@@ -15,19 +15,19 @@ use crate::auth::{AuthOptions, Proof};
 pub(crate) fn refuse_open_listener(address: SocketAddr, auth: &AuthOptions, tls: &TlsOptions, allowed: bool) -> Result<()> {
     let loopback = address.ip().to_canonical().is_loopback();
     if auth.accepts(Proof::Mtls) && tls.client_ca.is_none() {
-        return Err(Error::invalid("identity by \"mtls\" needs \"tls.client_ca\"")
+        return Err(Error::invalid("auth.identity \"mtls\" needs \"tls.client_ca\"")
             .with_hint("Name the PEM file of the authority that signs the clients' certificates"));
     }
-    // A certificate that every client has to show keeps strangers out, even if nobody is told apart by it.
+    // A certificate that every client has to show keeps strangers out, even if it does not say who somebody is.
     let strangers = tls.client_ca.is_none() || tls.client_certificates == ClientCertificates::Optional;
     if auth.is_open() && strangers && !loopback {
         if !allowed {
             let message = format!("listening on \"{address}\" would let anybody on the network read and change everything");
             return Err(Error::invalid(message).with_hint(
-                "Set auth.identity (\"users\", \"oidc\" or \"mtls\"), or listen on 127.0.0.1; if it is meant, --allow-anonymous-network",
+                "Set auth.identity (\"users\", \"oidc\" or \"mtls\"), listen on 127.0.0.1, or pass --allow-anonymous-network",
             ));
         }
-        tracing::warn!(%address, "anybody on the network may read and change everything: no identity is asked for");
+        tracing::warn!(%address, "anybody on the network may read and change everything: authentication is off");
     }
     if !auth.is_open() && !tls.is_on() && !loopback {
         tracing::warn!(%address, "passwords and tokens cross the network unencrypted; set tls.certificate and tls.key");

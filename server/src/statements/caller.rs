@@ -1,0 +1,35 @@
+//! Who calls, in which session; and whose what is kept for them is.
+
+use std::sync::Arc;
+
+use super::{session::ClientSession, shares::Holder};
+use crate::{auth::Identity, transport::ConnectionHandle};
+
+/// One call's caller.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    pub(crate) identity: Identity,
+    /// Their session, which may be for this call alone.
+    pub(crate) client: Arc<ClientSession>,
+    /// The connection of the call, if connections are counted.
+    pub(crate) connection: Option<Arc<ConnectionHandle>>,
+}
+
+/// Whose something is that is kept.
+#[derive(Debug, Clone)]
+pub(super) struct Owner {
+    pub(super) user: String,
+    pub(super) holder: Holder,
+    pub(super) connection: Option<Arc<ConnectionHandle>>,
+}
+
+impl Caller {
+    /// What is kept for the caller is kept for their session, or for their connection if their client keeps no session.
+    pub(super) fn owner(&self, keeps_session: bool) -> Owner {
+        let holder = match (&self.connection, keeps_session) {
+            (Some(connection), false) => Holder::Connection(connection.id()),
+            _ => Holder::Session(self.client.id),
+        };
+        Owner { user: self.identity.user.clone(), holder, connection: self.connection.clone() }
+    }
+}
