@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     accounting::Tariff,
-    query::HistoryOptions,
+    lifecycle::HistoryOptions,
     scan::FetchOptions,
     storage::{DataCacheOptions, StorageOptions},
 };

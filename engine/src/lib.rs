@@ -8,19 +8,32 @@
 //! Statements enter through [`Engine::submit`] and [`Engine::plan`], rows through [`Engine::ingest`], so that every query is recorded, metered
 //! and billed the same way.
 
+mod access;
 pub mod accounting;
 pub mod clock;
 pub mod config;
-pub mod ddl;
 pub mod error;
+mod execute;
 mod functions;
+mod lifecycle;
 pub mod plan;
 pub mod probe;
-pub mod query;
+/// What a caller has of a query.
+pub mod query {
+    pub use crate::{
+        execute::{Description, Estimate, Parameters, PlannedQuery},
+        lifecycle::{
+            CancelReason, Canceller, Ending, Executing, Failure, History, HistoryOptions, PageFilter, Planned, Position, Query,
+            QueryFilter, QueryGuard, QueryId, QueryManager, QueryObserver, QueryRecord, QueryReport, QueryState, Received,
+            RepairFigures, RunningQuery, TextBounds, UsageFilter, UsageTotal, Waiting,
+        },
+    };
+}
 pub mod runtime;
 pub mod scan;
 pub mod session;
 pub mod sql;
+pub mod statements;
 pub mod storage;
 pub mod system;
 pub mod write;

@@ -8,14 +8,13 @@ use futures::{Stream, StreamExt};
 use glaux_catalog::{Metastore, metastore::SqliteMetastore};
 
 use crate::{
+    access::LocationPolicy,
     clock::{Clock, system_clock},
     config::EngineOptions,
     error::{Error, Result},
+    execute::{Description, Parameters, PlannedQuery, executor::Executor, ingest, run},
+    lifecycle::{Failure, History, Query, QueryManager, QueryObserver},
     plan,
-    query::{
-        Description, Failure, History, Parameters, PlannedQuery, Query, QueryManager, QueryObserver, access::LocationPolicy,
-        executor::Executor, ingest, run,
-    },
     scan::{Fetcher, Footers, KeptFooters, KeptListings},
     session::Session,
     storage::{ClosedFiles, DataCache, Stores},

@@ -36,7 +36,7 @@ use self::{
 };
 use crate::{
     error::Result,
-    query::{History, QueryManager},
+    lifecycle::{History, QueryManager},
     session::SessionOptions,
 };
 

@@ -24,9 +24,9 @@ use sqlparser::ast;
 
 use super::{limits, names};
 use crate::{
+    access::{Guarded, view_denied},
     clock::Clock,
     error::{Error, ErrorKind, Result, from_datafusion, to_datafusion},
-    query::access::{Guarded, view_denied},
     scan::{LakeTable, ScanContext},
     session::SessionOptions,
     sql::{self, Query, Statement, rewrite::HIDDEN_SUFFIX},

@@ -29,9 +29,9 @@ use self::{
 };
 use super::ProbeContext;
 use crate::{
-    ddl::normalise_location,
     error::{Error, Result, printable},
     sql::Crawl,
+    statements::normalise_location,
 };
 
 /// Files that are held of each folder at least, so that folders can be compared.

@@ -6,7 +6,7 @@ use arrow::datatypes::SchemaRef;
 use glaux_catalog::{Metastore, model::Table};
 
 use super::{SYSTEM_SCHEMAS, SystemDeps, provider, table_names};
-use crate::{error::Result, query::access::Caller};
+use crate::{access::Caller, error::Result};
 
 /// What one session's user may see of the catalog. Every call looks anew.
 #[derive(Debug, Clone)]

@@ -12,7 +12,7 @@ use datafusion::{
     scalar::ScalarValue,
 };
 
-use crate::query::TextBounds;
+use crate::lifecycle::TextBounds;
 
 /// The rows that are wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

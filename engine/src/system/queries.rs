@@ -18,8 +18,9 @@ use super::{
     provider::{RowSource, Wanted},
 };
 use crate::{
+    access::queries_of,
     error::Result,
-    query::{PageFilter, QueryId, QueryRecord, TextBounds, UsageFilter, UsageTotal, access::queries_of},
+    lifecycle::{PageFilter, QueryId, QueryRecord, TextBounds, UsageFilter, UsageTotal},
     session::SessionOptions,
 };
 

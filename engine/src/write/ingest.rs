@@ -3,7 +3,7 @@
 //! `target` finds the table, or decides what it will be; `columns` matches the rows to it and `convert` gives each value the table's
 //! type, or refuses it; `place` says where a partition's files go; `commit` lets readers see the files and the catalog know of them,
 //! all or nothing. A table that is created here, at no location of the caller's, is `managed`: its files go with it. The query's life around it is
-//! `query::ingest`. Nothing else that lies in the store already is touched.
+//! `execute::ingest`. Nothing else that lies in the store already is touched.
 
 mod columns;
 mod commit;
@@ -22,7 +22,7 @@ pub(crate) use self::{
     managed::Managed,
     target::Resolved,
 };
-use crate::query::QueryReport;
+use crate::lifecycle::QueryReport;
 
 /// The rows' table, and what to do if it exists and if it does not.
 #[derive(Debug, Clone)]

@@ -12,9 +12,9 @@ use glaux_catalog::{
 };
 
 use crate::{
-    ddl::normalise_location,
     error::{Error, ErrorKind, Result},
     sql::{self, Statement},
+    statements::normalise_location,
     system::is_system_schema,
 };
 

@@ -6,7 +6,7 @@ use glaux_catalog::model::Access;
 
 use super::{AlterTable, Query, Show, Statement, StatementKind};
 
-/// What holds for every statement of a kind. What it takes to be allowed to run it depends on what it names: `query::access` says that.
+/// What holds for every statement of a kind. What it takes to be allowed to run it depends on what it names: `access` says that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Nature {
     pub kind: StatementKind,

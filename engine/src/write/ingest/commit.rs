@@ -23,8 +23,8 @@ use super::{
     target::{Fate, Resolved},
 };
 use crate::{
-    ddl::{self, StatementContext},
     error::{Error, ErrorKind, Result},
+    statements::{self, StatementContext},
     storage::QueryStores,
     write::{WriteOptions, WrittenFile, staged::Staged, table::TableWriter},
 };
@@ -152,7 +152,7 @@ impl Resolved {
                 }
             }
             Fate::Create { create, managed, replaces } => {
-                let table = ddl::new_table(create, context)?;
+                let table = statements::new_table(create, context)?;
                 let partition = |values: &PartitionValues| Partition::new(values.clone(), context.clock.now());
                 let partitions = partitions.values().map(partition).collect();
                 match context.metastore.install_table(table, partitions, replaces.is_some()).await {

@@ -13,7 +13,7 @@ use object_store::{ObjectStoreExt, path::Path};
 
 use crate::{
     error::{ErrorKind, Result, from_store},
-    query::QueryId,
+    lifecycle::QueryId,
     sql::Statement,
     storage::{QueryStores, RealLocation},
 };

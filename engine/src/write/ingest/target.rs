@@ -12,11 +12,11 @@ use glaux_catalog::{
 
 use super::{IfExists, IfNotExists, IngestTarget, columns::positions, managed::Managed, place::place};
 use crate::{
-    ddl::normalise_location,
+    access::{Guarded, WAREHOUSE},
     error::{Error, ErrorKind, Result, nearest},
     plan::PlanContext,
-    query::access::{Guarded, WAREHOUSE},
     sql::{CreateTable, StoredAs, TableRef},
+    statements::normalise_location,
     storage::QueryStores,
     system,
 };
