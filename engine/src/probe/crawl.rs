@@ -30,8 +30,8 @@ use self::{
 use super::ProbeContext;
 use crate::{
     error::{Error, Result, printable},
+    location::normalise_location,
     sql::Crawl,
-    statements::normalise_location,
 };
 
 /// Files that are held of each folder at least, so that folders can be compared.

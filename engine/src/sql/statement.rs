@@ -5,7 +5,6 @@
 
 mod analyze;
 mod crawl;
-mod kind;
 mod nature;
 mod print;
 
@@ -17,11 +16,12 @@ use glaux_catalog::{
     discovery::RepairMode,
     model::{Access, Column, Grantee, Properties},
 };
-pub use kind::StatementKind;
-pub use nature::{ANALYZE_COLUMNS, Answer, CRAWL_COLUMNS, Changes, Nature, RUNNING_COLUMNS};
+pub use nature::{ANALYZE_COLUMNS, Answer, CRAWL_COLUMNS, Changes, Nature};
 pub(super) use print::hive_name;
 #[cfg(test)]
 pub(super) use print::hive_string;
+
+pub use crate::statement_kind::StatementKind;
 
 /// A table or view as a statement names it. Athena's only catalog, `awsdatacatalog`, is accepted before it and not kept.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

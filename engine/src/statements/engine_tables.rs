@@ -1,17 +1,19 @@
-//! The engine's own tables (`system.*`, `information_schema.*`) in statements: they are shown and described as others are, and nothing changes them.
+//! The engine's own tables (`system.*`, `information_schema.*`) in statements: they are shown and described as other tables are, and nothing changes
+//! them.
 
 use glaux_catalog::{TableName, model::Column};
 
-use super::StatementContext;
+use super::context::StatementContext;
 use crate::{
     error::{Error, Result, nearest},
-    system::{is_system_schema, table_names},
+    reserved::is_system_schema,
+    system::table_names,
 };
 
-/// The columns of one of the engine's tables; nothing for a name in a database.
+/// The columns of one of the engine's tables; `None` for a name in a database.
 ///
 /// # Errors
-/// `NotFound` for a name that the engine has no table of.
+/// `NotFound` for a name that none of the engine's tables has.
 pub(super) async fn columns(name: &TableName, context: &StatementContext<'_>) -> Result<Option<Vec<Column>>> {
     if !is_system_schema(&name.database) {
         return Ok(None);
@@ -22,7 +24,7 @@ pub(super) async fn columns(name: &TableName, context: &StatementContext<'_>) ->
 }
 
 /// # Errors
-/// `Invalid` for one of the engine's tables, which the statement does not take; `NotFound` for a name that the engine has no table of.
+/// `Invalid` for one of the engine's tables, which the statement does not take; `NotFound` for a name that none of them has.
 pub(super) fn refuse(name: &TableName) -> Result<()> {
     if !is_system_schema(&name.database) {
         return Ok(());

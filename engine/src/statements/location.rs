@@ -1,23 +1,18 @@
-//! Locations in statements: one form for every way to write them.
-//!
-//! A location is a prefix, an absolute URL with one `/` at its end. Keys and paths are taken as they are: nothing is percent-decoded.
-//! Its store must be one that can be opened; whether anything is there is not asked.
+//! Locations of definitions: brought to the catalog's form, and such that their store can be opened. Whether anything is there is not asked.
 
-use std::path::{Component, Path, PathBuf};
-
-use super::StatementContext;
+use super::context::StatementContext;
 use crate::{
     error::{Error, Result},
-    storage::wording,
+    location::normalise_location,
 };
 
-/// [`normalise`], for a location that a definition is to have: one that no store can open is refused, with the reason.
+/// [`normalise_location`], for a location that a definition is to have: one that no store can open is refused, with the reason.
 ///
 /// # Errors
-/// Those of [`normalise`]; `Unsupported` for an unknown scheme, `Invalid` for what is missing or does not fit in the URL or in the store's settings, and for
-/// the root of the file system.
+/// Those of [`normalise_location`]; `Unsupported` for an unknown scheme, `Invalid` for what is missing or does not fit in the URL or in the store's settings,
+/// and for the root of the file system.
 pub(super) fn for_definition(location: &str, context: &StatementContext<'_>) -> Result<String> {
-    let location = normalise(location)?;
+    let location = normalise_location(location)?;
     if location == "file:///" {
         return Err(Error::invalid("location \"/\" is the whole machine").with_hint("Name a folder, such as /data/lake/table"));
     }
@@ -25,7 +20,7 @@ pub(super) fn for_definition(location: &str, context: &StatementContext<'_>) -> 
     Ok(location)
 }
 
-/// [`for_definition`], for a partition: a relative location is relative to the table's to some, and to the server's directory to others.
+/// [`for_definition`], for a partition: some take a relative location as relative to the table's, others to the server's directory.
 ///
 /// # Errors
 /// Those of [`for_definition`]; `Invalid` for a relative path.
@@ -36,109 +31,4 @@ pub(super) fn for_partition(location: &str, context: &StatementContext<'_>) -> R
             .with_hint("Write all of it, such as s3://bucket/prefix/ or /data/lake/table/key=value"));
     }
     for_definition(location, context)
-}
-
-/// Brings a location to the form in which the catalog keeps it: `s3://bucket/prefix/`, `file:///folder/`. Plain paths are made absolute,
-/// from the current directory if they are relative.
-///
-/// # Errors
-/// `Invalid`, with a hint, for what Athena refuses too: patterns, empty path segments, the `s3a` and `s3n` schemes; and for URLs that
-/// name no bucket.
-pub fn normalise(location: &str) -> Result<String> {
-    let location = location.trim();
-    let refuse =
-        |what: &str, hint: &str| Err(Error::invalid(format!("location \"{location}\" {what}")).with_hint(hint.to_owned()));
-    if location.is_empty() {
-        return refuse("is empty", "Name a folder, such as s3://bucket/prefix/ or /data/lake/table");
-    }
-    if location.contains(['*', '?', '[', ']', '{', '}']) {
-        return refuse("has a pattern in it", "Name the folder that holds the files: all files below it belong to the table");
-    }
-    if location.chars().any(char::is_control) {
-        return refuse("has a control character in it", "Name a folder, such as s3://bucket/prefix/ or /data/lake/table");
-    }
-    let Some((scheme, rest)) = location.split_once("://") else {
-        if let Some(path) = location.strip_prefix("file:") {
-            return file(Path::new(path));
-        }
-        return file(
-            &std::path::absolute(location)
-                .map_err(|error| Error::invalid(format!("location \"{location}\" cannot be made absolute")).with_source(error))?,
-        );
-    };
-    let scheme = scheme.to_ascii_lowercase();
-    match scheme.as_str() {
-        "s3a" | "s3n" => return refuse("has Hadoop's scheme", &format!("Write s3://{rest}")),
-        "file" => {
-            if !rest.starts_with('/') {
-                return refuse("names a host", "A file's URL has three slashes, as in file:///data/lake/table");
-            }
-            return file(Path::new(rest));
-        }
-        _ => {}
-    }
-    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-    if host.is_empty() {
-        let (noun, example) = wording(&scheme);
-        return refuse(&format!("names no {noun}"), &format!("Name a folder in a {noun}, as in {example}"));
-    }
-    let path = path.strip_suffix('/').unwrap_or(path);
-    if path.starts_with('/') || path.ends_with('/') || path.contains("//") {
-        return refuse("has an empty path segment (//)", "Write one / between the parts; Athena refuses // too");
-    }
-    Ok(if path.is_empty() { format!("{scheme}://{host}/") } else { format!("{scheme}://{host}/{path}/") })
-}
-
-/// A folder as a URL, without `.` and `..`.
-fn file(path: &Path) -> Result<String> {
-    let mut folder = PathBuf::new();
-    for component in path.components() {
-        match component {
-            Component::ParentDir => {
-                folder.pop();
-            }
-            Component::Normal(name) => folder.push(name),
-            Component::CurDir | Component::RootDir | Component::Prefix(_) => {}
-        }
-    }
-    match folder.to_str() {
-        Some("") => Ok("file:///".to_owned()),
-        Some(folder) => Ok(format!("file:///{folder}/")),
-        None => Err(Error::invalid(format!("location \"{}\" is not UTF-8", path.display()))),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::normalise;
-
-    #[test]
-    fn locations_have_one_form() {
-        for (written, kept) in [
-            ("s3://Bucket", "s3://Bucket/"),
-            ("S3://b/a b/dt=%3A", "s3://b/a b/dt=%3A/"),
-            (" s3://b/x/ ", "s3://b/x/"),
-            ("/data//lake/./x/../t", "file:///data/lake/t/"),
-            ("file:/data/t", "file:///data/t/"),
-            ("file:///data/t/", "file:///data/t/"),
-            ("/", "file:///"),
-        ] {
-            assert_eq!(normalise(written).unwrap(), kept);
-        }
-        let relative = normalise("lake/t").unwrap();
-        assert!(relative.starts_with("file:///") && relative.ends_with("/lake/t/"), "{relative}");
-        for (written, hint) in [
-            ("", "Name a folder"),
-            ("s3://b/x/*.parquet", "all files below it"),
-            ("s3://b/x//y/", "one /"),
-            ("s3a://b/x/", "Write s3://b/x/"),
-            ("s3:///x/", "Name a folder in a bucket, as in s3://bucket/path/"),
-            ("abfss:///x/", "Name a folder in a container, as in abfss://container@account"),
-            ("gs:///x/", "gs://bucket/path/"),
-            ("file://host/x", "three slashes"),
-        ] {
-            let error = normalise(written).unwrap_err();
-            assert!(error.hint().unwrap().contains(hint), "{error:?}");
-        }
-    }
 }

@@ -1,28 +1,26 @@
-//! `SHOW`, as far as it is about the catalog.
+//! `SHOW` of what the catalog holds.
 
-use glaux_catalog::{
-    model::{Properties, Table},
-    partition::HIVE_DEFAULT_PARTITION,
-};
+use glaux_catalog::{model::Table, partition::HIVE_DEFAULT_PARTITION};
 
 use super::{
-    StatementContext,
-    create::VIEW_COLUMNS,
-    engine_tables, find, find_table, grant, partitions,
+    context::StatementContext,
+    engine_tables, grant,
+    lookup::{find, find_table, resolve},
+    partitions,
     pattern::matches,
-    resolve,
     rows::{Row, row},
     stats,
 };
 use crate::{
-    access::view_denied,
+    definition::{create_table_statement, create_view_statement},
     error::{Error, Result},
-    sql::{ClusteredBy, CreateTable, CreateView, PartitionSpec, RowFormat, Show, Statement, StoredAs, TableRef},
-    system::{is_system_schema, table_names},
+    reserved::is_system_schema,
+    sql::{PartitionSpec, Show, Statement},
+    system::table_names,
 };
 
 pub(super) async fn show(what: &Show, context: &StatementContext<'_>) -> Result<Vec<Row>> {
-    let metastore = context.metastore;
+    let metastore = context.metastore();
     let database = |name: &Option<String>| name.clone().unwrap_or_else(|| context.session.database());
     Ok(match what {
         Show::Databases { pattern } => names(metastore.databases().await?.into_iter().map(|database| database.name), pattern),
@@ -49,11 +47,11 @@ pub(super) async fn show(what: &Show, context: &StatementContext<'_>) -> Result<
             if table.is_view() {
                 return Err(Error::invalid(format!("\"{}\" is a view", table.name)).with_hint("Write SHOW CREATE VIEW"));
             }
-            lines(&create_table(&table))
+            lines(&create_table_statement(&table))
         }
         Show::Stats { table } => stats::show(table, context).await?,
         Show::Grants { on } => grant::show(on.as_ref(), context).await?,
-        Show::CreateView { view } => lines(&create_view(&find(view, context).await?)?),
+        Show::CreateView { view } => lines(&create_view_statement(&find(view, context).await?)?),
     })
 }
 
@@ -69,7 +67,7 @@ async fn show_partitions(table: &Table, spec: Option<&PartitionSpec>, context: &
     if !table.is_partitioned() {
         return Err(Error::invalid(format!("table \"{}\" is not partitioned", table.name)));
     }
-    let index = context.metastore.partition_index(table).await?;
+    let index = context.metastore().partition_index(table).await?;
     let rows = match spec {
         Some(spec) => partitions::rows(table, &index, spec)?,
         None => (0..index.len()).collect(),
@@ -90,60 +88,6 @@ fn properties(table: &Table, key: Option<&str>) -> Vec<Row> {
             None => vec![vec![Some(format!("Table {} does not have property: {key}", table.name)), None]],
         },
     }
-}
-
-/// The statement that makes the table again. Classes are written out, so that nothing depends on what a format's name stands for.
-pub(crate) fn create_table(table: &Table) -> Statement {
-    let storage = &table.storage;
-    let mut properties: Properties = table.properties.clone();
-    properties.remove("EXTERNAL");
-    if properties.get("comment") == table.comment.as_ref() {
-        properties.remove("comment");
-    }
-    Statement::CreateTable(Box::new(CreateTable {
-        table: reference(table),
-        if_not_exists: false,
-        columns: storage.columns.clone(),
-        comment: table.comment.clone(),
-        partitioned_by: table.partition_keys.clone(),
-        clustered_by: storage
-            .bucket_count
-            .filter(|_| !storage.bucket_columns.is_empty())
-            .map(|buckets| ClusteredBy { columns: storage.bucket_columns.clone(), buckets }),
-        row_format: Some(RowFormat::SerDe(storage.serde.library.clone())),
-        serde_properties: storage.serde.properties.clone(),
-        stored_as: Some(StoredAs::Classes { input: storage.input_format.clone(), output: storage.output_format.clone() }),
-        location: Some(storage.location.clone()),
-        properties,
-    }))
-}
-
-/// The statement that makes the view again.
-///
-/// # Errors
-/// `Invalid` for a table, `Denied` for a view whose text is not shown to who asks.
-pub(crate) fn create_view(table: &Table) -> Result<Statement> {
-    let Some(query_text) = table.view_text.clone() else {
-        if table.is_view() {
-            return Err(view_denied(&table.name));
-        }
-        return Err(Error::invalid(format!("\"{}\" is a table", table.name)).with_hint("Write SHOW CREATE TABLE"));
-    };
-    let columns = match table.properties.contains_key(VIEW_COLUMNS) {
-        true => table.storage.columns.iter().map(|column| column.name.clone()).collect(),
-        false => Vec::new(),
-    };
-    Ok(Statement::CreateView(CreateView {
-        view: reference(table),
-        or_replace: false,
-        columns,
-        comment: table.comment.clone(),
-        query_text,
-    }))
-}
-
-fn reference(table: &Table) -> TableRef {
-    TableRef { database: Some(table.name.database.clone()), table: table.name.table.clone() }
 }
 
 /// A raw partition value as statements write it.

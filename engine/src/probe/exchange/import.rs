@@ -13,9 +13,9 @@ use glaux_catalog::{
 
 use crate::{
     error::{Error, ErrorKind, Result},
+    location::normalise_location,
+    reserved::is_system_schema,
     sql::{self, Statement},
-    statements::normalise_location,
-    system::is_system_schema,
 };
 
 /// What decides about definitions that exist already, as errors name it.

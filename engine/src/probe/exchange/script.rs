@@ -10,9 +10,9 @@ use glaux_catalog::{
 
 use super::{Selection, export::cannot_write, partition_pages};
 use crate::{
+    definition::{create_table_statement, create_view_statement},
     error::Result,
     sql::{AlterTable, CreateDatabase, PartitionSpec, Statement, TableRef},
-    statements::{create_table_statement, create_view_statement},
 };
 
 /// Partitions that one statement adds.

@@ -52,7 +52,7 @@ impl Nature {
 }
 
 /// The columns of `SHOW QUERIES`.
-pub const RUNNING_COLUMNS: [&str; 8] =
+const RUNNING_COLUMNS: [&str; 8] =
     ["query_id", "state", "user", "workgroup", "database", "elapsed_ms", "data_scanned_bytes", "statement"];
 
 /// The columns of `ANALYZE`.

@@ -1,4 +1,4 @@
-//! The kinds of statements that Athena tells apart.
+//! The kinds of statements that Athena distinguishes: what the history records of a statement, without knowing statements.
 
 /// Athena's `StatementType`; clients read results differently by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -14,11 +14,11 @@ use object_store::{ObjectStoreExt, path::Path};
 use crate::{
     error::{ErrorKind, Result, from_store},
     lifecycle::QueryId,
-    sql::Statement,
     storage::{QueryStores, RealLocation},
 };
 
-/// The attachment of a managed table, which holds its folder. Statements, imports and clients of the catalog service cannot write it.
+/// The attachment of a managed table, which holds its folder. Statements, imports and clients of the catalog service cannot write it: its name begins
+/// with [`crate::reserved::MANAGED_ATTACHMENTS`].
 const FOLDER: &str = "managed/folder";
 
 /// Requests under way at a time.
@@ -31,10 +31,7 @@ pub(crate) struct Managed {
 }
 
 impl Managed {
-    /// How the names of the attachments begin that only ingest writes.
-    pub(crate) const ATTACHMENTS: &str = "managed/";
-
-    pub(super) fn id(&self) -> i64 {
+    pub(crate) fn id(&self) -> i64 {
         self.table.id
     }
 
@@ -47,27 +44,21 @@ impl Managed {
     }
 
     /// Notes that a table which has just been created is managed. `catalog` is the one that nothing guards.
-    pub(super) async fn note(table: &Table, catalog: &dyn Metastore) {
+    pub(crate) async fn note(table: &Table, catalog: &dyn Metastore) {
         let folder = (FOLDER.to_owned(), Some(Bytes::from(table.root())));
         if let Err(error) = catalog.set_attachments(table, vec![folder]).await {
             tracing::warn!(table = %table.name, %error, "a new table's files will stay when it is dropped");
         }
     }
 
-    /// The managed tables that a statement is about to drop.
-    pub(crate) async fn dropped_by(statement: &Statement, database: &str, metastore: &dyn Metastore) -> Result<Vec<Self>> {
-        let dropped = match statement {
-            Statement::DropTable { table, .. } => metastore.table(&table.resolve(database)).await.map(|table| vec![table]),
-            Statement::DropDatabase { database, cascade: true, .. } => metastore.tables(database).await,
-            _ => return Ok(Vec::new()),
-        };
-        let dropped = match dropped {
-            // Whether that is an error is the statement's to say.
+    /// The managed tables of a database; none of one that does not exist.
+    pub(crate) async fn in_database(database: &str, metastore: &dyn Metastore) -> Result<Vec<Self>> {
+        let tables = match metastore.tables(database).await {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-            dropped => dropped?,
+            tables => tables?,
         };
         let mut managed = Vec::new();
-        for table in &dropped {
+        for table in &tables {
             managed.extend(Self::of(table, metastore).await?);
         }
         Ok(managed)
