@@ -1,7 +1,10 @@
-//! A query's life: `manager` takes it in and hands it out, `guard` walks it through its states, `history` remembers it.
+//! A query's life: `manager` takes it in, `guard` takes it through its states, `admission` lets it run, `stream` is its result, `history` remembers it.
+//!
+//! It knows nothing of SQL and nothing of plans: a statement is its text, and [`QueryGuard::classify`] says what it costs.
 
 mod admission;
 mod cancel;
+mod canceller;
 mod ending;
 mod entry;
 mod guard;
@@ -12,16 +15,17 @@ mod registry;
 mod report;
 mod stream;
 
-pub(crate) use admission::{Place, Places};
-pub use cancel::{CancelReason, Canceller};
+pub(crate) use admission::{Slot, Slots};
+pub use cancel::CancelReason;
+pub use canceller::Canceller;
 pub use ending::Ending;
-pub(crate) use entry::Entry;
+pub(crate) use entry::{Entry, MAX_KEPT};
 pub use guard::{Executing, Planned, QueryGuard, Received};
 pub(crate) use history::not_running;
 pub use history::{
     History, HistoryOptions, PageFilter, Position, QueryFilter, QueryRecord, TextBounds, UsageFilter, UsageTotal, Waiting,
 };
-pub use manager::{Failure, QueryManager, RunningQuery};
+pub use manager::{QueryManager, RunningQuery};
 pub use observer::QueryObserver;
-pub use report::{QueryId, QueryReport, QueryState, RepairFigures};
+pub use report::{Failure, QueryId, QueryReport, QueryState, RepairFigures};
 pub use stream::Query;

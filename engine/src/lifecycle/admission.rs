@@ -1,8 +1,8 @@
-//! The places of queries that run at a time, and who gets the next one: nobody's queries keep those of others out.
+//! Admission: how many queries run at the same time, and whose turn is next. Nobody's queries keep those of others out.
 //!
-//! Whoever has the fewest queries running comes first, and among these who has waited longest. An eighth of the places is left to
-//! users who have none running, so that one who fills all they may get, with queries that hang, leaves room for others. Queries that
-//! run are never stopped for others.
+//! A query runs in a slot. A free slot goes to the user with the fewest queries running, and among equals to the query that has waited longest. An
+//! eighth of the slots is reserved for users who have none running, so that one user's queries that hang leave room for those of others. A running
+//! query is never stopped for another.
 
 use std::{
     collections::HashMap,
@@ -11,13 +11,13 @@ use std::{
 
 use tokio::sync::oneshot;
 
-/// Fewer places than these are all for everybody: there is nothing to be left.
-const SHARED_FROM: usize = 4;
+/// With fewer slots than these, none is reserved.
+const RESERVED_FROM: usize = 4;
 
-/// The places of an engine.
+/// The slots of an engine.
 #[derive(Debug)]
-pub(crate) struct Places {
-    /// Left to users who have no query running.
+pub(crate) struct Slots {
+    /// How many are reserved for users who have no query running.
     reserve: usize,
     state: Mutex<State>,
 }
@@ -25,9 +25,9 @@ pub(crate) struct Places {
 #[derive(Debug)]
 struct State {
     free: usize,
-    /// By user, places that are held; users without any are not here.
+    /// By user, how many slots they hold; users without any are absent.
     held: HashMap<Arc<str>, usize>,
-    /// In the order they came in.
+    /// In the order in which they came in.
     waiting: Vec<Waiter>,
 }
 
@@ -37,17 +37,17 @@ struct Waiter {
     sender: oneshot::Sender<Permit>,
 }
 
-/// One place that is held. It is given back when it is dropped.
+/// The right to run in one slot, given back when it is dropped.
 #[derive(Debug)]
 struct Permit {
-    places: Arc<Places>,
+    slots: Arc<Slots>,
     user: Arc<str>,
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
         let granted = {
-            let mut state = self.places.lock();
+            let mut state = self.slots.lock();
             state.free += 1;
             if let Some(held) = state.held.get_mut(&self.user) {
                 *held -= 1;
@@ -55,22 +55,22 @@ impl Drop for Permit {
                     state.held.remove(&self.user);
                 }
             }
-            self.places.grant(&mut state)
+            self.slots.grant(&mut state)
         };
         for waiter in granted {
-            let permit = Self { places: Arc::clone(&self.places), user: Arc::clone(&waiter.user) };
-            // One who does not wait any more gives it back by this.
+            let permit = Self { slots: Arc::clone(&self.slots), user: Arc::clone(&waiter.user) };
+            // If nobody waits for it any more, dropping it gives it back.
             drop(waiter.sender.send(permit));
         }
     }
 }
 
-impl Places {
-    /// At least one place.
-    pub(crate) fn new(places: usize) -> Arc<Self> {
-        let places = places.max(1);
-        let reserve = if places < SHARED_FROM { 0 } else { places.div_ceil(8) };
-        let state = State { free: places, held: HashMap::new(), waiting: Vec::new() };
+impl Slots {
+    /// At least one slot.
+    pub(crate) fn new(slots: usize) -> Arc<Self> {
+        let slots = slots.max(1);
+        let reserve = if slots < RESERVED_FROM { 0 } else { slots.div_ceil(8) };
+        let state = State { free: slots, held: HashMap::new(), waiting: Vec::new() };
         Arc::new(Self { reserve, state: Mutex::new(state) })
     }
 
@@ -78,20 +78,20 @@ impl Places {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Places that are free.
+    /// How many slots are free.
     #[cfg(test)]
     pub(crate) fn free(&self) -> usize {
         self.lock().free
     }
 
-    /// Waits for a place.
-    pub(crate) async fn acquire(self: &Arc<Self>, user: &str) -> Place {
-        let mut place = Place { places: Arc::clone(self), user: user.into(), permit: None };
-        place.take().await;
-        place
+    /// Waits for a slot.
+    pub(crate) async fn acquire(self: &Arc<Self>, user: &str) -> Slot {
+        let mut slot = Slot { slots: Arc::clone(self), user: user.into(), permit: None };
+        slot.take().await;
+        slot
     }
 
-    /// Takes out those who get a place now, and notes that they have it.
+    /// Removes the waiters that get a slot now, and records that they have it.
     fn grant(&self, state: &mut State) -> Vec<Waiter> {
         let mut granted = Vec::new();
         loop {
@@ -107,8 +107,8 @@ impl Places {
     }
 
     fn may_take(&self, state: &State, user: &str) -> bool {
-        let left_to_others = if state.held_by(user) == 0 { 0 } else { self.reserve };
-        state.free > left_to_others
+        let reserved = if state.held_by(user) == 0 { 0 } else { self.reserve };
+        state.free > reserved
     }
 }
 
@@ -123,29 +123,29 @@ impl State {
     }
 }
 
-/// A query's place among those that run. It is given back when it is dropped.
+/// A query's slot among those that run, given back when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Place {
-    places: Arc<Places>,
+pub(crate) struct Slot {
+    slots: Arc<Slots>,
     user: Arc<str>,
     permit: Option<Permit>,
 }
 
-impl Place {
-    /// Gives the place back for now.
-    pub(crate) fn leave(&mut self) {
+impl Slot {
+    /// Gives the slot back for now.
+    pub(crate) fn release(&mut self) {
         self.permit = None;
     }
 
-    /// Waits for a place again.
+    /// Waits for a slot again.
     pub(crate) async fn take(&mut self) {
         if self.permit.is_some() {
             return;
         }
         let waits = {
-            let mut state = self.places.lock();
-            // Those who wait and may have a place have been given it; who waits now may not.
-            if self.places.may_take(&state, &self.user) {
+            let mut state = self.slots.lock();
+            // Whoever waits and may have a slot has been given it; those who still wait may not.
+            if self.slots.may_take(&state, &self.user) {
                 state.take(&self.user);
                 None
             } else {
@@ -156,8 +156,8 @@ impl Place {
             }
         };
         self.permit = match waits {
-            None => Some(Permit { places: Arc::clone(&self.places), user: Arc::clone(&self.user) }),
-            // The sender waits with the places, which this holds.
+            None => Some(Permit { slots: Arc::clone(&self.slots), user: Arc::clone(&self.user) }),
+            // The sender is kept with the slots, which this holds.
             Some(receiver) => receiver.await.ok(),
         };
     }
@@ -169,30 +169,30 @@ mod tests {
 
     use super::*;
 
-    fn now(places: &Arc<Places>, user: &str) -> Option<Place> {
-        places.acquire(user).now_or_never()
+    fn now(slots: &Arc<Slots>, user: &str) -> Option<Slot> {
+        slots.acquire(user).now_or_never()
     }
 
     #[tokio::test]
-    async fn one_user_leaves_places_for_those_who_have_none() {
-        let places = Places::new(16);
-        let mut held: Vec<Place> = std::iter::from_fn(|| now(&places, "ada")).collect();
-        assert_eq!((held.len(), places.free()), (14, 2));
-        let bob = now(&places, "bob").unwrap();
-        assert!(now(&places, "bob").is_none(), "the last is for somebody who has none");
-        let eve = now(&places, "eve").unwrap();
-        assert!(now(&places, "guest").is_none(), "there are no more");
+    async fn one_user_leaves_slots_for_those_who_have_none() {
+        let slots = Slots::new(16);
+        let mut held: Vec<Slot> = std::iter::from_fn(|| now(&slots, "ada")).collect();
+        assert_eq!((held.len(), slots.free()), (14, 2));
+        let bob = now(&slots, "bob").unwrap();
+        assert!(now(&slots, "bob").is_none(), "the last is for somebody who has none");
+        let eve = now(&slots, "eve").unwrap();
+        assert!(now(&slots, "guest").is_none(), "there are no more");
         drop((bob, eve));
-        assert!(now(&places, "ada").is_none());
+        assert!(now(&slots, "ada").is_none());
         held.pop();
-        assert!(now(&places, "ada").is_some());
+        assert!(now(&slots, "ada").is_some());
     }
 
     #[tokio::test]
     async fn who_has_fewest_comes_first_and_then_who_waits_longest() {
-        let places = Places::new(2);
-        let (first, second) = (now(&places, "ada").unwrap(), now(&places, "ada").unwrap());
-        let mut waiting: Vec<_> = ["ada", "bob", "eve", "bob"].map(|user| Box::pin(places.acquire(user))).into();
+        let slots = Slots::new(2);
+        let (first, second) = (now(&slots, "ada").unwrap(), now(&slots, "ada").unwrap());
+        let mut waiting: Vec<_> = ["ada", "bob", "eve", "bob"].map(|user| Box::pin(slots.acquire(user))).into();
         assert!(waiting.iter_mut().all(|waiter| waiter.as_mut().now_or_never().is_none()));
         drop(first);
         let bob = waiting[1].as_mut().now_or_never().unwrap();
@@ -206,31 +206,31 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_gives_up_waiting_takes_no_place_with_them() {
-        let places = Places::new(1);
-        let first = now(&places, "ada").unwrap();
-        let mut gone = Box::pin(places.acquire("bob"));
-        let mut granted = Box::pin(places.acquire("bob"));
+    async fn who_gives_up_waiting_takes_no_slot_with_them() {
+        let slots = Slots::new(1);
+        let first = now(&slots, "ada").unwrap();
+        let mut gone = Box::pin(slots.acquire("bob"));
+        let mut granted = Box::pin(slots.acquire("bob"));
         assert!(gone.as_mut().now_or_never().is_none() && granted.as_mut().now_or_never().is_none());
         drop(gone);
         drop(first);
-        assert_eq!(places.free(), 0, "it is the second one's");
+        assert_eq!(slots.free(), 0, "it is the second one's");
         // Granted, and given up before it was looked at.
         drop(granted);
-        assert_eq!(places.free(), 1);
+        assert_eq!(slots.free(), 1);
     }
 
     #[tokio::test]
-    async fn a_place_that_was_left_is_taken_again() {
-        let places = Places::new(1);
-        let mut place = now(&places, "ada").unwrap();
-        place.leave();
-        let other = now(&places, "bob").unwrap();
-        assert!(place.take().now_or_never().is_none());
+    async fn a_slot_that_was_left_is_taken_again() {
+        let slots = Slots::new(1);
+        let mut slot = now(&slots, "ada").unwrap();
+        slot.release();
+        let other = now(&slots, "bob").unwrap();
+        assert!(slot.take().now_or_never().is_none());
         drop(other);
-        place.take().now_or_never().unwrap();
-        assert_eq!(places.free(), 0);
-        drop(place);
-        assert_eq!(places.free(), 1);
+        slot.take().now_or_never().unwrap();
+        assert_eq!(slots.free(), 0);
+        drop(slot);
+        assert_eq!(slots.free(), 1);
     }
 }

@@ -1,27 +1,23 @@
-//! Why a query is stopped before its end, how it is told, and what its user is told.
+//! Why a query is stopped before its end, and the error that its user gets.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::time::Duration;
 
-use super::{
-    entry::Entry,
-    report::{QueryId, QueryReport},
-};
 use crate::error::{Error, ErrorKind};
 
 /// Why a query is stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CancelReason {
-    /// Whoever asked it does not want it any more.
+    /// Its user cancelled it.
     User,
-    /// The client went away, or dropped the stream.
+    /// The client disconnected, or dropped the stream.
     Disconnected,
-    /// Somebody else ended it: who.
+    /// Somebody else killed it: who.
     KilledBy(String),
     /// It took longer than its session allows.
     Timeout,
     /// Its next read would scan more than its session allows.
     ScanLimit,
-    /// The server that runs it comes to its end.
+    /// The server that runs it shuts down.
     Shutdown,
 }
 
@@ -47,33 +43,5 @@ impl CancelReason {
             .with_hint("Narrow the query by its partitions and columns, or raise the limit of bytes")
             .with_setting("session.max_scan"),
         }
-    }
-}
-
-/// A handle that stops one query. It may outlive the query, and then does nothing.
-#[derive(Clone)]
-pub struct Canceller(pub(super) Arc<Entry>);
-
-impl Canceller {
-    #[must_use]
-    pub fn id(&self) -> QueryId {
-        self.0.id
-    }
-
-    /// Stops the query; the first reason counts. Returns whether it was still to be stopped.
-    pub fn cancel(&self, reason: CancelReason) -> bool {
-        self.0.cancel(reason)
-    }
-
-    /// The query's figures so far, or at its end.
-    #[must_use]
-    pub fn report(&self) -> QueryReport {
-        self.0.report()
-    }
-}
-
-impl fmt::Debug for Canceller {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Canceller").field(&self.0.id).finish()
     }
 }

@@ -1,7 +1,7 @@
-//! How a query ends, as the contract tells endings apart: which state it is recorded in, and whether what it scanned is paid for.
+//! How a query ends, as the contract distinguishes endings: the state that is recorded, and whether what it scanned is paid for.
 //!
-//! The error's kind gives an ending its name on the wire; this page is about state and money. Every kind is named, so that a
-//! new one does not compile until somebody says what it means here.
+//! The error's kind names an ending on the wire; this file is about state and money. Every kind is named, so that a new one does not compile
+//! until it is decided here.
 
 use super::report::QueryState;
 use crate::error::ErrorKind;
@@ -10,21 +10,21 @@ use crate::error::ErrorKind;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
     Succeeded,
-    /// Whoever asked cancelled it, or went away.
+    /// Its user cancelled it, or its client disconnected.
     Cancelled,
-    /// A KILL, or the end of the server.
+    /// It was killed, or its server shut down.
     Aborted,
-    /// It used up the time that its session or workgroup gives.
+    /// It reached the time limit of its session or workgroup.
     TimedOut,
-    /// It reached the limit of what it may scan.
+    /// It reached the limit of the bytes that it may scan.
     CutOff,
     /// An error of the statement, of its data, of a store; memory, disk or a queue that is full.
     Failed,
 }
 
 impl Ending {
-    /// The ending that an error's kind says, without an error a success. `cut_off` tells the limit of the bytes that a query may scan from
-    /// all other limits.
+    /// The ending that an error of this kind makes; a success without one. `cut_off` distinguishes the limit of the bytes that a query may scan
+    /// from all other limits.
     #[must_use]
     pub const fn of(error: Option<ErrorKind>, cut_off: bool) -> Self {
         let Some(kind) = error else { return Self::Succeeded };
@@ -72,10 +72,10 @@ impl Ending {
         }
     }
 
-    /// Whether its requests under way are given up, since nobody waits for what it would have become. What succeeds or fails by itself
-    /// counts them as the store does.
+    /// Whether its requests in flight are aborted, since nobody waits for the result. A query that succeeds or fails by itself counts them, as
+    /// the store does.
     #[must_use]
-    pub(super) const fn gives_up(self) -> bool {
+    pub(super) const fn aborts_requests(self) -> bool {
         match self {
             Self::Cancelled | Self::Aborted | Self::TimedOut => true,
             Self::Succeeded | Self::CutOff | Self::Failed => false,

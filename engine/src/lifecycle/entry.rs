@@ -1,6 +1,6 @@
-//! One query as everybody sees it: its guard, its stream, the registry and the system tables share it.
+//! What is known of one query: its guard, its stream, the registry and the system tables share it.
 //!
-//! Its figures move until it ends, once; from then on they stand still.
+//! Its figures change until it ends, and never after. It ends once.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -21,11 +21,11 @@ use crate::{
     clock::Clock,
     error::{Error, ErrorKind},
     session::SessionOptions,
-    sql::{self, StatementKind},
+    statement_kind::StatementKind,
 };
 
-/// Bytes of a statement's text that are kept, a little more than a statement may have.
-const MAX_KEPT: usize = sql::MAX_STATEMENT + 1024;
+/// Bytes of a statement's text that are kept.
+pub(crate) const MAX_KEPT: usize = (1 << 20) + 1024;
 
 #[derive(Debug)]
 pub(crate) struct Entry {
@@ -49,11 +49,11 @@ struct Progress {
     end: Option<End>,
 }
 
-/// The instants at which a query passed from one phase to the next.
+/// The times at which a query passed from one phase to the next.
 #[derive(Debug, Clone, Copy)]
 struct Marks {
     received: Instant,
-    /// With the time that had gone into listing until then.
+    /// With the time spent on listing until then.
     planned: Option<(Instant, Duration)>,
     executing: Option<Instant>,
 }
@@ -68,7 +68,7 @@ struct End {
 }
 
 impl Marks {
-    /// The times at `now`, of which `listing` went into listing. What is listed while planning is no part of planning.
+    /// The times at `now`, of which `listing` was spent on listing. Listing during planning is not part of planning.
     fn timings(&self, now: Instant, listing: Duration) -> Timings {
         let (planned, listed) = self.planned.unwrap_or((now, listing));
         let queued = self.planned.map(|_| self.executing.unwrap_or(now).saturating_duration_since(planned)).unwrap_or_default();
@@ -135,7 +135,7 @@ impl Entry {
         Some(self.record_of(&progress))
     }
 
-    /// What an end with this error is.
+    /// The ending that this error makes.
     pub(super) fn ending(&self, error: Option<&Error>) -> Ending {
         let cut_off = self.meter.is_over_limit() || *self.cancel.borrow() == Some(CancelReason::ScanLimit);
         Ending::of(error.map(Error::kind), cut_off)
@@ -196,8 +196,8 @@ impl Entry {
         }
     }
 
-    /// Tells the query to stop; the first reason counts. Its requests under way end with it, but for a query that fails by its budget: as with
-    /// every failure, the store counts them, and so do we.
+    /// Stops the query; the first reason counts. Its requests in flight are aborted, except when it reaches its scan limit: as with every
+    /// failure, the store counts them, and so do we.
     pub(crate) fn cancel(&self, reason: CancelReason) -> bool {
         if self.lock().end.is_some() {
             return false;
@@ -210,36 +210,36 @@ impl Entry {
             }
             first
         });
-        // After the reason: a read that ends by this must find the reason given, or it would be reported as the query's own error.
+        // After the reason is set: a read that fails because of this must find it, or it would be reported as the query's own error.
         if gives_up {
             self.meter.in_flight().abort();
         }
         first
     }
 
-    /// What the query was stopped with, if it was; `otherwise` if not.
+    /// The error of the reason that the query was stopped for, or of `otherwise` if it was not stopped.
     pub(crate) fn stop_error(&self, otherwise: &CancelReason) -> Error {
         let reason = self.cancel.borrow();
         reason.as_ref().unwrap_or(otherwise).error(self.options.timeout, self.meter.scan_limit())
     }
 
-    /// The error of the query's stop, once it is stopped.
+    /// The error that the query was stopped with, if it was.
     pub(crate) fn stopped_with(&self) -> Option<Error> {
-        let is_told = self.cancel.borrow().is_some();
-        is_told.then(|| self.stop_error(&CancelReason::User))
+        let is_stopped = self.cancel.borrow().is_some();
+        is_stopped.then(|| self.stop_error(&CancelReason::User))
     }
 
-    /// Ready with the error once the query is told to stop or has used up its time.
+    /// Ready with the error once the query is stopped or its time is up.
     pub(crate) fn stopped(self: &Arc<Self>) -> impl Future<Output = Error> + Send + use<> {
         let (entry, mut reasons) = (Arc::clone(self), self.cancel.subscribe());
         let received = self.lock().marks.received;
         let deadline = self.options.timeout.and_then(|timeout| received.checked_add(timeout));
         async move {
-            let told = async { _ = reasons.wait_for(Option::is_some).await };
+            let cancelled = async { _ = reasons.wait_for(Option::is_some).await };
             match deadline {
-                None => told.await,
+                None => cancelled.await,
                 Some(deadline) => {
-                    if tokio::time::timeout_at(deadline.into(), told).await.is_err() {
+                    if tokio::time::timeout_at(deadline.into(), cancelled).await.is_err() {
                         entry.cancel(CancelReason::Timeout);
                     }
                 }
@@ -254,7 +254,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_told_apart_by_the_marks() {
+    fn each_phase_has_its_own_time() {
         let received = Instant::now();
         let after = |millis| received + Duration::from_millis(millis);
         let listing = Duration::from_millis(30);
@@ -268,7 +268,7 @@ mod tests {
         assert_eq!(queued, Timings { queued: 40, planning: 70, listing: 30, execution: 0, total: 140 });
 
         marks.executing = Some(after(150));
-        // Listing that goes on while the query runs takes nothing away from planning.
+        // Listing while the query runs does not shorten planning.
         let running = marks.timings(after(1_150), Duration::from_millis(45));
         assert_eq!(running, Timings { queued: 50, planning: 70, listing: 45, execution: 1_000, total: 1_150 });
     }

@@ -7,29 +7,30 @@
 //!          +------------ dropped ----------+---------------------------------+-- CANCELLED
 //! ```
 //!
-//! [`super::ending::Ending`] says what each end means for state and bill. It does not know how a query is planned or executed.
+//! [`super::ending::Ending`] says what each end means for state and bill. The guard does not know how a query is planned or executed.
 
 #[cfg(test)]
 mod tests;
 
 use std::{marker::PhantomData, sync::Arc, time::Duration};
 
+use chrono::{DateTime, Utc};
+use futures::future::BoxFuture;
+
 use super::{
-    admission::Place,
-    cancel::{CancelReason, Canceller},
+    admission::Slot,
+    cancel::CancelReason,
+    canceller::Canceller,
     entry::Entry,
-    manager::Failure,
     registry::Registry,
-    report::{QueryId, QueryReport},
+    report::{Failure, QueryId, QueryReport},
 };
 use crate::{
     accounting::Meter,
     error::{Error, Result},
     session::SessionOptions,
-    sql::StatementKind,
+    statement_kind::StatementKind,
 };
-use chrono::{DateTime, Utc};
-use futures::future::BoxFuture;
 
 /// Taken in: being parsed, checked and planned. Call [`QueryGuard::classify`] as soon as the kind of statement is known.
 #[derive(Debug)]
@@ -55,21 +56,21 @@ pub struct QueryGuard<Phase> {
 struct Life {
     entry: Arc<Entry>,
     registry: Arc<Registry>,
-    place: Option<Place>,
+    slot: Option<Slot>,
 }
 
 impl Life {
-    /// Ends the query at once; the answer comes when the history has it.
+    /// Ends the query at once; the future is ready when the history has it.
     fn end(&mut self, error: Option<&Error>) -> BoxFuture<'static, ()> {
         let Some(record) = self.entry.end(error) else {
             return Box::pin(std::future::ready(()));
         };
         // First into the history, then out of the registry, so that at every moment it is in one of them.
         let report = record.report();
-        self.registry.tell_end(&record);
+        self.registry.report_end(&record);
         let noted = self.registry.history().end(record);
         self.registry.remove(self.entry.id);
-        self.place = None;
+        self.slot = None;
         Box::pin(async move {
             if let Err(error) = noted.await {
                 let (query_id, state, scanned) = (report.query_id, report.state, report.usage.data_scanned_bytes);
@@ -80,12 +81,12 @@ impl Life {
     }
 }
 
-/// How long a query that has ended waits for the answers to what it has asked for in vain.
+/// How long a query that has ended waits for the responses to requests whose bytes it no longer needs.
 const SETTLING: Duration = Duration::from_secs(1);
 
 impl Drop for Life {
     fn drop(&mut self) {
-        // Tells those that still work for it; a reason that was given before stays.
+        // Stops whatever still works for it; a reason that was given before stays.
         self.entry.cancel(CancelReason::Disconnected);
         let error = self.entry.stop_error(&CancelReason::Disconnected);
         drop(self.end(Some(&error)));
@@ -133,25 +134,25 @@ impl<Phase> QueryGuard<Phase> {
 
     #[must_use]
     pub fn canceller(&self) -> Canceller {
-        Canceller(Arc::clone(&self.life.entry))
+        Canceller::new(&self.life.entry)
     }
 
-    /// Says what kind of statement it is, and whether its kind pays for what it scans. DDL, `SHOW` and `EXPLAIN` do not; queries and
-    /// `EXPLAIN ANALYZE` do. Until then it does not.
+    /// Says what kind of statement it is, and whether its kind pays for what it scans. DDL, `SHOW` and `EXPLAIN` are free; queries and
+    /// `EXPLAIN ANALYZE` pay. Until this is called, the query is free.
     pub fn classify(&self, statement_type: StatementKind, billable: bool) {
         self.life.entry.classify(statement_type, billable);
     }
 
-    /// Does a piece of the query's work, unless the query is stopped or its time is up before.
+    /// Does a piece of the query's work, unless the query is stopped or its time is up before the work is done.
     ///
     /// # Errors
-    /// Those of the work; `Cancelled`, `Aborted`, `TimedOut` or `LimitExceeded`. The query has not ended by that: give the error to [`QueryGuard::fail`].
+    /// Those of the work; `Cancelled`, `Aborted`, `TimedOut` or `LimitExceeded`. The query has not ended then: pass the error to [`QueryGuard::fail`].
     pub async fn run<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         let stopped = self.life.entry.stopped();
         tokio::select! {
             biased;
             error = stopped => Err(error),
-            // It may fail because the query was stopped a moment ago.
+            // The work may have failed because the query was stopped a moment ago.
             done = work => done.map_err(|error| self.life.entry.stopped_with().unwrap_or(error)),
         }
     }
@@ -162,10 +163,10 @@ impl<Phase> QueryGuard<Phase> {
         Failure { error, report }
     }
 
-    /// Ends the query now; the answer comes when the history has it.
-    pub(crate) fn end(mut self, error: Option<&Error>) -> BoxFuture<'static, QueryReport> {
+    /// Ends the query now; the future is ready when the history has it.
+    pub(super) fn end(mut self, error: Option<&Error>) -> BoxFuture<'static, QueryReport> {
         let entry = Arc::clone(&self.life.entry);
-        if entry.ending(error).gives_up() {
+        if entry.ending(error).aborts_requests() {
             entry.meter.in_flight().abort();
         }
         if entry.meter.in_flight().close() {
@@ -175,7 +176,7 @@ impl<Phase> QueryGuard<Phase> {
                 entry.report()
             });
         }
-        // What was read ahead in vain is under way: the store counts it, and so do we.
+        // What was read ahead and is not needed is still in flight: the store counts it, and so do we.
         let error = error.cloned();
         Box::pin(async move {
             let in_flight = entry.meter.in_flight();
@@ -189,8 +190,8 @@ impl<Phase> QueryGuard<Phase> {
 }
 
 impl QueryGuard<Received> {
-    pub(crate) fn new(entry: Arc<Entry>, registry: Arc<Registry>) -> Self {
-        Self { life: Life { entry, registry, place: None }, phase: PhantomData }
+    pub(super) fn new(entry: Arc<Entry>, registry: Arc<Registry>) -> Self {
+        Self { life: Life { entry, registry, slot: None }, phase: PhantomData }
     }
 
     /// Planning is over.
@@ -202,22 +203,22 @@ impl QueryGuard<Received> {
 }
 
 impl QueryGuard<Planned> {
-    /// Waits for one of the places of running queries (see [`super::admission`]). The place is given back when the query ends.
+    /// Waits for a slot (see [`super::admission`]), which is given back when the query ends.
     ///
     /// # Errors
-    /// The query was stopped, or its time was up, while it waited; it has ended by that.
+    /// The query was stopped, or its time was up, while it waited; it has ended.
     pub async fn admit(mut self) -> Result<QueryGuard<Executing>, Failure> {
-        let places = Arc::clone(self.life.registry.places());
-        match self.run(async { Ok(places.acquire(&self.options().user).await) }).await {
-            Ok(place) => {
-                self.life.place = Some(place);
+        let slots = Arc::clone(self.life.registry.slots());
+        match self.run(async { Ok(slots.acquire(&self.options().user).await) }).await {
+            Ok(slot) => {
+                self.life.slot = Some(slot);
                 Ok(self.start())
             }
             Err(error) => Err(self.fail(error).await),
         }
     }
 
-    /// Runs at once, for statements that need no place: DDL, `SHOW`, `EXPLAIN`, and queries that read no store and compute little.
+    /// Runs at once, for statements that need no slot: DDL, `SHOW`, `EXPLAIN`, and queries that read no store and compute little.
     #[must_use]
     pub fn start(self) -> QueryGuard<Executing> {
         self.life.entry.mark_executing();
@@ -227,14 +228,14 @@ impl QueryGuard<Planned> {
 }
 
 impl QueryGuard<Executing> {
-    /// Ends the query well; returns when the history has it.
+    /// Ends the query successfully; returns when the history has it.
     pub async fn succeed(self) -> QueryReport {
         self.end(None).await
     }
 
-    /// The place that the query runs in, if it needs one, for the task that does its work to hold.
-    pub(crate) fn take_place(&mut self) -> Option<Place> {
-        self.life.place.take()
+    /// The slot that the query runs in, if it has one, for the task that does its work to hold.
+    pub(crate) fn take_slot(&mut self) -> Option<Slot> {
+        self.life.slot.take()
     }
 }
 

@@ -1,14 +1,14 @@
 //! The history of a data directory's queries: one SQLite file, `history.sqlite`, that several processes write to at once.
 //!
-//! A query's begin is queued and not waited for. Its end is committed before the end of its stream is reported, so that whoever has seen
+//! A query's beginning is queued and not waited for. Its end is committed before the end of its stream is reported, so that whoever has seen
 //! a query end finds it in the history with its bill, whatever happens to the process then. That wait is a commit to the write-ahead
 //! log and not a wait for the disk (see `writer`), so that a query of a millisecond does not wait ten for its history. While the file
-//! cannot be written, ends wait in memory (`waiting`) and no query fails by it; when too many wait, no new one is taken.
+//! cannot be written, ends wait in memory (`waiting`) and no query fails because of it; when too many wait, new queries are refused.
 //!
-//! A process that dies leaves queries behind that run for ever. Whoever opens or reads the history next finds them by the lock that
-//! the dead process no longer holds, and notes that they failed.
+//! A process that dies leaves queries behind that seem to run for ever. Whoever opens or reads the history next finds them by the lock that
+//! the dead process no longer holds, and records that they failed.
 //!
-//! It does not know what runs in this process; that is `manager`'s business.
+//! It does not know what runs in this process: `manager` does.
 
 mod instance;
 mod read;
@@ -41,20 +41,21 @@ use self::{
 };
 use crate::{
     clock::{Clock, system_clock},
+    data_dir::{HISTORY_FILE, RUN_DIRECTORY},
     error::{Error, ErrorKind, Result},
     lifecycle::QueryId,
 };
 
 /// How long one process waits for another's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-/// What is noted of the queries of a process that died.
+/// What is recorded of the queries of a process that died.
 const DIED: &str = "the process ended before the query did";
 
 /// The history. Share it by `Arc`; dropping the last waits until everything is written.
 #[derive(Debug)]
 pub struct History {
     writer: Writer,
-    /// Ends that could not be written so far.
+    /// Ends that could not be written yet.
     backlog: Arc<Backlog>,
     /// Absent in memory.
     file: Option<SameFile>,
@@ -62,12 +63,12 @@ pub struct History {
     reader: Option<Arc<Mutex<Connection>>>,
     /// Of `run/`; absent in memory.
     folder: Option<PathBuf>,
-    /// Leaves last, after everything is written.
+    /// Dropped last, after everything is written.
     instance: Instance,
 }
 
 impl History {
-    /// Opens the history of a data directory, and makes both if they do not exist.
+    /// Opens the history of a data directory, and creates both if they do not exist.
     ///
     /// # Errors
     /// `Denied` or `Unavailable` for the directory, `Unsupported` for a file of a newer version, `CorruptData` for a damaged one.
@@ -80,9 +81,9 @@ impl History {
     /// # Errors
     /// As [`History::open`].
     pub fn open_with(data_dir: &Path, options: HistoryOptions, clock: Arc<dyn Clock>) -> Result<Self> {
-        let folder = data_dir.join("run");
+        let folder = data_dir.join(RUN_DIRECTORY);
         let instance = Instance::enter(&folder)?;
-        let path = data_dir.join("history.sqlite");
+        let path = data_dir.join(HISTORY_FILE);
         let mut connection = connect(&path)?;
         let file = Some(SameFile::at(&path));
         schema::migrate(&mut connection)?;
@@ -105,46 +106,46 @@ impl History {
         Ok(Self { writer, backlog, file: None, reader: None, folder: None, instance })
     }
 
-    /// Whether other processes may see it too.
+    /// Whether other processes may use it too.
     #[must_use]
     pub fn is_shared(&self) -> bool {
         self.folder.is_some()
     }
 
-    /// Notes a query that was received. Queued, not waited for.
+    /// Records a query that was received. Queued, not waited for.
     pub fn begin(&self, record: QueryRecord) {
         drop(self.writer.put(record));
     }
 
-    /// Notes what a running query has used so far. Queued, not waited for; it never undoes an end that was noted before.
+    /// Records what a running query has used so far. Queued, not waited for; it never undoes an end that was recorded before.
     pub fn update_running(&self, record: QueryRecord) {
         drop(self.writer.put(record));
     }
 
-    /// Notes the end of a query: queued at once, and committed when the answer is there, or waiting in memory while the file cannot
-    /// be written.
+    /// Records the end of a query: queued at once; when the future is ready it is committed, or waits in memory while the file cannot be
+    /// written.
     ///
     /// # Errors
-    /// `Internal` if nobody writes any more.
+    /// `Internal` if the writer's thread has ended.
     pub fn end(&self, record: QueryRecord) -> impl Future<Output = Result<()>> + Send + use<> {
         self.writer.put(record)
     }
 
-    /// What waits to be written, if something does.
+    /// The ends that wait to be written, if there are any.
     #[must_use]
     pub fn waiting(&self) -> Option<Waiting> {
         self.backlog.waiting()
     }
 
-    /// Whether the file is still there that this was opened on.
+    /// Whether the file that was opened is still there.
     ///
     /// # Errors
-    /// `Unavailable` if it was removed, or another put in its place.
+    /// `Unavailable` if it was removed or replaced.
     pub fn check_file(&self) -> Result<()> {
         writer::require_file(self.file.as_ref())
     }
 
-    /// Whether the end of one more query has room.
+    /// Whether there is room for the end of one more query.
     ///
     /// # Errors
     /// `LimitExceeded`, with the reason why so many wait.
@@ -182,7 +183,7 @@ impl History {
         found.ok_or_else(|| Error::not_found(format!("query \"{id}\" does not exist")))
     }
 
-    /// The ended queries, those that were forgotten too, summed by day, user, workgroup and database.
+    /// The ended queries, including those that were removed, summed by day, user, workgroup and database.
     ///
     /// # Errors
     /// As of the file.
@@ -191,7 +192,7 @@ impl History {
         self.read(move |connection| read::totals(connection, &filter)).await
     }
 
-    /// Forgets the ended queries that were submitted before a time, but for their sums; returns how many.
+    /// Removes the ended queries that were submitted before a time, but for their sums; returns how many.
     ///
     /// # Errors
     /// As of the file.
@@ -199,7 +200,7 @@ impl History {
         self.writer.call(move |connection| retention::forget(connection, older_than, usize::MAX).map_err(|e| failed(&e))).await
     }
 
-    /// Asks the process that runs a query to end it; it looks twice a second.
+    /// Asks the process that runs a query to kill it; it looks twice a second.
     ///
     /// # Errors
     /// `NotFound`, naming the id, if no living process runs it.
@@ -216,7 +217,7 @@ impl History {
         Ok(())
     }
 
-    /// The queries of this process that somebody asked to end, and who did.
+    /// The queries of this process that somebody asked to kill, and who did.
     pub(super) async fn kill_requests(&self) -> Result<Vec<(QueryId, String)>> {
         let instance = self.instance.id().to_owned();
         let select = move |connection: &Connection| {
@@ -238,8 +239,8 @@ impl History {
         self.writer.flush().await
     }
 
-    /// Commits what is queued, so that one reads what one wrote, and notes the queries of dead processes. Where that cannot be
-    /// written, what there is can be read all the same.
+    /// Commits what is queued, so that callers read what they wrote, and records the ends of dead processes' queries. If that cannot be
+    /// written, the history can be read all the same.
     async fn settle(&self) {
         let (folder, own) = (self.folder.clone(), self.instance.id().to_owned());
         let settled = self.writer.call(move |connection| folder.map_or(Ok(()), |folder| reap(connection, &folder, &own))).await;
@@ -259,7 +260,7 @@ impl History {
     }
 }
 
-/// Classified of queries that have ended, that never were, and that are not the caller's to end.
+/// The same error for queries that have ended, that never were, and that the caller may not kill.
 pub(crate) fn not_running(id: QueryId) -> Error {
     Error::not_found(format!("query \"{id}\" is not running"))
         .with_hint("SELECT query_id FROM system.queries WHERE state = 'RUNNING' lists those that are")
@@ -279,17 +280,17 @@ fn start(
 }
 
 fn connect(path: &Path) -> Result<Connection> {
-    // What goes wrong here, SQLite says better.
+    // SQLite's own error is better.
     _ = glaux_catalog::private::create_database(path);
     let connection = Connection::open(path).map_err(|e| failed(&e).with_context("path", path.display().to_string()))?;
     let prepare = || -> rusqlite::Result<()> {
         connection.busy_timeout(BUSY_TIMEOUT)?;
-        // Of a new file: what is forgotten gives its pages back. If another makes the file at this moment, the file just keeps them.
+        // Of a new file: removed queries give their pages back. If another process creates the file at this moment, it just keeps them.
         let pages = connection.pragma_query_value(None, "page_count", |row| row.get::<_, i64>(0));
         if pages.is_ok_and(|pages| pages == 0) {
             _ = connection.pragma_update(None, "auto_vacuum", "INCREMENTAL");
         }
-        // SQLite does not wait for others while it turns a file to WAL, so that of two who make one, one may be told that it is busy.
+        // SQLite does not wait for others while it switches a file to WAL: of two processes that create it, one may find it busy.
         let mut attempts = 0;
         while let Err(error) = connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(())) {
             attempts += 1;
@@ -304,7 +305,7 @@ fn connect(path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
-/// Notes that the queries of dead processes failed. Failed queries are free; their figures stay as last known.
+/// Records that the queries of dead processes failed. Failed queries are free; their figures stay as last known.
 fn reap(connection: &Connection, folder: &Path, own: &str) -> Result<()> {
     let alive = "SELECT DISTINCT instance FROM queries WHERE state IN ('QUEUED', 'RUNNING') AND instance <> ?";
     let update =

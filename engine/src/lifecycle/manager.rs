@@ -1,50 +1,29 @@
-//! Takes queries in, knows which run, lets so many run at a time, and ends those that somebody wants ended.
+//! Takes queries in, knows which are running, and kills those that somebody wants killed.
 //!
-//! It does not plan or execute: `run` does.
+//! It does not plan or execute them.
 
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 
 use super::{
-    admission::Places,
     cancel::CancelReason,
     entry::Entry,
     guard::{QueryGuard, Received},
     history::{History, QueryRecord},
     observer::QueryObserver,
     registry::Registry,
-    report::{QueryId, QueryReport, QueryState},
+    report::{Failure, QueryId, QueryState},
 };
 use crate::{
     accounting::{Tariff, Usage},
     clock::Clock,
     error::{Error, ErrorKind, Result},
-    session::Session,
-    sql,
+    session::SessionOptions,
 };
-
-/// A query that ended with an error, and what it used until then.
-#[derive(Debug, Clone)]
-pub struct Failure {
-    pub error: Error,
-    pub report: QueryReport,
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.error.fmt(f)
-    }
-}
-
-impl std::error::Error for Failure {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        std::error::Error::source(&self.error)
-    }
-}
 
 /// A query of this process that has not ended.
 #[derive(Debug, Clone)]
@@ -88,12 +67,7 @@ impl QueryManager {
         self.registry.history()
     }
 
-    /// The places of statements that are planned.
-    pub(crate) fn planning(&self) -> &Arc<Places> {
-        self.registry.planning()
-    }
-
-    /// Tells this observer of every query that ends from now on. There is one at most.
+    /// Reports every query that ends from now on to this observer. There is at most one.
     ///
     /// # Errors
     /// `AlreadyExists` if there is one.
@@ -104,18 +78,13 @@ impl QueryManager {
         Err(Error::new(ErrorKind::AlreadyExists, "the engine's queries are observed already").with_hint("Observe an engine once"))
     }
 
-    /// Takes a statement in: from here on it is in the history, and its time runs.
+    /// Takes a statement in: from here on it is in the history, and its time runs. `session` is the session as it is now.
     ///
     /// # Errors
-    /// `LimitExceeded` while so many ends wait to be written to the history that none more is taken; the statement is in no history.
+    /// `LimitExceeded` while too many queries that have ended wait to be written to the history; the statement is in no history then.
     #[expect(clippy::result_large_err, reason = "what ends a query carries its figures, everywhere")]
-    pub fn receive(&self, session: &Session, sql: &str) -> Result<QueryGuard<Received>, Failure> {
-        let mut options = session.options();
-        // A limit that is too short for anything must not keep its own end from being set.
-        if sql::only_sets(sql) {
-            options.timeout = None;
-        }
-        let entry = Entry::new(options, sql, self.tariff, Arc::clone(&self.clock));
+    pub fn receive(&self, session: SessionOptions, statement: &str) -> Result<QueryGuard<Received>, Failure> {
+        let entry = Entry::new(session, statement, self.tariff, Arc::clone(&self.clock));
         if let Err(error) = self.history().check_room() {
             entry.end(Some(&error));
             return Err(Failure { error, report: entry.report() });
@@ -147,14 +116,14 @@ impl QueryManager {
         self.registry.entries().iter().map(|entry| entry.record()).collect()
     }
 
-    /// Ends all queries of this process, which comes to its end.
+    /// Stops all queries of this process, which is shutting down.
     pub fn abort_all(&self) {
         for entry in self.registry.entries() {
             entry.cancel(CancelReason::Shutdown);
         }
     }
 
-    /// Ends a query of this process, or asks the process that runs it to end it.
+    /// Kills a query of this process, or asks the process that runs it to kill it.
     ///
     /// # Errors
     /// `NotFound`, naming the id, if no living process runs it.

@@ -1,5 +1,5 @@
-//! The queries of this process that have not ended, and the one task that, while there are any, looks for kills that other processes
-//! ask for and notes the figures so far. Without queries nothing runs.
+//! The queries of this process that have not ended. While there are any, one task looks for kills that other processes ask for, and records the
+//! figures so far. Without queries nothing runs.
 
 use std::{
     collections::BTreeMap,
@@ -10,55 +10,47 @@ use std::{
 use tokio::{runtime::Handle, task::AbortHandle, time::MissedTickBehavior};
 
 use super::{
-    admission::Places,
+    admission::Slots,
     cancel::CancelReason,
     entry::Entry,
     history::{History, QueryRecord},
     observer::QueryObserver,
     report::{QueryId, QueryState},
 };
-use crate::execute::planning::PLACES;
 
-/// How often the task looks for kills; it notes figures every other time.
+/// How often the task looks for kills; it records figures every other time.
 const LOOK: Duration = Duration::from_millis(500);
 
 #[derive(Debug)]
-pub(crate) struct Registry {
+pub(super) struct Registry {
     history: Arc<History>,
-    places: Arc<Places>,
-    /// Those of statements that are planned.
-    planning: Arc<Places>,
+    slots: Arc<Slots>,
     running: Mutex<Running>,
     observer: OnceLock<Arc<dyn QueryObserver>>,
 }
 
 #[derive(Debug, Default)]
 struct Running {
-    /// By id, and so in the order they came in.
+    /// By id, and so in the order in which they came in.
     entries: BTreeMap<QueryId, Arc<Entry>>,
     watcher: Option<AbortHandle>,
 }
 
 impl Registry {
-    pub(super) fn new(history: Arc<History>, places: usize) -> Arc<Self> {
-        let (places, planning) = (Places::new(places), Places::new(PLACES));
-        Arc::new(Self { history, places, planning, running: Mutex::default(), observer: OnceLock::new() })
+    pub(super) fn new(history: Arc<History>, slots: usize) -> Arc<Self> {
+        Arc::new(Self { history, slots: Slots::new(slots), running: Mutex::default(), observer: OnceLock::new() })
     }
 
     fn lock(&self) -> MutexGuard<'_, Running> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn history(&self) -> &Arc<History> {
+    pub(super) fn history(&self) -> &Arc<History> {
         &self.history
     }
 
-    pub(crate) fn places(&self) -> &Arc<Places> {
-        &self.places
-    }
-
-    pub(crate) fn planning(&self) -> &Arc<Places> {
-        &self.planning
+    pub(super) fn slots(&self) -> &Arc<Slots> {
+        &self.slots
     }
 
     /// `false` if there is one already.
@@ -66,8 +58,8 @@ impl Registry {
         self.observer.set(observer).is_ok()
     }
 
-    /// Tells whoever wants to hear of it.
-    pub(crate) fn tell_end(&self, record: &QueryRecord) {
+    /// Reports a query that has ended to the observer, if there is one.
+    pub(super) fn report_end(&self, record: &QueryRecord) {
         if let Some(observer) = self.observer.get() {
             observer.ended(record);
         }
@@ -85,7 +77,7 @@ impl Registry {
         }
     }
 
-    pub(crate) fn remove(&self, id: QueryId) {
+    pub(super) fn remove(&self, id: QueryId) {
         self.lock().entries.remove(&id);
     }
 
@@ -97,7 +89,7 @@ impl Registry {
         self.lock().entries.values().cloned().collect()
     }
 
-    /// One look of the task; `false` if there is nothing to watch any more.
+    /// One round of the task; `false` if there is nothing left to watch.
     async fn look(&self, note_figures: bool) -> bool {
         let entries = {
             let mut running = self.lock();

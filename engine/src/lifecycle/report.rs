@@ -1,4 +1,4 @@
-//! What is told of a query when it has ended, or so far: its id, state, figures, bill and times, by the contract's names.
+//! What is reported of a query, while it runs and when it has ended: its id, state, figures, bill and times, by the contract's names.
 
 use std::{fmt, str::FromStr};
 
@@ -10,7 +10,7 @@ use crate::{
     error::Error,
 };
 
-/// The identity of a query, in order of time (UUID version 7).
+/// The id of a query, ordered by time (UUID version 7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct QueryId(pub Uuid);
 
@@ -49,7 +49,7 @@ pub enum QueryState {
 }
 
 impl QueryState {
-    /// Every state, in the order of a life.
+    /// Every state, in the order of a query's life.
     pub const ALL: [Self; 5] = [Self::Queued, Self::Running, Self::Succeeded, Self::Failed, Self::Cancelled];
 
     #[must_use]
@@ -81,15 +81,34 @@ pub struct QueryReport {
     pub query_id: QueryId,
     pub state: QueryState,
     pub usage: Usage,
-    /// What the tariff makes of the usage; zero for statements that are free and for failed queries.
+    /// The price of the usage by the tariff; zero for statements that are free and for failed queries.
     pub bill: Bill,
     pub timings: Timings,
-    /// How the scans got their bytes; absent where it comes from the history, which does not keep it. Not among the figures that every channel shows.
+    /// How the scans got their bytes; absent in a report from the history, which does not keep it. Not among the figures that every channel shows.
     pub scan: Option<ScanDetails>,
-    /// How the scans came to know their files; absent like `scan`, and where nothing was scanned.
+    /// How the scans found their files; absent like `scan`, and where nothing was scanned.
     pub listing: Option<ListingDetails>,
-    /// How far a repair is; absent for other statements.
+    /// The progress of a repair; absent for other statements.
     pub repair: Option<RepairFigures>,
+}
+
+/// A query that ended with an error, and what it used until then.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    pub error: Error,
+    pub report: QueryReport,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl std::error::Error for Failure {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        std::error::Error::source(&self.error)
+    }
 }
 
 /// What a repair of partitions has done so far.

@@ -1,4 +1,4 @@
-//! The result of a query as a stream: counts its rows, stops when the query is told to, and ends the query's life with its own end.
+//! The result of a query as a stream: it counts the rows, stops when the query is stopped, and ends the query's life with its own end.
 
 use std::{
     fmt, mem,
@@ -15,7 +15,8 @@ use futures::{
 };
 
 use super::{
-    cancel::{CancelReason, Canceller},
+    cancel::CancelReason,
+    canceller::Canceller,
     entry::Entry,
     guard::{Executing, QueryGuard},
     report::{QueryId, QueryReport},
@@ -34,7 +35,7 @@ pub struct Query {
 }
 
 enum Flow {
-    /// In the order in which they must go: what reads, and then what reckons.
+    /// Dropped in this order: what reads first, then the guard, which takes the final figures.
     Rows {
         batches: BoxStream<'static, Result<RecordBatch>>,
         stopped: BoxFuture<'static, Error>,
@@ -85,7 +86,7 @@ impl Query {
             return Poll::Ready(Err(error));
         }
         let next = batches.poll_next_unpin(cx);
-        // Looked at after every step, the last one too, so that the limit holds the same whatever the batches' sizes.
+        // Checked after every step, the last one too, so that the limit does not depend on the size of batches.
         if self.entry.meter.is_over_limit() {
             self.entry.cancel(CancelReason::ScanLimit);
             return Poll::Ready(Err(self.entry.stop_error(&CancelReason::ScanLimit)));

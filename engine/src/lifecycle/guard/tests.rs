@@ -8,16 +8,15 @@ use crate::{
     clock::system_clock,
     error::ErrorKind,
     lifecycle::{History, QueryManager, QueryObserver, QueryRecord, QueryState},
-    session::Session,
-    sql::StatementKind,
+    statement_kind::StatementKind,
 };
 
-fn manager(places: usize) -> QueryManager {
-    QueryManager::new(Arc::new(History::in_memory().unwrap()), Tariff::default(), places, system_clock())
+fn manager(slots: usize) -> QueryManager {
+    QueryManager::new(Arc::new(History::in_memory().unwrap()), Tariff::default(), slots, system_clock())
 }
 
 fn receive(manager: &QueryManager, options: SessionOptions) -> QueryGuard<Received> {
-    let guard = manager.receive(&Session::new(options), "SELECT 1").unwrap();
+    let guard = manager.receive(options, "SELECT 1").unwrap();
     guard.classify(StatementKind::Dml, true);
     guard
 }
@@ -72,7 +71,7 @@ async fn dropping_cancels_in_every_phase_and_bills_what_was_scanned() {
         assert_eq!((record.state, record.error_kind), (QueryState::Cancelled, Some(ErrorKind::Cancelled)), "phase {phase}");
         assert_eq!((record.usage.data_scanned_bytes, record.bill.billed_bytes), (5, 10_000_000), "phase {phase}");
         assert!(record.ended_at.is_some());
-        assert_eq!(manager.registry_places(), 1, "phase {phase} gives its place back");
+        assert_eq!(manager.free_slots(), 1, "phase {phase} gives its slot back");
     }
 }
 
@@ -93,7 +92,7 @@ async fn failing_is_free_in_every_phase() {
         let record = recorded(&manager).await;
         assert_eq!((record.state, record.bill.billed_bytes, record.usage.data_scanned_bytes), (QueryState::Failed, 0, 5));
         assert_eq!(record.error_message.as_deref(), Some("file \"x\" is damaged"));
-        assert_eq!(manager.registry_places(), 1, "phase {phase} gives its place back");
+        assert_eq!(manager.free_slots(), 1, "phase {phase} gives its slot back");
     }
 }
 

@@ -1,7 +1,7 @@
 //! Which processes are alive: each holds the lock of a file `run/<instance>.lock` in the data directory for as long as it lives.
 //!
-//! The lock goes with the process, however it ends, so that a lock which can be taken tells of a death. A file appears under its final
-//! name only after it has been locked; whoever finds one unlocked may remove it.
+//! The lock goes with the process, however it ends: if it can be taken, the process is dead. A file gets its final name only after it has
+//! been locked; whoever finds one unlocked may remove it.
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
@@ -12,11 +12,11 @@ use uuid::Uuid;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// This process's own presence in a data directory. Dropping it takes its file away.
+/// This process's own presence in a data directory. Dropping it removes its file.
 #[derive(Debug)]
 pub(super) struct Instance {
     id: String,
-    /// Absent for a history in memory, which nobody shares.
+    /// Absent for a history in memory, which is not shared.
     lock: Option<(PathBuf, File)>,
 }
 
@@ -25,7 +25,7 @@ impl Instance {
         Self { id: Uuid::now_v7().to_string(), lock: None }
     }
 
-    /// Appears among the living, and takes away the files of the dead.
+    /// Registers this process, and removes the files of dead ones.
     pub(super) fn enter(folder: &Path) -> Result<Self> {
         let id = Uuid::now_v7().to_string();
         let failed = |e: std::io::Error| {
@@ -55,11 +55,11 @@ impl Drop for Instance {
     }
 }
 
-/// Proof that an instance is dead; while it is held nobody else finds the same. Dropping it takes the dead one's file away.
+/// Proof that an instance is dead; while it is held nobody else finds the same. Dropping it removes the dead one's file.
 pub(super) struct Dead(Option<(PathBuf, File)>);
 
 impl Dead {
-    /// `None` for an instance that lives, or of which it cannot be told.
+    /// `None` for an instance that is alive, or may be.
     pub(super) fn find(folder: &Path, id: &str) -> Option<Self> {
         Uuid::parse_str(id).ok()?;
         let path = path_of(folder, id);

@@ -1,4 +1,4 @@
-//! Reading the history: what is wanted goes into SQLite, and comes back page by page, so that nobody holds all of it.
+//! Reading the history: filters become conditions of SQLite, and rows come back page by page, so that nobody holds all of them.
 
 use std::collections::BTreeMap;
 
@@ -13,13 +13,13 @@ use crate::{
     accounting::{Bill, Requests, Scanned, Timings, Usage},
     error::{Error, ErrorKind, Result},
     lifecycle::{QueryId, QueryState},
-    sql::StatementKind,
+    statement_kind::StatementKind,
 };
 
-/// Values of one list that go into SQLite; a longer list is left to whoever asked.
+/// Values of one list that SQLite filters by; a longer list is left to the caller, who filters again.
 const MAX_VALUES: usize = 500;
 
-/// The columns of text that filters can be about, and whether they stay as they are while a query runs. Others are nobody's business here.
+/// The columns of text that can be filtered, and whether their values stay the same while a query runs. Filters on others are ignored here.
 const TEXTS: [(&str, bool); 8] = [
     ("query_id", true),
     ("user", true),
@@ -48,22 +48,22 @@ impl<'a> Conditions<'a> {
     fn texts(&mut self, texts: &'a BTreeMap<String, TextBounds>) {
         for (column, is_fixed) in TEXTS {
             let Some(bounds) = texts.get(column) else { continue };
-            let (mut told, mut values) = (Vec::new(), Vec::<Box<dyn ToSql>>::new());
+            let (mut conditions, mut values) = (Vec::new(), Vec::<Box<dyn ToSql>>::new());
             if let Some(wanted) = bounds.values.as_ref().filter(|wanted| wanted.len() <= MAX_VALUES) {
-                told.push(format!("{column} IN ({})", vec!["?"; wanted.len()].join(", ")));
+                conditions.push(format!("{column} IN ({})", vec!["?"; wanted.len()].join(", ")));
                 values.extend(wanted.iter().map(|value| Box::new(value.as_str()) as _));
             }
             for (comparison, bound) in [(">=", &bounds.from), ("<=", &bounds.until)] {
                 if let Some(bound) = bound {
-                    told.push(format!("{column} {comparison} ?"));
+                    conditions.push(format!("{column} {comparison} ?"));
                     values.push(Box::new(bound.as_str()));
                 }
             }
-            match told.is_empty() {
+            match conditions.is_empty() {
                 true => {}
-                false if is_fixed => self.add(&told.join(" AND "), values),
-                // A query that runs may be another by now than its row says.
-                false => self.add(&format!("({} OR ended_at IS NULL)", told.join(" AND ")), values),
+                false if is_fixed => self.add(&conditions.join(" AND "), values),
+                // A running query may differ by now from its row.
+                false => self.add(&format!("({} OR ended_at IS NULL)", conditions.join(" AND ")), values),
             }
         }
     }
@@ -117,7 +117,7 @@ pub(super) fn page(
         let key: [Box<dyn ToSql>; 2] = [Box::new(submitted_at.timestamp_millis()), Box::new(id.to_string())];
         conditions.add(&format!("(submitted_at, query_id) {beyond} (?, ?)"), key);
     }
-    // Texts are most of a row, and often nobody wants them.
+    // Texts are most of a row, and often not wanted.
     let columns = COLUMNS.map(|name| match name {
         "statement" | "error_message" if !filter.with_texts => format!("'' AS {name}"),
         "labels" if !filter.with_texts => "'{}' AS labels".to_owned(),
@@ -177,7 +177,7 @@ pub(super) fn get(connection: &Connection, id: QueryId) -> Result<Option<QueryRe
         .map_err(|e| failed(&e))
 }
 
-/// The ended queries, those that are only sums by now too, by day, user, workgroup and database, in that order.
+/// The ended queries, including those of which only the sums are kept, by day, user, workgroup and database, in that order.
 pub(super) fn totals(connection: &Connection, filter: &UsageFilter) -> Result<Vec<UsageTotal>> {
     let after = |day: NaiveDate| day.succ_opt().unwrap_or(day);
     let millis = |day: NaiveDate| day.and_time(NaiveTime::MIN).and_utc().timestamp_millis();

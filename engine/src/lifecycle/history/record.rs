@@ -1,4 +1,4 @@
-//! What the history holds of a query, and how it is asked for. Plain data: how it is stored is `schema`'s business.
+//! What the history holds of a query, and the filters to ask for it. Plain data: `schema` stores it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use crate::{
     accounting::{Bill, Timings, Usage},
     error::ErrorKind,
     lifecycle::{QueryId, QueryReport, QueryState},
-    sql::StatementKind,
+    statement_kind::StatementKind,
 };
 
 /// One query in the history: who asked what, how it ended, and what it used and cost.
@@ -32,7 +32,7 @@ pub struct QueryRecord {
     pub error_message: Option<String>,
     /// The figures at the end; of a running query, so far.
     pub usage: Usage,
-    /// Zero for what is free: DDL, `SHOW`, `EXPLAIN`, failed queries.
+    /// Zero for free queries: DDL, `SHOW`, `EXPLAIN`, failed ones.
     pub bill: Bill,
     pub timings: Timings,
 }
@@ -55,14 +55,14 @@ pub struct QueryFilter {
     pub state: Option<QueryState>,
     pub user: Option<String>,
     pub workgroup: Option<String>,
-    /// At most so many.
+    /// At most this many.
     pub limit: Option<usize>,
 }
 
-/// Where a page of queries ended: the next begins beyond it.
+/// Where a page of queries ended: the next begins after it.
 pub type Position = (DateTime<Utc>, QueryId);
 
-/// Texts that may be wanted. What is let through may be more than what was asked for, never less.
+/// Which values of a text column are wanted. More may pass than were asked for, never fewer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TextBounds {
     /// One of these; `None` is any.
@@ -80,7 +80,7 @@ impl TextBounds {
         Self { values: Some(values), ..Self::default() }
     }
 
-    /// What both let through.
+    /// The values that pass both.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         let values = match (self.values, other.values) {

@@ -1,27 +1,27 @@
-//! How long queries stay in the history: so many days, and so many bytes. What goes leaves its sums by day, so that `system.usage` tells
-//! the same before and after.
+//! How long queries stay in the history: a number of days, and a number of bytes. Queries that are removed leave their sums by day, so that
+//! `system.usage` shows the same before and after.
 //!
-//! It runs on the writer's thread when that has nothing else to do, in steps that nobody waits for long.
+//! It runs on the writer's thread when that is idle, in short steps.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::{Connection, Transaction, TransactionBehavior, named_params};
 use serde::{Deserialize, Serialize};
 
-/// Queries that go in one step: for their age, and for their size, where not many more should go than must.
+/// Queries that are removed in one step: for their age, and for their size, where few more should be removed than necessary.
 const STEP: usize = 1_000;
 const FEW: usize = 10;
-/// Pages that are given back to the disk after a step.
+/// Pages that are freed on disk after a step.
 const PAGES: u32 = 4_000;
 
-/// What is kept of the queries that have ended.
+/// How much is kept of the queries that have ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct HistoryOptions {
-    /// Days that a query stays; 0 is for ever.
+    /// Days that a query is kept; 0 is for ever.
     pub keep_days: u32,
-    /// Bytes of the file beyond which the oldest queries go; 0 is without limit.
+    /// Bytes of the file beyond which the oldest queries are removed; 0 is without limit.
     pub max_bytes: u64,
-    /// Ended queries that wait in memory while the file cannot be written; beyond that no statement is taken.
+    /// Ended queries that wait in memory while the file cannot be written; beyond that new statements are refused.
     pub max_waiting: usize,
 }
 
@@ -32,14 +32,14 @@ impl Default for HistoryOptions {
 }
 
 impl HistoryOptions {
-    /// The time before which queries go.
+    /// Queries that were submitted before this time are removed.
     fn horizon(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         (self.keep_days > 0).then(|| now.checked_sub_signed(TimeDelta::days(i64::from(self.keep_days))))?
     }
 
-    /// Lets go of some of what is too old or too much; tells whether there is more.
+    /// Removes some of the queries that are too old or too many; returns whether there may be more.
     pub(super) fn step(&self, connection: &Connection, now: DateTime<Utc>) -> rusqlite::Result<bool> {
-        // Looked at first, so that no process waits to write where there is nothing to do.
+        // Checked first, so that no process waits to write when there is nothing to do.
         if let Some(horizon) = self.horizon(now)
             && has_older(connection, horizon)?
             && forget(connection, horizon, STEP)? == STEP
@@ -64,14 +64,14 @@ fn has_older(connection: &Connection, horizon: DateTime<Utc>) -> rusqlite::Resul
         .query_row([horizon.timestamp_millis()], |row| row.get(0))
 }
 
-/// Bytes of the file that hold something.
+/// Bytes of the file that are in use.
 fn bytes(connection: &Connection) -> rusqlite::Result<u64> {
     let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let pages = pragma("page_count")?.saturating_sub(pragma("freelist_count")?);
     Ok(u64::try_from(pages.saturating_mul(pragma("page_size")?)).unwrap_or(0))
 }
 
-/// Forgets the oldest ended queries that were submitted before a time, `limit` at most, and keeps their sums; returns how many.
+/// Removes the oldest ended queries that were submitted before a time, `limit` at most, and keeps their sums; returns how many.
 pub(super) fn forget(connection: &Connection, before: DateTime<Utc>, limit: usize) -> rusqlite::Result<usize> {
     const OLDEST: &str = "SELECT query_id FROM queries WHERE ended_at IS NOT NULL AND submitted_at < :before
         ORDER BY submitted_at, query_id LIMIT :limit";
@@ -89,7 +89,7 @@ pub(super) fn forget(connection: &Connection, before: DateTime<Utc>, limit: usiz
             cost_rest_atto_usd = (cost_rest_atto_usd + excluded.cost_rest_atto_usd) % 1000000000"
     );
     let values = named_params! { ":before": before.timestamp_millis(), ":limit": i64::try_from(limit).unwrap_or(i64::MAX) };
-    // In one transaction, whether or not the caller has one: a query is among the sums or in the list, never in both.
+    // In one transaction, whether or not the caller has one: a query is in the sums or in the list, never in both.
     let transaction = match connection.is_autocommit() {
         true => Some(Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?),
         false => None,
@@ -98,7 +98,7 @@ pub(super) fn forget(connection: &Connection, before: DateTime<Utc>, limit: usiz
     let gone = connection.prepare_cached(&format!("DELETE FROM queries WHERE query_id IN ({OLDEST})"))?.execute(values)?;
     if let Some(transaction) = transaction {
         transaction.commit()?;
-        // A row a page, so that all must be asked for. Files of before keep their size, and use it again.
+        // The pragma gives a row for each page, and all must be read. Files from before auto_vacuum keep their size, and reuse it.
         let mut vacuum = connection.prepare(&format!("PRAGMA incremental_vacuum({PAGES})"))?;
         let mut freed = vacuum.query([])?;
         while freed.next()?.is_some() {}

@@ -1,4 +1,4 @@
-//! The history's tables: their migrations, and the way of a record into a row (`read` has the way back). It opens no files and knows no threads.
+//! The history's tables: their migrations, and how a record becomes a row (`read` has the reverse). It opens no files and knows no threads.
 
 use rusqlite::{Connection, TransactionBehavior, named_params};
 
@@ -6,10 +6,10 @@ use super::record::QueryRecord;
 use crate::{
     accounting::Usage,
     error::{Error, ErrorKind, Result},
-    sql::StatementKind,
+    statement_kind::StatementKind,
 };
 
-/// One script a version; `user_version` says how many a file has seen. Never edit one that was released: append.
+/// One script for each version; `user_version` says how many a file has seen. Never edit one that was released: append.
 ///
 /// Costs are two integers (10^-9 USD, and the 10^-18 USD below them), so that SQLite sums them exactly. Times are milliseconds since
 /// 1970 in UTC. `updated_at` is the last sign of life of a query that has not ended.
@@ -58,7 +58,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     CREATE INDEX queries_by_time ON queries (submitted_at);
     CREATE INDEX queries_alive ON queries (instance) WHERE state IN ('QUEUED', 'RUNNING');
 ",
-    // What queries that were forgotten leave, and ways to one user's or workgroup's.
+    // The sums of queries that were removed, and indexes for one user's or workgroup's queries.
     "
     CREATE TABLE usage_by_day (
         day TEXT NOT NULL,
@@ -94,7 +94,7 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<()> {
     transaction.commit().map_err(|e| failed(&e))
 }
 
-/// Writes a query as it stands. An end wins over all that is there; nothing that comes late makes an ended query run again.
+/// Writes a query as it is now. An end replaces whatever is there; nothing that arrives later makes an ended query run again.
 pub(super) fn put(connection: &Connection, instance: &str, record: &QueryRecord) -> rusqlite::Result<()> {
     const SQL: &str = "INSERT INTO queries VALUES (:query_id, :instance, :state, :user, :workgroup, :database, :labels, :statement,
             :statement_type, :submitted_at, coalesce(:ended_at, :submitted_at + :total_ms), :ended_at, :error_kind, :error_message,
@@ -163,7 +163,7 @@ fn signed(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-/// The house's error for one of SQLite's.
+/// The engine's error for one of SQLite's.
 pub(super) fn failed(error: &rusqlite::Error) -> Error {
     use rusqlite::ErrorCode::{
         DatabaseBusy, DatabaseCorrupt, DatabaseLocked, DiskFull, NotADatabase, PermissionDenied, ReadOnly,

@@ -7,7 +7,7 @@ use crate::{
     accounting::{Bill, Requests, Scanned, Tariff, Timings, Usage},
     clock::FixedClock,
     lifecycle::QueryState,
-    sql::StatementKind,
+    statement_kind::StatementKind,
 };
 
 fn at(seconds: i64) -> DateTime<Utc> {

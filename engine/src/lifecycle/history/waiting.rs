@@ -1,7 +1,7 @@
-//! The ends of queries that could not be written, kept in memory until they can: a full disk loses nothing that was answered.
+//! The ends of queries that could not be written, kept in memory until they can be: a full disk loses no end that was reported.
 //!
-//! What waits is bounded by refusing new statements; the ends of queries that run already are taken in beyond that, since they are
-//! few. The figures so far of running queries do not wait: their end will tell more.
+//! How many wait is bounded by refusing new statements; the ends of queries that are running already are kept beyond that, since they are
+//! few. The figures so far of running queries do not wait: their ends will supersede them.
 
 use std::{
     collections::VecDeque,
@@ -14,19 +14,19 @@ use crate::error::{Error, ErrorKind, Result};
 /// Bytes of text that may wait, besides the number of queries: a statement may be long.
 const MAX_TEXT: usize = 64 << 20;
 
-/// What waits, and why.
+/// How many queries wait to be written, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waiting {
     /// Queries that have ended and are in no file yet.
     pub queries: usize,
-    /// What writing them met last.
+    /// The last error of writing them.
     pub reason: String,
 }
 
-/// The records that wait. One thread writes them; all others look.
+/// The records that wait. One thread writes them; all others only look.
 #[derive(Debug)]
 pub(super) struct Backlog {
-    /// From so many on, new statements are refused.
+    /// With this many, new statements are refused.
     max_queries: usize,
     state: Mutex<State>,
 }
@@ -51,7 +51,7 @@ impl Backlog {
         self.lock().records.is_empty()
     }
 
-    /// Keeps what could not be written, for this reason.
+    /// Keeps records that could not be written for this reason.
     pub(super) fn keep(&self, records: impl IntoIterator<Item = Arc<QueryRecord>>, reason: &Error) {
         let mut state = self.lock();
         let before = state.records.len();
@@ -65,7 +65,7 @@ impl Backlog {
         }
     }
 
-    /// What waits, to be written.
+    /// The records that wait.
     pub(super) fn records(&self) -> Vec<Arc<QueryRecord>> {
         self.lock().records.iter().cloned().collect()
     }

@@ -1,14 +1,14 @@
-//! The one thread that writes to the history, so that no query waits for another's transaction or for a disk it did not ask for.
+//! The one thread that writes to the history, so that no query waits for another's transaction, or for the disk.
 //!
-//! Jobs are run in the order they come in. All that wait are put into one transaction, so that a thousand short queries a second need
-//! few commits. A commit goes to SQLite's write-ahead log without waiting for the disk (`synchronous = NORMAL`): whoever waits for a
+//! Jobs run in the order they arrive. All that wait go into one transaction, so that a thousand short queries a second need few commits.
+//! A commit goes to SQLite's write-ahead log without waiting for the disk (`synchronous = NORMAL`): whoever waits for a
 //! job waits some tenths of a millisecond, and what was committed survives the death of the process. Against a loss of power, the
 //! thread syncs the log (a passive checkpoint) as soon as it has been idle for a moment, and at the latest some seconds after a write.
 //!
-//! A file that was removed, or replaced, cannot be written to, though SQLite would go on to.
+//! A file that was removed or replaced is an error, although SQLite would go on writing to it.
 //!
 //! Records that cannot be written wait in memory (`waiting`) and are tried again with the next job, or after a moment. Whoever waits for a
-//! record's end is answered when it is committed or waits there.
+//! record is answered when it is committed, or waits in memory.
 
 use std::{
     collections::VecDeque,
@@ -40,15 +40,15 @@ use crate::{
 const IDLE: Duration = Duration::from_millis(500);
 /// How long after the first write the log is synced, however busy the thread is.
 const OVERDUE: Duration = Duration::from_secs(5);
-/// How soon what could not be written is tried again.
+/// When writing is tried again after it failed.
 const AGAIN: Duration = Duration::from_millis(500);
-/// How soon, and how often, what is too old or too much is looked for.
+/// How soon, and how often, old queries are removed.
 const FIRST_LOOK: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_secs(3600);
 /// Jobs in one transaction.
 const BATCH: usize = 256;
 
-/// Classified how the commit went.
+/// Called with the outcome of the commit.
 type Done = Box<dyn FnOnce(&Result<()>) + Send>;
 type Call = Box<dyn FnOnce(&Connection) -> Done + Send>;
 
@@ -56,11 +56,11 @@ enum Job {
     /// A query as it stands; answered when it is written or waits to be.
     Put(Arc<QueryRecord>, oneshot::Sender<()>),
     Call(Call),
-    /// As a call; what waits is tried now, even if it was tried a moment ago.
+    /// A call before which the records that wait are written, even if that was tried a moment ago.
     Flush(Call),
 }
 
-/// What the thread works with.
+/// What the thread owns.
 pub(super) struct Means {
     pub(super) connection: Connection,
     /// The file that is written to; absent in memory.
@@ -71,7 +71,7 @@ pub(super) struct Means {
     pub(super) clock: Arc<dyn Clock>,
 }
 
-/// The handle of the thread. Dropping it waits until everything is written.
+/// The thread's handle. Dropping it waits until everything is written.
 pub(super) struct Writer {
     jobs: Option<Sender<Job>>,
     thread: Option<JoinHandle<()>>,
@@ -87,14 +87,14 @@ impl Writer {
         Ok(Self { jobs: Some(jobs), thread: Some(thread) })
     }
 
-    /// Queues a record now; the answer comes once it is committed or waits in memory, whether or not it is awaited.
+    /// Queues a record now, whether or not the future is awaited; it is ready once the record is committed, or waits in memory.
     pub(super) fn put(&self, record: QueryRecord) -> impl Future<Output = Result<()>> + Send + use<> {
         let (sender, receiver) = oneshot::channel();
         self.queue(Job::Put(Arc::new(record), sender));
         async move { receiver.await.map_err(|_| ended()) }
     }
 
-    /// Queues a job now; the answer comes once it is committed, whether or not it is awaited.
+    /// Queues a job now, whether or not the future is awaited; it is ready once the job is committed.
     pub(super) fn call<T, F>(&self, job: F) -> impl Future<Output = Result<T>> + Send + use<T, F>
     where
         T: Send + 'static,
@@ -119,7 +119,7 @@ impl Writer {
     }
 }
 
-/// A call and what becomes of it.
+/// A call, and its answer.
 fn called<T, F>(job: F) -> (Call, impl Future<Output = Result<T>> + Send + use<T, F>)
 where
     T: Send + 'static,
@@ -195,19 +195,19 @@ impl Means {
         }
     }
 
-    /// What is left to do when nobody will ask for anything any more.
+    /// The last work, when the handle was dropped.
     fn finish(&self, unsynced: bool, has_looked: bool) {
         let changes = self.connection.total_changes();
         if !self.backlog.is_empty() {
             self.commit(VecDeque::new(), &mut Instant::now());
             for record in self.backlog.records() {
-                // The last place where its bill can be found.
+                // The log is the only place left for its bill.
                 let (query_id, state, user) = (record.query_id, record.state, &record.user);
                 let (scanned, billed) = (record.usage.data_scanned_bytes, record.bill.billed_bytes);
                 tracing::error!(%query_id, %state, user, scanned, billed, "the end of a query is missing in the history");
             }
         }
-        // Processes that live for one statement let go of something too.
+        // Processes that live for one statement remove old queries too.
         if !has_looked {
             self.let_go();
         }
@@ -216,7 +216,7 @@ impl Means {
         }
     }
 
-    /// One step of letting go of what is too old or too much; tells whether there is more.
+    /// One step of removing old queries; returns whether there may be more.
     fn let_go(&self) -> bool {
         self.options.step(&self.connection, self.clock.now()).unwrap_or_else(|error| {
             tracing::warn!(%error, "old queries cannot be taken out of the query history");
@@ -224,7 +224,7 @@ impl Means {
         })
     }
 
-    /// Runs jobs in one transaction, after the records that wait. If some wait that were tried a moment ago, so do these.
+    /// Runs jobs in one transaction, after the records that wait. If writing failed a moment ago, it is not tried yet.
     fn commit(&self, mut jobs: VecDeque<Job>, again: &mut Instant) {
         let (mut puts, mut calls) = (Vec::new(), Vec::new());
         let is_flushed = jobs.iter().any(|job| matches!(job, Job::Flush(_)));
@@ -240,7 +240,7 @@ impl Means {
             Ok(()) => self.backlog.clear(),
             Err(error) => {
                 let met = require_file(self.file.as_ref());
-                // What was not come to: calls meet the trouble by themselves and say so, but for a file that has gone.
+                // The jobs that did not run: calls run into the same error by themselves, except where the file has gone.
                 for job in jobs {
                     match job {
                         Job::Put(record, sender) => puts.push((record, sender)),
@@ -252,7 +252,7 @@ impl Means {
             }
         }
         for (_, sender) in puts {
-            // Nobody need wait for it.
+            // The receiver may have gone.
             _ = sender.send(());
         }
         for done in calls {
@@ -260,7 +260,7 @@ impl Means {
         }
     }
 
-    /// Runs jobs in one transaction on the file that is there: SQLite goes on writing to one that was removed.
+    /// Runs jobs in one transaction, if the file is still there: SQLite goes on writing to one that was removed.
     fn write(
         &self,
         jobs: &mut VecDeque<Job>,
@@ -296,7 +296,7 @@ impl Means {
         transaction.commit()
     }
 
-    /// Writes a record. One that no file would ever take keeps no other waiting.
+    /// Writes a record. A record that can never be written is logged, so that it does not hold up others.
     fn put(&self, transaction: &Transaction<'_>, record: &QueryRecord) -> rusqlite::Result<()> {
         match schema::put(transaction, &self.instance, record) {
             Err(error) if is_of_the_record(&error) => {

@@ -12,23 +12,22 @@ use crate::{
     clock::system_clock,
     error::ErrorKind,
     lifecycle::{Canceller, Executing, Query},
-    session::SessionOptions,
-    sql::StatementKind,
+    statement_kind::StatementKind,
 };
 
-fn manager(places: usize) -> QueryManager {
-    QueryManager::new(Arc::new(History::in_memory().unwrap()), Tariff::default(), places, system_clock())
+fn manager(slots: usize) -> QueryManager {
+    QueryManager::new(Arc::new(History::in_memory().unwrap()), Tariff::default(), slots, system_clock())
 }
 
 impl QueryManager {
-    /// Places that are free.
-    pub(crate) fn registry_places(&self) -> usize {
-        self.registry.places().free()
+    /// How many slots are free.
+    pub(crate) fn free_slots(&self) -> usize {
+        self.registry.slots().free()
     }
 }
 
 fn begin(manager: &QueryManager) -> QueryGuard<Received> {
-    let guard = manager.receive(&Session::new(SessionOptions::default()), "SELECT 1").unwrap();
+    let guard = manager.receive(SessionOptions::default(), "SELECT 1").unwrap();
     guard.classify(StatementKind::Dml, true);
     guard
 }
@@ -83,14 +82,14 @@ async fn an_error_in_the_stream_fails_the_query_and_ends_the_stream() {
 }
 
 #[tokio::test]
-async fn a_stream_dropped_early_is_cancelled_and_gives_its_place_back() {
+async fn a_stream_dropped_early_is_cancelled_and_gives_its_slot_back() {
     let manager = manager(1);
     let mut query = query(execute(&manager).await, stream::iter([batch(3), batch(4)]));
     query.next().await.unwrap().unwrap();
     let id = query.id();
     drop(query);
     assert_eq!(state(&manager, id).await, (QueryState::Cancelled, Some(ErrorKind::Cancelled), 3));
-    assert_eq!(manager.registry_places(), 1);
+    assert_eq!(manager.free_slots(), 1);
 }
 
 #[tokio::test]
@@ -101,7 +100,7 @@ async fn a_kill_wakes_a_stream_that_waits() {
     let (next, killed) = tokio::join!(query.next(), manager.kill(query_id(&manager), "grace"));
     killed.unwrap();
     assert_eq!(next.unwrap().unwrap_err().message(), "the query was killed by \"grace\"");
-    assert_eq!(manager.registry_places(), 1);
+    assert_eq!(manager.free_slots(), 1);
     let error = manager.kill(query.id(), "grace").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(error.message().contains(&query.id().to_string()));
@@ -127,7 +126,7 @@ async fn the_time_limit_ends_a_stream() {
     let manager = manager(1);
     // Time enough to be admitted; the stream never comes to an end by itself.
     let options = SessionOptions { timeout: Some(Duration::from_millis(200)), ..SessionOptions::default() };
-    let guard = manager.receive(&Session::new(options), "SELECT 1").unwrap().planned().start();
+    let guard = manager.receive(options, "SELECT 1").unwrap().planned().start();
     let error = query(guard, stream::pending()).try_collect::<Vec<_>>().await.unwrap_err();
     assert_eq!((error.kind(), error.message()), (ErrorKind::TimedOut, "the query took longer than its limit of 200ms"));
 }
@@ -137,7 +136,7 @@ async fn the_scan_limit_ends_a_stream_even_at_its_last_step() {
     let manager = manager(1);
     let options = SessionOptions { max_scan: Some(10), ..SessionOptions::default() };
     for (bytes, succeeds) in [(10_u64, true), (11, false)] {
-        let guard = manager.receive(&Session::new(options.clone()), "SELECT 1").unwrap();
+        let guard = manager.receive(options.clone(), "SELECT 1").unwrap();
         guard.classify(StatementKind::Dml, true);
         let meter = Arc::clone(guard.meter());
         let batches = stream::poll_fn(move |_| {
@@ -163,7 +162,7 @@ async fn the_scan_limit_ends_a_stream_even_at_its_last_step() {
 }
 
 #[tokio::test]
-async fn queries_wait_for_places_in_their_order_and_may_be_cancelled_there() {
+async fn queries_wait_for_slots_in_their_order_and_may_be_cancelled_there() {
     let manager = manager(1);
     let first = execute(&manager).await;
     let (second, third) = (begin(&manager).planned(), begin(&manager).planned());
@@ -183,9 +182,9 @@ async fn queries_wait_for_places_in_their_order_and_may_be_cancelled_there() {
     first.succeed().await;
     let third = third.await.unwrap();
     assert_eq!(third.id(), third_id);
-    assert_eq!(manager.registry_places(), 0);
+    assert_eq!(manager.free_slots(), 0);
     third.succeed().await;
-    assert_eq!(manager.registry_places(), 1);
+    assert_eq!(manager.free_slots(), 1);
 }
 
 #[tokio::test]
