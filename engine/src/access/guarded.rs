@@ -1,6 +1,6 @@
-//! A metastore that shows one caller what they may see of another, and takes the changes that they may make. It decides nothing itself.
+//! A metastore that shows one caller what they may see of another metastore, and makes the changes that they may make. It decides nothing itself.
 //!
-//! It remembers which tables were looked up through it, so that a query that was planned on it can be judged once more when it runs
+//! It remembers which tables were looked up through it, so that access can be checked once more when a query that was planned on it runs
 //! ([`Guarded::renew`]).
 
 use std::{
@@ -19,11 +19,16 @@ use glaux_catalog::{
 };
 use tokio::sync::OnceCell;
 
-use super::{Caller, Reach, Rights, not_an_administrator, views};
+use super::{
+    caller::Caller,
+    reach::Reach,
+    rights::{Rights, not_an_administrator},
+    views,
+};
 use crate::{
     error::{Error, ErrorKind, Result, nearest},
+    reserved::MANAGED_ATTACHMENTS,
     session::Role,
-    write::ingest::Managed,
 };
 
 /// The catalog as one caller has it, by the grants of one moment.
@@ -53,8 +58,15 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+impl Caller {
+    /// The catalog as the caller may see and change it. Grants are read once, when they are first needed.
+    pub(crate) fn guard(&self, metastore: &Arc<dyn Metastore>) -> Arc<Guarded> {
+        Arc::new(Guarded::new(self.clone(), Arc::clone(metastore)))
+    }
+}
+
 impl Guarded {
-    pub(super) fn new(caller: Caller, catalog: Arc<dyn Metastore>) -> Self {
+    fn new(caller: Caller, catalog: Arc<dyn Metastore>) -> Self {
         Self { catalog, moment: Mutex::new(Moment::new(caller)), looked_up: Mutex::default() }
     }
 
@@ -77,10 +89,10 @@ impl Guarded {
         moment.rights.get_or_try_init(read).await.cloned()
     }
 
-    /// Reads grants anew, for whoever asks now, and judges again all that was looked up.
+    /// Reads grants anew, for the caller of now, and checks again everything that was looked up.
     ///
     /// # Errors
-    /// `Denied` for a table that the caller may not read any more, and for one who is no administrator any more; those of the catalog.
+    /// `Denied` for a table that the caller may no longer read, and for a caller who is no longer an administrator; those of the catalog.
     pub(crate) async fn renew(&self, caller: Caller) -> Result<()> {
         let was_administrator = self.is_administrator();
         if was_administrator && caller.role != Role::Administrator {
@@ -134,7 +146,7 @@ impl Guarded {
         reach.check_table(table, before, &self.places_of(&table.name.database).await?)
     }
 
-    /// Judges partitions that name their own locations, but for those that lie there already.
+    /// Checks the locations of partitions that name their own, except of partitions that are there already.
     async fn check_partitions(&self, table: &Table, new: &[Partition], replaced: &[Partition]) -> Result<()> {
         let has_own = |partition: &&Partition| partition.location.is_some();
         if !new.iter().chain(replaced).any(|partition| has_own(&partition)) {
@@ -173,7 +185,7 @@ impl Guarded {
         self.require(GrantObject::Table(name.clone()), wanted).await
     }
 
-    /// An answer in which the hint for what does not exist names only what the caller sees.
+    /// An answer whose hint for a missing object names only what the caller sees.
     async fn without_hidden<T>(&self, answer: Result<T>, database: &str, table: Option<&str>) -> Result<T> {
         match answer {
             answer if self.is_administrator() => answer,
@@ -230,7 +242,7 @@ impl Metastore for Guarded {
         self.without_hidden(self.catalog.replace_database(database).await, &name, None).await
     }
 
-    /// Takes write access to everything in it, and names nothing that is not seen.
+    /// Takes write access to everything in it, and names nothing that the caller does not see.
     async fn drop_database(&self, name: &str, cascade: bool) -> Result<()> {
         self.require(GrantObject::Database(name.to_owned()), Access::Write).await?;
         let rights = self.rights().await?;
@@ -361,7 +373,7 @@ impl Metastore for Guarded {
     async fn set_attachments(&self, table: &Table, changes: Vec<(String, Option<Bytes>)>) -> Result<()> {
         self.require_table(&table.name, Access::Write).await?;
         if !self.is_administrator()
-            && let Some((name, _)) = changes.iter().find(|(name, _)| name.starts_with(Managed::ATTACHMENTS))
+            && let Some((name, _)) = changes.iter().find(|(name, _)| name.starts_with(MANAGED_ATTACHMENTS))
         {
             let message = format!("the attachment \"{name}\" of table \"{}\" is written by ingest alone", table.name);
             return Err(Error::new(ErrorKind::Denied, message).with_hint("Nothing was changed; leave it out"));

@@ -1,4 +1,4 @@
-//! Views whose text may be shown: to those who may read all that it names. To others a view is its name and its columns.
+//! Views whose text may be shown: to callers who may read everything that it names. Others see the view's name and its columns.
 
 use datafusion::{
     common::TableReference,
@@ -7,17 +7,17 @@ use datafusion::{
 use glaux_catalog::{TableName, ident::fold, model::Access, model::Table};
 use sqlparser::ast;
 
-use super::Rights;
+use super::rights::Rights;
 use crate::{
     error::{Error, ErrorKind},
+    reserved::{PARTITIONS_SUFFIX, is_system_schema},
     sql::{self, Statement, rewrite::HIDDEN_SUFFIX},
-    system::{self, PARTITIONS_SUFFIX},
 };
 
 /// Functions in FROM, which look like tables.
 const TABLE_FUNCTIONS: [&str; 3] = ["generate_series", "range", "unnest"];
 
-/// Whether all tables and views that a view's text names are open to the caller. A text that does not parse, as one of Hive's, is not shown.
+/// Whether the caller may read all tables and views that a view's text names. A text that does not parse, such as one of Hive's, is not shown.
 pub(super) fn is_open(view: &Table, rights: &Rights) -> bool {
     let Some(text) = &view.view_text else { return false };
     let Ok(Statement::Query(query)) = sql::parse(text) else { return false };
@@ -35,10 +35,10 @@ fn is_readable(table: &TableReference, database: &str, rights: &Rights) -> bool 
     let schema = fold(table.schema().unwrap_or(database));
     let plain = plain.strip_suffix(HIDDEN_SUFFIX).unwrap_or(plain);
     let plain = plain.strip_suffix(PARTITIONS_SUFFIX).unwrap_or(plain);
-    system::is_system_schema(&schema) || rights.on_table(&TableName::new(&schema, plain)) > Access::None
+    is_system_schema(&schema) || rights.on_table(&TableName::new(&schema, plain)) > Access::None
 }
 
-/// What is said of a view that reads what the caller may not. The message does not name it.
+/// The error for a view that reads what the caller may not read. The message does not name that.
 pub(crate) fn denied(view: &TableName) -> Error {
     Error::new(ErrorKind::Denied, format!("access to what view \"{view}\" reads is denied"))
         .with_hint("An administrator can grant access to the tables that the view reads")
