@@ -1,11 +1,11 @@
-//! `ALTER DATABASE` and `ALTER TABLE`. A table that somebody else changed meanwhile gives `Conflict`; nothing is tried again.
+//! `ALTER DATABASE` and `ALTER TABLE`. A table that somebody else changed in the meantime gives `Conflict`; nothing is retried.
 
 use glaux_catalog::{
     metastore::{DropPartition, PartitionChange},
     model::{Column, Partition, Properties, Table},
 };
 
-use super::{StatementContext, columns, create::touch, find_table, location, partitions, rows::Row};
+use super::{columns, context::StatementContext, create::touch, location, lookup::find_table, partitions, rows::Row};
 use crate::{
     error::{Error, Result},
     scan::{LISTING, ListingPolicy},
@@ -13,9 +13,9 @@ use crate::{
 };
 
 pub(super) async fn database(name: &str, properties: &Properties, context: &StatementContext<'_>) -> Result<Vec<Row>> {
-    let mut database = context.metastore.database(name).await?;
+    let mut database = context.metastore().database(name).await?;
     database.properties.extend(properties.clone());
-    context.metastore.replace_database(database).await?;
+    context.metastore().replace_database(database).await?;
     Ok(Vec::new())
 }
 
@@ -28,11 +28,11 @@ pub(super) async fn table(name: &TableRef, action: &AlterTable, context: &Statem
         AlterTable::DropPartitions { if_exists, partitions } => {
             let drop = |spec| Ok(DropPartition { values: partitions::values(&table, spec)?, if_exists: *if_exists });
             let change = PartitionChange { drop: partitions.iter().map(drop).collect::<Result<_>>()?, ..Default::default() };
-            context.metastore.change_partitions(&table, change).await?;
+            context.metastore().change_partitions(&table, change).await?;
         }
         AlterTable::RenamePartition { from, to } => {
             let rename = vec![(partitions::values(&table, from)?, partitions::values(&table, to)?)];
-            context.metastore.change_partitions(&table, PartitionChange { rename, ..Default::default() }).await?;
+            context.metastore().change_partitions(&table, PartitionChange { rename, ..Default::default() }).await?;
         }
         AlterTable::AddColumns { partition, columns: new } => {
             change_columns(table, partition.as_ref(), context, |table, old| columns::add(table, old, new)).await?;
@@ -59,7 +59,7 @@ async fn add_partitions(
     specs: &[(PartitionSpec, Option<String>)],
     context: &StatementContext<'_>,
 ) -> Result<()> {
-    let now = context.clock.now();
+    let now = context.now();
     let add = |(spec, at): &(PartitionSpec, Option<String>)| {
         let mut partition = Partition::new(partitions::values(table, spec)?, now);
         partition.location = at.as_deref().map(|at| location::for_partition(at, context)).transpose()?;
@@ -70,7 +70,7 @@ async fn add_partitions(
         skip_existing: if_not_exists,
         ..Default::default()
     };
-    context.metastore.change_partitions(table, change).await?;
+    context.metastore().change_partitions(table, change).await?;
     Ok(())
 }
 
@@ -137,14 +137,14 @@ async fn unset_properties(mut table: Table, if_exists: bool, keys: &[String], co
 }
 
 async fn replace(mut table: Table, context: &StatementContext<'_>) -> Result<()> {
-    table.updated_at = context.clock.now();
+    table.updated_at = context.now();
     touch(&mut table.properties, table.updated_at);
-    context.metastore.replace_table(table).await?;
+    context.metastore().replace_table(table).await?;
     Ok(())
 }
 
 async fn replace_partition(table: &Table, partition: Partition, context: &StatementContext<'_>) -> Result<()> {
     let change = PartitionChange { replace: vec![partition], ..Default::default() };
-    context.metastore.change_partitions(table, change).await?;
+    context.metastore().change_partitions(table, change).await?;
     Ok(())
 }

@@ -6,19 +6,22 @@ use chrono::{DateTime, Utc};
 use glaux_catalog::model::{Column, Database, Properties, SerDe, StorageDescriptor, Table, TableType};
 use sqlparser::ast::{ObjectNamePart, visit_relations};
 
-use super::{StatementContext, engine_tables, formats, is_missing, location, resolve, rows::Row};
+use super::{
+    context::StatementContext,
+    engine_tables, formats, location,
+    lookup::{is_missing, resolve},
+    rows::Row,
+};
 use crate::{
+    definition::VIEW_COLUMNS,
     error::{Error, ErrorKind, Result, nearest},
+    reserved::is_system_schema,
     scan::{LISTING, ListingPolicy},
     sql::{self, CreateDatabase, CreateTable, CreateView, Statement},
-    system,
 };
 
-/// The property of a view that its statement named the columns, so that they are shown with it.
-pub(super) const VIEW_COLUMNS: &str = "glaux.view.columns";
-
 pub(super) async fn database(create: &CreateDatabase, context: &StatementContext<'_>) -> Result<Vec<Row>> {
-    if system::is_system_schema(&create.database) {
+    if is_system_schema(&create.database) {
         return Err(Error::invalid(format!("database name \"{}\" is reserved", create.database))
             .with_hint("It holds the engine's own tables; choose another name"));
     }
@@ -27,9 +30,9 @@ pub(super) async fn database(create: &CreateDatabase, context: &StatementContext
         comment: create.comment.clone(),
         location: create.location.as_deref().map(|at| location::for_definition(at, context)).transpose()?,
         properties: create.properties.clone(),
-        created_at: context.clock.now(),
+        created_at: context.now(),
     };
-    unless_exists(context.metastore.create_database(database).await, create.if_not_exists)
+    unless_exists(context.metastore().create_database(database).await, create.if_not_exists)
 }
 
 /// Passes over `AlreadyExists` for `IF NOT EXISTS`.
@@ -42,10 +45,10 @@ fn unless_exists<T>(result: Result<T>, if_not_exists: bool) -> Result<Vec<Row>> 
 
 pub(super) async fn table(create: &CreateTable, context: &StatementContext<'_>) -> Result<Vec<Row>> {
     let table = definition(create, context)?;
-    unless_exists(context.metastore.create_table(table).await, create.if_not_exists)
+    unless_exists(context.metastore().create_table(table).await, create.if_not_exists)
 }
 
-/// The table that a statement defines, as it is before a metastore has taken it.
+/// The table that a statement defines, before a metastore has it.
 pub(crate) fn definition(create: &CreateTable, context: &StatementContext<'_>) -> Result<Table> {
     let name = resolve(&create.table, context);
     engine_tables::check_writable(&name.database)?;
@@ -74,7 +77,7 @@ pub(crate) fn definition(create: &CreateTable, context: &StatementContext<'_>) -
         }
     }
     let classes = formats::classes(create)?;
-    let now = context.clock.now();
+    let now = context.now();
     let mut properties = create.properties.clone();
     properties.insert("EXTERNAL".to_owned(), "TRUE".to_owned());
     touch(&mut properties, now);
@@ -94,7 +97,7 @@ pub(crate) fn definition(create: &CreateTable, context: &StatementContext<'_>) -
     })
 }
 
-/// Notes the time of the last change, as Hive does.
+/// Records the time of the last change, as Hive does.
 pub(super) fn touch(properties: &mut Properties, now: DateTime<Utc>) {
     properties.insert("transient_lastDdlTime".to_owned(), now.timestamp().to_string());
 }
@@ -103,7 +106,7 @@ pub(super) async fn view(create: &CreateView, context: &StatementContext<'_>) ->
     let name = resolve(&create.view, context);
     engine_tables::check_writable(&name.database)?;
     let database = context.session.database();
-    let existing = context.metastore.table(&name).await;
+    let existing = context.metastore().table(&name).await;
     let existing = if is_missing(&existing) { None } else { Some(existing?) };
     match &existing {
         Some(existing) if !existing.is_view() => {
@@ -122,7 +125,7 @@ pub(super) async fn view(create: &CreateView, context: &StatementContext<'_>) ->
     }
     let mut columns = context.views.columns(&create.query_text, &database).await?;
     rename(&mut columns, create, &name.to_string())?;
-    let now = context.clock.now();
+    let now = context.now();
     let mut properties = Properties::from([("presto_view".to_owned(), "true".to_owned())]);
     if !create.columns.is_empty() {
         properties.insert(VIEW_COLUMNS.to_owned(), "named".to_owned());
@@ -153,8 +156,8 @@ pub(super) async fn view(create: &CreateView, context: &StatementContext<'_>) ->
         updated_at: now,
     };
     match existing {
-        Some(_) => context.metastore.replace_table(table).await?,
-        None => context.metastore.create_table(table).await?,
+        Some(_) => context.metastore().replace_table(table).await?,
+        None => context.metastore().create_table(table).await?,
     };
     Ok(Vec::new())
 }

@@ -1,4 +1,4 @@
-//! `DESCRIBE`: columns, partition keys, and with `EXTENDED` or `FORMATTED` what else the catalog knows, in Hive's layout.
+//! `DESCRIBE`: columns, partition keys, and with `EXTENDED` or `FORMATTED` everything else that the catalog knows, in Hive's layout.
 
 use chrono::{DateTime, Utc};
 use glaux_catalog::{
@@ -7,7 +7,11 @@ use glaux_catalog::{
 };
 
 use super::{
-    StatementContext, columns, engine_tables, find, partitions, resolve,
+    columns,
+    context::StatementContext,
+    engine_tables,
+    lookup::{find, resolve},
+    partitions,
     rows::{Row, row},
     show::written,
     stats,
@@ -58,7 +62,7 @@ pub(super) async fn describe(what: &Describe, context: &StatementContext<'_>) ->
     Ok(rows)
 }
 
-/// One of the engine's tables has columns, and nothing else to tell.
+/// One of the engine's tables has columns, and nothing else.
 fn describe_engine_table(what: &Describe, name: &TableName, columns: &[Column]) -> Result<Vec<Row>> {
     if what.partition.is_some() {
         return Err(Error::invalid(format!("table \"{name}\" is not partitioned")));
@@ -73,13 +77,13 @@ fn describe_engine_table(what: &Describe, name: &TableName, columns: &[Column]) 
     }
 }
 
-/// With what `ANALYZE` found among the parameters, where Hive has it.
+/// Adds what `ANALYZE` found to the parameters, where Hive has it.
 async fn with_figures(
     mut table: Table,
     mut partition: Option<Partition>,
     context: &StatementContext<'_>,
 ) -> Result<(Table, Option<Partition>)> {
-    let metastore = context.metastore.as_ref();
+    let metastore = context.metastore().as_ref();
     let found = match &mut partition {
         Some(partition) => {
             let name = glaux_catalog::partition::hive_name(&table.partition_keys, &partition.values);

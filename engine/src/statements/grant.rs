@@ -1,9 +1,10 @@
-//! `GRANT`, `DENY`, `REVOKE` and `SHOW GRANTS`. What grants come to is `access`'s business.
+//! `GRANT`, `DENY`, `REVOKE` and `SHOW GRANTS`. What a user may do by them is decided in `access`.
 
 use glaux_catalog::model::{GrantObject, Grantee};
 
 use super::{
-    StatementContext, find, resolve,
+    context::StatementContext,
+    lookup::{find, resolve},
     rows::{Row, row},
 };
 use crate::{
@@ -14,19 +15,19 @@ use crate::{
 pub(super) async fn grant(grant: &Grant, context: &StatementContext<'_>) -> Result<Vec<Row>> {
     let object = object(&grant.on, context);
     let grant = glaux_catalog::model::Grant { object, grantee: grant.to.clone(), access: grant.access };
-    context.metastore.set_grant(grant).await?;
+    context.metastore().set_grant(grant).await?;
     Ok(Vec::new())
 }
 
 pub(super) async fn revoke(revoke: &Revoke, context: &StatementContext<'_>) -> Result<Vec<Row>> {
-    context.metastore.remove_grant(&object(&revoke.on, context), &revoke.from).await?;
+    context.metastore().remove_grant(&object(&revoke.on, context), &revoke.from).await?;
     Ok(Vec::new())
 }
 
 pub(super) async fn show(on: Option<&GrantOn>, context: &StatementContext<'_>) -> Result<Vec<Row>> {
     match on {
         Some(GrantOn::Database(name)) => {
-            context.metastore.database(name).await?;
+            context.metastore().database(name).await?;
         }
         Some(GrantOn::Table(table)) => {
             find(table, context).await?;
@@ -34,7 +35,7 @@ pub(super) async fn show(on: Option<&GrantOn>, context: &StatementContext<'_>) -
         Some(GrantOn::Catalog) | None => {}
     }
     let wanted = on.map(|on| object(on, context));
-    let grants = context.metastore.grants().await?.into_iter();
+    let grants = context.metastore().grants().await?.into_iter();
     let shown = grants.filter(|grant| wanted.as_ref().is_none_or(|object| *object == grant.object));
     Ok(shown.map(|grant| grant_row(&grant)).collect())
 }

@@ -5,7 +5,7 @@ use glaux_catalog::{
     partition::{HIVE_DEFAULT_PARTITION, PartitionIndex, check_value, hive_name},
 };
 
-use super::StatementContext;
+use super::context::StatementContext;
 use crate::{
     error::{Error, Result, nearest},
     sql::PartitionSpec,
@@ -65,7 +65,7 @@ fn value(table: &Table, key: &Column, spec: &PartitionSpec) -> Result<Option<Opt
 ///
 /// # Errors
 /// As [`some_values`].
-pub(crate) fn rows(table: &Table, index: &PartitionIndex, spec: &PartitionSpec) -> Result<Vec<usize>> {
+pub(super) fn rows(table: &Table, index: &PartitionIndex, spec: &PartitionSpec) -> Result<Vec<usize>> {
     let wanted = some_values(table, spec)?;
     if wanted.iter().flatten().flatten().any(String::is_empty) {
         // No partition has it, while names have the same for it as for NULL.
@@ -85,7 +85,7 @@ pub(super) async fn find(
     context: &StatementContext<'_>,
 ) -> Result<glaux_catalog::model::Partition> {
     let values = values(table, spec)?;
-    let found = context.metastore.partitions(table, std::slice::from_ref(&values)).await?;
+    let found = context.metastore().partitions(table, std::slice::from_ref(&values)).await?;
     found.into_iter().next().ok_or_else(|| {
         let name = hive_name(&table.partition_keys, &values);
         Error::not_found(format!("partition \"{name}\" of table \"{}\" does not exist", table.name))

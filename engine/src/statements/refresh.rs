@@ -1,28 +1,29 @@
-//! `REFRESH TABLE`, and the refresh that follows a repair of a table whose files are recorded.
+//! `REFRESH TABLE`, and the refreshes that follow a repair and an ingest: what the catalog's snapshot of a table's files says agrees with storage again.
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use arrow::array::{RecordBatch, StringArray};
 use glaux_catalog::{TableName, model::Table, partition::PartitionIndex};
 
-use super::{partitions, schema};
+use super::{
+    context::StatementContext,
+    partitions,
+    rows::{Row, row},
+};
 use crate::{
     error::{Error, Result},
     plan::PlanContext,
     scan::{Listing, ListingPolicy, Refreshed, refresh},
-    session::Session,
-    sql::{PartitionSpec, Statement, TableRef},
+    sql::{PartitionSpec, TableRef},
 };
 
 /// Lists the table's files, or those of the partitions that have a specification's values, and records them.
-pub(crate) async fn table(
+pub(super) async fn table(
     name: &TableRef,
     partition: Option<&PartitionSpec>,
-    session: &Session,
-    context: &PlanContext,
-) -> Result<RecordBatch> {
-    let table = find(name, session, context).await?;
-    let index = index(&table, context).await?;
+    context: &StatementContext<'_>,
+) -> Result<Vec<Row>> {
+    let table = find(name, context).await?;
+    let index = index(&table, context.plan).await?;
     let rows = partition.map(|spec| partitions::rows(&table, &index, spec)).transpose()?;
     let rows: Option<Vec<u32>> = rows.map(|rows| rows.into_iter().filter_map(|row| u32::try_from(row).ok()).collect());
     if let (Some(rows), Some(spec)) = (&rows, partition)
@@ -31,7 +32,7 @@ pub(crate) async fn table(
         return Err(Error::not_found(format!("table \"{}\" has no partition with {spec}", table.name))
             .with_hint(format!("SHOW PARTITIONS {} lists what there is", table.name)));
     }
-    let told = match refresh(&context.scan.listing, &table, &index, rows.as_deref()).await? {
+    let done = match refresh(&context.plan.scan.listing, &table, &index, rows.as_deref()).await? {
         Refreshed::Nothing => format!("Table {} is listed at each query: there is nothing to refresh", table.name),
         Refreshed::Forgotten => format!("Refresh: the next query of table {} lists its files", table.name),
         Refreshed::Recorded { files, .. } if !table.is_partitioned() => {
@@ -41,19 +42,17 @@ pub(crate) async fn table(
             format!("Refresh: {} in {} of table {}", count(files, "file"), count(partitions, "partition"), table.name)
         }
     };
-    let statement = Statement::Refresh { table: name.clone(), partition: partition.cloned() };
-    RecordBatch::try_new(schema(&statement), vec![Arc::new(StringArray::from(vec![told]))])
-        .map_err(|error| Error::internal("a refresh's result does not fit its columns").with_source(error))
+    Ok(vec![row([&done])])
 }
 
 fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
-/// After a repair, what is recorded of a table agrees with storage again. A repair of the tail refreshes the partitions of which nothing is recorded.
-pub(crate) async fn after_repair(name: &TableRef, tail: bool, session: &Session, context: &PlanContext) -> Result<()> {
-    let table = find(name, session, context).await?;
-    let listing = &context.scan.listing;
+/// After a repair. A repair of the tail refreshes the partitions of which nothing is recorded.
+pub(super) async fn after_repair(name: &TableRef, tail: bool, context: &StatementContext<'_>) -> Result<()> {
+    let table = find(name, context).await?;
+    let listing = &context.plan.scan.listing;
     if !table.is_partitioned() {
         return Ok(());
     }
@@ -61,7 +60,7 @@ pub(crate) async fn after_repair(name: &TableRef, tail: bool, session: &Session,
     if ListingPolicy::of(&table, listing.policy)? != ListingPolicy::Snapshot {
         return Ok(());
     }
-    let index = index(&table, context).await?;
+    let index = index(&table, context.plan).await?;
     let unknown = if tail { Some(listing.unrecorded(&table, &index).await?) } else { None };
     if unknown.as_ref().is_none_or(|rows| !rows.is_empty()) {
         refresh(listing, &table, &index, unknown.as_deref()).await?;
@@ -69,7 +68,7 @@ pub(crate) async fn after_repair(name: &TableRef, tail: bool, session: &Session,
     Ok(())
 }
 
-/// After an ingest, queries see the new files whatever the table's policy is. The rows are in: what goes wrong here is no failure of theirs.
+/// After an ingest, so that queries see the new files whatever the table's policy is. The rows are in: an error here does not fail the ingest.
 pub(crate) async fn after_ingest(name: &TableName, partitions: &BTreeSet<String>, context: &PlanContext) {
     let refreshed: Result<()> = async {
         let table = context.metastore.table(name).await?;
@@ -91,8 +90,8 @@ pub(crate) async fn after_ingest(name: &TableName, partitions: &BTreeSet<String>
     }
 }
 
-async fn find(name: &TableRef, session: &Session, context: &PlanContext) -> Result<Table> {
-    let table = context.metastore.table(&name.resolve(&session.database())).await?;
+async fn find(name: &TableRef, context: &StatementContext<'_>) -> Result<Table> {
+    let table = context.metastore().table(&name.resolve(&context.session.database())).await?;
     if table.is_view() {
         return Err(Error::invalid(format!("\"{}\" is a view, and REFRESH TABLE takes a table", table.name))
             .with_hint("Refresh the tables that the view reads"));

@@ -1,12 +1,14 @@
-//! `MSCK REPAIR TABLE`: tells what a repair found and did in Hive's words.
+//! `MSCK REPAIR TABLE`: reports what a repair found and did, in Hive's words.
 //!
-//! As in Athena it adds, and tells of partitions whose directories are gone without dropping them; `DROP PARTITIONS` and `SYNC PARTITIONS` drop, as in
-//! Hive. Where there are many, the first are named and all are counted.
+//! As in Athena it adds partitions, and reports those whose directories are gone without dropping them; `DROP PARTITIONS` and `SYNC PARTITIONS` drop
+//! them, as in Hive. Where there are many, the first are named and all are counted.
 
 use glaux_catalog::discovery::{RepairMode, RepairOptions, Repaired, repair as repair_partitions};
 
 use super::{
-    StatementContext, find_table,
+    context::StatementContext,
+    lookup::find_table,
+    refresh::after_repair,
     rows::{Row, row},
 };
 use crate::{
@@ -14,22 +16,24 @@ use crate::{
     sql::TableRef,
 };
 
-/// Directories that are told of one by one.
+/// Directories that are named one by one.
 const NAMED_DIRECTORIES: usize = 10;
 
-pub(super) async fn repair(table: &TableRef, mode: RepairMode, tail: bool, context: &StatementContext<'_>) -> Result<Vec<Row>> {
-    let table = find_table(table, "MSCK REPAIR TABLE", context).await?;
+pub(super) async fn repair(name: &TableRef, mode: RepairMode, tail: bool, context: &StatementContext<'_>) -> Result<Vec<Row>> {
+    let table = find_table(name, "MSCK REPAIR TABLE", context).await?;
     if !table.is_partitioned() {
         return Ok(vec![row([&format!("Table {} is not partitioned: there is nothing to repair", table.name)])]);
     }
-    let options = RepairOptions { mode, tail, concurrency: context.listing_concurrency, ..RepairOptions::default() };
-    let metastore = context.metastore.as_ref();
-    let now = context.clock.now();
-    let repaired = repair_partitions(metastore, context.stores, &table, &options, context.progress, now).await?;
-    Ok(told(&table.name.table, mode, &repaired).iter().map(|line| row([line])).collect())
+    let scan = &context.plan.scan;
+    let options = RepairOptions { mode, tail, concurrency: scan.listing_concurrency, ..RepairOptions::default() };
+    let (metastore, progress) = (context.metastore().as_ref(), scan.meter.repair());
+    let repaired = repair_partitions(metastore, context.stores, &table, &options, progress, context.now()).await?;
+    after_repair(name, tail, context).await?;
+    Ok(report(&table.name.table, mode, &repaired).iter().map(|line| row([line])).collect())
 }
 
-fn told(table: &str, mode: RepairMode, repaired: &Repaired) -> Vec<String> {
+/// What a repair found and did, line by line.
+fn report(table: &str, mode: RepairMode, repaired: &Repaired) -> Vec<String> {
     let Repaired { missing_in_metastore: new, missing_from_storage: gone, ignored, .. } = repaired;
     let of_table = |name: &String| format!("{table}:{name}");
     let all = |names: &[String], count: usize| {
@@ -81,13 +85,13 @@ mod tests {
             ignored: ignored.collect(),
             pages: 1,
         };
-        let lines = told("t", RepairMode::Sync, &repaired);
+        let lines = report("t", RepairMode::Sync, &repaired);
         assert_eq!(lines[0], "Partitions not in metastore:\tt:new=1\tt:new=2\tand 3 more");
         assert_eq!(lines[1], "Partitions missing from filesystem:\tt:gone=1\tt:gone=2");
         assert_eq!(lines[4], "Repair: Added partition to metastore t: 3 more");
         assert_eq!(lines[6], "Repair: Dropped partition from metastore t:gone=2");
         assert_eq!(lines.len(), 7 + 10 + 1);
         assert!(lines[17].starts_with("Ignored: 2 more directories; "), "{}", lines[17]);
-        assert!(!told("t", RepairMode::Add, &repaired).iter().any(|line| line.contains("Dropped")));
+        assert!(!report("t", RepairMode::Add, &repaired).iter().any(|line| line.contains("Dropped")));
     }
 }

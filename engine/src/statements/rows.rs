@@ -23,7 +23,7 @@ pub(super) fn row<const N: usize>(values: [&str; N]) -> Row {
 pub(super) fn schema(statement: &Statement) -> SchemaRef {
     let names: &[&str] = match statement.nature().answer {
         Answer::Text(names) => names,
-        // A query's schema is found by planning it.
+        // The schema of a query is found by planning it.
         Answer::Nothing | Answer::Rows | Answer::Plan => &[],
     };
     Arc::new(Schema::new(names.iter().map(|name| Field::new(*name, DataType::Utf8, true)).collect::<Vec<_>>()))

@@ -1,10 +1,10 @@
-//! `USE`, `SET SESSION`, `RESET SESSION`, `SHOW SESSION` and `SET TIME ZONE`: what the session's next statements find.
+//! `USE`, `SET SESSION`, `RESET SESSION`, `SHOW SESSION` and `SET TIME ZONE`: the database and settings of the session's next statements.
 
-use super::{StatementContext, rows::Row};
+use super::{context::StatementContext, rows::Row};
 use crate::error::Result;
 
 pub(super) async fn set_database(database: &str, context: &StatementContext<'_>) -> Result<Vec<Row>> {
-    context.session.set_database(&context.metastore.database(database).await?.name);
+    context.session.set_database(&context.metastore().database(database).await?.name);
     Ok(Vec::new())
 }
 

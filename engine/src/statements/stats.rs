@@ -9,7 +9,7 @@ use glaux_catalog::{
     partition::{PartitionIndex, canonical},
 };
 
-use super::{StatementContext, find_table, rows::Row};
+use super::{context::StatementContext, lookup::find_table, rows::Row};
 use crate::{
     error::Result,
     scan::{Analyzed, Figures, OF_PARTITION, OF_TABLE},
@@ -22,8 +22,8 @@ pub(super) async fn show(table: &TableRef, context: &StatementContext<'_>) -> Re
     let mut analysed: Vec<(usize, u64)> = Vec::new();
     let mut index = None;
     if table.is_partitioned() {
-        let of_table = context.metastore.partition_index(&table).await?;
-        for kept in context.metastore.attachments(&table, OF_PARTITION).await? {
+        let of_table = context.metastore().partition_index(&table).await?;
+        for kept in context.metastore().attachments(&table, OF_PARTITION).await? {
             if let Some(row) = of_table.find(&kept.name[OF_PARTITION.len()..]) {
                 let one = Analyzed::decode(&kept.bytes)?;
                 analysed.push((row, one.rows));
@@ -32,7 +32,7 @@ pub(super) async fn show(table: &TableRef, context: &StatementContext<'_>) -> Re
         }
         index = Some(of_table);
     } else {
-        sum = whole(context.metastore.as_ref(), &table).await?.unwrap_or_default();
+        sum = whole(context.metastore().as_ref(), &table).await?.unwrap_or_default();
     }
     let is_known = sum.files > 0 || !analysed.is_empty();
     let mut rows: Vec<Row> =
@@ -72,7 +72,7 @@ fn of_column(name: &str, figures: Option<&Figures>, rows: u64) -> Row {
     let fraction = figures.nulls.map(|nulls| if rows == 0 { 0.0 } else { nulls as f64 / rows as f64 });
     let text = |value: &ScalarValue| canonical(value.to_array_of_size(1).ok()?.as_ref(), 0).ok().flatten();
     let is_text = matches!(&figures.range, Some((ScalarValue::Utf8(_) | ScalarValue::Binary(_), _)));
-    // As in Trino, only of columns whose values do not have lengths of their own are ranges shown, of the others how long they are together.
+    // As in Trino, ranges are shown only of columns whose values have a fixed length; of the others, the total length is shown.
     let (low, high) = match &figures.range {
         Some((min, max)) if !is_text => (text(min), text(max)),
         _ => (None, None),

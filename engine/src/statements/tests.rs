@@ -12,7 +12,7 @@ const TABLE: &str = "CREATE EXTERNAL TABLE logs (a int COMMENT 'first', s struct
 
 #[tokio::test]
 async fn databases_come_change_and_go() {
-    let lake = Lake::new();
+    let lake = Lake::new().await;
     lake.run("CREATE DATABASE Sales COMMENT 'c' LOCATION 's3://b/sales' WITH DBPROPERTIES ('k'='1', 'l'='2')").await;
     lake.run("CREATE SCHEMA IF NOT EXISTS sales").await;
     lake.run("ALTER DATABASE sales SET DBPROPERTIES ('k'='3')").await;
@@ -33,7 +33,7 @@ async fn databases_come_change_and_go() {
 
 #[tokio::test]
 async fn a_table_is_recorded_as_glue_records_it() {
-    let lake = Lake::new();
+    let lake = Lake::new().await;
     lake.run(TABLE).await;
     lake.run(&TABLE.replace("TABLE logs", "TABLE IF NOT EXISTS LOGS")).await;
     assert_eq!(lake.error(TABLE).await.kind(), ErrorKind::AlreadyExists);
@@ -86,7 +86,7 @@ async fn a_table_is_recorded_as_glue_records_it() {
 
 #[tokio::test]
 async fn partitions_are_added_renamed_and_dropped() {
-    let lake = Lake::new();
+    let lake = Lake::new().await;
     lake.run(TABLE).await;
     lake.run(
         "ALTER TABLE logs ADD PARTITION (dt='2024-01-01', h=7) PARTITION (h='08', dt=date '2024-01-02') LOCATION 's3://o/x'",
@@ -124,7 +124,7 @@ async fn partitions_are_added_renamed_and_dropped() {
 
 #[tokio::test]
 async fn columns_change_for_tables_and_for_partitions() {
-    let lake = Lake::new();
+    let lake = Lake::new().await;
     lake.run(TABLE).await;
     lake.run("ALTER TABLE logs ADD PARTITION (dt='d', h=1)").await;
     lake.run("ALTER TABLE logs PARTITION (dt='d', h=1) REPLACE COLUMNS (z int)").await;
@@ -153,7 +153,7 @@ async fn columns_change_for_tables_and_for_partitions() {
 
 #[tokio::test]
 async fn locations_and_properties_change() {
-    let lake = Lake::new();
+    let lake = Lake::new().await;
     lake.run(TABLE).await;
     lake.run("ALTER TABLE logs ADD PARTITION (dt='d', h=1)").await;
     lake.run("ALTER TABLE logs SET LOCATION 's3://c/logs'").await;
@@ -173,7 +173,7 @@ async fn locations_and_properties_change() {
 
 #[tokio::test]
 async fn views_replace_views_and_nothing_else() {
-    let lake = Lake::new();
+    let lake = Lake::new().await;
     lake.run(TABLE).await;
     lake.run("CREATE VIEW v AS SELECT Alpha, beta FROM logs").await;
     let first = lake.table("v").await;
@@ -209,7 +209,7 @@ async fn views_replace_views_and_nothing_else() {
 
 #[tokio::test]
 async fn repair_adds_what_is_missing_and_drops_nothing() {
-    let lake = Lake::new();
+    let lake = Lake::new().await;
     lake.run(TABLE).await;
     lake.run("ALTER TABLE logs ADD PARTITION (dt='gone', h=1) PARTITION (dt='2024-01-01', h=7)").await;
     lake.put(&["logs/dt=2024-01-01/h=7/a", "logs/dt=2024-01-02/h=8/a", "logs/dt=2024-01-02/h=9/a", "logs/other/h=1/a"]);
@@ -231,7 +231,7 @@ async fn repair_adds_what_is_missing_and_drops_nothing() {
 
 #[tokio::test]
 async fn the_session_is_set_and_shown() {
-    let lake = Lake::new();
+    let lake = Lake::new().await;
     lake.run("SET SESSION max_scan_bytes = 10").await;
     lake.run("SET TIME ZONE 'Europe/Berlin'").await;
     let shown = lake.run("SHOW SESSION").await;

@@ -10,25 +10,33 @@ use async_trait::async_trait;
 use chrono::DateTime;
 use glaux_catalog::{
     HiveType, Metastore, TableName,
-    discovery::{ListPage, ListRequest, Lister, OpenLocation, RepairProgress, StoreProvider},
+    discovery::{ListPage, ListRequest, Lister, OpenLocation, StoreProvider},
     metastore::MemoryMetastore,
     model::{Column, Table},
 };
+use tempfile::TempDir;
 
 use crate::{
+    Engine, EngineOptions,
+    accounting::Meter,
     clock::FixedClock,
     error::{Error, Result},
+    execute::context,
+    lifecycle::History,
+    runtime::Parts,
     session::{Session, SessionOptions},
     sql,
     statements::{StatementContext, ViewPlanner, execute},
 };
 
-/// A metastore in memory, a bucket `b` that is a list of keys, and a session.
+/// An engine on a metastore in memory, a bucket `b` that is a list of keys, and a session.
 #[derive(Debug)]
 pub(super) struct Lake {
     pub metastore: Arc<dyn Metastore>,
     pub session: Session,
     keys: Bucket,
+    engine: Engine,
+    _data_dir: TempDir,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -54,7 +62,7 @@ impl Lister for Bucket {
 
 impl StoreProvider for Bucket {
     fn open(&self, location: &str) -> Result<OpenLocation> {
-        // What is elsewhere can be opened too, and holds nothing.
+        // Other locations can be opened too, and hold nothing.
         let prefix = location.strip_prefix("s3://b/").unwrap_or(location).trim_end_matches('/').to_owned();
         Ok(OpenLocation { lister: Arc::new(self.clone()), prefix })
     }
@@ -74,11 +82,23 @@ impl ViewPlanner for Words {
 }
 
 impl Lake {
-    pub(super) fn new() -> Self {
+    pub(super) async fn new() -> Self {
+        let data_dir = tempfile::tempdir().unwrap();
+        let metastore: Arc<dyn Metastore> = Arc::new(MemoryMetastore::new());
+        let clock = FixedClock(DateTime::from_timestamp(1_704_067_200, 0).expect("a valid time"));
+        let options = EngineOptions { data_dir: data_dir.path().to_owned(), ..EngineOptions::default() };
+        let parts = Parts {
+            metastore: Some(Arc::clone(&metastore)),
+            history: Some(Arc::new(History::in_memory().unwrap())),
+            clock: Some(Arc::new(clock)),
+            ..Parts::default()
+        };
         Self {
-            metastore: Arc::new(MemoryMetastore::new()),
+            metastore,
             session: Session::new(SessionOptions::default()),
             keys: Bucket::default(),
+            engine: Engine::open_with(options, parts).await.unwrap(),
+            _data_dir: data_dir,
         }
     }
 
@@ -87,16 +107,9 @@ impl Lake {
     }
 
     pub(super) async fn batch(&self, text: &str) -> Result<RecordBatch> {
-        let clock = FixedClock(DateTime::from_timestamp(1_704_067_200, 0).expect("a valid time"));
-        let context = StatementContext {
-            metastore: &self.metastore,
-            stores: &self.keys,
-            session: &self.session,
-            clock: &clock,
-            views: &Words,
-            progress: &RepairProgress::default(),
-            listing_concurrency: 8,
-        };
+        let shared = &self.engine.0;
+        let plan = context::for_query(shared, &Meter::new(None), &self.session.options());
+        let context = StatementContext { stores: &self.keys, ..context::for_statement(shared, &self.session, &plan, &Words) };
         execute(&sql::parse(text)?, &context).await
     }
 

@@ -8,7 +8,7 @@ use crate::{
 
 #[tokio::test]
 async fn a_shown_table_can_be_made_again() {
-    let lake = Lake::new();
+    let lake = Lake::new().await;
     lake.run("CREATE DATABASE d").await;
     for text in [
         TABLE,
@@ -43,7 +43,7 @@ async fn a_shown_table_can_be_made_again() {
 
 #[tokio::test]
 async fn a_shown_view_can_be_made_again() {
-    let lake = Lake::new();
+    let lake = Lake::new().await;
     lake.run("CREATE VIEW v (x) COMMENT 'it''s' AS\n  SELECT Alpha FROM t").await;
     let shown = lake.run("SHOW CREATE VIEW v").await;
     assert_eq!(shown, ["CREATE VIEW \"default\".\"v\" (\"x\") COMMENT 'it''s' AS", "SELECT Alpha FROM t"]);
@@ -54,7 +54,7 @@ async fn a_shown_view_can_be_made_again() {
 
 #[tokio::test]
 async fn describe_has_hives_layout() {
-    let lake = Lake::new();
+    let lake = Lake::new().await;
     lake.run(TABLE).await;
     assert_eq!(
         lake.run("DESCRIBE logs").await,
@@ -92,7 +92,7 @@ async fn describe_has_hives_layout() {
 
 #[tokio::test]
 async fn a_result_has_the_schema_that_was_told_before() {
-    let lake = Lake::new();
+    let lake = Lake::new().await;
     lake.run(TABLE).await;
     for text in [
         "SHOW DATABASES",
