@@ -1,6 +1,7 @@
-//! Queries from text to result: `run` names every stage.
+//! Statements from text to result: `run` names every stage. `shared` holds the engine's handles, `context` makes of them what one query works with.
 
-mod describe;
+pub(crate) mod context;
+pub(crate) mod describe;
 mod estimate;
 pub(crate) mod executor;
 mod explain;
@@ -11,7 +12,9 @@ mod parameters;
 mod planned;
 pub(crate) mod planning;
 pub(crate) mod run;
-mod statement;
+pub(crate) mod shared;
+mod start;
+mod views;
 
 pub use describe::Description;
 pub use estimate::Estimate;

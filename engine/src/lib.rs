@@ -1,8 +1,8 @@
 //! The Glaux query engine: SQL text in, record batches and a bill out.
 //!
 //! ```text
-//!  SQL text -> sql::parse -> Statement -+- DDL, SHOW, session -> ddl, query -> Metastore -> RecordBatch
-//!                                       +- query -> plan -> scan (prunes, lists, reads, meters) -> RecordBatch stream
+//!  SQL text -> sql::parse -> Statement -+- statements -> Metastore -> RecordBatch
+//!                                       +- plan -> scan (prunes, lists, reads, meters) -> RecordBatch stream
 //! ```
 //!
 //! Statements enter through [`Engine::submit`] and [`Engine::plan`], rows through [`Engine::ingest`], so that every query is recorded, metered
@@ -12,13 +12,35 @@ mod access;
 pub mod accounting;
 pub mod clock;
 pub mod config;
+mod data_dir;
+mod definition;
 pub mod error;
 mod execute;
 mod functions;
 mod lifecycle;
-pub mod plan;
+mod location;
+mod managed;
+mod plan;
 pub mod probe;
-/// What a caller has of a query.
+mod reserved;
+pub mod runtime;
+pub mod scan;
+pub mod session;
+pub mod sql;
+mod statement_kind;
+mod statements;
+pub mod storage;
+mod system;
+mod units;
+pub mod write;
+
+pub use config::EngineOptions;
+pub use error::{Error, ErrorKind, Result};
+pub use runtime::Engine;
+pub use session::{Role, Session, SessionOptions};
+pub use system::Browser;
+
+/// A query, as its caller sees it: planned, running, ended and recorded.
 pub mod query {
     pub use crate::{
         execute::{Description, Estimate, Parameters, PlannedQuery},
@@ -29,16 +51,3 @@ pub mod query {
         },
     };
 }
-pub mod runtime;
-pub mod scan;
-pub mod session;
-pub mod sql;
-pub mod statements;
-pub mod storage;
-pub mod system;
-pub mod write;
-
-pub use config::EngineOptions;
-pub use error::{Error, ErrorKind, Result};
-pub use runtime::Engine;
-pub use session::{Role, Session, SessionOptions};

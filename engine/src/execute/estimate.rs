@@ -1,6 +1,6 @@
-//! What a planned query will read at most, told from its plan before it runs: the files that survived pruning, whole.
+//! An upper bound of what a planned query will read, from its plan before it runs: the whole files that survived pruning.
 //!
-//! It opens no file, and so does not know which of their columns the query needs.
+//! It opens no file, and so does not know where in them the columns are that the query needs.
 
 use std::sync::Arc;
 
@@ -22,12 +22,12 @@ pub struct Estimate {
     pub files: u64,
     /// Their sizes.
     pub bytes: u64,
-    /// What the tariff makes of these bytes.
+    /// The price of these bytes by the tariff.
     pub bill: Bill,
 }
 
 impl Estimate {
-    /// Of plans that are run one after another.
+    /// Of plans that run one after another.
     pub(super) fn of(plans: &[Arc<dyn ExecutionPlan>], tariff: &Tariff) -> Self {
         let (mut files, mut bytes) = (0, 0);
         let mut walk = |node: &Arc<dyn ExecutionPlan>| {

@@ -1,5 +1,5 @@
-//! Where queries compute: on threads of the engine's own, apart from those that its caller talks to clients with. A query that takes all of
-//! them leaves health checks, new connections, KILL and statements that compute little as quick as ever.
+//! The threads on which queries compute: the engine's own, apart from those on which its caller serves clients. A query that uses all of them does not
+//! slow down health checks, new connections, KILL and statements that compute little.
 
 use std::future::Future;
 
@@ -11,10 +11,10 @@ use tokio::{
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// Bytes of a thread's stack, for plans that are deep; only what is used of it takes memory.
+/// Bytes of a thread's stack, for deep plans. Only the part that is used takes memory.
 const STACK: usize = 64 << 20;
 
-/// Threads beside one a core, so that queries go on while others read files.
+/// Threads beyond one for each core, so that queries go on while others read files.
 const SPARE_THREADS: usize = 2;
 
 #[derive(Debug)]
@@ -47,7 +47,7 @@ impl Executor {
     pub(crate) async fn run<T: Send + 'static>(&self, work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
         let (sender, receiver) = oneshot::channel();
         let _task = self.spawn(async move {
-            // Whoever waited may have gone.
+            // The receiver may have gone.
             let _ = sender.send(work.await);
         });
         receiver.await.unwrap_or_else(|_| Err(Error::internal("running the query panicked")))
@@ -65,7 +65,7 @@ impl Executor {
 
 impl Drop for Executor {
     fn drop(&mut self) {
-        // It may go where nothing may wait.
+        // It may be dropped where blocking is not allowed.
         if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
         }

@@ -39,7 +39,7 @@ pub(super) async fn answer(what: ExplainWhat, state: &SessionState, logical: &Lo
     }
 }
 
-/// `EXPLAIN ANALYZE`: runs the plan, throws its rows away, and tells the figures of every node and of the whole.
+/// `EXPLAIN ANALYZE`: runs the plan, discards its rows, and shows the figures of every node and of the whole query.
 pub(super) async fn analyze(plan: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>, meter: Arc<Meter>) -> Result<RecordBatch> {
     let mut batches = execute_stream(Arc::clone(&plan), context).map_err(from_datafusion)?;
     let mut rows = 0;

@@ -1,25 +1,25 @@
-//! The life of an ingest: a query like others in the history, free of charge, that takes rows in instead of giving them out.
+//! The life of an ingest: a query like others in the history, free of charge, that takes rows in instead of returning them.
 //!
-//! It runs on a task of its own, which outlives whoever asked: a query that is given up ends by removing what it wrote.
+//! It runs on a task of its own, which outlives its caller: a query that is cancelled still has to remove what it wrote.
 
 use std::sync::Arc;
 
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use futures::stream::BoxStream;
 
-use super::statement;
+use super::{context, shared::Shared, views::Views};
 use crate::{
+    data_dir::RUN_DIRECTORY,
     error::{Error, Result},
     lifecycle::{CancelReason, Canceller, Executing, Failure, QueryGuard, Received},
     plan::PlanContext,
-    runtime::{RUN_DIRECTORY, Shared},
     session::Session,
-    sql::StatementKind,
+    statement_kind::StatementKind,
     statements::refresh,
     write::ingest::{Ingest, IngestSummary, IngestTarget, Resolved, give_up},
 };
 
-/// Cancels the query when whoever asked goes away.
+/// Cancels the query when its caller goes away.
 struct OnDrop(Canceller);
 
 impl Drop for OnDrop {
@@ -35,7 +35,7 @@ pub(crate) async fn ingest(
     target: IngestTarget,
     batches: BoxStream<'static, Result<RecordBatch>>,
 ) -> Result<IngestSummary, Failure> {
-    let guard = shared.queries.receive(session, &format!("INGEST INTO {}", target.name(&session.database())))?;
+    let guard = shared.queries.receive(session.options(), &format!("INGEST INTO {}", target.name(&session.database())))?;
     guard.classify(StatementKind::Dml, false);
     let asked = OnDrop(guard.canceller());
     match tokio::spawn(run(Arc::clone(shared), session.clone(), guard, target, batches)).await {
@@ -54,7 +54,7 @@ async fn run(
     target: IngestTarget,
     batches: BoxStream<'static, Result<RecordBatch>>,
 ) -> Result<IngestSummary, Failure> {
-    let context = statement::plan_context(&shared, guard.meter(), guard.options());
+    let context = context::for_query(&shared, guard.meter(), guard.options());
     let resolved = match guard.run(resolve(&shared, &context, &target, &guard.id().to_string())).await {
         Ok(resolved) => resolved,
         Err(error) => return Err(guard.fail(error).await),
@@ -79,9 +79,9 @@ async fn run(
     }
 }
 
-/// What the rows go into. Nothing is looked up, and nothing told of the table, before this.
+/// What the rows go into. Whether the caller may write to it is checked before anything is looked up.
 async fn resolve(shared: &Shared, context: &PlanContext, target: &IngestTarget, unique: &str) -> Result<Resolved> {
-    let caller = statement::caller(shared, &context.session);
+    let caller = shared.caller(&context.session);
     caller.check_write(target.name(&context.session.database), shared.metastore.as_ref()).await?;
     Resolved::find(target, context, &shared.options.data_dir, unique).await
 }
@@ -96,8 +96,9 @@ async fn write(
 ) -> Result<()> {
     guard.run(ingest.write(batches)).await?;
     guard.run(ingest.publish(&context.metastore)).await?;
-    // From here on it is done or fails; being stopped comes too late.
-    ingest.commit(&statement::definition_context(shared, session, context), shared.metastore.as_ref()).await?;
+    // From here on it succeeds or fails: it is too late to stop it.
+    let views = Views { plan: context, slots: &shared.planning };
+    ingest.commit(&context::for_statement(shared, session, context, &views)).await?;
     if let Some(replaced) = ingest.replaced() {
         replaced.remove_files(shared.metastore.as_ref(), &context.scan.stores).await;
     }

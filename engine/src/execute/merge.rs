@@ -1,5 +1,5 @@
-//! Batches of few rows, as many small files give them, put together: what a batch costs on the wire and in a client does not depend on its rows.
-//! Rows keep their order, none is kept for long, and what is large goes through as it is.
+//! Merges small batches, which many small files make: the cost of a batch on the wire and in a client hardly depends on its rows.
+//! Rows keep their order, none waits for long, and large batches pass as they are.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -45,7 +45,7 @@ struct Merging<S> {
     kept: Vec<RecordBatch>,
     rows: usize,
     bytes: usize,
-    /// When what is kept goes.
+    /// When the kept batches are passed on, at the latest.
     until: Instant,
     ready: VecDeque<Result<RecordBatch>>,
     has_ended: bool,
@@ -68,14 +68,14 @@ impl<S: Stream<Item = Result<RecordBatch>> + Unpin> Merging<S> {
             match next {
                 Ok(Some(Ok(batch))) => self.take(batch),
                 Ok(Some(Err(error))) => {
-                    self.let_go();
+                    self.flush();
                     self.ready.push_back(Err(error));
                 }
                 Ok(None) => {
                     self.has_ended = true;
-                    self.let_go();
+                    self.flush();
                 }
-                Err(_) => self.let_go(),
+                Err(_) => self.flush(),
             }
         }
     }
@@ -83,7 +83,7 @@ impl<S: Stream<Item = Result<RecordBatch>> + Unpin> Merging<S> {
     fn take(&mut self, batch: RecordBatch) {
         let (rows, bytes) = (batch.num_rows(), batch.get_array_memory_size());
         if rows >= ENOUGH_ROWS {
-            self.let_go();
+            self.flush();
             self.ready.push_back(Ok(batch));
             return;
         }
@@ -93,11 +93,11 @@ impl<S: Stream<Item = Result<RecordBatch>> + Unpin> Merging<S> {
         (self.rows, self.bytes) = (self.rows + rows, self.bytes + bytes);
         self.kept.push(batch);
         if self.rows >= ENOUGH_ROWS || self.bytes >= ENOUGH_BYTES {
-            self.let_go();
+            self.flush();
         }
     }
 
-    fn let_go(&mut self) {
+    fn flush(&mut self) {
         (self.rows, self.bytes) = (0, 0);
         let batch = match self.kept.len() {
             0 => return,

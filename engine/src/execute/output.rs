@@ -1,7 +1,6 @@
-//! The shape in which results leave the engine: one schema a query, known before it runs, of types that every client reads.
+//! The shape in which results leave the engine: one schema for each query, known before it runs, of types that every client reads.
 //!
-//! Views, dictionaries, large offsets and unsigned integers are the engine's own business: they become plain text, plain values, and
-//! signed integers.
+//! Views, dictionaries, large offsets and unsigned integers stay inside the engine: they become plain text, plain values, and signed integers.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,22 +20,22 @@ use tokio::{sync::mpsc, task::JoinSet};
 use super::{executor::Executor, merge::merged};
 use crate::{
     error::{Error, Result, from_datafusion},
-    lifecycle::Place,
+    lifecycle::Slot,
     sql::rewrite::label,
 };
 
 /// A value that does not fit is an error, never NULL.
 const LOSSLESS: CastOptions<'static> = CastOptions { safe: false, format_options: FormatOptions::new() };
 
-/// The schema that a query's batches leave with. What a message may hold is the business of whoever sends it.
+/// The schema of the batches of a result. Splitting them into messages is left to whoever sends them.
 #[derive(Debug, Clone)]
 pub(super) struct Output(SchemaRef);
 
 impl Output {
-    /// The shape of what an optimised plan gives: its types are the query's after coercion, which those of a plan just parsed are not.
+    /// The shape of an optimised plan's result: its types are those after coercion, which a plan just parsed does not have yet.
     ///
-    /// Every column may be NULL, as in Hive: what the planner proves of a plan, such as a count that is never NULL, changes with the plan
-    /// and is not the result's to promise.
+    /// Every column may be NULL, as in Hive: what the planner proves of a plan, such as a count that is never NULL, changes with the plan, and a
+    /// result does not promise it.
     pub(super) fn of(plan: &LogicalPlan) -> Self {
         let field = |field: &FieldRef| Arc::new(Field::new(label(field.name()), plain(field.data_type()), true));
         Self(Arc::new(Schema::new(plan.schema().fields().iter().map(field).collect::<Vec<_>>())))
@@ -46,51 +45,51 @@ impl Output {
         Arc::clone(&self.0)
     }
 
-    /// The batches in that shape, those of few rows put together. They are computed by the executor, or where this is called.
+    /// The batches in that shape, with small ones merged. They are computed by the executor, or on the runtime of the caller.
     pub(super) fn shape(
         self,
         batches: SendableRecordBatchStream,
-        place: Option<Place>,
+        slot: Option<Slot>,
         executor: Option<&Executor>,
     ) -> BoxStream<'static, Result<RecordBatch>> {
         let schema = self.schema();
         let has_rows = |batch: &datafusion::error::Result<RecordBatch>| !matches!(batch, Ok(batch) if batch.num_rows() == 0);
-        let batches = detached(batches, place, executor)
+        let batches = detached(batches, slot, executor)
             .filter(move |batch| std::future::ready(has_rows(batch)))
             .map(move |batch| batch.map_err(from_datafusion).and_then(|batch| shaped(&batch, &schema)));
         merged(batches.boxed(), self.0).boxed()
     }
 }
 
-/// How long a result may go unread before its query's place goes to another.
+/// How long a result may go unread before its query's slot goes to another.
 const STALL: Duration = Duration::from_secs(1);
 
-/// The batches from a task of their own, so that a step that computes for long does not keep whoever waits from cancelling.
+/// The batches, computed by a task of their own, so that a step that computes for long does not keep its reader from cancelling.
 ///
-/// A reader that takes its time does not hold up the queries that wait: its query gives its place back, and takes one again before it goes on.
+/// A slow reader does not hold up the queries that wait: its query gives its slot back, and takes one again before it goes on.
 fn detached(
     mut batches: SendableRecordBatchStream,
-    mut place: Option<Place>,
+    mut slot: Option<Slot>,
     executor: Option<&Executor>,
 ) -> impl Stream<Item = datafusion::error::Result<RecordBatch>> + Send + use<> {
     let (sender, receiver) = mpsc::channel(1);
     let computed = async move {
         while let Some(batch) = batches.next().await {
-            let room = match tokio::time::timeout(STALL, sender.reserve()).await {
-                Ok(room) => room,
+            let capacity = match tokio::time::timeout(STALL, sender.reserve()).await {
+                Ok(capacity) => capacity,
                 Err(_) => {
-                    if let Some(place) = &mut place {
-                        place.leave();
+                    if let Some(slot) = &mut slot {
+                        slot.release();
                     }
-                    let room = sender.reserve().await;
-                    if let Some(place) = &mut place {
-                        place.take().await;
+                    let capacity = sender.reserve().await;
+                    if let Some(slot) = &mut slot {
+                        slot.take().await;
                     }
-                    room
+                    capacity
                 }
             };
-            match room {
-                Ok(room) => room.send(batch),
+            match capacity {
+                Ok(capacity) => capacity.send(batch),
                 Err(_) => return,
             }
         }
@@ -126,7 +125,7 @@ fn shaped(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options).map_err(internal)
 }
 
-/// The plain type for one of the engine's.
+/// The plain type for a type of the engine's.
 pub(super) fn plain(data_type: &DataType) -> DataType {
     use DataType as T;
     match data_type {

@@ -1,16 +1,17 @@
-//! A statement's parameters: of which types they are, and their values put in their places.
+//! A statement's parameters: their types, and how values are bound to them.
 //!
-//! A value takes the type that its place asks for if it is equal to itself there; otherwise it keeps its own, and is compared or cast as any
-//! value of that type would be. It is never read as something else: no number is a date, no timestamp a number of another unit's ticks.
+//! A value is converted to the type that its place asks for if that loses nothing; otherwise it keeps its own type, and is compared or cast as any
+//! value of that type would be. It is never reinterpreted: no number is a date, no timestamp a number of ticks of another unit.
 
 mod inference;
+mod kinds;
 
 use std::sync::Arc;
 
 use arrow::{
     array::{Array, ArrayRef, RecordBatch, UnionArray},
     compute::{CastOptions, cast_with_options, concat},
-    datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit},
+    datatypes::{DataType, Field, Schema, SchemaRef},
     error::ArrowError,
     util::display::FormatOptions,
 };
@@ -19,8 +20,10 @@ use datafusion::{
     logical_expr::LogicalPlan,
 };
 
-use self::inference::types;
-use super::output::plain;
+use self::{
+    inference::types,
+    kinds::{declared, is_akin, is_other, taken_type},
+};
 use crate::error::{Error, ErrorKind, Result, from_datafusion, type_name};
 
 /// A value that does not fit is an error, never NULL.
@@ -37,8 +40,8 @@ impl Parameters {
     /// The rows of batches of one schema: their first column is the first parameter, whatever the columns' names.
     ///
     /// # Errors
-    /// `Invalid` if there is no row, or a value is too large for any type here; `LimitExceeded` for more than [`Self::MAX_ROWS`];
-    /// `Unsupported` for types that no value here can have.
+    /// `Invalid` if there is no row, or a value is too large for any type of the engine; `LimitExceeded` for more than [`Self::MAX_ROWS`];
+    /// `Unsupported` for types that no value of the engine can have.
     pub fn from_batches(batches: &[RecordBatch]) -> Result<Self> {
         let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
         let Some(first) = batches.iter().find(|batch| batch.num_rows() > 0) else {
@@ -100,10 +103,10 @@ impl Parameters {
         }
     }
 
-    /// The plan with the values in their places, once for each row; `wanted` is how many the statement has. All have one schema.
+    /// The plan with the values in their places, once for each row; `wanted` is how many parameters the statement has. All have one schema.
     ///
     /// # Errors
-    /// `Invalid` if there are more or fewer values than that, or one cannot stand in its place.
+    /// `Invalid` if there are more or fewer values than that, or one does not fit its place.
     pub(super) fn bind(&self, plan: LogicalPlan, wanted: usize) -> Result<Vec<LogicalPlan>> {
         let given = self.len();
         if given != wanted {
@@ -151,7 +154,7 @@ fn taken(column: &ArrayRef) -> Result<ArrayRef> {
         ArrowError::NotYetImplemented(_) => unsupported(),
         error => lost(column.data_type(), &wanted).with_source(error),
     })?;
-    // A day with a time in it is cut without a word.
+    // A day with a time in it is cut silently.
     if *column.data_type() == DataType::Date64
         && cast_with_options(&cast, column.data_type(), &LOSSLESS).is_ok_and(|back| &back != column)
     {
@@ -171,45 +174,7 @@ fn unlike(error: &ArrowError) -> Error {
         .with_source(Error::invalid(error.to_string()))
 }
 
-/// The engine's type for values of a type that clients send; none for what it has no values of.
-fn taken_type(found: &DataType) -> Option<DataType> {
-    use DataType as T;
-    let part = |field: &FieldRef| Some(Arc::new(field.as_ref().clone().with_data_type(taken_type(field.data_type())?)));
-    Some(match found {
-        T::Float16 => T::Float32,
-        T::Decimal32(precision, scale) | T::Decimal64(precision, scale) => T::Decimal128(*precision, *scale),
-        T::Decimal256(precision, scale) if *scale <= 38 => T::Decimal128((*precision).min(38), *scale),
-        T::Decimal256(..) | T::Union(..) => return None,
-        T::FixedSizeBinary(_) => T::Binary,
-        T::Date64 => T::Date32,
-        T::Time32(TimeUnit::Second) => T::Time32(TimeUnit::Millisecond),
-        T::RunEndEncoded(_, values) => taken_type(values.data_type())?,
-        T::Dictionary(_, values) => taken_type(values)?,
-        T::List(item) | T::LargeList(item) | T::ListView(item) | T::LargeListView(item) | T::FixedSizeList(item, _) => {
-            T::List(part(item)?)
-        }
-        T::Struct(fields) => T::Struct(fields.iter().map(part).collect::<Option<_>>()?),
-        T::Map(entries, sorted) => T::Map(part(entries)?, *sorted),
-        other => plain(other),
-    })
-}
-
-/// The type as which a parameter is declared: the one of its kind that takes a value from every client.
-///
-/// Drivers write values as the declared type says, and some do not look at its width or unit: JDBC's sends milliseconds whatever the unit,
-/// and cuts longs to the declared integer. So there is one type for each kind; a value takes its place's type when it is bound.
-fn declared(wanted: &DataType) -> DataType {
-    match plain(wanted) {
-        DataType::Timestamp(_, zone) => DataType::Timestamp(TimeUnit::Millisecond, zone),
-        DataType::Time32(_) | DataType::Time64(_) => DataType::Time32(TimeUnit::Millisecond),
-        DataType::Date64 => DataType::Date32,
-        integer if integer.is_integer() => DataType::Int64,
-        float if float.is_floating() => DataType::Float64,
-        other => other,
-    }
-}
-
-/// The plan with NULLs of the right types in the parameters' places, and those types: `Null` for a parameter whose place does not tell.
+/// The plan with NULLs of the right types in the parameters' places, and those types: `Null` for a parameter whose type its place leaves open.
 pub(super) fn describe(plan: LogicalPlan, count: usize) -> Result<(LogicalPlan, SchemaRef)> {
     let types = types(&plan, count)?;
     let fields: Vec<_> = (1..).zip(&types).map(|(at, wanted)| Field::new(format!("${at}"), declared(wanted), true)).collect();
@@ -222,7 +187,7 @@ pub(super) fn describe(plan: LogicalPlan, count: usize) -> Result<(LogicalPlan, 
     Ok((plan.replace_params_with_values(&nulls).map_err(from_datafusion)?, schema))
 }
 
-/// The values in the wanted type, if all of them are equal to themselves there.
+/// The values in the wanted type, if that loses nothing of any of them.
 fn fitted(values: &ArrayRef, wanted: &DataType) -> ArrayRef {
     let own = values.data_type();
     if own == wanted || !is_akin(own, wanted) {
@@ -234,39 +199,4 @@ fn fitted(values: &ArrayRef, wanted: &DataType) -> ArrayRef {
         (values.null_count() == values.len() || &back == values).then_some(cast)
     };
     there_and_back().unwrap_or_else(|| Arc::clone(values))
-}
-
-/// Whether values of one type can be values of another, and not only be read as such.
-fn is_akin(found: &DataType, wanted: &DataType) -> bool {
-    use DataType as T;
-    match (found, wanted) {
-        (_, T::Null) => false,
-        (T::Null, _) => true,
-        // Text that is written as values of the type are.
-        (T::Utf8, T::Timestamp(_, None)) => true,
-        (T::Utf8, wanted) if wanted.is_string() || wanted.is_numeric() || is_clock(wanted) => true,
-        (T::Timestamp(_, found), T::Timestamp(_, wanted)) => found.is_some() == wanted.is_some(),
-        (T::Date32, T::Timestamp(_, None)) => true,
-        (T::Binary, T::Binary | T::LargeBinary | T::BinaryView) => true,
-        (T::Time32(_) | T::Time64(_), T::Time32(_) | T::Time64(_)) => true,
-        (T::List(found), T::List(wanted)) => is_akin(found.data_type(), wanted.data_type()),
-        (T::Struct(found), T::Struct(wanted)) => {
-            let same = |(found, wanted): (&FieldRef, &FieldRef)| {
-                found.name() == wanted.name() && is_akin(found.data_type(), wanted.data_type())
-            };
-            found.len() == wanted.len() && found.iter().zip(wanted).all(same)
-        }
-        (T::Map(found, _), T::Map(wanted, _)) => is_akin(found.data_type(), wanted.data_type()),
-        (found, wanted) => found == wanted || found.is_numeric() && wanted.is_numeric(),
-    }
-}
-
-/// Whether one is a time and the other is something that DataFusion would read as a time's ticks.
-fn is_other(found: &DataType, wanted: &DataType) -> bool {
-    let is_ticks = |data_type: &DataType| data_type.is_numeric() || matches!(data_type, DataType::Boolean | DataType::Binary);
-    found.is_temporal() && is_ticks(wanted) || is_ticks(found) && wanted.is_temporal()
-}
-
-fn is_clock(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Date32 | DataType::Time32(_) | DataType::Time64(_))
 }

@@ -1,7 +1,7 @@
-//! Where statements are parsed and planned: on threads of their own, with deep stacks. A statement that takes seconds to plan keeps no
-//! worker of the runtime from other queries, from time limits and from health checks, and one that nests deeply overflows no stack.
+//! The threads on which statements are parsed and planned, each with a deep stack. A statement that takes seconds to plan does not block a worker
+//! of the runtime, which has other queries, time limits and health checks to serve, and one that nests deeply does not overflow a stack.
 //!
-//! How long planning may take at most is a matter of `sql/limits` and of [`crate::plan`].
+//! `sql/limits` and [`crate::plan`] limit how long planning may take.
 
 use std::{sync::Arc, thread};
 
@@ -11,28 +11,28 @@ use tracing::Instrument;
 
 use crate::{
     error::{Error, ErrorKind, Result},
-    lifecycle::Places,
+    lifecycle::Slots,
 };
 
-/// Bytes of a thread's stack: only what is used of it takes memory.
+/// Bytes of a thread's stack. Only the part that is used takes memory.
 const STACK: usize = 128 << 20;
 
-/// Statements that an engine plans at a time; others wait. Many may wait for a store that lists files slowly, and one user's do not take all
-/// places.
-pub(crate) const PLACES: usize = 256;
+/// Statements that an engine plans at a time; others wait. There are many because planning may wait for a store that lists files slowly; one user's
+/// statements do not take all of them.
+pub(crate) const SLOTS: usize = 256;
 
-/// Does the user's work on a thread of its own. It ends where it next waits for something once the future is dropped.
+/// Does the user's work on a thread of its own. When the future is dropped, the work ends at the next point where it waits.
 ///
 /// # Errors
 /// Those of the work; `LimitExceeded` if there are no threads; `Internal` if the work panics.
-pub(super) async fn apart<T: Send + 'static>(places: &Arc<Places>, user: &str, work: BoxFuture<'static, Result<T>>) -> Result<T> {
-    let place = places.acquire(user).await;
+pub(super) async fn apart<T: Send + 'static>(slots: &Arc<Slots>, user: &str, work: BoxFuture<'static, Result<T>>) -> Result<T> {
+    let slot = slots.acquire(user).await;
     let runtime = Handle::current();
     let work = work.in_current_span();
     let (mut sender, receiver) = oneshot::channel();
     let thread = thread::Builder::new().name("glaux-planner".to_owned()).stack_size(STACK).spawn(move || {
-        // Taken until the work ends, though nobody may wait for it any more.
-        let _place = place;
+        // Held until the work ends, even if nobody waits for it any more.
+        let _slot = slot;
         let done = runtime.block_on(async {
             tokio::select! {
                 biased;
@@ -40,7 +40,7 @@ pub(super) async fn apart<T: Send + 'static>(places: &Arc<Places>, user: &str, w
                 done = work => Some(done),
             }
         });
-        // Whoever waited may have gone.
+        // The receiver may have gone.
         if let Some(done) = done {
             let _ = sender.send(done);
         }
@@ -56,14 +56,14 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn statements_of_one_user_that_hang_leave_places_for_others() {
-        let places = Places::new(4);
-        let hangs = || Box::pin(apart::<()>(&places, "ada", Box::pin(std::future::pending())));
+    async fn statements_of_one_user_that_hang_leave_slots_for_others() {
+        let slots = Slots::new(4);
+        let hangs = || Box::pin(apart::<()>(&slots, "ada", Box::pin(std::future::pending())));
         let mut flood: Vec<_> = (0..5).map(|_| hangs()).collect();
         for statement in &mut flood {
             assert!(futures::poll!(statement).is_pending());
         }
-        assert_eq!(places.free(), 1);
-        assert_eq!(apart(&places, "bob", Box::pin(async { Ok(7) })).await.unwrap(), 7);
+        assert_eq!(slots.free(), 1);
+        assert_eq!(apart(&slots, "bob", Box::pin(async { Ok(7) })).await.unwrap(), 7);
     }
 }

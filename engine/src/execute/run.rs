@@ -1,29 +1,38 @@
-//! A statement from text to result: the only place that names every stage of a query's life.
+//! A statement from text to result: the only place that names every stage of a query, in their order.
+//!
+//! [`plan`] takes it in, and [`prepare`] parses and plans it on a planning thread; [`PlannedQuery::run`] checks access again, waits for a slot,
+//! and executes it. Whatever happens in between, the guard ends the query.
 
 use std::sync::Arc;
 
-use glaux_catalog::Metastore;
+use arrow::array::RecordBatch;
+use futures::{StreamExt, stream};
 
 use super::{
-    describe::Description,
+    context,
     estimate::Estimate,
+    executor::Executor,
     explain,
     output::Output,
     parameters::Parameters,
     planned::{PlannedQuery, Work},
-    planning, statement,
+    planning,
+    shared::Shared,
+    start::{in_turn, needs_slot},
+    views::Views,
 };
 use crate::{
     access::Guarded,
-    accounting::Meter,
     error::{Error, Result, from_datafusion},
-    lifecycle::{CancelReason, Entry, Failure, Query},
-    plan::{Stop, bounded, cooperative},
-    runtime::Shared,
-    session::Session,
+    lifecycle::{self, Entry, Executing, Failure, Query, QueryGuard},
+    plan::{PlanContext, Stop, bounded, cooperative},
+    session::{Session, SessionOptions},
     sql::{self, Statement},
-    system::Browser,
+    statements,
 };
+
+// The history keeps all of a statement that can be parsed.
+const _: () = assert!(lifecycle::MAX_KEPT >= sql::MAX_STATEMENT);
 
 /// Plans a statement and runs it.
 pub(crate) async fn submit(shared: &Arc<Shared>, session: &Session, text: &str) -> Result<Query, Failure> {
@@ -37,27 +46,34 @@ pub(crate) async fn plan(
     text: &str,
     parameters: &Parameters,
 ) -> Result<PlannedQuery, Failure> {
-    let guard = shared.queries.receive(session, text)?;
+    let mut options = session.options();
+    // A time limit that is too short for any statement must not keep the statement from running that raises it.
+    if sql::only_sets(text) {
+        options.timeout = None;
+    }
+    let guard = shared.queries.receive(options, text)?;
     let prepared = prepare(Arc::clone(shared), Arc::clone(guard.entry()), text.to_owned(), parameters.clone());
-    let prepared = planning::apart(shared.queries.planning(), &guard.options().user, Box::pin(prepared));
+    let prepared = planning::apart(&shared.planning, &guard.options().user, Box::pin(prepared));
     match guard.run(prepared).await {
-        Ok((work, access)) => Ok(PlannedQuery::new(shared, session, guard.planned(), work, access)),
+        Ok((work, access)) => {
+            let (shared, session, guard) = (Arc::clone(shared), session.clone(), guard.planned());
+            Ok(PlannedQuery { shared, session, guard, work, access })
+        }
         Err(error) => Err(guard.fail(error).await),
     }
 }
 
-/// What is to be done, and what a query was planned on.
+/// What is to be done, and the catalog that it was planned on.
 type Prepared = (Work, Option<Arc<Guarded>>);
 
 async fn prepare(shared: Arc<Shared>, entry: Arc<Entry>, text: String, parameters: Parameters) -> Result<Prepared> {
     let statement = sql::parse(&text)?;
     entry.classify(statement.kind(), statement.is_billable());
-    let (query, explain) = match &statement {
-        Statement::Query(query) => (query, None),
-        Statement::Explain(explain) => (&explain.query, Some(explain)),
-        _ => return parameters.none_wanted().map(|()| (Work::Statement(Box::new(statement)), None)),
+    let Some(query) = statement.query() else {
+        return parameters.none_wanted().map(|()| (Work::Statement(Box::new(statement)), None));
     };
-    let context = statement::plan_context(&shared, &entry.meter, &entry.options);
+    let explain = if let Statement::Explain(explain) = &statement { Some(explain) } else { None };
+    let context = context::for_query(&shared, &entry.meter, &entry.options);
     let access = Some(Arc::clone(&context.guard));
     let (state, logical) = context.logical(query, &context.session.database).await?;
     let (mut plans, mut output) = (Vec::new(), None);
@@ -84,41 +100,59 @@ async fn prepare(shared: Arc<Shared>, entry: Arc<Entry>, text: String, parameter
     Ok((work, access))
 }
 
-/// Describes a statement without taking it in as a query.
-pub(crate) async fn describe(shared: &Arc<Shared>, session: &Session, text: &str) -> Result<Description> {
-    let (shared, options, text) = (Arc::clone(shared), session.options(), text.to_owned());
-    let (timeout, user, queries) = (options.timeout, options.user.clone(), Arc::clone(&shared.queries));
-    let work = Box::pin(async move {
-        let statement = sql::parse(&text)?;
-        let query = match statement.query() {
-            // Of one that is explained, only the parameters are to be found out.
-            Some(query) if query.parameters > 0 || matches!(statement, Statement::Query(_)) => query,
-            _ => return Ok(Description::of_statement(&statement)),
-        };
-        let context = statement::plan_context(&shared, &Meter::new(options.max_scan), &options);
-        let (state, logical) = context.logical(query, &options.database).await?;
-        match &statement {
-            Statement::Explain(_) => Description::of_explain(logical, query.parameters),
-            _ => Description::of_query(&state, logical, query.parameters),
+impl PlannedQuery {
+    /// Runs it: a statement that changes something has done so when this returns, a query has begun. Access is checked again.
+    ///
+    /// # Errors
+    /// The error with the query's report.
+    pub async fn run(self) -> Result<Query, Failure> {
+        if let Err(error) = self.guard.run(self.check_access()).await {
+            return Err(self.guard.fail(error).await);
         }
-    });
-    let described = planning::apart(queries.planning(), &user, work);
-    match timeout {
-        None => described.await,
-        Some(limit) => {
-            tokio::time::timeout(limit, described).await.unwrap_or_else(|_| Err(CancelReason::Timeout.error(timeout, None)))
+        let Self { shared, session, guard, work, .. } = self;
+        match work {
+            Work::Answer(batch) => Ok(answered(guard.start(), batch)),
+            Work::Statement(statement) => {
+                let guard = guard.start();
+                // Its settings are those that it was planned with; who asks is decided now.
+                let SessionOptions { user, groups, role, .. } = session.options();
+                let options = SessionOptions { user, groups, role, ..guard.options().clone() };
+                let context = context::for_query(&shared, guard.meter(), &options);
+                match guard.run(carry_out(&statement, &shared, &session, &context)).await {
+                    Ok(batch) => Ok(answered(guard, batch)),
+                    Err(error) => Err(guard.fail(error).await),
+                }
+            }
+            Work::Run { plans, context, output, .. } => {
+                let executor = plans.iter().any(needs_slot).then_some(&*shared.executor);
+                let mut guard = if executor.is_some() { guard.admit().await? } else { guard.start() };
+                let slot = guard.take_slot();
+                let batches = {
+                    let _entered = executor.and_then(Executor::enter);
+                    in_turn(plans, context)
+                };
+                match batches {
+                    Ok(batches) => Ok(Query::new(guard, output.schema(), output.shape(batches, slot, executor))),
+                    Err(error) => Err(guard.fail(from_datafusion(error)).await),
+                }
+            }
+            Work::Analyze { plan, context, .. } => {
+                let guard = guard.admit().await?;
+                let (meter, executor) = (Arc::clone(guard.meter()), Arc::clone(&shared.executor));
+                let analyzed = async move { executor.run(explain::analyze(plan, context, meter)).await };
+                Ok(Query::new(guard, explain::schema(), stream::once(analyzed).boxed()))
+            }
         }
     }
 }
 
-/// The catalog as a session's user has it.
-pub(crate) fn catalog(shared: &Arc<Shared>, session: &Session) -> Arc<dyn Metastore> {
-    statement::caller(shared, &session.options()).guard(&shared.metastore)
+/// Carries out a statement that is no query, if its user may.
+async fn carry_out(statement: &Statement, shared: &Shared, session: &Session, plan: &PlanContext) -> Result<RecordBatch> {
+    shared.caller(&plan.session).check(statement, &session.database(), shared.metastore.as_ref()).await?;
+    let views = Views { plan, slots: &shared.planning };
+    statements::execute(statement, &context::for_statement(shared, session, plan, &views)).await
 }
 
-/// Looks around for a session.
-pub(crate) fn browse(shared: &Arc<Shared>, session: &Session) -> Browser {
-    let options = session.options();
-    let deps = statement::plan_context(shared, &Meter::new(None), &options).system;
-    Browser::new(deps, statement::caller(shared, &options), Arc::clone(&shared.metastore))
+fn answered(guard: QueryGuard<Executing>, batch: RecordBatch) -> Query {
+    Query::new(guard, batch.schema(), stream::iter([Ok(batch)]).boxed())
 }

@@ -1,7 +1,7 @@
-//! The types of parameters, as far as what stands around them determines them.
+//! The types of parameters, as far as the expressions around them determine them.
 //!
-//! DataFusion looks at operators' other sides. Here the rest is: casts, numbers of rows, truth values, the branches of `CASE`, lists, and what
-//! functions take. A place that takes values of several kinds, such as the argument of `abs`, asks for none.
+//! DataFusion looks at the other sides of operators. This file has the rest: casts, numbers of rows, truth values, the branches of `CASE`, lists,
+//! and arguments of functions. A place that takes values of several kinds, such as the argument of `abs`, leaves the type open.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -19,13 +19,13 @@ use datafusion::{
     },
 };
 
-use super::declared;
+use super::kinds::declared;
 use crate::{
     error::{Result, from_datafusion},
     functions::{TO_VARCHAR, TRY_TO_VARCHAR},
 };
 
-/// The kinds of values that a function is tried with, to find out which it takes.
+/// The types that a function is tried with, to find out which it takes.
 const TRIED: [DataType; 7] = [
     DataType::Utf8,
     DataType::Int64,
@@ -36,10 +36,10 @@ const TRIED: [DataType; 7] = [
     DataType::Timestamp(TimeUnit::Millisecond, None),
 ];
 
-/// Arguments of a function that is tried; those that take more are asked in another way.
+/// Functions with more arguments are not tried.
 const MAX_ARGUMENTS: usize = 16;
 
-/// The types that the parameters' places ask for, by number; `Null` for a place that does not tell.
+/// The types that the parameters' places ask for, by number; `Null` for a place that leaves it open.
 pub(super) fn types(plan: &LogicalPlan, count: usize) -> Result<Vec<DataType>> {
     if count == 0 {
         return Ok(Vec::new());
@@ -132,7 +132,7 @@ impl Places {
         }
     }
 
-    /// Learns that the expressions have one type, if those whose types are known tell it.
+    /// Learns that the expressions have one type, if those of known types determine it.
     fn alike(&mut self, exprs: &[&Expr], schema: &DFSchema) {
         if !exprs.iter().any(|expr| is_unknown(expr)) {
             return;
@@ -193,7 +193,7 @@ impl Places {
     }
 }
 
-/// Whether it is a parameter of which DataFusion does not know the type. It has that of NULL if it stands beside another such.
+/// Whether it is a parameter whose type DataFusion does not know. Beside another such parameter it has the type of NULL.
 fn is_unknown(expr: &Expr) -> bool {
     let Expr::Placeholder(placeholder) = expr else { return false };
     placeholder.field.as_ref().is_none_or(|field| field.data_type().is_null())
