@@ -19,7 +19,7 @@ use crate::{
     },
     lifecycle::{Failure, History, Query, QueryManager, QueryObserver, Slots},
     plan,
-    scan::{Fetcher, Footers, KeptFooters, KeptListings},
+    scan::{Fetcher, Footers, KeptFooters},
     session::Session,
     storage::{ClosedFiles, DataCache, Stores},
     system::Browser,

@@ -1,6 +1,6 @@
-//! A session: who asks, in which database, with which settings. Shared by handle; a statement such as `USE` changes it for the next.
+//! A session: who asks, in which database, with which settings. Shared by handle; a statement such as `USE` changes it for the next one.
 //!
-//! What a session begins with is what its settings are reset to, and the most that its limits may be: a session can only tighten them.
+//! `RESET SESSION` goes back to the options that a session began with, which are also the upper bounds of its limits: a session can only tighten them.
 
 use std::{
     collections::BTreeMap,
@@ -22,7 +22,7 @@ use crate::{
 pub enum Role {
     /// Reads and writes what grants allow; sees and ends only their own queries.
     User,
-    /// Everything, whatever the grants say. Who opens a data directory holds its files, and is one.
+    /// May do everything, whatever the grants say. Whoever opens a data directory has its files, and so is one.
     #[default]
     Administrator,
 }
@@ -32,7 +32,7 @@ pub enum Role {
 pub struct SessionOptions {
     pub database: String,
     pub workgroup: String,
-    /// Whether the workgroup is given to the user, and no setting of theirs.
+    /// Whether the workgroup is assigned to the user, who then cannot change it.
     pub workgroup_bound: bool,
     pub user: String,
     /// The groups that the user is in, for grants.
@@ -80,7 +80,7 @@ impl Default for SessionOptions {
 #[derive(Debug, Clone)]
 pub struct Session {
     now: Arc<Mutex<SessionOptions>>,
-    /// What it began with, but for who asks.
+    /// The options that it began with. The user in them may have changed since.
     configured: Arc<SessionOptions>,
 }
 
@@ -89,7 +89,7 @@ struct Setting {
     name: &'static str,
     description: &'static str,
     get: fn(&SessionOptions) -> String,
-    /// Takes the options that the session began with, too.
+    /// Also gets the options that the session began with.
     set: fn(&mut SessionOptions, &SessionOptions, &str) -> Result<()>,
     reset: fn(&mut SessionOptions, &SessionOptions) -> Result<()>,
 }
@@ -171,7 +171,7 @@ const SETTINGS: &[Setting] = &[
     },
 ];
 
-/// A limit that a session may have under the one that it began with.
+/// A limit that is no wider than the one that the session began with.
 ///
 /// # Errors
 /// `Denied` for a wider one, and for none.
@@ -216,13 +216,13 @@ impl Session {
         self.lock().database.clone()
     }
 
-    /// Makes a database current; whether it exists is the caller's to check.
+    /// Makes a database current. Whether it exists is not checked.
     pub fn set_database(&self, database: &str) {
         self.lock().database = glaux_catalog::ident::fold(database);
     }
 
-    /// Says whose session it is now: a server asks at every call, since groups and roles change while a session lasts. A workgroup binds
-    /// the user to it.
+    /// Sets whose session it is now: a server does at every call, since groups and roles may change during a session. A workgroup given here is one
+    /// that the user is bound to.
     pub fn identify(&self, user: &str, groups: &[String], role: Role, workgroup: Option<&str>) {
         let mut options = self.lock();
         user.clone_into(&mut options.user);

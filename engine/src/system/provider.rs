@@ -1,4 +1,4 @@
-//! The one table provider of all system tables: a source of rows that is asked when the query runs, not while it is planned.
+//! The one table provider of all system tables: its source makes rows when the query runs, not while it is planned.
 
 use std::sync::Arc;
 
