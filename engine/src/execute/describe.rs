@@ -33,16 +33,16 @@ pub(crate) async fn describe(shared: &Arc<Shared>, session: &Session, text: &str
     let (timeout, user) = (options.timeout, options.user.clone());
     let work = Box::pin(async move {
         let statement = sql::parse(&text)?;
-        let query = match statement.query() {
-            // Of one that is explained, only the parameters are to be found out.
-            Some(query) if query.parameters > 0 || matches!(statement, Statement::Query(_)) => query,
-            _ => return Ok(Description::of_statement(&statement)),
+        let answer = statement.nature().answer;
+        // Of a query that is explained, only the parameters are to be found out.
+        let Some(query) = statement.query().filter(|query| query.parameters > 0 || answer == Answer::Rows) else {
+            return Ok(Description::of_statement(&statement));
         };
         let context = context::for_query(&of_engine, &Meter::new(options.max_scan), &options);
         let (state, logical) = context.logical(query, &options.database).await?;
-        match &statement {
-            Statement::Explain(_) => Description::of_explain(logical, query.parameters),
-            _ => Description::of_query(&state, logical, query.parameters),
+        match answer {
+            Answer::Rows => Description::of_query(&state, logical, query.parameters),
+            Answer::Plan | Answer::Text(_) | Answer::Nothing => Description::of_explain(logical, query.parameters),
         }
     });
     let described = planning::apart(&shared.planning, &user, work);

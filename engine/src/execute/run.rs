@@ -113,7 +113,7 @@ impl PlannedQuery {
         match work {
             Work::Answer(batch) => Ok(answered(guard.start(), batch)),
             Work::Statement(statement) => {
-                let guard = guard.start();
+                let guard = if statement.nature().scans { guard.admit().await? } else { guard.start() };
                 // Its settings are those that it was planned with; who asks is decided now.
                 let SessionOptions { user, groups, role, .. } = session.options();
                 let options = SessionOptions { user, groups, role, ..guard.options().clone() };

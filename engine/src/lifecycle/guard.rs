@@ -203,7 +203,7 @@ impl QueryGuard<Received> {
 }
 
 impl QueryGuard<Planned> {
-    /// Waits for a slot (see [`super::admission`]), which is given back when the query ends.
+    /// Waits for a slot, which is given back when the query ends. Slots are shared among users (`lifecycle/admission`).
     ///
     /// # Errors
     /// The query was stopped, or its time was up, while it waited; it has ended.

@@ -12,7 +12,7 @@ pub struct Nature {
     pub kind: StatementKind,
     /// Athena's `SubstatementType`: `SELECT`, `CREATE_TABLE`, `SHOW_PARTITIONS`.
     pub name: &'static str,
-    /// Whether running it may read table data, which is billed as in Athena, and waits for a place among the running queries.
+    /// Whether running it may read table data, which is billed as in Athena, and waits for a slot; a query whose plan reads no store does not wait.
     pub scans: bool,
     pub changes: Changes,
     pub answer: Answer,
