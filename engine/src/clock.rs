@@ -1,4 +1,4 @@
-//! The time, injected, so that tests decide what day it is.
+//! The time, injected so that tests can set it.
 
 use std::{fmt::Debug, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! The engine's settings: plain numbers and paths, read from a file or given by an embedding program. Live objects are not here.
+//! The engine's settings: plain numbers and paths, read from a file or given by an embedding program. Live objects are passed as `runtime::Parts`.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     accounting::Tariff,
-    query::HistoryOptions,
+    lifecycle::HistoryOptions,
     scan::FetchOptions,
     storage::{DataCacheOptions, StorageOptions},
 };
@@ -30,12 +30,12 @@ pub struct EngineOptions {
     pub listing_concurrency: usize,
     /// Bytes of decoded footers kept in memory.
     pub footer_cache_bytes: u64,
-    /// Bytes of footers kept on disk, below the data directory, so that a restarted process reads none.
+    /// Bytes of footers kept on disk, below the data directory, so that a restarted process does not read them again.
     pub footer_disk_bytes: u64,
     pub fetch: FetchOptions,
     pub data_cache: DataCacheOptions,
     pub history: HistoryOptions,
-    /// What users who are no administrators may do where nothing is granted: `none`, `read` or `write`.
+    /// What users who are not administrators may do where nothing is granted: `none`, `read` or `write`.
     pub default_access: Access,
     pub locations: LocationOptions,
     pub tariff: Tariff,
@@ -46,7 +46,7 @@ pub struct EngineOptions {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LocationOptions {
-    /// URLs and paths below which users who are no administrators may name locations, besides their databases' own and the folders `lake` and
+    /// URLs and paths below which users who are not administrators may name locations, besides their databases' own and the folders `lake` and
     /// `warehouse` of the data directory.
     pub allowed: Vec<String>,
     /// Whether administrators may name files of this machine that are not below `allowed`. Absent: yes; a server says no.

@@ -1,6 +1,6 @@
-//! From a query's syntax tree to DataFusion's plans: `state` sets DataFusion up for one query, `resolve` finds the tables and views it
-//! names in the metastore, `types` knows the types of times, `rules` makes expressions mean what they mean in Trino, `limits` bounds what there is to
-//! plan. Planning changes nothing.
+//! From a query's syntax tree to DataFusion's plans: `state` sets DataFusion up, `resolve` finds the tables and views that a query names in the
+//! metastore, `types` has the types of times, `rules` gives expressions their meaning in Trino, `limits` bounds the size of plans. Planning changes
+//! nothing.
 
 mod cooperate;
 mod interruptible;
@@ -16,5 +16,5 @@ mod types;
 pub(crate) use cooperate::cooperative;
 pub(crate) use interruptible::Stop;
 pub(crate) use recursion::bounded;
-pub use resolve::{Catalogs, PlanContext};
-pub use state::base_state;
+pub(crate) use resolve::PlanContext;
+pub(crate) use state::base_state;

@@ -1,61 +1,32 @@
-//! The engine: what all queries of a process share, opened from its options.
+//! The engine, as its callers use it: opened from its options, and the methods by which statements and rows enter it.
 
 use std::{path::Path, sync::Arc};
 
 use arrow::array::RecordBatch;
-use datafusion::execution::context::SessionState;
 use futures::{Stream, StreamExt};
 use glaux_catalog::{Metastore, metastore::SqliteMetastore};
 
+pub use crate::data_dir::CATALOG_FILE;
 use crate::{
+    access::LocationPolicy,
     clock::{Clock, system_clock},
     config::EngineOptions,
+    data_dir::{CACHE_DIRECTORY, RUN_DIRECTORY, SPILL_DIRECTORY},
     error::{Error, Result},
-    plan,
-    query::{
-        Description, Failure, History, Parameters, PlannedQuery, Query, QueryManager, QueryObserver, access::LocationPolicy,
-        executor::Executor, ingest, run,
-    },
+    execute::{Description, Parameters, PlannedQuery, describe::describe, executor::Executor, ingest::ingest, planning, run, shared::Shared},
     formats::{Footers, KeptFooters},
+    lifecycle::{Failure, History, Query, QueryManager, QueryObserver, Slots},
+    plan,
     scan::Fetcher,
-    table::KeptListings,
     session::Session,
     storage::{ClosedFiles, DataCache, Stores},
     system::Browser,
     write::{IngestSummary, IngestTarget, staged},
 };
 
-/// The catalog's file in a data directory.
-pub const CATALOG_FILE: &str = "catalog.sqlite";
-
-/// What can be read again is below this directory of a data directory.
-pub const CACHE_DIRECTORY: &str = "cache";
-
-/// What queries spill is below this directory of a data directory.
-pub(crate) const SPILL_DIRECTORY: &str = "spill";
-
-/// Files about running processes are below this directory of a data directory.
-pub(crate) const RUN_DIRECTORY: &str = "run";
-
 /// A query engine. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Engine(pub(crate) Arc<Shared>);
-
-/// What an engine's queries share.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub options: EngineOptions,
-    pub metastore: Arc<dyn Metastore>,
-    pub stores: Arc<Stores>,
-    pub locations: Arc<LocationPolicy>,
-    pub footers: Arc<Footers>,
-    pub listings: Arc<KeptListings>,
-    pub fetcher: Arc<Fetcher>,
-    pub queries: Arc<QueryManager>,
-    pub executor: Arc<Executor>,
-    pub state: Arc<SessionState>,
-    pub clock: Arc<dyn Clock>,
-}
 
 /// Parts that an embedding program or a test brings itself; what is absent comes from the data directory.
 #[derive(Debug, Default)]
@@ -63,15 +34,15 @@ pub struct Parts {
     pub metastore: Option<Arc<dyn Metastore>>,
     pub history: Option<Arc<History>>,
     pub clock: Option<Arc<dyn Clock>>,
-    /// Hears of every query that ends.
+    /// Is called for every query that ends.
     pub observer: Option<Arc<dyn QueryObserver>>,
 }
 
 impl Engine {
-    /// Opens the data directory, which is made if it does not exist.
+    /// Opens the data directory, which is created if it does not exist.
     ///
     /// # Errors
-    /// `Invalid` if the directory cannot be made or written, `CorruptData` if what is in it is not Glaux's.
+    /// `Invalid` if the directory cannot be created or written, `CorruptData` if its files are not Glaux's.
     pub async fn open(options: EngineOptions) -> Result<Self> {
         Self::open_with(options, Parts::default()).await
     }
@@ -106,6 +77,7 @@ impl Engine {
             listings: Arc::default(),
             fetcher: Fetcher::new(options.fetch, &options.storage, cache),
             queries: Arc::new(queries),
+            planning: Slots::new(planning::SLOTS),
             executor: Arc::new(Executor::new()?),
             state: Arc::new(plan::base_state(&options)?),
             clock,
@@ -114,28 +86,28 @@ impl Engine {
         Ok(Self(Arc::new(shared)))
     }
 
-    /// Takes in one statement and answers with its result as a stream, or with why there is none. Dropping either cancels the query.
+    /// Takes in one statement and returns its result as a stream. Dropping the stream, or this future, cancels the query.
     ///
     /// # Errors
-    /// The error with the query's report: it is recorded and, if it is one that pays, billed.
+    /// The error with the query's report: the query is recorded and, if its ending is one that pays, billed.
     pub async fn submit(&self, session: &Session, statement: &str) -> Result<Query, Failure> {
         run::submit(&self.0, session, statement).await
     }
 
-    /// Takes rows into a table, which is created if it is asked for: all of them, or none. Nobody sees a file, and the catalog knows of
-    /// nothing, before the last row has come; an error among the batches fails the query. Dropping the future cancels the query and
-    /// removes what it wrote. Free of charge.
+    /// Takes rows into a table, which is created if the target says so: all of them, or none. No file is visible, and the catalog is not changed,
+    /// before the last row has arrived; an error among the batches fails the query. Dropping the future cancels the query and removes what it
+    /// wrote. Free of charge.
     ///
     /// # Errors
     /// The error with the query's report: `Invalid` for columns and values that do not fit the table, naming them, `Conflict` if the
-    /// table is changed meanwhile, `Unsupported` for tables that take no rows; otherwise those of the batches, the catalog and the store.
+    /// table is changed in the meantime, `Unsupported` for tables that take no rows; otherwise those of the batches, the catalog and the store.
     pub async fn ingest(
         &self,
         session: &Session,
         target: IngestTarget,
         batches: impl Stream<Item = Result<RecordBatch>> + Send + 'static,
     ) -> Result<IngestSummary, Failure> {
-        ingest::ingest(&self.0, session, target, batches.boxed()).await
+        ingest(&self.0, session, target, batches.boxed()).await
     }
 
     /// Takes in one statement and plans it, with these values for its parameters. Table data is read and definitions are changed only
@@ -147,24 +119,24 @@ impl Engine {
         run::plan(&self.0, session, statement, parameters).await
     }
 
-    /// What a statement gives and which parameters it has. It is not recorded, and costs no request.
+    /// The columns that a statement returns and its parameters. It is not recorded, and makes no request to a store.
     ///
     /// # Errors
     /// Those of parsing it and of resolving its names.
     pub async fn describe(&self, session: &Session, statement: &str) -> Result<Description> {
-        run::describe(&self.0, session, statement).await
+        describe(&self.0, session, statement).await
     }
 
     /// What the session's user may see of the catalog.
     #[must_use]
     pub fn browse(&self, session: &Session) -> Browser {
-        run::browse(&self.0, session)
+        Browser::new(self.0.caller(&session.options()), Arc::clone(&self.0.metastore))
     }
 
-    /// The catalog as the session's user may see and change it. Grants are read once: it is good for one call.
+    /// The catalog as the session's user may see and change it. Grants are read once: use it for one call.
     #[must_use]
     pub fn catalog(&self, session: &Session) -> Arc<dyn Metastore> {
-        run::catalog(&self.0, session)
+        self.0.caller(&session.options()).guard(&self.0.metastore)
     }
 
     #[must_use]
@@ -182,7 +154,7 @@ impl Engine {
         &self.0.stores
     }
 
-    /// The queries that run, and the places they wait for.
+    /// The queries that are running or waiting to run.
     #[must_use]
     pub fn queries(&self) -> &Arc<QueryManager> {
         &self.0.queries
@@ -199,7 +171,7 @@ impl Engine {
     }
 }
 
-/// The catalog and the history of a data directory, where they are not given.
+/// The catalog and the history of a data directory, except those that are given.
 fn open_files(
     data_dir: &Path,
     metastore: Option<Arc<dyn Metastore>>,

@@ -1,6 +1,6 @@
-//! A session: who asks, in which database, with which settings. Shared by handle; a statement such as `USE` changes it for the next.
+//! A session: who asks, in which database, with which settings. Shared by handle; a statement such as `USE` changes it for the next one.
 //!
-//! What a session begins with is what its settings are reset to, and the most that its limits may be: a session can only tighten them.
+//! `RESET SESSION` goes back to the options that a session began with, which are also the upper bounds of its limits: a session can only tighten them.
 
 use std::{
     collections::BTreeMap,
@@ -10,6 +10,7 @@ use std::{
 
 use glaux_catalog::ident::DEFAULT_DATABASE;
 
+pub use crate::units::{parse_bytes, parse_duration};
 use crate::{
     error::{Error, ErrorKind, Result},
     functions,
@@ -21,7 +22,7 @@ use crate::{
 pub enum Role {
     /// Reads and writes what grants allow; sees and ends only their own queries.
     User,
-    /// Everything, whatever the grants say. Who opens a data directory holds its files, and is one.
+    /// May do everything, whatever the grants say. Whoever opens a data directory has its files, and so is one.
     #[default]
     Administrator,
 }
@@ -31,7 +32,7 @@ pub enum Role {
 pub struct SessionOptions {
     pub database: String,
     pub workgroup: String,
-    /// Whether the workgroup is given to the user, and no setting of theirs.
+    /// Whether the workgroup is assigned to the user, who then cannot change it.
     pub workgroup_bound: bool,
     pub user: String,
     /// The groups that the user is in, for grants.
@@ -79,7 +80,7 @@ impl Default for SessionOptions {
 #[derive(Debug, Clone)]
 pub struct Session {
     now: Arc<Mutex<SessionOptions>>,
-    /// What it began with, but for who asks.
+    /// The options that it began with. The user in them may have changed since.
     configured: Arc<SessionOptions>,
 }
 
@@ -88,7 +89,7 @@ struct Setting {
     name: &'static str,
     description: &'static str,
     get: fn(&SessionOptions) -> String,
-    /// Takes the options that the session began with, too.
+    /// Also gets the options that the session began with.
     set: fn(&mut SessionOptions, &SessionOptions, &str) -> Result<()>,
     reset: fn(&mut SessionOptions, &SessionOptions) -> Result<()>,
 }
@@ -218,13 +219,13 @@ impl Session {
         self.lock().database.clone()
     }
 
-    /// Makes a database current; whether it exists is the caller's to check.
+    /// Makes a database current. Whether it exists is not checked.
     pub fn set_database(&self, database: &str) {
         self.lock().database = glaux_catalog::ident::fold(database);
     }
 
-    /// Says whose session it is now: a server asks at every call, since groups and roles change while a session lasts. A workgroup binds
-    /// the user to it.
+    /// Sets whose session it is now: a server does at every call, since groups and roles may change during a session. A workgroup given here is one
+    /// that the user is bound to.
     pub fn identify(&self, user: &str, groups: &[String], role: Role, workgroup: Option<&str>) {
         let mut options = self.lock();
         user.clone_into(&mut options.user);
@@ -268,51 +269,6 @@ fn setting(name: &str) -> Result<&'static Setting> {
         Error::not_found(format!("session setting \"{name}\" does not exist"))
             .with_hint(format!("SHOW SESSION lists them: {}", names.join(", ")))
     })
-}
-
-/// Parses a number of bytes: `10000000`, `10MB` (10^6), `10MiB` (2^20).
-///
-/// # Errors
-/// `Invalid`.
-pub fn parse_bytes(text: &str) -> Result<u64> {
-    let text = text.trim();
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let unit: u64 = match text[digits..].trim().to_ascii_lowercase().as_str() {
-        "" | "b" => 1,
-        "k" | "kb" => 1_000,
-        "m" | "mb" => 1_000_000,
-        "g" | "gb" => 1_000_000_000,
-        "t" | "tb" => 1_000_000_000_000,
-        "ki" | "kib" => 1 << 10,
-        "mi" | "mib" => 1 << 20,
-        "gi" | "gib" => 1 << 30,
-        "ti" | "tib" => 1 << 40,
-        _ => 0,
-    };
-    text[..digits].parse::<u64>().ok().filter(|_| unit > 0).and_then(|number| number.checked_mul(unit)).ok_or_else(|| {
-        Error::invalid(format!("\"{text}\" is not a number of bytes"))
-            .with_hint("Write it as 10000000, 10MB (10^6) or 10MiB (2^20)")
-    })
-}
-
-/// Parses a duration: `250ms`, `30s` (or `30`), `5m`, `1h`.
-///
-/// # Errors
-/// `Invalid`.
-pub fn parse_duration(text: &str) -> Result<Duration> {
-    let text = text.trim();
-    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let seconds = match text[digits..].trim() {
-        "ms" => 0.001,
-        "" | "s" => 1.0,
-        "m" | "min" => 60.0,
-        "h" => 3600.0,
-        _ => 0.0,
-    };
-    let number = text[..digits].parse::<f64>().ok().filter(|_| seconds > 0.0);
-    number
-        .and_then(|number| Duration::try_from_secs_f64(number * seconds).ok())
-        .ok_or_else(|| Error::invalid(format!("\"{text}\" is not a duration")).with_hint("Write it as 250ms, 30s, 5m or 1h"))
 }
 
 /// Parses a number of steps, at least one.

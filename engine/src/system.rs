@@ -1,97 +1,61 @@
 //! Tables about the engine itself, that any client can query: `system.{files,partitions,queries,repair_findings,usage}`, `information_schema`, and
 //! Trino's `"t$partitions"`.
 //!
-//! They only show what others hold: the history, the metastore, a listing. Nothing is asked while a query is planned; filters on names
+//! They only show what others hold: the history, the metastore, a listing. Nothing is looked up while a query is planned; filters on names
 //! keep what is not wanted from being read.
 
 mod browse;
 mod columns;
+mod context;
 mod files;
 mod information_schema;
 mod lookup;
 mod narrowing;
+mod own_table;
 mod partitions;
 mod provider;
 mod queries;
 mod repair_findings;
 mod scan;
+mod source;
 #[cfg(test)]
 mod tests;
+mod view;
 
 use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
-use glaux_catalog::{Metastore, model::Table};
+use glaux_catalog::model::Table;
 
 pub use self::browse::Browser;
-pub use self::files::{FileLister, TableFile};
-pub(crate) use self::scan::SystemScan;
 use self::{
     files::Files,
-    information_schema::{InformationSchema, View},
+    information_schema::InformationSchema,
+    own_table::OwnTable,
     partitions::{Partitions, PartitionsOf},
-    provider::{RowSource, SystemTable},
+    provider::SystemTable,
     queries::{Queries, UsageByDay},
     repair_findings::RepairFindings,
+    source::RowSource,
 };
-use crate::{
-    error::Result,
-    query::{History, QueryManager},
-    session::SessionOptions,
+pub(crate) use self::{
+    context::{FileLister, SystemContext, TableFile},
+    own_table::table_names,
+    scan::SystemScan,
 };
-
-/// The schema of the engine's own tables.
-pub const SYSTEM: &str = "system";
-/// The standard's schema of what there is.
-pub const INFORMATION_SCHEMA: &str = "information_schema";
-/// The schemas whose tables are the engine's own.
-const SYSTEM_SCHEMAS: [&str; 2] = [INFORMATION_SCHEMA, SYSTEM];
-/// What follows a table's name in the name of the table of its partitions, as in Trino.
-pub const PARTITIONS_SUFFIX: &str = "$partitions";
-
-const SYSTEM_TABLES: [&str; 5] = ["files", "partitions", "queries", "repair_findings", "usage"];
-
-/// What the system tables show; of one query, so that what it lists is counted by its meter.
-#[derive(Debug, Clone)]
-pub struct SystemDeps {
-    /// The catalog as the session's user may see it.
-    pub metastore: Arc<dyn Metastore>,
-    pub history: Arc<History>,
-    pub running: Arc<QueryManager>,
-    pub session: SessionOptions,
-    pub files: Arc<dyn FileLister>,
-}
-
-/// Whether a schema holds system tables only, and no database can have its name.
-#[must_use]
-pub fn is_system_schema(name: &str) -> bool {
-    SYSTEM_SCHEMAS.contains(&name)
-}
-
-/// The tables of a system schema, by name; of any other schema none.
-#[must_use]
-pub fn table_names(schema: &str) -> Vec<&'static str> {
-    match schema {
-        SYSTEM => SYSTEM_TABLES.to_vec(),
-        INFORMATION_SCHEMA => View::ALL.map(View::name).to_vec(),
-        _ => Vec::new(),
-    }
-}
+use crate::error::Result;
 
 /// A system table by its names in lower case; `None` if there is none.
 #[must_use]
-pub fn provider(schema: &str, table: &str, deps: &SystemDeps) -> Option<Arc<dyn TableProvider>> {
-    let source: Arc<dyn RowSource> = match (schema, table) {
-        (SYSTEM, "files") => Arc::new(Files(deps.clone())),
-        (SYSTEM, "partitions") => Arc::new(Partitions(Arc::clone(&deps.metastore))),
-        (SYSTEM, "queries") => Arc::new(Queries(deps.clone())),
-        (SYSTEM, "repair_findings") => Arc::new(RepairFindings(Arc::clone(&deps.metastore))),
-        (SYSTEM, "usage") => Arc::new(UsageByDay(deps.clone())),
-        (INFORMATION_SCHEMA, name) => {
-            let view = View::ALL.into_iter().find(|view| view.name() == name)?;
-            Arc::new(InformationSchema { view, deps: deps.clone() })
-        }
-        _ => return None,
+pub(crate) fn provider(schema: &str, table: &str, context: &SystemContext) -> Option<Arc<dyn TableProvider>> {
+    let metastore = || Arc::clone(&context.metastore);
+    let source: Arc<dyn RowSource> = match OwnTable::find(schema, table)? {
+        OwnTable::InformationSchema(view) => Arc::new(InformationSchema { view, metastore: metastore() }),
+        OwnTable::Files => Arc::new(Files(context.clone())),
+        OwnTable::Partitions => Arc::new(Partitions(metastore())),
+        OwnTable::Queries => Arc::new(Queries(context.clone())),
+        OwnTable::RepairFindings => Arc::new(RepairFindings(metastore())),
+        OwnTable::Usage => Arc::new(UsageByDay(context.clone())),
     };
     Some(Arc::new(SystemTable(source)))
 }
@@ -100,7 +64,7 @@ pub fn provider(schema: &str, table: &str, deps: &SystemDeps) -> Option<Arc<dyn 
 ///
 /// # Errors
 /// `NotFound` if the table has no partition keys.
-pub fn partitions_of(table: Table, deps: &SystemDeps) -> Result<Arc<dyn TableProvider>> {
-    let source = PartitionsOf::try_new(table, Arc::clone(&deps.metastore))?;
+pub(crate) fn partitions_of(table: Table, context: &SystemContext) -> Result<Arc<dyn TableProvider>> {
+    let source = PartitionsOf::try_new(table, Arc::clone(&context.metastore))?;
     Ok(Arc::new(SystemTable(Arc::new(source))))
 }

@@ -24,42 +24,37 @@ use sqlparser::ast;
 
 use super::{limits, names};
 use crate::{
+    access::{Guarded, view_denied},
     clock::Clock,
     error::{Error, ErrorKind, Result, to_datafusion},
     failure::from_datafusion,
-    query::access::{Guarded, view_denied},
-    table::{LakeTable, ScanContext},
+    reserved::{PARTITIONS_SUFFIX, is_system_schema},
     session::SessionOptions,
     sql::{self, Query, Statement, rewrite::HIDDEN_SUFFIX},
-    system::{self, PARTITIONS_SUFFIX, SystemDeps},
+    system::{self, SystemContext},
+    table::{LakeTable, ScanContext},
 };
 
 /// Views within views beyond this are taken for a circle.
 const MAX_VIEW_DEPTH: usize = 32;
 
-/// Everything that planning one query needs.
+/// Everything that planning one query needs: made for each by `execute::context`.
 #[derive(Debug, Clone)]
-pub struct PlanContext {
+pub(crate) struct PlanContext {
     pub base: Arc<SessionState>,
-    /// The catalog as the session's user may see and change it: what judges, and the same as what is looked up in.
-    pub(crate) guard: Arc<Guarded>,
+    /// The catalog as the session's user may see and change it, with what it decides about locations.
+    pub guard: Arc<Guarded>,
+    /// The same catalog.
     pub metastore: Arc<dyn Metastore>,
     pub scan: ScanContext,
-    pub system: Arc<SystemDeps>,
+    pub system: Arc<SystemContext>,
     pub session: SessionOptions,
     pub clock: Arc<dyn Clock>,
 }
 
 impl PlanContext {
     /// DataFusion's state for this query, with `database` current.
-    ///
-    /// # Errors
-    /// `Internal` if DataFusion refuses its own settings.
-    pub fn state(&self, database: &str) -> Result<SessionState> {
-        self.state_at(database, 0)
-    }
-
-    fn state_at(&self, database: &str, view_depth: usize) -> Result<SessionState> {
+    fn state(&self, database: &str, view_depth: usize) -> Result<SessionState> {
         let stores: Arc<dyn datafusion::execution::object_store::ObjectStoreRegistry> = Arc::clone(&self.scan.stores) as _;
         let runtime: Arc<RuntimeEnv> = RuntimeEnvBuilder::from_runtime_env(self.base.runtime_env())
             .with_object_store_registry(stores)
@@ -85,12 +80,12 @@ impl PlanContext {
     ///
     /// # Errors
     /// `NotFound` with near names, `Invalid`, `Unsupported`.
-    pub async fn logical(&self, query: &Query, database: &str) -> Result<(SessionState, LogicalPlan)> {
+    pub(crate) async fn logical(&self, query: &Query, database: &str) -> Result<(SessionState, LogicalPlan)> {
         self.logical_at(query, database, 0).await
     }
 
     async fn logical_at(&self, query: &Query, database: &str, view_depth: usize) -> Result<(SessionState, LogicalPlan)> {
-        let state = self.state_at(database, view_depth)?;
+        let state = self.state(database, view_depth)?;
         let mut ast = query.ast.clone();
         names::resolve(&mut ast, &state);
         let statement = PlannedStatement::Statement(Box::new(ast::Statement::Query(ast)));
@@ -101,7 +96,7 @@ impl PlanContext {
 }
 
 /// The catalogs of one query.
-pub struct Catalogs {
+struct Catalogs {
     context: PlanContext,
     view_depth: usize,
 }
@@ -212,7 +207,7 @@ impl LakeDatabase {
         if let Some(provider) = system::provider(&self.name, name, &self.context.system) {
             return Ok(provider);
         }
-        if system::is_system_schema(&self.name) {
+        if is_system_schema(&self.name) {
             let names = system::table_names(&self.name).join(", ");
             return Err(Error::not_found(format!("table \"{}.{name}\" does not exist", self.name))
                 .with_hint(format!("Schema \"{}\" has {names}", self.name)));

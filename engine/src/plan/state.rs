@@ -1,4 +1,4 @@
-//! DataFusion's state: built once per engine, and completed for each query with its catalogs, stores, clock and time zone.
+//! DataFusion's state: built once for each engine, and made a query's own with its catalogs, stores, clock and time zone (in `resolve`).
 
 use std::sync::Arc;
 
@@ -16,10 +16,10 @@ use glaux_catalog::ident::{CATALOG_NAME, DEFAULT_DATABASE};
 use super::{operators::Operators, rules::analyzer_rules, types::Types};
 use crate::{
     config::EngineOptions,
+    data_dir::SPILL_DIRECTORY,
     error::{Error, Result},
     failure::from_datafusion,
     functions,
-    runtime::SPILL_DIRECTORY,
     scan::UseLakeScan,
 };
 
@@ -30,7 +30,7 @@ const NAMED_CONSUMERS: usize = 3;
 ///
 /// # Errors
 /// `Invalid` if the spill directory cannot be made.
-pub fn base_state(options: &EngineOptions) -> Result<SessionState> {
+pub(crate) fn base_state(options: &EngineOptions) -> Result<SessionState> {
     let mut config = SessionConfig::new()
         .with_default_catalog_and_schema(CATALOG_NAME, DEFAULT_DATABASE)
         .with_create_default_catalog_and_schema(false)

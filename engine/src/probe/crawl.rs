@@ -29,8 +29,8 @@ use self::{
 };
 use super::ProbeContext;
 use crate::{
-    ddl::normalise_location,
     error::{Error, Result, printable},
+    location::normalise_location,
     sql::Crawl,
 };
 

@@ -5,7 +5,6 @@
 
 mod analyze;
 mod crawl;
-mod kind;
 mod names;
 mod nature;
 mod print;
@@ -16,9 +15,10 @@ use glaux_catalog::{
     discovery::RepairMode,
     model::{Access, Column, Grantee, Properties},
 };
-pub use kind::StatementKind;
 pub use names::{PartitionSpec, TableRef};
-pub use nature::{ANALYZE_COLUMNS, Answer, CRAWL_COLUMNS, Changes, Nature, RUNNING_COLUMNS};
+pub use nature::{ANALYZE_COLUMNS, Answer, CRAWL_COLUMNS, Changes, Nature};
+
+pub use crate::statement_kind::StatementKind;
 
 /// One statement.
 #[derive(Debug, Clone, PartialEq)]

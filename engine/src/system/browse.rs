@@ -1,24 +1,23 @@
-//! What there is, for those who look around without SQL: databases, their tables with definitions, and the system's own tables.
+//! The catalog for those who look around without SQL: databases, their tables with definitions, and the engine's own tables.
 
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use glaux_catalog::{Metastore, model::Table};
 
-use super::{SYSTEM_SCHEMAS, SystemDeps, provider, table_names};
-use crate::{error::Result, query::access::Caller};
+use super::own_table::OwnTable;
+use crate::{access::Caller, error::Result, reserved::SYSTEM_SCHEMAS};
 
-/// What one session's user may see of the catalog. Every call looks anew.
+/// What one session's user may see of the catalog. Every call looks it up anew.
 #[derive(Debug, Clone)]
 pub struct Browser {
-    deps: Arc<SystemDeps>,
     caller: Caller,
     catalog: Arc<dyn Metastore>,
 }
 
 impl Browser {
-    pub(crate) fn new(deps: Arc<SystemDeps>, caller: Caller, catalog: Arc<dyn Metastore>) -> Self {
-        Self { deps, caller, catalog }
+    pub(crate) fn new(caller: Caller, catalog: Arc<dyn Metastore>) -> Self {
+        Self { caller, catalog }
     }
 
     /// What the user may see of the catalog now; grants are read once for all that is asked of it.
@@ -26,7 +25,7 @@ impl Browser {
         self.caller.guard(&self.catalog)
     }
 
-    /// The names of the databases and of the system's schemas, in order.
+    /// The names of the databases and of the engine's own schemas, in order.
     ///
     /// # Errors
     /// Those of the metastore.
@@ -37,18 +36,17 @@ impl Browser {
         Ok(names)
     }
 
-    /// A database's tables and views with their definitions, by name; of the system's schemas none.
+    /// A database's tables and views with their definitions, by name; of the engine's own schemas none.
     ///
     /// # Errors
-    /// `NotFound` for the database, `Denied` for one that the user has nothing to do with.
+    /// `NotFound` for the database, `Denied` for one that the user may not see.
     pub async fn tables(&self, database: &str) -> Result<Vec<Table>> {
         self.visible().tables(database).await
     }
 
-    /// The tables of a system schema with their columns, by name; of any other none.
+    /// The tables of one of the engine's own schemas with their columns, by name; of any other none.
     #[must_use]
     pub fn system_tables(&self, schema: &str) -> Vec<(&'static str, SchemaRef)> {
-        let table = |name| Some((name, provider(schema, name, &self.deps)?.schema()));
-        table_names(schema).into_iter().filter_map(table).collect()
+        OwnTable::of_schema(schema).map(|table| (table.name(), table.columns())).collect()
     }
 }

@@ -1,4 +1,4 @@
-//! The few kinds of columns that system tables are made of: text, counts, UTC times in milliseconds, and money.
+//! The kinds of columns that system tables have: text, counts, UTC times in milliseconds, and money.
 
 use std::sync::Arc;
 

@@ -1,53 +1,28 @@
-//! `system.files`, the data files of a table as a scan would find them now. How they are listed is the scan's business: it is injected.
+//! `system.files`, the data files of a table as a scan would find them now: the lister is injected.
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
-use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use futures::{StreamExt, TryStreamExt, stream, stream::BoxStream};
-use glaux_catalog::{model::Table, partition::PartitionIndex};
+use glaux_catalog::model::Table;
 
 use super::{
-    SystemDeps,
     columns::{batch, count, counts, schema, text, texts, time, times},
+    context::{SystemContext, TableFile},
     lookup,
     narrowing::Narrowing,
     partitions::rows_of,
-    provider::{RowSource, Wanted},
+    source::{RowSource, Wanted},
 };
 use crate::error::{Error, Result};
 
-/// A data file of a table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TableFile {
-    /// The full URL, as `"$path"` shows it.
-    pub path: String,
-    /// Bytes.
-    pub size: u64,
-    pub modified_at: DateTime<Utc>,
-    /// The row of its partition in the index; of no meaning in tables without partition keys.
-    pub partition: usize,
-}
-
-/// Lists the files of tables, counting the requests with the meter of the query that asks.
-#[async_trait]
-pub trait FileLister: fmt::Debug + Send + Sync {
-    /// The data files of the partitions at these rows of the index, or of the whole table if it has no partition keys.
-    ///
-    /// # Errors
-    /// Those of the store, naming the location.
-    async fn files(&self, table: &Table, index: &PartitionIndex, rows: &[usize]) -> Result<Vec<TableFile>>;
-}
-
 /// `system.files`.
 #[derive(Debug)]
-pub(super) struct Files(pub(super) SystemDeps);
+pub(super) struct Files(pub(super) SystemContext);
 
 impl RowSource for Files {
     fn schema(&self) -> SchemaRef {
-        let fields = ["database", "table", "partition", "path"].map(text).into_iter();
-        schema(fields.chain([count("size"), time("modified_at")]))
+        Self::columns()
     }
 
     fn name(&self) -> &'static str {
@@ -58,7 +33,7 @@ impl RowSource for Files {
         true
     }
 
-    /// A lake is never listed by accident.
+    /// Nobody lists a whole lake by accident.
     fn check(&self, narrowing: &Narrowing) -> Result<()> {
         match narrowing.values("table") {
             Some(_) => Ok(()),
@@ -78,6 +53,11 @@ impl RowSource for Files {
 }
 
 impl Files {
+    pub(super) fn columns() -> SchemaRef {
+        let fields = ["database", "table", "partition", "path"].map(text).into_iter();
+        schema(fields.chain([count("size"), time("modified_at")]))
+    }
+
     async fn of_table(self: Arc<Self>, table: Table, narrowing: Narrowing) -> Result<RecordBatch> {
         let index = self.0.metastore.partition_index(&table).await?;
         let files = self.0.files.files(&table, &index, &rows_of(&index, &narrowing)).await?;
@@ -91,6 +71,6 @@ impl Files {
             counts(files.iter().map(|file| Some(file.size))),
             times(files.iter().map(|file| Some(file.modified_at))),
         ];
-        batch(&self.schema(), columns)
+        batch(&Self::columns(), columns)
     }
 }

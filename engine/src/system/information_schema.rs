@@ -1,7 +1,5 @@
-//! `information_schema`, by Trino's columns and with the two that Athena adds to `columns`: `comment` and `extra_info`.
-//!
-//! It holds what the catalog holds, and itself, as in Trino; and the tables of `system`, which is a catalog of its own there and a schema here. So it says
-//! what [`super::Browser`] says.
+//! `information_schema`: it holds what the catalog holds, and itself, as in Trino; and the tables of `system`, which is a catalog of its own there and a
+//! schema here. So it agrees with [`super::Browser`].
 
 use std::sync::Arc;
 
@@ -10,64 +8,29 @@ use arrow::{
     datatypes::SchemaRef,
 };
 use futures::{StreamExt, stream, stream::BoxStream};
-use glaux_catalog::{HiveType, ident::CATALOG_NAME, model::Table};
+use glaux_catalog::{HiveType, Metastore, ident::CATALOG_NAME, model::Table};
 
 use super::{
-    SYSTEM_SCHEMAS, SystemDeps,
-    columns::{batch, count, counts, schema, text, texts},
+    columns::{batch, counts, texts},
     lookup,
     narrowing::Narrowing,
-    provider::{RowSource, Wanted},
-    table_names,
+    own_table::OwnTable,
+    source::{RowSource, Wanted},
+    view::View,
 };
-use crate::error::Result;
+use crate::{error::Result, reserved::SYSTEM_SCHEMAS};
 
-/// A table of `information_schema`.
+/// One of its tables.
 #[derive(Debug)]
 pub(super) struct InformationSchema {
     pub(super) view: View,
-    pub(super) deps: SystemDeps,
-}
-
-/// Which one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum View {
-    Columns,
-    Schemata,
-    Tables,
-    Views,
-}
-
-impl View {
-    /// By name.
-    pub(super) const ALL: [Self; 4] = [Self::Columns, Self::Schemata, Self::Tables, Self::Views];
-
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::Columns => "columns",
-            Self::Schemata => "schemata",
-            Self::Tables => "tables",
-            Self::Views => "views",
-        }
-    }
-
-    fn schema(self) -> SchemaRef {
-        let table = ["table_catalog", "table_schema", "table_name"].map(text).into_iter();
-        match self {
-            Self::Schemata => schema(["catalog_name", "schema_name"].map(text)),
-            Self::Tables => schema(table.chain([text("table_type")])),
-            Self::Views => schema(table.chain([text("view_definition")])),
-            Self::Columns => {
-                let column = table.chain([text("column_name"), count("ordinal_position")]);
-                schema(column.chain(["column_default", "is_nullable", "data_type", "comment", "extra_info"].map(text)))
-            }
-        }
-    }
+    /// The catalog as the session's user may see it.
+    pub(super) metastore: Arc<dyn Metastore>,
 }
 
 impl RowSource for InformationSchema {
     fn schema(&self) -> SchemaRef {
-        self.view.schema()
+        self.view.columns()
     }
 
     fn name(&self) -> &'static str {
@@ -95,7 +58,7 @@ impl InformationSchema {
     }
 
     async fn schemata(&self, narrowing: &Narrowing) -> Result<Vec<ArrayRef>> {
-        let databases = lookup::databases(self.deps.metastore.as_ref(), narrowing, "schema_name").await?;
+        let databases = lookup::databases(self.metastore.as_ref(), narrowing, "schema_name").await?;
         let mut names: Vec<_> = databases.into_iter().map(|database| database.name).collect();
         let system = SYSTEM_SCHEMAS.into_iter().filter(|name| narrowing.allows("schema_name", name));
         names.extend(system.map(str::to_owned));
@@ -106,13 +69,13 @@ impl InformationSchema {
 
     async fn tables(&self, narrowing: &Narrowing) -> Result<Vec<ArrayRef>> {
         let tables = self.lookup(narrowing).await?;
-        let system = system_tables(narrowing);
-        let mut rows: Vec<(&str, &str, &str)> = Vec::with_capacity(tables.len() + system.len());
+        let own = own_tables(narrowing);
+        let mut rows: Vec<(&str, &str, &str)> = Vec::with_capacity(tables.len() + own.len());
         rows.extend(tables.iter().map(|table| {
             let kind = if table.is_view() { "VIEW" } else { "BASE TABLE" };
             (table.name.database.as_str(), table.name.table.as_str(), kind)
         }));
-        rows.extend(system.into_iter().map(|(schema, name)| (schema, name, "BASE TABLE")));
+        rows.extend(own.into_iter().map(|table| (table.schema_name(), table.name(), "BASE TABLE")));
         Ok(vec![
             catalog(rows.len()),
             texts(rows.iter().map(|row| Some(row.0))),
@@ -146,12 +109,11 @@ impl InformationSchema {
                 is_partition_key: at >= data_columns,
             }));
         }
-        for (schema, table) in system_tables(narrowing) {
-            let Some(provider) = super::provider(schema, table, &self.deps) else { continue };
-            for (at, field) in provider.schema().fields().iter().enumerate() {
+        for own in own_tables(narrowing) {
+            for (at, field) in own.columns().fields().iter().enumerate() {
                 rows.push(ColumnRow {
-                    schema: schema.to_owned(),
-                    table: table.to_owned(),
+                    schema: own.schema_name().to_owned(),
+                    table: own.name().to_owned(),
                     name: field.name().clone(),
                     position: at as u64 + 1,
                     data_type: HiveType::from_arrow(field.data_type())?.trino_name(),
@@ -175,7 +137,7 @@ impl InformationSchema {
     }
 
     async fn lookup(&self, narrowing: &Narrowing) -> Result<Vec<Table>> {
-        lookup::tables(self.deps.metastore.as_ref(), narrowing, "table_schema", "table_name").await
+        lookup::tables(self.metastore.as_ref(), narrowing, "table_schema", "table_name").await
     }
 }
 
@@ -189,11 +151,12 @@ struct ColumnRow {
     is_partition_key: bool,
 }
 
-/// The tables of the system's schemas that may be wanted, each with its schema.
-fn system_tables(narrowing: &Narrowing) -> Vec<(&'static str, &'static str)> {
-    let schemas = SYSTEM_SCHEMAS.into_iter().filter(|schema| narrowing.allows("table_schema", schema));
-    let tables = schemas.flat_map(|schema| table_names(schema).into_iter().map(move |table| (schema, table)));
-    tables.filter(|(_, table)| narrowing.allows("table_name", table)).collect()
+/// The engine's own tables that may be wanted.
+fn own_tables(narrowing: &Narrowing) -> Vec<OwnTable> {
+    let is_wanted = |table: &OwnTable| {
+        narrowing.allows("table_schema", table.schema_name()) && narrowing.allows("table_name", table.name())
+    };
+    OwnTable::ALL.into_iter().filter(is_wanted).collect()
 }
 
 fn catalog(rows: usize) -> ArrayRef {

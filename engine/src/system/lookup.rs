@@ -1,5 +1,5 @@
-//! The databases and tables that a query of a system table is about: those its filters name, or all. What is dropped meanwhile, or
-//! hidden from who asks, is passed over.
+//! The databases and tables that a query of a system table is about: those that its filters name, or all. Tables that are dropped in the meantime, or
+//! hidden from the caller, are left out.
 
 use glaux_catalog::{
     Metastore, TableName,

@@ -1,7 +1,7 @@
 //! What a query's filters say about the rows it wants of a system table, so that its source need not make the others.
 //!
-//! Only what can be said for sure: equalities, lists, ranges and beginnings of text, and ranges of times. Every filter is applied again to
-//! the rows (`scan`), so that a source may always make more.
+//! Only what is certain: equalities, lists, ranges and prefixes of text, and ranges of times. Every filter is applied again to the rows (`scan`), so
+//! that a source may always make more.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use datafusion::{
     scalar::ScalarValue,
 };
 
-use crate::query::TextBounds;
+use crate::lifecycle::TextBounds;
 
 /// The rows that are wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -34,7 +34,7 @@ enum Term {
 }
 
 impl Narrowing {
-    /// What filters that must all hold say together; those that say nothing are passed over.
+    /// What filters that must all hold say together; those that say nothing are ignored.
     pub(super) fn of(filters: &[Expr]) -> Self {
         let mut narrowing = Self::default();
         for term in filters.iter().flat_map(terms) {

@@ -13,7 +13,7 @@ use super::{
     columns::{batch, schema, text, texts, time, times},
     lookup,
     narrowing::Narrowing,
-    provider::{RowSource, Wanted},
+    source::{RowSource, Wanted},
 };
 use crate::error::{Error, Result};
 
@@ -28,7 +28,7 @@ pub(super) struct Partitions(pub(super) Arc<dyn Metastore>);
 
 impl RowSource for Partitions {
     fn schema(&self) -> SchemaRef {
-        schema(["database", "table", "partition", "values", "location"].map(text).into_iter().chain([time("created_at")]))
+        Self::columns()
     }
 
     fn name(&self) -> &'static str {
@@ -47,6 +47,10 @@ impl RowSource for Partitions {
 }
 
 impl Partitions {
+    pub(super) fn columns() -> SchemaRef {
+        schema(["database", "table", "partition", "values", "location"].map(text).into_iter().chain([time("created_at")]))
+    }
+
     async fn of_table(self: Arc<Self>, table: Table, wanted: Wanted) -> Result<BoxStream<'static, Result<RecordBatch>>> {
         let index = self.0.partition_index(&table).await?;
         let rows = rows_of(&index, &wanted.narrowing);
@@ -76,7 +80,7 @@ impl Partitions {
             texts(rows.iter().map(|row| Some(index.location(*row, &root)))),
             times(values.iter().map(|values| created.get(values).copied())),
         ];
-        batch(&self.schema(), columns)
+        batch(&Self::columns(), columns)
     }
 }
 

@@ -12,50 +12,107 @@ use arrow::{
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream, stream::BoxStream};
 
+use self::Values::{Cost, Figure, Known, Text, Time, Word};
 use super::{
-    SystemDeps,
     columns::{batch, costs, count, counts, money, schema, text, texts, time, times},
-    provider::{RowSource, Wanted},
+    context::SystemContext,
+    source::{RowSource, Wanted},
 };
 use crate::{
+    accounting::Bill,
     error::Result,
-    query::{PageFilter, QueryId, QueryRecord, TextBounds, UsageFilter, UsageTotal, access::queries_of},
-    session::SessionOptions,
+    lifecycle::{PageFilter, QueryId, QueryRecord, TextBounds, UsageFilter, UsageTotal},
 };
+
+/// How the values of a column of [`Queries`] are found.
+enum Values {
+    Word(fn(&QueryRecord) -> &str),
+    Text(fn(&QueryRecord) -> Option<String>),
+    Time(fn(&QueryRecord) -> Option<DateTime<Utc>>),
+    Figure(fn(&QueryRecord) -> u64),
+    /// A figure that is not always known.
+    Known(fn(&QueryRecord) -> Option<u64>),
+    Cost(fn(&QueryRecord) -> &Bill),
+}
+
+/// The columns of [`Queries`].
+const COLUMNS: &[(&str, Values)] = &[
+    ("query_id", Text(|r| Some(r.query_id.to_string()))),
+    ("state", Word(|r| r.state.as_str())),
+    ("user", Word(|r| &r.user)),
+    ("workgroup", Word(|r| &r.workgroup)),
+    ("database", Word(|r| &r.database)),
+    ("labels", Text(|r| serde_json::to_string(&r.labels).ok())),
+    ("statement", Word(|r| &r.statement)),
+    ("statement_type", Text(|r| r.statement_type.map(|kind| kind.as_str().to_owned()))),
+    (SUBMITTED_AT, Time(|r| Some(r.submitted_at))),
+    ("ended_at", Time(|r| r.ended_at)),
+    ("error_kind", Text(|r| r.error_kind.map(|kind| kind.as_str().to_owned()))),
+    ("error_message", Text(|r| r.error_message.clone())),
+    ("data_scanned_bytes", Figure(|r| r.usage.data_scanned_bytes)),
+    ("metadata_bytes", Figure(|r| r.usage.metadata_bytes)),
+    ("fetched_bytes", Figure(|r| r.usage.fetched_bytes)),
+    ("billed_bytes", Figure(|r| r.bill.billed_bytes)),
+    ("cost_usd", Cost(|r| &r.bill)),
+    ("requests_get", Figure(|r| r.usage.requests.get)),
+    ("requests_head", Figure(|r| r.usage.requests.head)),
+    ("requests_list", Figure(|r| r.usage.requests.list)),
+    ("requests_put", Figure(|r| r.usage.requests.put)),
+    ("requests_delete", Figure(|r| r.usage.requests.delete)),
+    ("partitions_scanned", Figure(|r| r.usage.partitions.scanned)),
+    ("partitions_total", Known(|r| r.usage.partitions.total)),
+    ("files_scanned", Figure(|r| r.usage.files.scanned)),
+    ("files_total", Known(|r| r.usage.files.total)),
+    ("row_groups_scanned", Figure(|r| r.usage.row_groups.scanned)),
+    ("row_groups_total", Known(|r| r.usage.row_groups.total)),
+    ("rows", Figure(|r| r.usage.rows)),
+    ("queued_ms", Figure(|r| r.timings.queued)),
+    ("planning_ms", Figure(|r| r.timings.planning)),
+    ("listing_ms", Figure(|r| r.timings.listing)),
+    ("execution_ms", Figure(|r| r.timings.execution)),
+    ("total_ms", Figure(|r| r.timings.total)),
+];
+
+/// The column that rows are ordered by.
+const SUBMITTED_AT: &str = "submitted_at";
+
+/// The columns that are texts of any length.
+const TEXTS: [&str; 3] = ["labels", "statement", "error_message"];
+
+/// The number of a column.
+fn number(name: &str) -> Option<usize> {
+    COLUMNS.iter().position(|(column, _)| *column == name)
+}
+
+impl Values {
+    fn field(&self, name: &str) -> Field {
+        match self {
+            Word(_) | Text(_) => text(name),
+            Time(_) => time(name),
+            Figure(_) | Known(_) => count(name),
+            Cost(_) => money(name),
+        }
+    }
+
+    fn of(&self, records: &[QueryRecord]) -> ArrayRef {
+        match *self {
+            Word(get) => texts(records.iter().map(get).map(Some)),
+            Text(get) => texts(records.iter().map(get)),
+            Time(get) => times(records.iter().map(get)),
+            Figure(get) => counts(records.iter().map(get).map(Some)),
+            Known(get) => counts(records.iter().map(get)),
+            Cost(get) => costs(records.iter().map(get)),
+        }
+    }
+}
 
 /// `system.queries`.
 #[derive(Debug)]
-pub(super) struct Queries(pub(super) SystemDeps);
+pub(super) struct Queries(pub(super) SystemContext);
 
 impl RowSource for Queries {
     fn schema(&self) -> SchemaRef {
-        let texts = ["query_id", "state", "user", "workgroup", "database", "labels", "statement", "statement_type"];
-        let mut fields: Vec<Field> = texts.map(text).into();
-        fields.extend(["submitted_at", "ended_at"].map(time));
-        fields.extend(["error_kind", "error_message"].map(text));
-        fields.extend(["data_scanned_bytes", "metadata_bytes", "fetched_bytes", "billed_bytes"].map(count));
-        fields.push(money("cost_usd"));
-        let figures = [
-            "requests_get",
-            "requests_head",
-            "requests_list",
-            "requests_put",
-            "requests_delete",
-            "partitions_scanned",
-            "partitions_total",
-            "files_scanned",
-            "files_total",
-            "row_groups_scanned",
-            "row_groups_total",
-            "rows",
-            "queued_ms",
-            "planning_ms",
-            "listing_ms",
-            "execution_ms",
-            "total_ms",
-        ];
-        fields.extend(figures.map(count));
-        schema(fields)
+        Self::columns()
     }
 
     fn name(&self) -> &'static str {
@@ -63,7 +120,7 @@ impl RowSource for Queries {
     }
 
     fn time_column(&self) -> Option<usize> {
-        Some(SUBMITTED_AT)
+        number(SUBMITTED_AT)
     }
 
     fn rows(self: Arc<Self>, wanted: Wanted) -> BoxStream<'static, Result<RecordBatch>> {
@@ -75,46 +132,47 @@ impl RowSource for Queries {
             async move {
                 let Some((after, size, left)) = next else { return Ok(None) };
                 let size = usize::min(size, left);
-                let records = this.0.history.page(filter, after, size).await?;
+                let records = this.0.queries.history().page(filter, after, size).await?;
                 let last = records.last().filter(|_| records.len() == size).map(|last| (last.submitted_at, last.query_id));
                 let records = this.with_live_figures(records);
                 let left = left - records.len();
                 let next = last.filter(|_| left > 0).map(|last| (Some(last), usize::min(4 * size, PAGE), left));
-                Ok(Some((query_rows(&schema, &records)?, next)))
+                let columns = COLUMNS.iter().map(|(_, values)| values.of(&records)).collect();
+                Ok(Some((batch(&schema, columns)?, next)))
             }
         })
         .boxed()
     }
 }
 
-/// The columns of [`Queries`] that are texts of any length, and that of time.
-const TEXTS: [usize; 3] = [5, 6, 11];
-const SUBMITTED_AT: usize = 8;
-
-/// Queries of the first page: who wants the latest few does not pay for many. Further pages are larger, up to this.
+/// Queries of the first page: who wants the latest few does not pay for many. Further pages are larger, up to `PAGE`.
 const FIRST_PAGE: usize = 64;
 const PAGE: usize = 4096;
 
 impl Queries {
-    /// What the history is asked for; `None` if nothing can be in it.
+    pub(super) fn columns() -> SchemaRef {
+        schema(COLUMNS.iter().map(|(name, values)| values.field(name)))
+    }
+
+    /// What the history is asked for; `None` if no query can match.
     fn filter(&self, wanted: &Wanted) -> Option<PageFilter> {
-        let texts = shown(&self.0.session, wanted);
+        let texts = shown(self.0.only_user.as_deref(), wanted);
         if texts.values().any(|bounds| bounds.values.as_ref().is_some_and(BTreeSet::is_empty)) {
             return None;
         }
         Some(PageFilter {
             texts,
-            since: wanted.narrowing.since("submitted_at"),
-            until: wanted.narrowing.until("submitted_at"),
+            since: wanted.narrowing.since(SUBMITTED_AT),
+            until: wanted.narrowing.until(SUBMITTED_AT),
             newest_first: wanted.newest_first.unwrap_or(true),
-            with_texts: TEXTS.iter().any(|column| wanted.reads(*column)),
+            with_texts: TEXTS.into_iter().filter_map(number).any(|column| wanted.reads(column)),
         })
     }
 
-    /// The history knows the figures of running queries as of a moment ago; this process knows its own as of now.
+    /// The history has the figures of running queries as of a moment ago; this process has those of its own as of now.
     fn with_live_figures(&self, mut records: Vec<QueryRecord>) -> Vec<QueryRecord> {
         let mut live: HashMap<QueryId, QueryRecord> =
-            self.0.running.running_records().into_iter().map(|record| (record.query_id, record)).collect();
+            self.0.queries.running_records().into_iter().map(|record| (record.query_id, record)).collect();
         for record in records.iter_mut().filter(|record| !record.state.is_terminal()) {
             if let Some(now) = live.remove(&record.query_id) {
                 *record = now;
@@ -124,71 +182,33 @@ impl Queries {
     }
 }
 
-/// The texts that are wanted, of queries that the session's user may see.
-fn shown(session: &SessionOptions, wanted: &Wanted) -> BTreeMap<String, TextBounds> {
+/// The texts that are wanted, of queries of this user only if there is one.
+fn shown(only_user: Option<&str>, wanted: &Wanted) -> BTreeMap<String, TextBounds> {
     let mut texts = wanted.narrowing.texts().clone();
-    if let Some(own) = queries_of(session) {
+    if let Some(own) = only_user {
         let user = texts.entry("user".to_owned()).or_default();
         *user = std::mem::take(user).and(TextBounds::of([own.to_owned()].into()));
     }
     texts
 }
 
-fn query_rows(schema: &SchemaRef, records: &[QueryRecord]) -> Result<RecordBatch> {
-    let text = |get: fn(&QueryRecord) -> Option<String>| texts(records.iter().map(get));
-    let word = |get: fn(&QueryRecord) -> &str| texts(records.iter().map(get).map(Some));
-    let figure = |get: fn(&QueryRecord) -> u64| counts(records.iter().map(|record| Some(get(record))));
-    let known = |get: fn(&QueryRecord) -> Option<u64>| counts(records.iter().map(get));
-    let columns: Vec<ArrayRef> = vec![
-        text(|r| Some(r.query_id.to_string())),
-        word(|r| r.state.as_str()),
-        word(|r| &r.user),
-        word(|r| &r.workgroup),
-        word(|r| &r.database),
-        text(|r| serde_json::to_string(&r.labels).ok()),
-        word(|r| &r.statement),
-        text(|r| r.statement_type.map(|kind| kind.as_str().to_owned())),
-        times(records.iter().map(|r| Some(r.submitted_at))),
-        times(records.iter().map(|r| r.ended_at)),
-        text(|r| r.error_kind.map(|kind| kind.as_str().to_owned())),
-        text(|r| r.error_message.clone()),
-        figure(|r| r.usage.data_scanned_bytes),
-        figure(|r| r.usage.metadata_bytes),
-        figure(|r| r.usage.fetched_bytes),
-        figure(|r| r.bill.billed_bytes),
-        costs(records.iter().map(|r| &r.bill)),
-        figure(|r| r.usage.requests.get),
-        figure(|r| r.usage.requests.head),
-        figure(|r| r.usage.requests.list),
-        figure(|r| r.usage.requests.put),
-        figure(|r| r.usage.requests.delete),
-        figure(|r| r.usage.partitions.scanned),
-        known(|r| r.usage.partitions.total),
-        figure(|r| r.usage.files.scanned),
-        known(|r| r.usage.files.total),
-        figure(|r| r.usage.row_groups.scanned),
-        known(|r| r.usage.row_groups.total),
-        figure(|r| r.usage.rows),
-        figure(|r| r.timings.queued),
-        figure(|r| r.timings.planning),
-        figure(|r| r.timings.listing),
-        figure(|r| r.timings.execution),
-        figure(|r| r.timings.total),
-    ];
-    batch(schema, columns)
-}
-
 /// `system.usage`: queries that have ended, by the day (UTC) they were submitted on.
 #[derive(Debug)]
-pub(super) struct UsageByDay(pub(super) SystemDeps);
+pub(super) struct UsageByDay(pub(super) SystemContext);
 
-impl RowSource for UsageByDay {
-    fn schema(&self) -> SchemaRef {
+impl UsageByDay {
+    pub(super) fn columns() -> SchemaRef {
         let mut fields = vec![Field::new("day", DataType::Date32, true)];
         fields.extend(["user", "workgroup", "database"].map(text));
         fields.extend(["queries", "data_scanned_bytes", "billed_bytes"].map(count));
         fields.push(money("cost_usd"));
         schema(fields)
+    }
+}
+
+impl RowSource for UsageByDay {
+    fn schema(&self) -> SchemaRef {
+        Self::columns()
     }
 
     fn name(&self) -> &'static str {
@@ -197,10 +217,10 @@ impl RowSource for UsageByDay {
 
     fn rows(self: Arc<Self>, wanted: Wanted) -> BoxStream<'static, Result<RecordBatch>> {
         let rows = async move {
-            let wanted_texts = shown(&self.0.session, &wanted);
+            let wanted_texts = shown(self.0.only_user.as_deref(), &wanted);
             let day = |time: DateTime<Utc>| time.date_naive();
             let (since, until) = (wanted.narrowing.since("day").map(day), wanted.narrowing.until("day").map(day));
-            let totals = self.0.history.totals(UsageFilter { since, until, texts: wanted_texts }).await?;
+            let totals = self.0.queries.history().totals(UsageFilter { since, until, texts: wanted_texts }).await?;
             let word = |get: fn(&UsageTotal) -> &str| texts(totals.iter().map(get).map(Some));
             let figure = |get: fn(&UsageTotal) -> u64| counts(totals.iter().map(|total| Some(get(total))));
             let columns: Vec<ArrayRef> = vec![
@@ -213,7 +233,7 @@ impl RowSource for UsageByDay {
                 figure(|t| t.bill.billed_bytes),
                 costs(totals.iter().map(|total| &total.bill)),
             ];
-            batch(&self.schema(), columns)
+            batch(&Self::columns(), columns)
         };
         stream::once(rows).boxed()
     }

@@ -9,7 +9,7 @@ use glaux_catalog::{Metastore, discovery::findings, model::Table};
 use super::{
     columns::{batch, schema, text, texts, time, times},
     lookup,
-    provider::{RowSource, Wanted},
+    source::{RowSource, Wanted},
 };
 use crate::error::Result;
 
@@ -22,7 +22,7 @@ pub(super) struct RepairFindings(pub(super) Arc<dyn Metastore>);
 
 impl RowSource for RepairFindings {
     fn schema(&self) -> SchemaRef {
-        schema(["database", "table", "path", "reason"].map(text).into_iter().chain([time("found_at")]))
+        Self::columns()
     }
 
     fn name(&self) -> &'static str {
@@ -41,6 +41,10 @@ impl RowSource for RepairFindings {
 }
 
 impl RepairFindings {
+    pub(super) fn columns() -> SchemaRef {
+        schema(["database", "table", "path", "reason"].map(text).into_iter().chain([time("found_at")]))
+    }
+
     async fn of_table(self: Arc<Self>, table: Table) -> Result<BoxStream<'static, Result<RecordBatch>>> {
         let found = findings(&*self.0, &table).await?;
         let root = table.root();
@@ -53,7 +57,7 @@ impl RepairFindings {
                 texts(found.iter().map(|found| Some(&found.reason))),
                 times(found.iter().map(|found| Some(found.found_at))),
             ];
-            batch(&self.schema(), columns)
+            batch(&Self::columns(), columns)
         };
         let batches: Vec<Result<RecordBatch>> = found.chunks(BATCH_ROWS).map(chunk).collect();
         Ok(stream::iter(batches).boxed())

@@ -1,5 +1,5 @@
-//! The node of a physical plan that shows a system table's rows: it hands the source what is known of the rows that are wanted, filters what
-//! comes for good, and stops when there is enough.
+//! The node of a physical plan that shows a system table's rows: it passes the source what is known of the rows that are wanted, applies every filter to
+//! what comes, and stops when there is enough.
 
 use std::{fmt, sync::Arc};
 
@@ -19,7 +19,7 @@ use futures::{StreamExt, TryStreamExt, future, stream};
 
 use super::{
     narrowing::Narrowing,
-    provider::{RowSource, Wanted},
+    source::{RowSource, Wanted},
 };
 use crate::error::to_datafusion;
 
@@ -59,7 +59,7 @@ impl SystemScan {
         Ok(Self { source, narrowing, predicate, projection, newest_first: None, limit, properties: Arc::new(properties) })
     }
 
-    /// Whether its rows are asked of a store, and do not only tell what is known here.
+    /// Whether making its rows reads a store, and not only what is known here.
     pub(crate) fn reads_stores(&self) -> bool {
         self.source.reads_stores()
     }
@@ -162,7 +162,7 @@ impl ExecutionPlan for SystemScan {
             future::ready(filtered())
         });
         let left = self.limit.unwrap_or(usize::MAX);
-        // Stops to ask as soon as there are enough.
+        // Stops asking as soon as there are enough.
         let enough = stream::try_unfold((shown.boxed(), left), |(mut shown, left)| async move {
             if left == 0 {
                 return Ok(None);

@@ -12,7 +12,7 @@ use datafusion::{
     prelude::SessionContext,
 };
 use glaux_catalog::{
-    HiveType, TableName,
+    HiveType, Metastore, TableName,
     metastore::{Definitions, MemoryMetastore, PartitionChange},
     model::{Column, Database, Partition, Properties, SerDe, StorageDescriptor, TableType},
     partition::PartitionIndex,
@@ -20,11 +20,13 @@ use glaux_catalog::{
 
 use super::*;
 use crate::{
-    accounting::{ScanMeter, Tariff},
+    accounting::{Meter, ScanMeter, Tariff},
     clock::FixedClock,
     error::{Error, ErrorKind},
     failure::from_datafusion,
-    session::Session,
+    lifecycle::{History, QueryManager},
+    reserved::{INFORMATION_SCHEMA, SYSTEM, is_system_schema},
+    session::SessionOptions,
     sql::StatementKind,
 };
 
@@ -81,7 +83,7 @@ fn table(name: TableName, columns: Vec<Column>, partition_keys: Vec<Column>) -> 
 }
 
 struct Lake {
-    deps: SystemDeps,
+    deps: SystemContext,
     files: Arc<TwoFiles>,
     context: SessionContext,
 }
@@ -115,13 +117,12 @@ async fn lake() -> Lake {
     metastore.create_table(view).await.unwrap();
 
     let history = Arc::new(History::in_memory().unwrap());
-    let running = QueryManager::new(Arc::clone(&history), Tariff::default(), 4, Arc::new(FixedClock(now())));
+    let queries = QueryManager::new(history, Tariff::default(), 4, Arc::new(FixedClock(now())));
     let files = Arc::new(TwoFiles::default());
-    let deps = SystemDeps {
+    let deps = SystemContext {
         metastore: Arc::new(metastore),
-        history,
-        running: Arc::new(running),
-        session: SessionOptions::default(),
+        queries: Arc::new(queries),
+        only_user: None,
         files: Arc::clone(&files) as _,
     };
     let context = SessionContext::new();
@@ -247,13 +248,13 @@ async fn the_information_schema_shows_the_catalog_itself_and_system() {
 #[tokio::test]
 async fn queries_show_what_has_ended_and_what_runs() {
     let lake = lake().await;
-    let session = Session::new(SessionOptions { user: "ada".to_owned(), ..SessionOptions::default() });
+    let session = SessionOptions { user: "ada".to_owned(), ..SessionOptions::default() };
     let begin = |sql| {
-        let guard = lake.deps.running.receive(&session, sql).unwrap();
+        let guard = lake.deps.queries.receive(session.clone(), sql).unwrap();
         guard.classify(StatementKind::Dml, true);
         guard.planned().start()
     };
-    let scan = |meter: &Arc<crate::accounting::Meter>, bytes| ScanMeter::new(Arc::clone(meter)).file("a").consume(&(0..bytes));
+    let scan = |meter: &Arc<Meter>, bytes| ScanMeter::new(Arc::clone(meter)).file("a").consume(&(0..bytes));
     let done = begin("SELECT 1");
     scan(done.meter(), 10_000_001);
     let done_id = done.id();

@@ -2,13 +2,12 @@
 //!
 //! `target` finds the table, or decides what it will be; `columns` matches the rows to it and `convert` gives each value the table's
 //! type, or refuses it; `place` says where a partition's files go; `commit` lets readers see the files and the catalog know of them,
-//! all or nothing. A table that is created here, at no location of the caller's, is `managed`: its files go with it. The query's life around it is
-//! `query::ingest`. Nothing else that lies in the store already is touched.
+//! all or nothing. A table that is created here, at no location of the caller's, is managed ([`Managed`](crate::managed::Managed)): its files go with it.
+//! The query's life around it is `execute::ingest`. Nothing else that lies in the store already is touched.
 
 mod columns;
 mod commit;
 mod convert;
-mod managed;
 mod place;
 mod target;
 #[cfg(test)]
@@ -19,10 +18,9 @@ use glaux_catalog::TableName;
 
 pub(crate) use self::{
     commit::{Ingest, give_up},
-    managed::Managed,
     target::Resolved,
 };
-use crate::query::QueryReport;
+use crate::lifecycle::QueryReport;
 
 /// The rows' table, and what to do if it exists and if it does not.
 #[derive(Debug, Clone)]

@@ -15,7 +15,7 @@ use arrow_flight::sql::{
     Command, CommandGetCatalogs, CommandGetCrossReference, CommandGetDbSchemas, CommandGetExportedKeys, CommandGetImportedKeys,
     CommandGetPrimaryKeys, CommandGetSqlInfo, CommandGetTableTypes, CommandGetTables, CommandGetXdbcTypeInfo,
 };
-use glaux_engine::{Error, ErrorKind, Result, system::Browser};
+use glaux_engine::{Browser, Error, ErrorKind, Result};
 
 pub(crate) use self::sql_info::ServerLimits;
 use self::{

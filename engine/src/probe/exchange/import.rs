@@ -12,10 +12,10 @@ use glaux_catalog::{
 };
 
 use crate::{
-    ddl::normalise_location,
     error::{Error, ErrorKind, Result},
+    location::normalise_location,
+    reserved::is_system_schema,
     sql::{self, Statement},
-    system::is_system_schema,
 };
 
 /// What decides about definitions that exist already, as errors name it.

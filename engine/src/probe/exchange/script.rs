@@ -10,7 +10,7 @@ use glaux_catalog::{
 
 use super::{Selection, export::cannot_write, partition_pages};
 use crate::{
-    ddl::{create_table_statement, create_view_statement},
+    definition::{create_table_statement, create_view_statement},
     error::Result,
     sql::{AlterTable, CreateDatabase, PartitionSpec, Statement, TableRef},
 };

@@ -6,13 +6,13 @@ use glaux_catalog::model::Access;
 
 use super::{AlterTable, Query, Show, Statement, StatementKind};
 
-/// What holds for every statement of a kind. What it takes to be allowed to run it depends on what it names: `query::access` says that.
+/// What holds for every statement of a kind. What it takes to be allowed to run it depends on what it names: `access` says that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Nature {
     pub kind: StatementKind,
     /// Athena's `SubstatementType`: `SELECT`, `CREATE_TABLE`, `SHOW_PARTITIONS`.
     pub name: &'static str,
-    /// Whether running it may read table data, which is billed as in Athena, and waits for a place among the running queries.
+    /// Whether running it may read table data, which is billed as in Athena, and waits for a slot; a query whose plan reads no store does not wait.
     pub scans: bool,
     pub changes: Changes,
     pub answer: Answer,
@@ -52,7 +52,7 @@ impl Nature {
 }
 
 /// The columns of `SHOW QUERIES`.
-pub const RUNNING_COLUMNS: [&str; 8] =
+const RUNNING_COLUMNS: [&str; 8] =
     ["query_id", "state", "user", "workgroup", "database", "elapsed_ms", "data_scanned_bytes", "statement"];
 
 /// The columns of `ANALYZE`.

@@ -6,7 +6,7 @@ use glaux_catalog::model::Table;
 
 use crate::{
     error::{Error, Result},
-    session::parse_duration,
+    units::parse_duration,
 };
 
 /// The table property, and session setting, that names the policy.

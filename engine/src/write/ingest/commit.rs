@@ -18,13 +18,13 @@ use glaux_catalog::{
 
 use super::{
     columns::Columns,
-    managed::Managed,
     place::Places,
     target::{Fate, Resolved},
 };
 use crate::{
-    ddl::{self, StatementContext},
     error::{Error, ErrorKind, Result},
+    managed::Managed,
+    statements::{self, StatementContext},
     storage::QueryStores,
     write::{WriteOptions, WrittenFile, staged::Staged, table::TableWriter},
 };
@@ -102,15 +102,15 @@ impl Ingest {
         self.writer.publish().await
     }
 
-    /// Tells the catalog; `unguarded` is the one that nothing guards. This is to be waited for: dropped, nobody knows whether it happened.
+    /// Changes the catalog. This is to be waited for: if it is dropped, nobody knows whether it happened.
     ///
     /// # Errors
     /// `Conflict` if the table is not what it was; those of the catalog, which then knows nothing new.
-    pub(crate) async fn commit(&mut self, context: &StatementContext<'_>, unguarded: &dyn Metastore) -> Result<()> {
+    pub(crate) async fn commit(&mut self, context: &StatementContext<'_>) -> Result<()> {
         let partitions =
             self.writer.written().iter().map(|file| (hive_name(&self.target.keys, &file.values), file.values.clone()));
         let partitions: BTreeMap<String, PartitionValues> = partitions.filter(|(name, _)| !name.is_empty()).collect();
-        self.target.commit(&partitions, context, unguarded).await
+        self.target.commit(&partitions, context).await
     }
 
     /// The table that these rows have taken the place of.
@@ -137,26 +137,21 @@ impl Ingest {
 
 impl Resolved {
     /// Brings the catalog to know the table, and the partitions by their Hive names.
-    async fn commit(
-        &self,
-        partitions: &BTreeMap<String, PartitionValues>,
-        context: &StatementContext<'_>,
-        unguarded: &dyn Metastore,
-    ) -> Result<()> {
+    async fn commit(&self, partitions: &BTreeMap<String, PartitionValues>, context: &StatementContext<'_>) -> Result<()> {
         match &self.fate {
             Fate::Append(_) => {
-                let table = self.check_unchanged(context.metastore).await?;
+                let table = self.check_unchanged(context.metastore()).await?;
                 match table {
                     Some(table) => self.add_partitions(&table, partitions, context).await,
                     None => Ok(()),
                 }
             }
             Fate::Create { create, managed, replaces } => {
-                let table = ddl::new_table(create, context)?;
-                let partition = |values: &PartitionValues| Partition::new(values.clone(), context.clock.now());
+                let table = statements::new_table(create, context)?;
+                let partition = |values: &PartitionValues| Partition::new(values.clone(), context.now());
                 let partitions = partitions.values().map(partition).collect();
-                match context.metastore.install_table(table, partitions, replaces.is_some()).await {
-                    Ok(table) if *managed => Managed::note(&table, unguarded).await,
+                match context.metastore().install_table(table, partitions, replaces.is_some()).await {
+                    Ok(table) if *managed => Managed::note(&table, context.unguarded).await,
                     Ok(_) => {}
                     Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(self.conflict("was created")),
                     Err(error) => return Err(error),
@@ -202,7 +197,7 @@ impl Resolved {
         }
         let values: Vec<PartitionValues> = written.values().cloned().collect();
         for _ in 0..ATTEMPTS {
-            let found = context.metastore.partitions(table, &values).await.map_err(|error| self.meanwhile(error))?;
+            let found = context.metastore().partitions(table, &values).await.map_err(|error| self.meanwhile(error))?;
             let mut existing = BTreeMap::new();
             for partition in found {
                 existing.insert(hive_name(&self.keys, &partition.values), partition.location);
@@ -211,7 +206,7 @@ impl Resolved {
             for (name, values) in written {
                 let then = self.index.find(name).map(|row| self.index.own_location(row));
                 match (existing.get(name), then) {
-                    (None, None) => add.push(Partition::new(values.clone(), context.clock.now())),
+                    (None, None) => add.push(Partition::new(values.clone(), context.now())),
                     // It was not there, or lay in the usual place; and it does.
                     (Some(None), None) => {}
                     (Some(now), Some(then)) if now.as_deref() == then => {}
@@ -223,7 +218,7 @@ impl Resolved {
             if add.is_empty() {
                 return Ok(());
             }
-            match context.metastore.change_partitions(table, PartitionChange { add, ..PartitionChange::default() }).await {
+            match context.metastore().change_partitions(table, PartitionChange { add, ..PartitionChange::default() }).await {
                 // Somebody else adds partitions too: look again.
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 changed => return changed.map(drop).map_err(|error| self.meanwhile(error)),

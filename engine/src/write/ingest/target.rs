@@ -11,15 +11,17 @@ use glaux_catalog::{
     partition::PartitionIndex,
 };
 
-use super::{IfExists, IfNotExists, IngestTarget, columns::positions, managed::Managed, place::place};
+use super::{IfExists, IfNotExists, IngestTarget, columns::positions, place::place};
 use crate::{
-    ddl::normalise_location,
+    access::Guarded,
+    data_dir::WAREHOUSE,
     error::{Error, ErrorKind, Result, nearest},
+    location::normalise_location,
+    managed::Managed,
     plan::PlanContext,
-    query::access::{Guarded, WAREHOUSE},
+    reserved::is_system_schema,
     sql::{CreateTable, StoredAs, TableRef},
     storage::QueryStores,
-    system,
 };
 
 /// A target that was found to be possible.
@@ -64,7 +66,7 @@ impl Resolved {
             return Err(Error::invalid(format!("it is not said whether table \"{name}\" is to be created or appended to"))
                 .with_hint("Choose what happens if the table exists, and if it does not"));
         }
-        if system::is_system_schema(&name.database) {
+        if is_system_schema(&name.database) {
             return Err(Error::invalid(format!("\"{}\" holds the engine's own tables, which take no rows", name.database))
                 .with_hint("Choose another database"));
         }

@@ -24,7 +24,7 @@ use super::*;
 use crate::{
     Engine, EngineOptions, Error, ErrorKind, Session, SessionOptions,
     error::Result,
-    query::{Failure, QueryState},
+    lifecycle::{Failure, QueryState},
     sql::StatementKind,
 };
 
@@ -420,7 +420,7 @@ async fn a_dropped_future_leaves_nothing() {
     assert_eq!(lake.files(), [""; 0]);
     assert!(!lake.exists("t").await);
     lake.engine.history().flush().await.unwrap();
-    let last = lake.engine.history().list(crate::query::QueryFilter::default()).await.unwrap();
+    let last = lake.engine.history().list(crate::lifecycle::QueryFilter::default()).await.unwrap();
     assert_eq!((last[0].statement.as_str(), last[0].state), ("INGEST INTO default.t", QueryState::Cancelled));
 }
 

@@ -1,0 +1,124 @@
+//! A statement between planning and running: the schema of its result and an upper bound of what it will read are known, nothing has been read
+//! or changed.
+//!
+//! A front end that announces a result before it runs it holds one of these. Dropping it ends the query as cancelled, with the cost of planning.
+
+use std::{fmt, sync::Arc};
+
+use arrow::{array::RecordBatch, datatypes::SchemaRef};
+use datafusion::{execution::TaskContext, physical_plan::ExecutionPlan};
+
+use super::{estimate::Estimate, explain, output::Output, shared::Shared};
+use crate::{
+    access::Guarded,
+    error::Result,
+    lifecycle::{Canceller, Planned, QueryGuard, QueryId, QueryReport},
+    session::{Session, SessionOptions},
+    sql::Statement,
+    statements,
+};
+
+/// What is left to do.
+pub(super) enum Work {
+    /// `EXPLAIN`: the answer itself.
+    Answer(RecordBatch),
+    /// A statement that is no query: carried out when it is run.
+    Statement(Box<Statement>),
+    /// A query, or one for each row of its parameters, whose rows follow one another.
+    Run { plans: Vec<Arc<dyn ExecutionPlan>>, context: Arc<TaskContext>, output: Output, estimate: Estimate },
+    /// `EXPLAIN ANALYZE`: runs the query and reports its figures.
+    Analyze { plan: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>, estimate: Estimate },
+}
+
+/// A statement that has been planned and not been run.
+pub struct PlannedQuery {
+    pub(super) shared: Arc<Shared>,
+    pub(super) session: Session,
+    pub(super) guard: QueryGuard<Planned>,
+    pub(super) work: Work,
+    /// The catalog that it was planned on.
+    pub(super) access: Option<Arc<Guarded>>,
+}
+
+impl PlannedQuery {
+    /// Says who asks for its result: groups and roles may have changed since it was planned, and the same user may fetch it in another session.
+    pub fn asked_by(&self, session: &Session) {
+        let SessionOptions { user, groups, role, workgroup, workgroup_bound, .. } = session.options();
+        self.session.identify(&user, &groups, role, workgroup_bound.then_some(workgroup.as_str()));
+    }
+
+    /// Whether the session's user may still read everything that it was planned on; grants may have changed since.
+    ///
+    /// # Errors
+    /// `Denied`; those of the catalog.
+    pub async fn check_access(&self) -> Result<()> {
+        match &self.access {
+            Some(access) => access.renew(self.shared.caller(&self.session.options())).await,
+            None => Ok(()),
+        }
+    }
+
+    #[must_use]
+    pub fn id(&self) -> QueryId {
+        self.guard.id()
+    }
+
+    /// The schema of the result; without columns for statements that return none.
+    #[must_use]
+    pub fn schema(&self) -> SchemaRef {
+        match &self.work {
+            Work::Answer(batch) => batch.schema(),
+            Work::Statement(statement) => statements::schema(statement),
+            Work::Run { output, .. } => output.schema(),
+            Work::Analyze { .. } => explain::schema(),
+        }
+    }
+
+    /// Whether running it can wait until its rows are wanted, and changes nothing.
+    #[must_use]
+    pub fn is_query(&self) -> bool {
+        match &self.work {
+            Work::Answer(_) | Work::Run { .. } | Work::Analyze { .. } => true,
+            Work::Statement(statement) => statement.nature().waits(),
+        }
+    }
+
+    /// An upper bound of what it will read; `None` for statements that scan nothing.
+    #[must_use]
+    pub fn estimate(&self) -> Option<Estimate> {
+        match &self.work {
+            Work::Run { estimate, .. } | Work::Analyze { estimate, .. } => Some(*estimate),
+            Work::Answer(_) | Work::Statement(_) => None,
+        }
+    }
+
+    /// Whether the order of the rows is part of the result.
+    #[must_use]
+    pub fn is_ordered(&self) -> bool {
+        match &self.work {
+            Work::Run { plans, .. } => match plans.as_slice() {
+                [plan] => plan.properties().output_ordering().is_some(),
+                _ => true,
+            },
+            Work::Answer(_) | Work::Statement(_) | Work::Analyze { .. } => true,
+        }
+    }
+
+    /// The figures so far: those of planning.
+    #[must_use]
+    pub fn report(&self) -> QueryReport {
+        self.guard.report()
+    }
+
+    /// A handle that stops the query from elsewhere.
+    #[must_use]
+    pub fn canceller(&self) -> Canceller {
+        self.guard.canceller()
+    }
+}
+
+impl fmt::Debug for PlannedQuery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PlannedQuery").field("id", &self.id()).field("schema", &self.schema()).finish_non_exhaustive()
+    }
+}

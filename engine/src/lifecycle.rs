@@ -1,0 +1,31 @@
+//! A query's life: `manager` takes it in, `guard` takes it through its states, `admission` lets it run, `stream` is its result, `history` remembers it.
+//!
+//! It knows nothing of SQL and nothing of plans: a statement is its text, and [`QueryGuard::classify`] says what it costs.
+
+mod admission;
+mod cancel;
+mod canceller;
+mod ending;
+mod entry;
+mod guard;
+mod history;
+mod manager;
+mod observer;
+mod registry;
+mod report;
+mod stream;
+
+pub(crate) use admission::{Slot, Slots};
+pub use cancel::CancelReason;
+pub use canceller::Canceller;
+pub use ending::Ending;
+pub(crate) use entry::{Entry, MAX_KEPT};
+pub use guard::{Executing, Planned, QueryGuard, Received};
+pub(crate) use history::not_running;
+pub use history::{
+    History, HistoryOptions, PageFilter, Position, QueryFilter, QueryRecord, TextBounds, UsageFilter, UsageTotal, Waiting,
+};
+pub use manager::{QueryManager, RunningQuery};
+pub use observer::QueryObserver;
+pub use report::{Failure, QueryId, QueryReport, QueryState, RepairFigures};
+pub use stream::Query;

@@ -1,0 +1,57 @@
+//! The engine's own tables (`system.*`, `information_schema.*`) in statements: they are shown and described as other tables are, and nothing changes
+//! them.
+
+use glaux_catalog::{TableName, model::Column};
+
+use super::context::StatementContext;
+use crate::{
+    error::{Error, Result, nearest},
+    reserved::is_system_schema,
+    system::table_names,
+};
+
+/// The columns of one of the engine's tables; `None` for a name in a database.
+///
+/// # Errors
+/// `NotFound` for a name that none of the engine's tables has.
+pub(super) async fn columns(name: &TableName, context: &StatementContext<'_>) -> Result<Option<Vec<Column>>> {
+    if !is_system_schema(&name.database) {
+        return Ok(None);
+    }
+    exists(name)?;
+    let query = format!("SELECT * FROM {}.{}", name.database, name.table);
+    context.views.columns(&query, &name.database).await.map(Some)
+}
+
+/// # Errors
+/// `Invalid` for one of the engine's tables, which the statement does not take; `NotFound` for a name that none of them has.
+pub(super) fn refuse(name: &TableName) -> Result<()> {
+    if !is_system_schema(&name.database) {
+        return Ok(());
+    }
+    exists(name)?;
+    Err(Error::invalid(format!("\"{name}\" is one of the engine's own tables"))
+        .with_hint("SELECT, DESCRIBE and SHOW COLUMNS take it; nothing changes it"))
+}
+
+/// # Errors
+/// `Invalid` for a schema in which nothing is created.
+pub(super) fn check_writable(database: &str) -> Result<()> {
+    match is_system_schema(database) {
+        true => Err(Error::invalid(format!("schema \"{database}\" is the engine's own: nothing is created in it"))
+            .with_hint("Choose a database; SHOW DATABASES lists them")),
+        false => Ok(()),
+    }
+}
+
+fn exists(name: &TableName) -> Result<()> {
+    let names = table_names(&name.database);
+    if names.contains(&name.table.as_str()) {
+        return Ok(());
+    }
+    let error = Error::not_found(format!("table \"{name}\" does not exist"));
+    Err(match nearest(&name.table, names.into_iter()) {
+        Some(near) => error.with_hint(format!("The nearest name is \"{near}\"")),
+        None => error.with_hint(format!("SHOW TABLES IN {} lists the tables", name.database)),
+    })
+}

@@ -1,0 +1,83 @@
+//! The engine's own tables: their names and columns, which are the same for everybody.
+
+use arrow::datatypes::SchemaRef;
+
+use super::{
+    files::Files,
+    partitions::Partitions,
+    queries::{Queries, UsageByDay},
+    repair_findings::RepairFindings,
+    view::View,
+};
+use crate::reserved::{INFORMATION_SCHEMA, SYSTEM};
+
+/// One of the engine's own tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OwnTable {
+    InformationSchema(View),
+    Files,
+    Partitions,
+    Queries,
+    RepairFindings,
+    Usage,
+}
+
+impl OwnTable {
+    /// By schema and name.
+    pub(super) const ALL: [Self; 9] = [
+        Self::InformationSchema(View::Columns),
+        Self::InformationSchema(View::Schemata),
+        Self::InformationSchema(View::Tables),
+        Self::InformationSchema(View::Views),
+        Self::Files,
+        Self::Partitions,
+        Self::Queries,
+        Self::RepairFindings,
+        Self::Usage,
+    ];
+
+    /// The tables of a schema, by name; of a schema that is not the engine's own none.
+    pub(super) fn of_schema(schema: &str) -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(move |table| table.schema_name() == schema)
+    }
+
+    /// By its names in lower case.
+    pub(super) fn find(schema: &str, name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|table| table.schema_name() == schema && table.name() == name)
+    }
+
+    pub(super) const fn schema_name(self) -> &'static str {
+        match self {
+            Self::InformationSchema(_) => INFORMATION_SCHEMA,
+            Self::Files | Self::Partitions | Self::Queries | Self::RepairFindings | Self::Usage => SYSTEM,
+        }
+    }
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::InformationSchema(view) => view.name(),
+            Self::Files => "files",
+            Self::Partitions => "partitions",
+            Self::Queries => "queries",
+            Self::RepairFindings => "repair_findings",
+            Self::Usage => "usage",
+        }
+    }
+
+    pub(super) fn columns(self) -> SchemaRef {
+        match self {
+            Self::InformationSchema(view) => view.columns(),
+            Self::Files => Files::columns(),
+            Self::Partitions => Partitions::columns(),
+            Self::Queries => Queries::columns(),
+            Self::RepairFindings => RepairFindings::columns(),
+            Self::Usage => UsageByDay::columns(),
+        }
+    }
+}
+
+/// The names of the tables of a schema, in order; of a schema that is not the engine's own none.
+#[must_use]
+pub(crate) fn table_names(schema: &str) -> Vec<&'static str> {
+    OwnTable::of_schema(schema).map(OwnTable::name).collect()
+}
