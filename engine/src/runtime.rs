@@ -11,7 +11,7 @@ use crate::{
     clock::{Clock, system_clock},
     config::EngineOptions,
     error::{Error, Result},
-    plan,
+    functions, plan,
     query::{
         Description, Failure, History, Parameters, PlannedQuery, Query, QueryManager, QueryObserver, access::LocationPolicy,
         executor::Executor, ingest, run,
@@ -163,6 +163,12 @@ impl Engine {
     #[must_use]
     pub fn catalog(&self, session: &Session) -> Arc<dyn Metastore> {
         run::catalog(&self.0, session)
+    }
+
+    /// The names of the functions that a query may call, in order.
+    #[must_use]
+    pub fn function_names(&self) -> Vec<String> {
+        functions::names(&self.0.state)
     }
 
     #[must_use]

@@ -18,6 +18,7 @@ mod list;
 mod local;
 mod metered;
 mod options;
+mod origin;
 #[cfg(feature = "aws-profile")]
 mod profile;
 mod provider;
@@ -40,6 +41,7 @@ pub use list::PAGE_SIZE;
 pub use local::LocalStore;
 pub use metered::{MeterTag, TaggedStore};
 pub use options::{BucketOptions, Environment, Secret, StorageOptions};
+pub use origin::StoreOrigin;
 pub use ranges::{MAX_REQUEST_BYTES, MERGE_GAP_BYTES, PARALLEL_REQUESTS, RangePolicy};
 pub(crate) use real::RealLocation;
 pub use registry::{Location, QueryStores, Stores};

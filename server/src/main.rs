@@ -18,6 +18,7 @@ mod setting;
 mod shutdown;
 mod stats;
 mod telemetry;
+mod terminal;
 mod transport;
 
 use std::{process::ExitCode, thread};
