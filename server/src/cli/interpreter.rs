@@ -91,7 +91,6 @@ impl<'a> Interpreter<'a> {
     /// # Errors
     /// The first one of its statements and commands.
     pub(crate) fn script(&mut self, script: &str) -> Result<After> {
-        let mut after = After::Nothing;
         let pieces = script_pieces(script);
         let has_pieces = pieces.len() > 1;
         for piece in pieces {
@@ -100,23 +99,21 @@ impl<'a> Interpreter<'a> {
             for statement in statements {
                 let (offset, line) = (piece.offset + statement.offset, piece.line + statement.line - 1);
                 let place = Place { offset, line, is_one_of_many };
-                let done = match Command::parse(statement.text) {
+                match Command::parse(statement.text) {
                     Some(command) => {
-                        command.and_then(|command| self.obey(command)).map_err(|error| place.of_command(error))?
+                        let done = command.and_then(|command| self.obey(command));
+                        if done.map_err(|error| place.of_command(error))? == After::Leave {
+                            return Ok(After::Leave);
+                        }
                     }
                     None => self.enter(statement.text).map_err(|error| place.of_statement(error, script))?,
-                };
-                match done {
-                    After::Leave => return Ok(After::Leave),
-                    After::Names => after = After::Names,
-                    After::Nothing => {}
                 }
                 if self.was_interrupted() {
-                    return Ok(after);
+                    return Ok(After::Names);
                 }
             }
         }
-        Ok(after)
+        Ok(After::Names)
     }
 
     /// Runs one statement or command.
@@ -124,34 +121,38 @@ impl<'a> Interpreter<'a> {
     /// # Errors
     /// Its own.
     pub(crate) fn take(&mut self, text: &str) -> Result<After> {
+        // A key that stopped an earlier one says nothing about this one.
+        self.executor.interrupt.reset();
         match Command::parse(text) {
             Some(command) => self.obey(command?),
-            None => self.enter(text),
+            None => {
+                self.enter(text)?;
+                Ok(if changes_names(text) { After::Names } else { After::Nothing })
+            }
         }
     }
 
-    fn enter(&mut self, statement: &str) -> Result<After> {
+    fn enter(&mut self, statement: &str) -> Result<()> {
         self.last = Some(statement.to_owned());
         self.run(statement)
     }
 
-    fn run(&mut self, statement: &str) -> Result<After> {
+    fn run(&mut self, statement: &str) -> Result<()> {
         let begun = Instant::now();
         let result = self.runtime.block_on(self.executor.run(statement));
         if self.is_timed {
             tell(&format!("time: {}", figures::duration(begun.elapsed())));
         }
-        result?;
-        Ok(if changes_names(statement) { After::Names } else { After::Nothing })
+        result
     }
 
     fn obey(&mut self, command: Command) -> Result<After> {
         match command {
             Command::Leave => return Ok(After::Leave),
             Command::Help => say_raw(&command::help())?,
-            Command::Databases => return self.run("SHOW DATABASES"),
-            Command::Tables => return self.run("SHOW TABLES"),
-            Command::Describe(table) => return self.run(&format!("DESCRIBE {table}")),
+            Command::Databases => self.run("SHOW DATABASES")?,
+            Command::Tables => self.run("SHOW TABLES")?,
+            Command::Describe(table) => self.run(&format!("DESCRIBE {table}"))?,
             Command::Include(file) => return self.include(&file),
             Command::Edit => return self.edit(),
             Command::Watch(interval) => return self.watch(interval),

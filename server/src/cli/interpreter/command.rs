@@ -120,11 +120,11 @@ impl Command {
         if let Some(command) = line.strip_prefix('\\') {
             return Some(Self::parse_backslash(command));
         }
-        match line.to_ascii_lowercase().as_str() {
-            "exit" | "quit" => Some(Ok(Self::Leave)),
-            "help" => Some(Ok(Self::Help)),
-            _ => None,
+        let is = |word: &str| line.eq_ignore_ascii_case(word);
+        if is("exit") || is("quit") {
+            return Some(Ok(Self::Leave));
         }
+        is("help").then_some(Ok(Self::Help))
     }
 
     fn parse_backslash(command: &str) -> Result<Self> {
