@@ -15,6 +15,7 @@ use crate::{
     error::{Error, Result},
     execute::{Description, Parameters, PlannedQuery, describe::describe, executor::Executor, ingest::ingest, planning, run, shared::Shared},
     formats::{Footers, KeptFooters},
+    functions,
     lifecycle::{Failure, History, Query, QueryManager, QueryObserver, Slots},
     plan,
     scan::Fetcher,
@@ -137,6 +138,12 @@ impl Engine {
     #[must_use]
     pub fn catalog(&self, session: &Session) -> Arc<dyn Metastore> {
         self.0.caller(&session.options()).guard(&self.0.metastore)
+    }
+
+    /// The names of the functions that a query may call, in order.
+    #[must_use]
+    pub fn function_names(&self) -> Vec<String> {
+        functions::names(&self.0.state)
     }
 
     #[must_use]

@@ -24,6 +24,7 @@ mod local;
 mod meter_tag;
 mod metered;
 mod options;
+mod origin;
 mod place;
 #[cfg(feature = "aws-profile")]
 mod profile;
@@ -45,6 +46,7 @@ pub use entity_tag::is_same_version;
 pub use environment::Environment;
 pub use failure::from_store;
 pub use options::{BucketOptions, Secret, StorageOptions};
+pub use origin::StoreOrigin;
 pub use ranges::RangePolicy;
 pub(crate) use real::RealLocation;
 pub use registry::{Location, QueryStores, Stores};

@@ -1,27 +1,34 @@
 //! The command line: one file a subcommand. Each command translates its arguments, calls the engine and shows the answer.
 
 mod catalog;
+mod catalog_file;
+mod completions;
 mod config;
 mod crawl;
 mod demo;
 mod doctor;
 mod exchange;
 mod execute;
+mod interpreter;
+mod man;
 mod options;
 mod repair;
+mod runtime;
+mod say;
 mod serve;
 mod shell;
 mod sql;
+mod stop;
 mod user;
 mod watch;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
-use glaux_engine::{Error, ErrorKind, Result};
-pub(crate) use shell::restore_terminal;
+pub(crate) use runtime::STACK;
 
-use crate::{diagnostic, exit_code, output, telemetry};
+use self::stop::Stop;
+use crate::{diagnostic, exit_code, output, telemetry, terminal};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -55,6 +62,8 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     User(user::UserArgs),
     Config(config::ConfigArgs),
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
 }
 
 impl Command {
@@ -67,24 +76,11 @@ impl Command {
             | Self::Crawl(_)
             | Self::Doctor(_)
             | Self::User(_)
-            | Self::Config(_) => true,
+            | Self::Config(_)
+            | Self::Completions(_)
+            | Self::Man(_) => true,
             Self::Serve(_) => false,
         }
-    }
-}
-
-/// Why a command ended without success.
-#[derive(Debug)]
-pub(crate) enum Stop {
-    /// An error that has not been shown yet.
-    Error(Error),
-    /// Everything has been said already; only the code is left.
-    Code(u8),
-}
-
-impl From<Error> for Stop {
-    fn from(error: Error) -> Self {
-        Self::Error(error)
     }
 }
 
@@ -99,6 +95,7 @@ pub(crate) fn parse() -> Cli {
 /// Runs the command; prints its error, if any, and gives the process's exit code.
 pub(crate) fn run(cli: Cli) -> ExitCode {
     let Cli { options, command } = cli;
+    terminal::choose_colors(options.color());
     if command.logs_as_a_command() {
         telemetry::init();
     }
@@ -111,6 +108,8 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Doctor(args) => doctor::run(&options, &args),
         Command::User(args) => user::run(&options, &args),
         Command::Config(args) => config::run(&options, &args),
+        Command::Completions(args) => completions::run(&args, Cli::command()),
+        Command::Man(args) => man::run(&args, Cli::command()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -124,34 +123,6 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
     }
 }
 
-/// Threads beyond the cores that queries keep busy: timers and signals are served by a thread that has nothing else to do, so that a join
-/// that computes for minutes can still be cancelled.
-const SPARE_THREADS: usize = 2;
-
-/// Bytes of each thread's stack: plans of hundreds of levels are run on it. Only what is used takes memory.
-pub(crate) const STACK: usize = 64 << 20;
-
-/// The runtime that front ends wait on.
-fn runtime() -> Result<tokio::runtime::Runtime> {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(cores + SPARE_THREADS)
-        .thread_stack_size(STACK)
-        .enable_all()
-        .build()
-        .map_err(|error| Error::new(ErrorKind::LimitExceeded, "cannot start threads").with_source(error))
-}
-
-/// Prints a line on standard output.
-///
-/// # Errors
-/// What [`output::is_broken_pipe`] recognises, if the reader went away.
-fn say(line: &str) -> Result<()> {
-    use std::io::Write;
-    writeln!(std::io::stdout().lock(), "{line}")
-        .map_err(|error| Error::new(ErrorKind::Unavailable, "cannot write to standard output").with_source(error))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,6 +130,17 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    /// The page is the reference of the shell: what `glaux sql` takes is on it.
+    #[test]
+    fn the_options_of_the_shell_are_documented() {
+        let page = include_str!("../../docs/shell.md");
+        let whole = Cli::command();
+        let sql = whole.find_subcommand("sql").unwrap();
+        for option in sql.get_arguments().filter_map(|argument| argument.get_long()) {
+            assert!(page.contains(&format!("`--{option}")), "--{option} is not in docs/shell.md");
+        }
     }
 
     #[test]

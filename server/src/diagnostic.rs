@@ -8,7 +8,10 @@ use std::{
 
 use glaux_engine::Error;
 
-use crate::setting::{self, Door};
+use crate::{
+    setting::{self, Door},
+    terminal::{Paint, paint, stderr_is_colored},
+};
 
 /// The lines for one error, each ended by a newline.
 pub(crate) fn render(error: &Error) -> String {
@@ -31,17 +34,30 @@ pub(crate) fn render(error: &Error) -> String {
 
 /// Prints an error on standard error. If even that is closed, there is nobody left to tell.
 pub(crate) fn print(error: &Error) {
-    let _ = io::stderr().lock().write_all(render(error).as_bytes());
+    let mut text = render(error);
+    if stderr_is_colored() {
+        let label = format!("error[{}]:", error.kind());
+        text = text.replacen(&label, &paint(&label, Paint::Red), 1);
+        if let Some(at) = text.rfind("\n  hint: ") {
+            text.replace_range(at + 3..at + 8, &paint("hint:", Paint::Cyan));
+        }
+    }
+    let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
 /// Prints a warning on standard error.
 pub(crate) fn warn(message: &str) {
-    let _ = writeln!(io::stderr().lock(), "warning: {message}");
+    labelled("warning:", Paint::Yellow, message);
 }
 
 /// Prints what is worth knowing and is no fault on standard error.
 pub(crate) fn note(message: &str) {
-    let _ = writeln!(io::stderr().lock(), "note: {message}");
+    labelled("note:", Paint::Cyan, message);
+}
+
+fn labelled(label: &str, color: Paint, message: &str) {
+    let label = if stderr_is_colored() { paint(label, color) } else { label.to_owned() };
+    let _ = writeln!(io::stderr().lock(), "{label} {message}");
 }
 
 /// An error of reading or writing a local file, by what the user can do about it.

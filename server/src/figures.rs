@@ -44,6 +44,15 @@ pub(crate) fn millis(millis: u64) -> String {
     }
 }
 
+/// A time that is a guess, to the second: `7 s`, `1 min 30 s`, `2 h 5 min`.
+pub(crate) fn rough(time: Duration) -> String {
+    match time.as_secs() {
+        seconds @ 0..60 => format!("{} s", seconds.max(1)),
+        seconds @ 60..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        seconds => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
+    }
+}
+
 /// A number with its noun in singular or plural: `1 row`, `6,001,215 rows`.
 pub(crate) fn count(number: u64, noun: &str) -> String {
     let plural = match noun.as_bytes() {
@@ -93,6 +102,7 @@ mod tests {
     fn times_and_counts_read_naturally() {
         assert_eq!([millis(41), millis(1_349), millis(125_000)], ["41 ms", "1.3 s", "2 min 5 s"]);
         assert_eq!(duration(Duration::from_micros(41_900)), "41 ms");
+        assert_eq!([0, 7, 90, 7_500].map(|seconds| rough(Duration::from_secs(seconds))), ["1 s", "7 s", "1 min 30 s", "2 h 5 min"]);
         assert_eq!([count(1, "row"), count(6_001_215, "row"), count(0, "query")], ["1 row", "6,001,215 rows", "0 queries"]);
     }
 }

@@ -20,6 +20,7 @@ mod span;
 mod statements;
 mod stats;
 mod telemetry;
+mod terminal;
 mod transport;
 
 use std::{process::ExitCode, thread};

@@ -1,9 +1,11 @@
 //! The line on standard error while something runs: a spinner with bytes, rows and time, or a bar with a share. Gone when it is done.
 
 mod line;
+mod share;
 
 use std::{
     io::{self, IsTerminal},
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
     time::Duration,
 };
 
@@ -12,7 +14,7 @@ use glaux_engine::query::{QueryReport, RepairFigures};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use line::OneLine;
 
-use crate::figures;
+use crate::{figures, terminal};
 
 /// How often the figures are read.
 pub(crate) const INTERVAL: Duration = Duration::from_millis(100);
@@ -21,12 +23,14 @@ pub(crate) const INTERVAL: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(crate) struct Progress {
     bar: Option<ProgressBar>,
+    /// The highest share that was shown, in per mille: a share does not go back when more is found to do.
+    reached: AtomicU64,
 }
 
 impl Progress {
     /// A line that shows nothing.
     pub(crate) fn hidden() -> Self {
-        Self { bar: None }
+        Self { bar: None, reached: AtomicU64::new(0) }
     }
 
     /// A spinner for a statement, if standard error is a terminal and progress is wanted.
@@ -38,7 +42,7 @@ impl Progress {
         if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
             bar.set_style(style);
         }
-        Self { bar: Some(bar) }
+        Self { bar: Some(bar), reached: AtomicU64::new(0) }
     }
 
     /// A bar over `total` units of work, if standard error is a terminal and progress is wanted.
@@ -51,15 +55,23 @@ impl Progress {
             bar.set_style(style);
         }
         bar.set_message(what.to_owned());
-        Self { bar: Some(bar) }
+        Self { bar: Some(bar), reached: AtomicU64::new(0) }
     }
 
     /// Shows a statement's figures so far.
     pub(crate) fn update(&self, report: &QueryReport) {
         if let Some(bar) = &self.bar {
-            bar.set_message(figures_of(report, bar.elapsed()));
+            let reached = self.reach(report);
+            bar.set_message(figures_of(report, reached, bar.elapsed()));
             bar.tick();
         }
+    }
+
+    /// The share of a statement that is done, if that is known; it only grows.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "from 0 to 1000")]
+    fn reach(&self, report: &QueryReport) -> Option<f64> {
+        let now = (share::share(report)? * 1000.0) as u64;
+        Some(self.reached.fetch_max(now, Relaxed).max(now) as f64 / 1000.0)
     }
 
     /// Shows how far a repair elsewhere is.
@@ -94,14 +106,9 @@ impl Progress {
     }
 }
 
-/// Whether the terminal is one of those that nothing can be drawn on and removed from again.
-pub(crate) fn is_dumb() -> bool {
-    std::env::var_os("TERM").is_some_and(|kind| ["dumb", "cons25", "emacs"].iter().any(|dumb| kind.eq_ignore_ascii_case(dumb)))
-}
-
 /// Whether standard error is a terminal that has room for a line, and can remove it.
 fn is_drawn() -> bool {
-    io::stderr().is_terminal() && !is_dumb() && OneLine::default().has_room()
+    io::stderr().is_terminal() && !terminal::is_dumb() && OneLine::default().has_room()
 }
 
 fn target() -> ProgressDrawTarget {
@@ -114,12 +121,20 @@ impl Drop for Progress {
     }
 }
 
-fn figures_of(report: &QueryReport, elapsed: Duration) -> String {
+/// One line; what matters most stands first, as a narrow terminal shows no more.
+fn figures_of(report: &QueryReport, share: Option<f64>, elapsed: Duration) -> String {
     let usage = &report.usage;
     if let Some(figures) = report.repair {
         return format!("{}  {}", repaired(usage.requests.list, figures), figures::duration(elapsed));
     }
-    let mut text = format!("scanned {}", figures::bytes(usage.data_scanned_bytes));
+    let mut text = String::new();
+    if let Some(share) = share {
+        text.push_str(&format!("{:.0} %  ", (share * 100.0).floor()));
+        if let Some(left) = share::time_left(share, report) {
+            text.push_str(&format!("about {} left  ", figures::rough(left)));
+        }
+    }
+    text.push_str(&format!("scanned {}", figures::bytes(usage.data_scanned_bytes)));
     if let Some(total) = usage.files.total.filter(|total| *total > 0) {
         text.push_str(&format!(" in {} of {}", figures::grouped(usage.files.scanned), figures::count(total, "file")));
     }
@@ -163,8 +178,11 @@ mod tests {
             repair: Some(RepairFigures { found: 41_000, added: 8192, dropped: 0 }),
         };
         let second = Duration::from_secs(1);
-        assert_eq!(figures_of(&report, second), "57 pages listed  41,000 partitions found  8,192 added  1.0 s");
+        assert_eq!(figures_of(&report, None, second), "57 pages listed  41,000 partitions found  8,192 added  1.0 s");
         report.repair = None;
-        assert!(figures_of(&report, second).starts_with("scanned 0 B"));
+        assert!(figures_of(&report, None, second).starts_with("scanned 0 B"));
+        report.timings.execution = 30_000;
+        let text = figures_of(&report, Some(0.25), second);
+        assert!(text.starts_with("25 %  about 1 min 30 s left  scanned 0 B"), "{text}");
     }
 }

@@ -14,7 +14,10 @@ use glaux_engine::{
     query::{QueryReport, QueryState},
 };
 
-use crate::{diagnostic, figures};
+use crate::{
+    diagnostic, figures,
+    terminal::{Paint, paint, stderr_is_colored},
+};
 
 /// How a statement's figures are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -67,6 +70,8 @@ impl Stats {
                 writeln!(file, "{line}").and_then(|()| file.flush()).map_err(|error| diagnostic::io_error("write", path, error))
             }
             None => {
+                let is_dimmed = self.format == StatsFormat::Text && stderr_is_colored();
+                let line = if is_dimmed { paint(&line, Paint::Dim) } else { line };
                 let _ = writeln!(io::stderr().lock(), "{line}");
                 Ok(())
             }

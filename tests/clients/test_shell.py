@@ -21,19 +21,24 @@ COLUMNS, LINES = 100, 400
 ENDLESS = "SELECT count(*) AS c FROM generate_series(1, 100000) AS a (x), generate_series(1, 10000000) AS b (y) WHERE x + y < 0;"
 
 
+def plain():
+    """The environment without what changes how a terminal is used."""
+    return {name: value for name, value in environment().items() if name not in ("PAGER", "NO_COLOR", "VISUAL", "EDITOR", "LESS")}
+
+
 class Shell:
     """`glaux sql` on a terminal of its own."""
 
-    def __init__(self, data_dir, *arguments, columns=COLUMNS, term="xterm-256color"):
-        self.screen = pyte.Screen(columns, LINES)
+    def __init__(self, data_dir, *arguments, columns=COLUMNS, lines=LINES, term="xterm-256color", cwd=None, **variables):
+        self.screen = pyte.Screen(columns, lines)
         self.stream = pyte.ByteStream(self.screen)
         # The other end stays open here, so that the terminal's settings can be looked at when the shell has gone.
         self.keys, self.terminal = os.openpty()
-        fcntl.ioctl(self.terminal, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, columns, 0, 0))
+        fcntl.ioctl(self.terminal, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
         self.settings = termios.tcgetattr(self.terminal)
         self.process = subprocess.Popen(
             [BINARY, "--data-dir", str(data_dir), "sql", *arguments],
-            env=environment() | {"TERM": term}, preexec_fn=lambda: os.login_tty(os.dup(self.terminal)),
+            env=plain() | {"TERM": term} | variables, cwd=cwd, preexec_fn=lambda: os.login_tty(os.dup(self.terminal)),
         )
         if not arguments:
             self.waits_for_input()
@@ -310,3 +315,193 @@ def test_no_progress_where_it_cannot_be_drawn(tmp_path, terminal):
         written = shell.paste(b"", rb"error\[TIMED_OUT\]")
         assert b"planning  " not in written and b"scanned 0 B  " not in written
         shell.leaves(15)
+
+
+def cell(shell, line, text):
+    """The first character of a text on the last line of the screen that matches."""
+    rows = [row for row, shown in enumerate(shell.screen.display) if re.search(line, shown)]
+    return shell.screen.buffer[rows[-1]][shell.screen.display[rows[-1]].index(text)]
+
+
+def test_tables_fit_the_width(tmp_path):
+    long = "a text that is longer than the terminal is wide"
+    with Shell(tmp_path / "data", columns=40) as shell:
+        shell.send(f"SELECT 123456789012345678 AS n, '{long}'\n AS t;\n")
+        screen = shell.shows("^ 123456789012345678 \\| a text that")
+        assert "\u2026" in screen
+        shell.send("\\x\n")
+        shell.shows("expanded display is on")
+        shell.send(f"SELECT 5 AS n,\n'{long}'\nAS t;\n")
+        shell.shows("^n \\| 5$")
+        # Whole, over two lines of the terminal.
+        assert f"t | {long}" in shell.waits_for_input().replace("\n", "")
+        shell.send("\\x auto\n")
+        shell.shows("expanded display is auto")
+        shell.send("SELECT 6 AS n;\n")
+        shell.shows("^ 6$")
+        shell.send("\\width 20\n")
+        shell.shows("width is 20")
+        shell.waits_for_input()
+
+
+def test_columns_that_do_not_fit_are_counted(tmp_path):
+    with Shell(tmp_path / "data", columns=60) as shell:
+        columns = ",\n".join(f"'a value of column {n}' AS column_{n}" for n in range(10))
+        shell.send(f"SELECT\n{columns};\n")
+        shell.shows("^\\(6 more columns did not fit: expanded display")
+        assert re.search("^ column_0 .* \u2026 .*column_9$", shell.waits_for_input(), re.MULTILINE)
+
+
+def test_wide_characters_are_measured(shell):
+    shell.send("SELECT '\u732b' AS a, 1000 * 1000 + 1 AS n UNION ALL SELECT 'xyz', 1000 * 1000 + 2 ORDER BY 2;\n")
+    shell.shows("^ xyz \\| 1000002$")
+    rows = [row for row, line in enumerate(shell.screen.display) if re.search("100000[12]$", line.rstrip())]
+    bars = [next(x for x in range(COLUMNS) if shell.screen.buffer[row][x].data == "|") for row in rows]
+    assert len(bars) == 2 and len(set(bars)) == 1, shell.text
+
+
+def test_results_longer_than_the_screen_go_to_a_pager(tmp_path):
+    rows = "SELECT x FROM generate_series(1, {}) AS t (x) ORDER BY 1;\n"
+    with Shell(tmp_path / "data", lines=20, PAGER="sed 's/^/page: /'") as shell:
+        shell.send(rows.format(5))
+        shell.shows("^ +5$")
+        assert "page:" not in shell.waits_for_input()
+        shell.send(rows.format(50))
+        shell.shows("^page: +50$")
+        shell.shows("^50 rows in ")
+        shell.waits_for_input()
+        shell.send("\\pager off\n")
+        shell.shows("pager is off")
+        shell.send(rows.format(60))
+        shell.shows("^ +60$")
+        shell.waits_for_input()
+
+
+def test_leaving_a_pager_stops_the_query(tmp_path):
+    with Shell(tmp_path / "data", lines=20, GLAUX_PAGER="head -n 3", PAGER="cat") as shell:
+        shell.send("SELECT x + y AS n FROM generate_series(1, 100000) AS a (x), generate_series(1, 10000000) AS b (y);\n")
+        screen = shell.shows("^cancelled in ")
+        assert "error[" not in screen
+        shell.waits_for_input()
+        shell.send(number(1) + "\n")
+        shell.shows("^ *1000001$")
+        shell.send("exit\n")
+        shell.leaves()
+
+
+def test_a_pager_gets_the_keys(tmp_path):
+    # It reads from the terminal, as pagers do, and leaves it as it found it.
+    pager = "sh -c 'cat; printf \"more? \"; read answer < /dev/tty; echo \"answer: $answer\"'"
+    with Shell(tmp_path / "data", lines=20, PAGER=pager) as shell:
+        shell.send("SELECT x FROM generate_series(1, 50) AS t (x) ORDER BY 1;\n")
+        shell.shows(r"more\?\Z")
+        shell.send("no\n")
+        shell.shows("^answer: no$")
+        shell.waits_for_input()
+        shell.send(number(1) + "\n")
+        shell.shows("^ *1000001$")
+        shell.waits_for_input()
+        shell.send("exit\n")
+        shell.leaves()
+
+
+@pytest.mark.parametrize("variables, colored", [({}, True), ({"NO_COLOR": "1"}, False)], ids=["colours", "NO_COLOR"])
+def test_colours(tmp_path, variables, colored):
+    with Shell(tmp_path / "data", **variables) as shell:
+        shell.send("SELECT 1000 * 1000 + 1 AS name_of_a_number;\nSELECT * FROM absent;\n")
+        shell.shows(r"error\[NOT_FOUND\]")
+        shell.waits_for_input()
+        assert cell(shell, "^ name_of_a_number", "name_of_a_number").bold == colored
+        assert (cell(shell, r"error\[NOT_FOUND\]", "error").fg == "red") == colored
+
+
+def test_the_last_statement_is_edited_and_run(tmp_path):
+    with Shell(tmp_path / "data", EDITOR="sed -i 's/+ 1 AS/+ 2 AS/'") as shell:
+        shell.send(number(1) + "\n")
+        shell.shows("^ *1000001$")
+        shell.waits_for_input()
+        shell.send("\\e\n")
+        shell.shows("^ *1000002$")
+        shell.waits_for_input()
+        shell.send("\\e\n")
+        shell.shows("nothing was changed")
+        assert results(shell.waits_for_input()) == [1, 2]
+        shell.send("exit\n")
+        shell.leaves()
+    assert "+ 2 AS n" in (tmp_path / "data" / "shell_history").read_text()
+
+
+def test_an_editor_has_the_terminal(tmp_path):
+    editor = tmp_path / "editor"
+    editor.write_text("#!/bin/sh\nprintf 'what? '\nread answer\necho \"SELECT 1000 * 1000 + $answer AS n;\" > \"$1\"\n")
+    editor.chmod(0o755)
+    with Shell(tmp_path / "data", VISUAL=str(editor)) as shell:
+        shell.send("\\e\n")
+        shell.shows(r"what\?\Z")
+        shell.send("7\n")
+        shell.shows("^ *1000007$")
+        shell.waits_for_input()
+
+
+def test_watching_until_a_key(shell):
+    shell.send(number(1) + "\n")
+    shell.shows("^ *1000001$")
+    shell.waits_for_input()
+    shell.send("\\watch 0.2\n")
+    end = time.monotonic() + PATIENCE
+    while len(results(shell.text)) < 4:
+        assert time.monotonic() < end, shell.text
+        time.sleep(0.05)
+        shell.read()
+    shell.send("\x03")
+    screen = shell.waits_for_input()
+    assert "every 0.2 s until Ctrl-C" in screen and set(results(screen)) == {1}
+    shell.send(number(2) + "\n")
+    shell.shows("^ *1000002$")
+
+
+def test_files_are_run_and_written(tmp_path):
+    (tmp_path / "report.sql").write_text(f"{number(1)}\n{number(2)}\n")
+    with Shell(tmp_path / "data", cwd=tmp_path) as shell:
+        shell.send("\\i rep")
+        shell.shows(r"i rep\Z")
+        shell.send("\t")
+        shell.shows(r"i report\.sql\Z")
+        shell.send("\r")
+        shell.shows("^ *1000002$")
+        shell.waits_for_input()
+        shell.send("\\o r.csv\n\\format csv\n" + number(3) + "\n\\o\n\\format table\n" + number(4) + "\n")
+        shell.shows("^ *1000004$")
+        assert results(shell.waits_for_input()) == [1, 2, 4]
+    assert (tmp_path / "r.csv").read_text() == "n\n1000003\n"
+
+
+@pytest.mark.parametrize("typed, completed", [
+    ("SELECT * FROM system.us", "SELECT * FROM system.usage"),
+    ("SET SESSION query_t", "SET SESSION query_timeout"),
+    ("SELECT date_tru", "SELECT date_trunc("),
+    ("SHOW PARTI", "SHOW PARTITIONS"),
+    ("\\tim", "\\timing"),
+    ("\\format pa", "\\format parquet"),
+])
+def test_a_tab_completes_what_may_stand_there(shell, typed, completed):
+    shell.send(typed)
+    shell.shows(re.escape("> " + typed) + r"\Z")
+    shell.send("\t")
+    shell.shows(re.escape("> " + completed) + r"\s*\Z")
+
+
+def test_a_tab_completes_columns_of_an_alias(shell):
+    shell.send("SELECT  FROM system.queries AS q")
+    shell.shows(r"AS q\Z")
+    shell.send("\x01\x1bf ")
+    shell.send("q.data_sc")
+    shell.shows("SELECT q.data_sc")
+    shell.send("\t")
+    shell.shows("SELECT q.data_scanned_bytes")
+
+
+def test_an_unknown_command_suggests_the_nearest(shell):
+    shell.send("\\foramt csv\n")
+    shell.shows(re.escape("Did you mean \\format?"))
+    shell.waits_for_input()

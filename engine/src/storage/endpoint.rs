@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 pub(super) struct Endpoint {
     /// Without a slash at its end.
     pub(super) url: String,
-    named_by: String,
+    pub(super) named_by: String,
 }
 
 impl Endpoint {

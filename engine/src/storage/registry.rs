@@ -20,6 +20,7 @@ use super::{
     local::LocalStore,
     metered::TaggedStore,
     options::StorageOptions,
+    origin::StoreOrigin,
     real::RealLocation,
     url::{self, StoreKey},
     wire::WireConnector,
@@ -71,6 +72,14 @@ impl Stores {
     #[must_use]
     pub fn options(&self) -> &StorageOptions {
         &self.options
+    }
+
+    /// Where the requests for a location go and whose credentials they carry, in words; `None` for files of this machine.
+    ///
+    /// # Errors
+    /// `Invalid` for a URL that names no store, an endpoint that is no URL, and a variable that is neither true nor false.
+    pub fn origin(&self, url: &str) -> Result<Option<StoreOrigin>> {
+        StoreOrigin::of(&url::parse(url)?.store, &self.options, &self.environment)
     }
 
     /// The stores as one query sees them: every request counts in `meter`.

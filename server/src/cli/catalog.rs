@@ -5,14 +5,16 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use glaux_catalog::metastore::SqliteMetastore;
-use glaux_engine::{Error, Result, runtime::CATALOG_FILE};
+use glaux_engine::{Error, runtime::CATALOG_FILE};
 
 use super::{
-    Stop,
+    catalog_file::open_existing,
     exchange::{self, ExportArgs, ImportArgs},
     options::CommonOptions,
     repair::{self, RepairArgs},
-    say,
+    runtime::runtime,
+    say::say,
+    stop::Stop,
     watch::{self, WatchArgs},
 };
 use crate::{diagnostic, figures};
@@ -74,7 +76,7 @@ pub(crate) fn run(options: &CommonOptions, args: &CatalogArgs) -> Result<(), Sto
             .into());
     }
     let catalog = loaded.engine.data_dir.join(CATALOG_FILE);
-    let runtime = super::runtime()?;
+    let runtime = runtime()?;
     runtime.block_on(async {
         match &args.command {
             CatalogCommand::Backup { file } => backup(&catalog, file).await,
@@ -86,23 +88,6 @@ pub(crate) fn run(options: &CommonOptions, args: &CatalogArgs) -> Result<(), Sto
             }
         }
     })
-}
-
-/// Opens a catalog that exists: a command that looks after a catalog never creates one.
-pub(super) fn open_existing(catalog: &Path) -> Result<SqliteMetastore> {
-    require(catalog)?;
-    SqliteMetastore::open(catalog)
-}
-
-/// # Errors
-/// `NotFound` if the catalog does not exist.
-pub(super) fn require(catalog: &Path) -> Result<()> {
-    let exists = catalog.try_exists().map_err(|error| diagnostic::io_error("read the catalog", catalog, error))?;
-    if exists {
-        return Ok(());
-    }
-    Err(Error::not_found(format!("the catalog \"{}\" does not exist", catalog.display()))
-        .with_hint("Name its data directory with --data-dir or GLAUX_DATA_DIR; the first statement there creates it"))
 }
 
 async fn backup(catalog: &Path, file: &Path) -> Result<(), Stop> {

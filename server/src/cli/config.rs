@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::{Stop, options::CommonOptions, say};
+use super::{options::CommonOptions, say::say, stop::Stop};
 
 /// Show the configuration
 #[derive(Debug, Args)]

@@ -6,10 +6,10 @@ use glaux_engine::{
     sql::{Crawl, CrawlDeletions, CrawlPolicy, Statement},
 };
 
-use super::{Stop, execute::Executor, options::CommonOptions};
+use super::{execute::Executor, options::CommonOptions, runtime::runtime, stop::Stop};
 use crate::{
     exit_code,
-    output::Format,
+    output::{Format, Results},
     stats::{Stats, StatsFormat},
 };
 
@@ -71,7 +71,8 @@ fn policy(name: &str) -> Result<CrawlPolicy, String> {
 }
 
 pub(crate) fn run(options: &CommonOptions, args: &CrawlArgs) -> Result<(), Stop> {
-    args.format.check_terminal()?;
+    let results = Results::new(args.format);
+    results.check_format()?;
     let crawl = Crawl {
         policy: args.policy,
         deletions: match args.deletions {
@@ -86,10 +87,10 @@ pub(crate) fn run(options: &CommonOptions, args: &CrawlArgs) -> Result<(), Stop>
     };
     let statement = Statement::Crawl(Box::new(crawl)).to_string();
     let stats = Stats::open(args.stats, None)?;
-    let runtime = super::runtime()?;
+    let runtime = runtime()?;
     let mut executor = runtime.block_on(async {
         let (engine, session) = options.open().await?;
-        Ok::<_, Error>(Executor::new(engine, session, args.format, stats, true))
+        Ok::<_, Error>(Executor::new(engine, session, results, stats, true))
     })?;
     let outcome = runtime.block_on(executor.run(&statement));
     let was_pressed = executor.interrupt.was_pressed();

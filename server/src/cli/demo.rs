@@ -1,5 +1,6 @@
 //! `glaux demo`: the main job in one command. Generates a lake, partitioned and not, queries both, and shows what each query costs.
 
+mod answered;
 mod compare;
 mod generate;
 mod lake;
@@ -12,8 +13,8 @@ use clap::Args;
 use glaux_engine::{Engine, Result, Session};
 use lake::{Lake, Parameters};
 
-use super::{Stop, options::CommonOptions, say};
-use crate::{diagnostic, exit_code};
+use super::{options::CommonOptions, runtime::runtime, say::say, stop::Stop};
+use crate::{diagnostic, exit_code, figures, terminal};
 
 /// Where the demo lives unless told otherwise.
 const DEFAULT_DIR: &str = "./glaux-demo";
@@ -56,7 +57,7 @@ fn scale(text: &str) -> Result<f64, String> {
 pub(crate) fn run(options: &CommonOptions, args: &DemoArgs) -> Result<(), Stop> {
     let dir = std::path::absolute(&args.dir).map_err(|error| diagnostic::io_error("find the directory", &args.dir, error))?;
     let options = options.with_data_dir(dir.clone());
-    super::runtime()?.block_on(async {
+    runtime()?.block_on(async {
         let lake = Lake::claim(&dir)?;
         let (engine, session) = options.open().await?;
         // The tables are where the contract says, whatever the configuration prefers.
@@ -81,16 +82,26 @@ async fn present(lake: &Lake, engine: &Engine, session: &Session, args: &DemoArg
     tables::register(engine, session, lake).await?;
     let comparison = queries::run(engine, session, args.scale).await?;
     compare::summary(&comparison)?;
-    let glaux = format!("{} --data-dir {}", as_called(), quoted(&shown.to_string()));
+    let (called, dir) = (as_called(), quoted(&shown.to_string()));
+    let minimum_bytes = engine.queries().tariff().minimum_bytes;
+    if args.scale < 1.0 && comparison.iter().any(|answered| answered.costs_the_minimum(minimum_bytes)) {
+        let minimum = figures::bytes(minimum_bytes);
+        say(&format!("\nScans of more than {minimum} differ in price, too: {called} demo --scale 1 --dir {dir}"))?;
+    }
+    let glaux = format!("{called} --data-dir {dir}");
     say(&format!(
         "\nGo on:\n  {glaux} sql\n  {glaux} sql -e \"SHOW PARTITIONS lineitem\"\n  \
          {glaux} sql -e \"SELECT ship_year, sum(l_extendedprice) FROM lineitem GROUP BY ship_year ORDER BY 1\" --stats text"
     ))
 }
 
-/// This program as it was called: after `cargo run` there is no `glaux` on the path.
+/// This program as it can be called again: after `cargo run` there is no `glaux` on the path.
 fn as_called() -> String {
-    quoted(&std::env::args_os().next().unwrap_or_else(|| "glaux".into()).to_string_lossy())
+    let called = std::env::args_os().next().unwrap_or_else(|| "glaux".into()).to_string_lossy().into_owned();
+    match std::env::current_exe() {
+        Ok(program) if !terminal::is_there(&quoted(&called)) => quoted(&program.to_string_lossy()),
+        _ => quoted(&called),
+    }
 }
 
 /// A word as a shell takes it.

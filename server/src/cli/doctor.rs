@@ -1,5 +1,6 @@
 //! `glaux doctor`: looks at everything that a query needs, says what is wrong, and what to do about it. It creates and changes nothing.
 
+mod findings;
 mod stores;
 
 use std::{
@@ -10,9 +11,10 @@ use std::{
 
 use clap::Args;
 use glaux_catalog::{Metastore, metastore::Definitions};
-use glaux_engine::{Error, ErrorKind, Result, runtime::CATALOG_FILE};
+use glaux_engine::{Error, Result, runtime::CATALOG_FILE};
 
-use super::{Stop, catalog, options::CommonOptions, say};
+use self::findings::Findings;
+use super::{catalog_file, options::CommonOptions, runtime::runtime, say::say, stop::Stop};
 use crate::{
     config::{CatalogOptions, Loaded},
     diagnostic, exit_code, figures,
@@ -35,33 +37,7 @@ The exit code is 0 if nothing failed; warnings do not count.")]
 pub(crate) struct DoctorArgs {}
 
 pub(crate) fn run(options: &CommonOptions, _: &DoctorArgs) -> Result<(), Stop> {
-    super::runtime()?.block_on(examine(options))
-}
-
-/// Prints findings and remembers the first failure.
-#[derive(Debug, Default)]
-struct Findings {
-    failed: Option<ErrorKind>,
-    failures: u64,
-    warnings: u64,
-}
-
-impl Findings {
-    fn ok(&mut self, text: &str) -> Result<()> {
-        say(&format!("ok    {text}"))
-    }
-
-    fn warn(&mut self, text: &str, advice: &str) -> Result<()> {
-        self.warnings += 1;
-        say(&format!("warn  {text}\n      {advice}"))
-    }
-
-    fn fail(&mut self, what: &str, error: &Error) -> Result<()> {
-        self.failures += 1;
-        self.failed.get_or_insert_with(|| error.kind());
-        let text = diagnostic::render(error);
-        say(&format!("fail  {what}\n      {}", text.trim_end().replace('\n', "\n      ")))
-    }
+    runtime()?.block_on(examine(options))
 }
 
 async fn examine(options: &CommonOptions) -> Result<(), Stop> {
@@ -95,7 +71,7 @@ fn configuration(findings: &mut Findings, loaded: &Loaded) -> Result<()> {
         None => findings.ok("no configuration file: defaults, environment and flags")?,
     }
     for setting in loaded.settings()?.iter().filter(|setting| !setting.is_default()) {
-        say(&format!("      {} = {}  ({})", setting.key, setting.value, setting.origin))?;
+        findings.detail(&format!("{} = {}  ({})", setting.key, setting.value, setting.origin))?;
     }
     Ok(())
 }
@@ -189,7 +165,7 @@ async fn check_catalog(findings: &mut Findings, dir: &Path) -> Result<Option<Arc
         findings.warn(&format!("there is no catalog at {}", file.display()), "The first statement creates it")?;
         return Ok(None);
     }
-    let metastore = match catalog::open_existing(&file) {
+    let metastore = match catalog_file::open_existing(&file) {
         Ok(metastore) => metastore,
         Err(error) => {
             findings.fail("catalog", &error)?;

@@ -14,7 +14,7 @@ use glaux_engine::{
     runtime::CATALOG_FILE,
 };
 
-use super::{Stop, catalog, options::CommonOptions, say};
+use super::{catalog_file, options::CommonOptions, runtime::runtime, say::say, stop::Stop};
 use crate::{
     diagnostic, figures, output,
     setting::{self, Door},
@@ -65,9 +65,9 @@ pub(super) fn export(options: &CommonOptions, args: &ExportArgs) -> Result<(), S
     let selection = Selection::parse(&args.names)?;
     let loaded = options.load()?;
     if loaded.catalog.url.as_ref().is_none_or(String::is_empty) {
-        catalog::require(&loaded.engine.data_dir.join(CATALOG_FILE))?;
+        catalog_file::require(&loaded.engine.data_dir.join(CATALOG_FILE))?;
     }
-    let runtime = super::runtime()?;
+    let runtime = runtime()?;
     runtime.block_on(async {
         let (engine, _) = options.open().await?;
         let mut out: Box<dyn Write + Send> = match &args.output {
@@ -120,7 +120,7 @@ pub(super) fn import(options: &CommonOptions, args: &ImportArgs) -> Result<(), S
         IfExists::Replace => exchange::IfExists::Replace,
         IfExists::Fail => exchange::IfExists::Fail,
     };
-    let runtime = super::runtime()?;
+    let runtime = runtime()?;
     let imported = runtime.block_on(async {
         let (engine, _) = options.open().await?;
         let now = engine.clock().now();

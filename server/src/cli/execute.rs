@@ -1,7 +1,5 @@
 //! Runs one statement: submits it, writes its rows as they come, shows its progress and its bill, and stops it on Ctrl-C.
 
-use std::io::{self, IsTerminal};
-
 use futures::StreamExt;
 use glaux_engine::{
     Engine, Error, ErrorKind, Result, Session,
@@ -10,9 +8,10 @@ use glaux_engine::{
 
 use crate::{
     interrupt::Interrupt,
-    output::{self, Format},
+    output::{self, Results, Writing},
     progress::{self, Progress},
     stats::Stats,
+    terminal,
 };
 
 /// How a front end on a terminal runs statements.
@@ -20,18 +19,22 @@ use crate::{
 pub(crate) struct Executor {
     pub(crate) engine: Engine,
     pub(crate) session: Session,
-    pub(crate) format: Format,
+    pub(crate) results: Results,
     pub(crate) stats: Stats,
     /// Whether a line of progress is drawn.
     pub(crate) progress: bool,
     pub(crate) interrupt: Interrupt,
-    /// Whether a result that only one file can hold has been written.
-    written: bool,
+}
+
+/// What is to be done before the process ends in any other way than from `main`.
+pub(super) fn before_end() {
+    terminal::restore();
+    output::discard_unfinished();
 }
 
 impl Executor {
-    pub(crate) fn new(engine: Engine, session: Session, format: Format, stats: Stats, progress: bool) -> Self {
-        Self { engine, session, format, stats, progress, interrupt: Interrupt::listen(), written: false }
+    pub(crate) fn new(engine: Engine, session: Session, results: Results, stats: Stats, progress: bool) -> Self {
+        Self { engine, session, results, stats, progress, interrupt: Interrupt::listen(before_end) }
     }
 
     /// Runs a statement to its end. Its figures are shown whether it succeeds or not.
@@ -39,6 +42,7 @@ impl Executor {
     /// # Errors
     /// The statement's own; `Cancelled` after Ctrl-C; what writing the result meets.
     pub(crate) async fn run(&mut self, statement: &str) -> Result<()> {
+        self.results.check_format()?;
         self.interrupt.reset();
         let mut progress = Progress::statement(self.progress);
         let parameters = Parameters::default();
@@ -91,27 +95,26 @@ impl Executor {
     /// Writes the rows of a query; gives its figures in any case.
     async fn stream(&mut self, mut query: Query, progress: &mut Progress) -> (Result<()>, QueryReport) {
         let canceller = query.canceller();
-        let result = self.write(&mut query, progress).await;
+        let result = match self.results.begin(&query.schema()) {
+            Ok(writing) => self.write(&mut query, writing, progress).await,
+            Err(error) => Err(error),
+        };
+        self.interrupt.set_patient(false);
         // A query whose rows nobody takes is cancelled by dropping it.
         drop(query);
         (result, canceller.report())
     }
 
-    async fn write(&mut self, query: &mut Query, progress: &mut Progress) -> Result<()> {
-        let schema = query.schema();
-        if self.format.is_binary() && !schema.fields().is_empty() && std::mem::replace(&mut self.written, true) {
-            return Err(Error::invalid(format!(
-                "the format \"{}\" holds one result, and this is the second",
-                self.format.name()
-            ))
-            .with_hint("Run the statements one by one, or use --format csv or json"));
-        }
-        let mut writer = output::begin(self.format, &schema)?;
-        let to_terminal = io::stdout().is_terminal();
+    async fn write(&mut self, query: &mut Query, mut writing: Writing, progress: &mut Progress) -> Result<()> {
         let mut ticks = tokio::time::interval(progress::INTERVAL);
-        let mut stopping = false;
+        // Whether it is to end early: by Ctrl-C, or because nobody wants more rows.
+        let (mut stopping, mut was_left) = (false, false);
         let mut has_rows = false;
         loop {
+            if !was_left && writing.was_left() {
+                (stopping, was_left) = (true, true);
+                query.canceller().cancel(CancelReason::User);
+            }
             let batch = tokio::select! {
                 biased;
                 () = self.interrupt.pressed(), if !stopping => {
@@ -126,18 +129,22 @@ impl Executor {
                 }
             };
             match batch {
+                Some(Ok(_)) if was_left => {}
                 Some(Ok(batch)) => {
-                    if to_terminal {
+                    if writing.is_shown() {
                         progress.clear();
                     }
-                    writer.write(&batch)?;
+                    self.interrupt.set_patient(writing.has_pager());
+                    writing.write(&batch)?;
+                    self.interrupt.set_patient(writing.is_paged());
                     has_rows |= batch.num_rows() > 0;
                 }
+                Some(Err(error)) if was_left && error.kind() == ErrorKind::Cancelled => break,
                 Some(Err(error)) => {
                     progress.clear();
                     // What came before the failure is shown; that it is not all, the error says.
-                    if has_rows && !self.format.is_binary() {
-                        writer.finish()?;
+                    if has_rows && !self.results.format.is_binary() {
+                        self.close(writing)?;
                     }
                     return Err(error);
                 }
@@ -145,7 +152,18 @@ impl Executor {
             }
         }
         progress.clear();
-        writer.finish()
+        self.close(writing)
+    }
+
+    /// Ends a result, and waits for a pager. Ctrl-C in a pager is the pager's.
+    fn close(&self, writing: Writing) -> Result<()> {
+        let was_pressed = self.interrupt.was_pressed();
+        self.interrupt.set_patient(writing.has_pager());
+        let closed = writing.finish();
+        if !was_pressed {
+            self.interrupt.reset();
+        }
+        closed
     }
 }
 

@@ -14,6 +14,7 @@ use crate::{
     config::{self, Loaded, Overrides},
     data_dir::NewCatalog,
     setting,
+    terminal::ColorChoice,
 };
 
 #[derive(Debug, Clone, Args)]
@@ -63,6 +64,10 @@ pub(crate) struct CommonOptions {
     #[arg(long, global = true, value_name = "TIME", value_parser = checked_duration, allow_hyphen_values = true)]
     timeout: Option<String>,
 
+    /// Colours: auto (on a terminal, unless NO_COLOR is set), always or never
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
+    color: ColorChoice,
+
     /// Time zone of CURRENT_DATE and of instants as text, such as Europe/Berlin or +02:00 [default: UTC]
     #[arg(long, global = true, value_name = "ZONE", value_parser = checked_time_zone)]
     time_zone: Option<String>,
@@ -85,6 +90,11 @@ impl CommonOptions {
             self.data_dir = None;
         }
         self.from_variables = options.into_iter().filter(|(id, _)| is_variable(id)).map(|(_, variable)| variable).collect();
+    }
+
+    /// When output is coloured.
+    pub(crate) fn color(&self) -> ColorChoice {
+        self.color
     }
 
     fn names_no_data_dir(&self) -> bool {

@@ -5,7 +5,7 @@ use futures::StreamExt;
 use glaux_catalog::{TableName, discovery::RepairMode};
 use glaux_engine::{Error, ErrorKind, Result};
 
-use super::{Stop, options::CommonOptions, say};
+use super::{options::CommonOptions, runtime::runtime, say::say, stop::Stop};
 use crate::progress::Progress;
 
 #[derive(Debug, Args)]
@@ -37,7 +37,7 @@ pub(super) fn run(options: &CommonOptions, args: &RepairArgs) -> Result<(), Stop
         (_, true) => RepairMode::Sync,
         _ => RepairMode::Add,
     };
-    super::runtime()?.block_on(async {
+    runtime()?.block_on(async {
         let Some(service) = loaded.catalog.connect().await? else {
             let error = Error::unsupported("the catalog in a data directory is repaired by statements");
             return Err(error.with_hint(format!("Run: glaux sql -e 'MSCK REPAIR TABLE {}'", args.table)).into());

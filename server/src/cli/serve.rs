@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use clap::Args;
 
-use super::{Stop, options::CommonOptions, runtime};
+use super::{options::CommonOptions, runtime::runtime, stop::Stop};
 use crate::{serve, shutdown::Shutdown};
 
 /// Serve Flight SQL to BI tools and programs

@@ -1,21 +1,25 @@
 //! `glaux sql`: statements from `-e`, a file or standard input, or a shell on a terminal.
 
 use std::{
-    fs,
-    io::{self, IsTerminal, Read},
+    io::{self, IsTerminal},
     path::PathBuf,
 };
 
 use clap::Args;
-use glaux_engine::{
-    Error, Result,
-    sql::{ScriptStatement, split},
-};
+use glaux_engine::{Error, Result};
+use tokio::runtime::Runtime;
 
-use super::{Stop, execute::Executor, options::CommonOptions, shell};
+use super::{
+    execute::{Executor, before_end},
+    interpreter::{After, Interpreter, read_file, read_stdin},
+    options::CommonOptions,
+    runtime::runtime,
+    shell,
+    stop::Stop,
+};
 use crate::{
-    diagnostic, exit_code,
-    output::{self, Format},
+    diagnostic, exit_code, interrupt,
+    output::{self, Expanded, Format, Results},
     stats::{Stats, StatsFormat},
 };
 
@@ -25,11 +29,13 @@ Examples:
   glaux sql -e \"SELECT count(*) FROM lineitem\"
   glaux sql -e \"USE sales\" -e \"SHOW TABLES\"
   glaux sql report.sql --format csv > report.csv
+  glaux sql report.sql -o report.parquet                      all of it, or nothing
   echo \"SELECT 1;\" | glaux sql --format json
   glaux sql -e \"SELECT * FROM t\" --stats json 2> bill.json
   glaux sql -e \"SELECT * FROM t\" --max-scan 1GB --timeout 1m   never scan more, never take longer
 
-Results go to standard output; the bill, progress and errors to standard error. A script stops at its first failure.";
+Results go to standard output; the bill, progress and errors to standard error. A script stops at its first failure. Scripts may
+have the shell's commands, such as \\x and \\o, on lines of their own; `glaux sql -e '\\?'` lists them.";
 
 /// Run SQL statements, or open a shell
 #[derive(Debug, Args)]
@@ -43,9 +49,17 @@ pub(crate) struct SqlArgs {
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
 
-    /// Form of the results
-    #[arg(long, value_enum, default_value = "table", value_name = "FORMAT")]
-    format: Format,
+    /// Form of the results [default: table, or what the ending of --output's file says]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    format: Option<Format>,
+
+    /// File for the results instead of standard output; replaced when all statements have succeeded, and left as it is if one fails
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    /// Show each row of a table as a record, a line a column
+    #[arg(short = 'x', long)]
+    expanded: bool,
 
     /// Form of the bill [default: text if standard error is a terminal, json with --stats-file, else none]
     #[arg(long, value_enum, value_name = "FORM")]
@@ -63,94 +77,70 @@ pub(crate) struct SqlArgs {
 pub(crate) fn run(options: &CommonOptions, args: &SqlArgs) -> Result<(), Stop> {
     let from_stdin = args.execute.is_empty() && args.file.as_ref().is_none_or(|file| file.as_os_str() == "-");
     let interactive = args.execute.is_empty() && args.file.is_none() && io::stdin().is_terminal();
-    if !interactive {
-        args.format.check_terminal()?;
-    }
+    let results = results(args, interactive)?;
     let scripts = if interactive {
         Vec::new()
     } else if from_stdin {
         vec![read_stdin()?]
     } else if let Some(file) = &args.file {
-        let bytes = fs::read(file).map_err(|error| diagnostic::io_error("read the script", file, error))?;
-        vec![text(bytes, &format!("\"{}\"", file.display()))?]
+        vec![read_file(file)?]
     } else {
         args.execute.clone()
     };
     let stats = Stats::open(args.stats, args.stats_file.as_deref())?;
-    let runtime = super::runtime()?;
+    let runtime = runtime()?;
+    if interactive || args.output.is_some() {
+        interrupt::end_at_signals(&runtime, before_end);
+    }
     let mut executor = runtime.block_on(async {
         let (engine, session) = options.open().await?;
-        Ok::<_, Error>(Executor::new(engine, session, args.format, stats, !args.no_progress))
+        Ok::<_, Error>(Executor::new(engine, session, results, stats, !args.no_progress))
     })?;
     let outcome = if interactive {
         shell::run(&runtime, &mut executor).map_err(Stop::Error)
     } else {
-        runtime.block_on(run_scripts(&mut executor, &scripts))
+        run_scripts(&runtime, &mut executor, &scripts)
     };
+    let outcome = outcome.and_then(|()| executor.results.commit().map_err(Stop::Error));
     drop(executor);
     // A cancelled query's last step may still compute; it has nothing to say any more, and is not waited for.
     runtime.shutdown_background();
     outcome
 }
 
-async fn run_scripts(executor: &mut Executor, scripts: &[String]) -> Result<(), Stop> {
+/// Where results go, and their form.
+fn results(args: &SqlArgs, interactive: bool) -> Result<Results> {
+    let file = args.output.as_deref().filter(|file| file.as_os_str() != "-");
+    if interactive && file.is_some() {
+        return Err(Error::invalid("--output needs statements: from -e, a file or standard input")
+            .with_hint("In the shell, \\o FILE writes results to a file"));
+    }
+    let format = args.format.or_else(|| file.and_then(Format::of_file)).unwrap_or(Format::Table);
+    let mut results = Results::new(format);
+    if args.expanded {
+        results.expanded = Expanded::On;
+    }
+    if let Some(file) = file {
+        results.collect_in(file)?;
+    }
+    results.check_format()?;
+    Ok(results)
+}
+
+fn run_scripts(runtime: &Runtime, executor: &mut Executor, scripts: &[String]) -> Result<(), Stop> {
+    let mut interpreter = Interpreter::new(runtime, executor);
     for script in scripts {
-        let statements = split(script);
-        let many = statements.len() > 1;
-        for statement in statements {
-            match Box::pin(executor.run(statement.text)).await {
-                Ok(()) if executor.interrupt.was_pressed() => return Err(Stop::Code(exit_code::INTERRUPTED)),
-                Ok(()) => {}
-                Err(error) if output::is_broken_pipe(&error) => return Err(Stop::Error(error)),
-                Err(error) => {
-                    let error = placed(error, script, &statement, many);
-                    if executor.interrupt.was_pressed() {
-                        diagnostic::print(&error);
-                        return Err(Stop::Code(exit_code::INTERRUPTED));
-                    }
-                    return Err(Stop::Error(error));
-                }
+        let done = interpreter.script(script);
+        match done {
+            Err(error) if interpreter.was_interrupted() && !output::is_broken_pipe(&error) => {
+                diagnostic::print(&error);
+                return Err(Stop::Code(exit_code::INTERRUPTED));
             }
+            Err(error) => return Err(Stop::Error(error)),
+            Ok(_) if interpreter.was_interrupted() => return Err(Stop::Code(exit_code::INTERRUPTED)),
+            Ok(After::Leave) => return Ok(()),
+            Ok(After::Nothing | After::Names) => {}
         }
     }
     Ok(())
-}
-
-/// The error of a statement with its place in the script: the one that the error tells, or the statement's line.
-fn placed(error: Error, script: &str, statement: &ScriptStatement<'_>, many: bool) -> Error {
-    match message_in_script(error.message(), script, statement) {
-        Some(message) => error.with_message(message),
-        None if many => error.with_context("line", statement.line.to_string()),
-        None => error,
-    }
-}
-
-/// A message that begins with a place in the statement, `line 1:8: `, with the place in the script.
-fn message_in_script(message: &str, script: &str, statement: &ScriptStatement<'_>) -> Option<String> {
-    let (place, said) = message.strip_prefix("line ")?.split_once(": ")?;
-    let (line, column) = place.split_once(':')?;
-    let (line, column): (usize, usize) = (line.parse().ok()?, column.parse().ok()?);
-    let before = script[..statement.offset].rsplit('\n').next().filter(|_| line == 1).map_or(0, |text| text.chars().count());
-    Some(format!("line {}:{}: {said}", statement.line + line - 1, column + before))
-}
-
-fn read_stdin() -> Result<String> {
-    let mut bytes = Vec::new();
-    io::stdin()
-        .read_to_end(&mut bytes)
-        .map_err(|error| Error::invalid("cannot read statements from standard input").with_source(error))?;
-    text(bytes, "standard input")
-}
-
-/// A script as text, from the place of this name.
-///
-/// # Errors
-/// `Invalid` for bytes that are not UTF-8, naming the line.
-fn text(bytes: Vec<u8>, place: &str) -> Result<String> {
-    String::from_utf8(bytes).map_err(|error| {
-        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = 1 + valid.iter().filter(|byte| **byte == b'\n').count();
-        Error::invalid(format!("the script in {place} is not UTF-8: line {line} holds bytes that are no characters"))
-            .with_hint("Save it as UTF-8, or convert it: `iconv -f LATIN1 -t UTF-8`")
-    })
 }

@@ -8,7 +8,7 @@ use std::{
 use clap::{Args, Subcommand};
 use glaux_engine::{Error, ErrorKind, Result};
 
-use super::{Stop, options::CommonOptions, say};
+use super::{options::CommonOptions, say::say, stop::Stop};
 use crate::auth::{
     passwords,
     users::{self, User, UserMap},

@@ -5,7 +5,7 @@ use futures::StreamExt;
 use glaux_catalog::grpc::{CatalogChange, ChangeKind};
 use glaux_engine::{Error, Result};
 
-use super::{Stop, options::CommonOptions, say};
+use super::{options::CommonOptions, runtime::runtime, say::say, stop::Stop};
 
 #[derive(Debug, Args)]
 pub(super) struct WatchArgs {
@@ -16,7 +16,7 @@ pub(super) struct WatchArgs {
 
 pub(super) fn run(options: &CommonOptions, args: &WatchArgs) -> Result<(), Stop> {
     let loaded = options.load()?;
-    super::runtime()?.block_on(async {
+    runtime()?.block_on(async {
         let Some(service) = loaded.catalog.connect().await? else {
             return Err(Error::unsupported("the catalog in a data directory tells nobody of its changes")
                 .with_hint("Name a catalog service with --catalog grpc://host:port; `glaux serve` is one")

@@ -5,7 +5,7 @@ use std::io::Write;
 use arrow::{array::RecordBatch, datatypes::SchemaRef, ipc::writer::StreamWriter};
 use glaux_engine::Result;
 
-use super::{ResultWriter, arrow_error, write_error};
+use super::writer::{ResultWriter, arrow_error, write_error};
 
 /// Writes a result as an Arrow IPC stream.
 pub(super) struct ArrowWriter<W: Write>(StreamWriter<W>);

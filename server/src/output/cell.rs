@@ -7,7 +7,7 @@ use arrow::{
 };
 use glaux_engine::Result;
 
-use super::arrow_error;
+use super::writer::arrow_error;
 
 /// Formatters of a batch's columns, in order.
 ///

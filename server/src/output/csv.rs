@@ -8,7 +8,10 @@ use arrow::{
 };
 use glaux_engine::Result;
 
-use super::{ResultWriter, arrow_error, cell, write_error};
+use super::{
+    cell,
+    writer::{ResultWriter, arrow_error, write_error},
+};
 
 /// Writes a result as comma-separated values.
 pub(super) struct CsvWriter<W> {

@@ -17,7 +17,7 @@ use arrow::{
 };
 use glaux_engine::Result;
 
-use super::{ResultWriter, arrow_error, write_error};
+use super::writer::{ResultWriter, arrow_error, write_error};
 
 /// Writes a result as lines of JSON.
 pub(super) struct JsonWriter<W: Write>(Writer<W, LineDelimited>);

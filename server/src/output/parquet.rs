@@ -11,7 +11,7 @@ use parquet::{
     file::properties::WriterProperties,
 };
 
-use super::{ResultWriter, write_error};
+use super::writer::{ResultWriter, write_error};
 
 /// Bytes of a row group in memory before it is written.
 const ROW_GROUP_BYTES: usize = 64 << 20;

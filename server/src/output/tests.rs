@@ -1,15 +1,21 @@
 //! Each form of output over one small result with NULLs, separators, wide characters and nested values.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    io::{self, Write},
+    sync::{Arc, Mutex},
+};
 
 use ::arrow::{
-    array::{ArrayRef, Decimal128Array, Float64Array, Int64Array, ListArray, StringArray, TimestampMillisecondArray},
+    array::{
+        ArrayRef, Decimal128Array, Float64Array, Int64Array, ListArray, RecordBatch, StringArray, TimestampMillisecondArray,
+    },
     datatypes::{Float32Type, Int32Type, Schema},
     ipc::reader::StreamReader,
 };
 use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use glaux_engine::Error;
 
-use super::*;
+use super::{Expanded, Format, Style, forms::begin_on, is_broken_pipe};
 
 #[derive(Clone, Default)]
 struct Shared(Arc<Mutex<Vec<u8>>>);
@@ -51,8 +57,12 @@ fn batch() -> RecordBatch {
 }
 
 fn written(format: Format, batches: &[RecordBatch]) -> Vec<u8> {
+    styled(format, Style::default(), batches)
+}
+
+fn styled(format: Format, style: Style, batches: &[RecordBatch]) -> Vec<u8> {
     let out = Shared::default();
-    let mut writer = begin_on(out.clone(), format, &batches[0].schema()).unwrap();
+    let mut writer = begin_on(out.clone(), format, &batches[0].schema(), style).unwrap();
     for batch in batches {
         writer.write(batch).unwrap();
     }
@@ -74,6 +84,45 @@ fn a_table_is_aligned_and_shows_nulls() {
  333 | 猫\\n  | -0.05 | NULL                    | []
 ";
     assert_eq!(text(Format::Table), expected);
+}
+
+#[test]
+fn a_narrow_terminal_gets_cut_texts_and_no_file_does() {
+    let text = |width| {
+        let style = Style { width, ..Style::default() };
+        String::from_utf8(styled(Format::Table, style, &[batch()])).unwrap()
+    };
+    let cut = text(Some(50));
+    assert!(cut.lines().all(|line| line.chars().count() <= 50) && cut.contains('\u{2026}'), "{cut}");
+    // Numbers are whole.
+    assert!(cut.contains(" 333 ") && cut.contains(" 12.50 "), "{cut}");
+    assert_eq!(text(None), self::text(Format::Table));
+    assert_eq!(text(Some(100)), self::text(Format::Table));
+}
+
+#[test]
+fn a_wide_result_becomes_records_where_that_is_asked_for() {
+    let shown = |expanded, width| {
+        let style = Style { width: Some(width), expanded, ..Style::default() };
+        String::from_utf8(styled(Format::Table, style, &[batch()])).unwrap()
+    };
+    let records = shown(Expanded::On, 200);
+    assert!(records.starts_with("-[ record 1 ]\nid    | 1\nname  | a,\"b\"\nprice | 12.50\n"), "{records}");
+    assert!(records.contains("-[ record 3 ]\n"));
+    assert_eq!(shown(Expanded::Auto, 40), shown(Expanded::On, 40));
+    assert_eq!(shown(Expanded::Auto, 200), shown(Expanded::Off, 200));
+    let none = batch().slice(0, 0);
+    let style = Style { expanded: Expanded::On, ..Style::default() };
+    assert_eq!(styled(Format::Table, style, &[none]), b"(no rows)\n");
+}
+
+#[test]
+fn colours_set_off_names_and_nulls() {
+    let style = Style { is_colored: true, ..Style::default() };
+    let colored = String::from_utf8(styled(Format::Table, style, &[batch()])).unwrap();
+    assert!(colored.contains("\x1b[1mname\x1b[0m") && colored.contains("\x1b[2mNULL\x1b[0m"), "{colored:?}");
+    assert_eq!(console::strip_ansi_codes(&colored), text(Format::Table));
+    assert_eq!(styled(Format::Csv, style, &[batch()]), written(Format::Csv, &[batch()]));
 }
 
 #[test]
@@ -137,7 +186,7 @@ fn binary_forms_read_back_as_they_were() {
 #[test]
 fn a_closed_reader_is_told_from_other_failures() {
     for format in [Format::Table, Format::Csv, Format::Json, Format::Parquet, Format::Arrow] {
-        let result = begin_on(Closed, format, &batch().schema()).and_then(|mut writer| {
+        let result = begin_on(Closed, format, &batch().schema(), Style::default()).and_then(|mut writer| {
             writer.write(&batch())?;
             writer.finish()
         });
@@ -150,7 +199,7 @@ fn a_closed_reader_is_told_from_other_failures() {
 fn a_result_without_columns_writes_nothing() {
     for format in [Format::Table, Format::Parquet, Format::Arrow] {
         let out = Shared::default();
-        begin_on(out.clone(), format, &Arc::new(Schema::empty())).unwrap().finish().unwrap();
+        begin_on(out.clone(), format, &Arc::new(Schema::empty()), Style::default()).unwrap().finish().unwrap();
         assert!(out.0.lock().unwrap().is_empty());
     }
 }

@@ -1,6 +1,8 @@
 //! The binary as its users run it: arguments, standard input and output, files, exit codes. Every test has a data directory of its own.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod commands;
+mod output;
 mod settings;
 
 use std::{
@@ -256,9 +258,30 @@ fn the_doctor_finds_what_is_wrong() {
 }
 
 #[test]
+fn the_doctor_names_endpoints_and_where_credentials_come_from() {
+    let dir = TempDir::new().unwrap();
+    let settings = "[storage.buckets.lake]\nendpoint = \"http://127.0.0.1:1\"\nallow_http = true\nmax_retries = 0\n";
+    fs::write(dir.path().join("glaux.toml"), settings).unwrap();
+    let mut command = glaux(dir.path());
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("AWS_") {
+            command.env_remove(name);
+        }
+    }
+    command.env("AWS_ACCESS_KEY_ID", "id").env("AWS_SECRET_ACCESS_KEY", "secret");
+    let output = run(command.arg("doctor"));
+    assert!(out(&output).contains("fail  s3://lake"), "{}", out(&output));
+    let origin = "endpoint: http://127.0.0.1:1 (endpoint in [storage.buckets.lake]); \
+                  credentials: the variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
+    assert!(out(&output).contains(origin), "{}", out(&output));
+}
+
+#[test]
 fn the_demo_shows_what_partitions_save() {
     let (_, printed) = demo();
-    for text in ["Both layouts gave the same rows", "times less", "lineitem_flat", "glaux --data-dir"] {
+    // All of it is below the least that a query is billed for.
+    let same = "Both cost the same: a query that scans less than 10 MB is billed for 10 MB.";
+    for text in ["Both layouts gave the same rows", "times less", "lineitem_flat", "glaux --data-dir", same, "demo --scale 1"] {
         assert!(printed.contains(text), "{text} is not in\n{printed}");
     }
     assert!(demo_dir().join("lake/lineitem/ship_year=1995/ship_month=3").is_dir());

@@ -16,9 +16,10 @@ mod reads;
 mod schema;
 mod thrift;
 
+pub use self::footers::Footers;
 pub(crate) use self::{
     fault::{check_codecs, not_text, unreadable},
-    footers::{FIRST_READ, Footers, SMALL_FILE, TableFiles},
+    footers::{FIRST_READ, SMALL_FILE, TableFiles},
     indexes::Indexes,
     pages::with_values,
     reading::Reading,

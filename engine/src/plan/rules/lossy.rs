@@ -9,7 +9,7 @@ use datafusion::{
 };
 
 use super::cast::CastFunction;
-use crate::{error::type_name, functions::is_written_otherwise};
+use crate::{failure::type_name, functions::is_written_otherwise};
 
 pub(super) fn rewrite(expr: Expr, schema: &DFSchema, _config: &ConfigOptions) -> Result<Transformed<Expr>> {
     let (inner, to, is_try) = match &expr {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::{
     array::{ArrayRef, RecordBatch},
-    compute::{DatePart, date_part},
+    compute::date_part,
     datatypes::{DataType, Field, Schema, SchemaRef},
 };
 use futures::future::try_join_all;
@@ -157,7 +157,3 @@ fn keyed_batch(batch: &RecordBatch, schema: &SchemaRef, table: &Table) -> Result
     }
     RecordBatch::try_new(Arc::clone(schema), columns).map_err(broken)
 }
-
-/// Parts of a date that tables are partitioned by.
-pub(super) const YEAR: DatePart = DatePart::Year;
-pub(super) const MONTH: DatePart = DatePart::Month;

@@ -7,8 +7,11 @@ use arrow::{
 use futures::StreamExt;
 use glaux_engine::{Engine, Error, Result, Session, query::QueryReport};
 
-use super::{compare, generate::ORDERS_PER_SCALE};
-use crate::cli::say;
+use super::{answered::Answered, compare, generate::ORDERS_PER_SCALE};
+use crate::{
+    cli::say::say,
+    output::{Cell, Layout, Style},
+};
 
 /// Result rows that are shown.
 const SHOWN_ROWS: usize = 5;
@@ -20,19 +23,12 @@ struct Question {
     flat: String,
 }
 
-/// What a question took on both layouts.
-#[derive(Debug)]
-pub(super) struct Answered {
-    pub(super) title: &'static str,
-    pub(super) partitioned: QueryReport,
-    pub(super) flat: QueryReport,
-}
-
 /// Asks every question of both layouts and shows what it finds.
 ///
 /// # Errors
 /// `Internal` if two layouts give different answers; what the queries meet.
 pub(super) async fn run(engine: &Engine, session: &Session, scale: f64) -> Result<Vec<Answered>> {
+    let minimum_bytes = engine.queries().tariff().minimum_bytes;
     let mut answers = Vec::new();
     for (number, question) in (1..).zip(questions(scale)) {
         say(&format!("\n{number}. {}", question.title))?;
@@ -46,7 +42,7 @@ pub(super) async fn run(engine: &Engine, session: &Session, scale: f64) -> Resul
                 .with_hint("This is a bug of Glaux; please report it"));
         }
         let answered = Answered { title: question.title, partitioned: partitioned.report, flat: flat.report };
-        say(&format!("\n{}", compare::side_by_side(&answered)))?;
+        say(&format!("\n{}", compare::side_by_side(&answered, minimum_bytes)))?;
         answers.push(answered);
     }
     say("\nBoth layouts gave the same rows for every question.")?;
@@ -69,8 +65,9 @@ impl Answer {
     }
 
     fn table(&self, rows: usize) -> String {
-        let shown = &self.rows[..self.rows.len().min(rows)];
-        let mut text = crate::output::table::Layout::new(self.columns.clone()).render(shown);
+        let shown = self.rows.iter().take(rows);
+        let shown: Vec<Vec<Cell>> = shown.map(|row| row.iter().cloned().map(Cell::from).collect()).collect();
+        let mut text = Layout::new(self.columns.clone(), Style::default()).render(&shown);
         if self.rows.len() > rows {
             text.push_str(&format!(" ... {} more\n", self.rows.len() - rows));
         }

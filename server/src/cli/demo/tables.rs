@@ -5,10 +5,7 @@ use futures::TryStreamExt;
 use glaux_catalog::{HiveType, TableName, ident::DEFAULT_DATABASE, model::Column};
 use glaux_engine::{Engine, Error, ErrorKind, Result, Session};
 
-use super::{
-    generate::{MONTH, YEAR},
-    lake::Lake,
-};
+use super::lake::Lake;
 
 /// One table of the demo.
 pub(super) struct Table {
@@ -34,7 +31,7 @@ pub(super) static LINEITEM: Table = Table {
     name: "lineitem",
     columns: LINEITEM_COLUMNS,
     date: "l_shipdate",
-    parts: &[YEAR, MONTH],
+    parts: &[DatePart::Year, DatePart::Month],
     keys: || vec![Column::new("ship_year", HiveType::Int), Column::new("ship_month", HiveType::Int)],
     plain_columns: LINEITEM_PLAIN,
 };
@@ -53,7 +50,7 @@ pub(super) static ORDERS: Table = Table {
     columns: "o_orderkey BIGINT, o_custkey BIGINT, o_orderstatus STRING, o_totalprice DECIMAL(15,2), o_orderdate DATE, \
               o_orderpriority STRING, o_clerk STRING, o_shippriority INT, o_comment STRING",
     date: "o_orderdate",
-    parts: &[YEAR],
+    parts: &[DatePart::Year],
     keys: || vec![Column::new("order_year", HiveType::Int)],
     plain_columns: &["o_orderkey", "o_custkey", "o_totalprice", "o_comment"],
 };

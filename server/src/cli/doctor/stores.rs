@@ -13,7 +13,7 @@ use glaux_engine::{
     storage::{BucketOptions, QueryStores, StorageOptions, Stores},
 };
 
-use super::Findings;
+use super::findings::Findings;
 use crate::figures;
 
 /// Locations of one store that are tried; more of the same would hardly tell more.
@@ -34,7 +34,8 @@ pub(super) async fn examine(findings: &mut Findings, options: &StorageOptions, m
             locations.entry(store_of(&location)).or_default().insert(location);
         }
     }
-    let stores = Stores::for_query(&Stores::new(options.clone()), Meter::new(None));
+    let opened = Stores::new(options.clone());
+    let stores = Stores::for_query(&opened, Meter::new(None));
     for (store, all) in &locations {
         let tried: Vec<_> = all.iter().take(MAX_LOCATIONS).collect();
         let answers: Vec<_> =
@@ -50,6 +51,10 @@ pub(super) async fn examine(findings: &mut Findings, options: &StorageOptions, m
         if good > 0 {
             let of = if all.len() > tried.len() { format!(" of {}", all.len()) } else { String::new() };
             findings.ok(&format!("{store} answers: {}{of} listed", figures::count(good, "location")))?;
+        }
+        // Of a store whose settings do not fit, the failure above says so.
+        if let Some(Ok(Some(origin))) = tried.first().map(|location| opened.origin(location)) {
+            findings.detail(&format!("endpoint: {}; credentials: {}", origin.endpoint, origin.credentials))?;
         }
     }
     if locations.is_empty() {

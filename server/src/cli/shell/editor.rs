@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use glaux_engine::{Error, ErrorKind, Result, sql::split};
+use glaux_engine::{Error, ErrorKind, Result};
 use rustyline::{
     Cmd, CompletionType, ConditionalEventHandler, Config, Context, Event, EventContext, EventHandler, Helper, KeyEvent,
     Modifiers, RepeatCount,
@@ -21,7 +21,11 @@ use rustyline::{
     validate::{ValidationContext, ValidationResult, Validator},
 };
 
-use super::{command::Command, keys::ENTERED, names::Names, terminal};
+use super::{complete::complete, names::Names};
+use crate::{
+    cli::interpreter::pieces,
+    terminal::{self, ENTERED},
+};
 
 /// What was typed.
 #[derive(Debug)]
@@ -91,7 +95,7 @@ impl Editor {
         match line {
             Ok(mut text) => {
                 let entered = if self.entering.0.swap(false, SeqCst) { entered(&text) } else { text.len() };
-                let end = entered - pieces(&text[..entered]).rest.len();
+                let end = entered - pieces(&text[..entered]).rest.text.len();
                 self.rest = text.split_off(end);
                 if self.rest.trim().is_empty() {
                     self.rest.clear();
@@ -101,16 +105,20 @@ impl Editor {
                 if entry.trim().is_empty() {
                     return Ok(Line::Cleared);
                 }
-                // A history that cannot be written must not stop anyone from working.
-                let added = self.inner.add_history_entry(entry).and_then(|_| self.inner.append_history(&self.history));
-                if let Err(error) = added {
-                    tracing::debug!(%error, "the history of the shell cannot be written");
-                }
+                self.remember(entry);
                 Ok(Line::Text(text))
             }
             Err(ReadlineError::Interrupted) => Ok(Line::Cleared),
             Err(ReadlineError::Eof) => Ok(Line::End),
             Err(error) => Err(terminal_error(error)),
+        }
+    }
+
+    /// Adds an entry to the history. One that cannot be written must not stop anyone from working.
+    pub(super) fn remember(&mut self, entry: &str) {
+        let added = self.inner.add_history_entry(entry).and_then(|_| self.inner.append_history(&self.history));
+        if let Err(error) = added {
+            tracing::debug!(%error, "the history of the shell cannot be written");
         }
     }
 }
@@ -142,7 +150,7 @@ struct Stopping;
 #[cfg(unix)]
 impl ConditionalEventHandler for Stopping {
     fn handle(&self, _: &Event, _: RepeatCount, _: bool, _: &EventContext<'_>) -> Option<Cmd> {
-        terminal::lend();
+        terminal::suspend();
         Some(Cmd::Suspend)
     }
 }
@@ -164,44 +172,6 @@ fn terminal_error(error: ReadlineError) -> Error {
         .with_source(error)
 }
 
-/// What a text holds that can be run, line by line as if it had been typed, and the rest that is still open.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Pieces<'a> {
-    /// Each with the line on which it begins, counted from 1.
-    pub(super) pieces: Vec<(usize, &'a str)>,
-    pub(super) rest: &'a str,
-}
-
-pub(super) fn pieces(text: &str) -> Pieces<'_> {
-    let mut pieces = Vec::new();
-    let (mut begin, mut begun, mut at) = (0, 1, 0);
-    for (line, number) in text.split_inclusive('\n').zip(1..) {
-        if begin == at {
-            begun = number;
-        }
-        let is_first = begin == at;
-        at += line.len();
-        let open = &text[begin..at];
-        // Only what ends a statement or a comment can complete an open one: long ones are looked at once.
-        if (is_first || line.contains(';') || line.contains("*/")) && is_complete(open) {
-            if !open.trim().is_empty() {
-                pieces.push((begun, open));
-            }
-            begin = at;
-        }
-    }
-    Pieces { pieces, rest: &text[begin..] }
-}
-
-/// Whether an input can be run: a command of the shell, nothing, or statements of which the last has its semicolon.
-fn is_complete(input: &str) -> bool {
-    if input.trim().is_empty() || Command::parse(input).is_some() {
-        return true;
-    }
-    // A word after a finished statement is a statement of its own; after an open one, or within quotes or a comment, it is a part.
-    split(&format!("{input}\nx")).len() > split(input).len()
-}
-
 /// What the editor asks: is it complete, what could it become.
 #[derive(Default)]
 struct Assistant {
@@ -217,7 +187,7 @@ impl Hinter for Assistant {
 
 impl Validator for Assistant {
     fn validate(&self, context: &mut ValidationContext) -> rustyline::Result<ValidationResult> {
-        let is_complete = pieces(context.input()).rest.is_empty();
+        let is_complete = pieces(context.input()).rest.text.is_empty();
         Ok(if is_complete { ValidationResult::Valid(None) } else { ValidationResult::Incomplete })
     }
 }
@@ -226,36 +196,6 @@ impl Completer for Assistant {
     type Candidate = String;
 
     fn complete(&self, line: &str, position: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<String>)> {
-        Ok(self.names.complete(&line[..position]))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{is_complete, pieces};
-
-    #[test]
-    fn a_text_is_taken_line_by_line() {
-        let taken = |text| {
-            let taken = pieces(text);
-            (taken.pieces.into_iter().map(|(line, piece)| (line, piece.trim())).collect::<Vec<_>>(), taken.rest)
-        };
-        assert_eq!(taken("\\l\n\n\\d\n"), (vec![(1, "\\l"), (3, "\\d")], ""));
-        assert_eq!(taken("SELECT 1;\nexit\nSELECT 2;"), (vec![(1, "SELECT 1;"), (2, "exit"), (3, "SELECT 2;")], ""));
-        assert_eq!(taken("SELECT\n  1;\nSELECT\n 2"), (vec![(1, "SELECT\n  1;")], "SELECT\n 2"));
-        assert_eq!(taken("SELECT '\nexit\n';\n"), (vec![(1, "SELECT '\nexit\n';")], ""));
-        assert_eq!(taken("-- done\n/* a\n b */\nSEL"), (vec![(1, "-- done"), (2, "/* a\n b */")], "SEL"));
-    }
-
-    #[test]
-    fn an_input_is_complete_at_its_semicolon() {
-        for complete in
-            ["", "  ", "\\d", "exit", "help ", "quit;", "SELECT 1;", "SELECT 1; -- done", "SELECT ';';", "USE a; SELECT 1;"]
-        {
-            assert!(is_complete(complete), "{complete}");
-        }
-        for open in ["SELECT 1", "exit now", "SELECT ';", "SELECT 1 -- ;", "USE a; SELECT 1", "SELECT /* ; "] {
-            assert!(!is_complete(open), "{open}");
-        }
+        Ok(complete(&self.names, line, position))
     }
 }

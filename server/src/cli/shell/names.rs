@@ -1,115 +1,30 @@
-//! What Tab completes: keywords, shell commands, databases, tables, and the columns of the current database's tables.
+//! What there is to complete: databases, tables and their columns, functions, settings.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use glaux_catalog::Metastore;
+use glaux_engine::system::{INFORMATION_SCHEMA, SYSTEM};
 
-/// Words that statements are made of, as the shell offers them.
-const KEYWORDS: &[&str] = &[
-    "ADD",
-    "ALTER",
-    "ANALYZE",
-    "AND",
-    "ARRAY",
-    "AS",
-    "ASC",
-    "BETWEEN",
-    "BY",
-    "CASE",
-    "CAST",
-    "COLUMNS",
-    "COUNT",
-    "CREATE",
-    "CROSS",
-    "DATABASE",
-    "DATABASES",
-    "DATE",
-    "DESC",
-    "DESCRIBE",
-    "DISTINCT",
-    "DROP",
-    "ELSE",
-    "END",
-    "EXCEPT",
-    "EXISTS",
-    "EXPLAIN",
-    "EXTERNAL",
-    "FALSE",
-    "FORMATTED",
-    "FROM",
-    "FULL",
-    "GROUP",
-    "HAVING",
-    "IF",
-    "IN",
-    "INNER",
-    "INTERSECT",
-    "INTERVAL",
-    "IS",
-    "JOIN",
-    "LEFT",
-    "LIKE",
-    "LIMIT",
-    "LOCATION",
-    "MSCK",
-    "NOT",
-    "NULL",
-    "NULLS",
-    "OFFSET",
-    "ON",
-    "OR",
-    "ORDER",
-    "OUTER",
-    "OVER",
-    "PARTITION",
-    "PARTITIONED",
-    "PARTITIONS",
-    "REFRESH",
-    "REPAIR",
-    "REPLACE",
-    "RESET",
-    "RIGHT",
-    "ROW",
-    "ROWS",
-    "SELECT",
-    "SESSION",
-    "SET",
-    "SHOW",
-    "STORED",
-    "TABLE",
-    "TABLES",
-    "TBLPROPERTIES",
-    "THEN",
-    "TIMESTAMP",
-    "TRUE",
-    "UNION",
-    "UNNEST",
-    "USE",
-    "USING",
-    "VALUES",
-    "VIEW",
-    "VIEWS",
-    "WHEN",
-    "WHERE",
-    "WITH",
-];
-
-const COMMANDS: &[&str] = &["\\?", "\\d", "\\format", "\\l", "\\q", "\\stats", "\\timing"];
+use crate::cli::execute::Executor;
 
 /// The names there are.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    databases: BTreeSet<String>,
+    pub(super) databases: BTreeSet<String>,
     /// `database.table` of every database.
-    qualified: BTreeSet<String>,
+    pub(super) qualified: BTreeSet<String>,
     /// Of the current database.
-    tables: BTreeSet<String>,
-    columns: BTreeSet<String>,
+    pub(super) tables: BTreeSet<String>,
+    /// Of the current database's tables by their names, and of the system's by `schema.table`.
+    pub(super) columns: BTreeMap<String, Vec<String>>,
+    pub(super) functions: Vec<String>,
+    pub(super) settings: Vec<String>,
 }
 
 impl Names {
     /// Reads the names. What cannot be read is not offered: completion never gets in the way.
-    pub(super) async fn load(metastore: &dyn Metastore, current: &str) -> Self {
+    pub(super) async fn load(executor: &Executor) -> Self {
+        let (engine, session) = (&executor.engine, &executor.session);
+        let (metastore, current) = (engine.metastore(), session.database());
         let mut names = Self::default();
         for database in metastore.databases().await.unwrap_or_default() {
             for table in metastore.table_names(&database.name).await.unwrap_or_default() {
@@ -117,67 +32,23 @@ impl Names {
             }
             names.databases.insert(database.name);
         }
-        for table in metastore.tables(current).await.unwrap_or_default() {
-            names.columns.extend(table.all_columns().map(|column| column.name.clone()));
+        for table in metastore.tables(&current).await.unwrap_or_default() {
+            let columns: Vec<String> = table.all_columns().map(|column| column.name.clone()).collect();
+            names.columns.insert(format!("{current}.{}", table.name.table), columns.clone());
+            names.columns.insert(table.name.table.clone(), columns);
             names.tables.insert(table.name.table);
         }
+        let browser = engine.browse(session);
+        for schema in [INFORMATION_SCHEMA, SYSTEM] {
+            for (table, columns) in browser.system_tables(schema) {
+                let table = format!("{schema}.{table}");
+                names.qualified.insert(table.clone());
+                names.columns.insert(table, columns.fields().iter().map(|field| field.name().clone()).collect());
+            }
+            names.databases.insert(schema.to_owned());
+        }
+        names.functions = engine.function_names();
+        names.settings = session.settings().into_iter().map(|[name, ..]| name).collect();
         names
-    }
-
-    /// Where the last word of a text begins, and what it could become.
-    pub(super) fn complete(&self, text: &str) -> (usize, Vec<String>) {
-        let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '$');
-        let mut start = text.char_indices().rev().take_while(|(_, c)| is_part(*c)).last().map_or(text.len(), |(at, _)| at);
-        if text[..start].ends_with('\\') {
-            start -= 1;
-        }
-        let word = &text[start..];
-        if word.is_empty() {
-            return (start, Vec::new());
-        }
-        if word.starts_with('\\') {
-            return (
-                start,
-                COMMANDS.iter().filter(|command| command.starts_with(word)).map(|command| format!("{command} ")).collect(),
-            );
-        }
-        let folded = word.to_lowercase();
-        let mut found: Vec<String> = if folded.contains('.') {
-            self.qualified.iter().filter(|name| name.starts_with(&folded)).cloned().collect()
-        } else {
-            let names = self.tables.iter().chain(&self.columns).chain(&self.databases);
-            names.filter(|name| name.starts_with(&folded)).cloned().collect()
-        };
-        // Keywords in the case that is being typed.
-        let lower = word.chars().all(|c| !c.is_uppercase());
-        let keywords = KEYWORDS.iter().filter(|keyword| keyword.to_lowercase().starts_with(&folded));
-        found.extend(keywords.map(|keyword| if lower { keyword.to_lowercase() } else { (*keyword).to_owned() }));
-        found.dedup();
-        (start, found)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn names() -> Names {
-        let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-        Names {
-            databases: set(&["default", "sales"]),
-            qualified: set(&["default.orders", "sales.orders", "sales.regions"]),
-            tables: set(&["orders"]),
-            columns: set(&["o_orderkey", "order_year"]),
-        }
-    }
-
-    #[test]
-    fn the_last_word_is_completed() {
-        assert_eq!(names().complete("SELECT * FROM ord"), (14, vec!["orders".into(), "order_year".into(), "order".into()]));
-        assert_eq!(names().complete("SEL"), (0, vec!["SELECT".into()]));
-        assert_eq!(names().complete("select sum(o_o"), (11, vec!["o_orderkey".into()]));
-        assert_eq!(names().complete("FROM sales."), (5, vec!["sales.orders".into(), "sales.regions".into()]));
-        assert_eq!(names().complete("\\fo"), (0, vec!["\\format ".into()]));
-        assert_eq!(names().complete("SELECT "), (7, vec![]));
     }
 }

@@ -2,6 +2,8 @@
 //! (`normalise`), the schema becomes the table's (`schema`), the embedded Arrow schema is dropped in favour of Parquet's own types, offsets that point
 //! outside the file are refused before a decoder meets them, and statistics that must not be believed are gone (`belief`). Nothing is read here.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use glaux_catalog::contained::contained;
 use parquet::{

@@ -2,24 +2,26 @@
 //!
 //! A terminal's own line editing would echo them into the progress line, cut lines at 4,096 bytes, and throw away all that waits at Ctrl-C.
 
+use std::process::Stdio;
+
 use tokio::runtime::Runtime;
 
-use crate::progress;
+use super::screen::is_dumb;
 
-/// Holds the settings for as long as it lives; the terminal has its own again after that, and when a signal ends the process.
+/// Holds the settings for as long as it lives; the terminal has its own again after that, and after [`restore`].
 #[derive(Debug)]
-pub(super) struct Held(());
+pub(crate) struct Held(());
 
 impl Held {
     /// Changes the settings of the terminal on standard input. A terminal that refuses, or that no editor can draw on, is used as it is.
-    pub(super) fn hold(runtime: &Runtime) -> Self {
-        if progress::is_dumb() {
+    pub(crate) fn hold(runtime: &Runtime) -> Self {
+        if is_dumb() {
             return Self(());
         }
         if let Err(error) = settings::hold() {
             tracing::debug!(%error, "the settings of the terminal cannot be changed");
         }
-        settings::restore_at_signals(runtime);
+        settings::take_again_when_continued(runtime);
         Self(())
     }
 }
@@ -35,8 +37,8 @@ pub(crate) fn restore() {
     settings::restore();
 }
 
-/// Lets the editor read: the keys are its own meanwhile, Ctrl-C too.
-pub(super) fn editing<T>(read: impl FnOnce() -> T) -> T {
+/// Lets the shell's line editor read: until it returns the keys are its own, Ctrl-C too.
+pub(crate) fn editing<T>(read: impl FnOnce() -> T) -> T {
     settings::edit(true);
     let read = read();
     settings::edit(false);
@@ -44,8 +46,30 @@ pub(super) fn editing<T>(read: impl FnOnce() -> T) -> T {
 }
 
 /// Gives the terminal its own settings back until the process is continued: before it stops.
-pub(super) fn lend() {
-    settings::lend();
+pub(crate) fn suspend() {
+    settings::suspend();
+}
+
+/// Gives the terminal its own settings back for another program, until what this returns is dropped.
+pub(crate) fn lend() -> Lent {
+    settings::lend(true);
+    Lent(())
+}
+
+/// The terminal is another program's.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Lent(());
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        settings::lend(false);
+    }
+}
+
+/// The terminal that keys come from, for another program's standard input: the shell's own is its line editor's.
+pub(crate) fn input() -> Stdio {
+    settings::input()
 }
 
 #[cfg(unix)]
@@ -53,6 +77,7 @@ mod settings {
     use std::{
         io,
         os::fd::OwnedFd,
+        process::Stdio,
         sync::{Mutex, MutexGuard, PoisonError},
     };
 
@@ -68,7 +93,7 @@ mod settings {
         signal::unix::{Signal, SignalKind, signal},
     };
 
-    use super::super::keys::Keys;
+    use crate::terminal::keys::Keys;
 
     /// The terminal while the shell has changed its settings.
     struct Terminal {
@@ -79,6 +104,8 @@ mod settings {
         /// While the editor reads.
         editing: Termios,
         is_editing: bool,
+        /// Whether another program has it.
+        is_lent: bool,
         keys: Keys,
     }
 
@@ -89,7 +116,11 @@ mod settings {
         }
 
         fn set_current(&self) {
-            self.set(if self.is_editing { &self.editing } else { &self.running });
+            self.set(match (self.is_lent, self.is_editing) {
+                (true, _) => &self.own,
+                (false, true) => &self.editing,
+                (false, false) => &self.running,
+            });
         }
     }
 
@@ -118,7 +149,7 @@ mod settings {
             fcntl_dupfd_cloexec(&terminal, 3).map_err(io::Error::from).and_then(|terminal| Keys::start(terminal, &editing));
         match keys {
             Ok(keys) => {
-                *held() = Some(Terminal { terminal, own, running, editing, is_editing: false, keys });
+                *held() = Some(Terminal { terminal, own, running, editing, is_editing: false, is_lent: false, keys });
                 Ok(())
             }
             Err(error) => {
@@ -142,38 +173,38 @@ mod settings {
         }
     }
 
-    pub(super) fn lend() {
+    pub(super) fn suspend() {
         if let Some(terminal) = held().as_ref() {
             terminal.set(&terminal.own);
         }
     }
 
-    /// Ends the process at signals that would end it anyway, with the terminal as it was; takes the terminal again when it is continued.
-    pub(super) fn restore_at_signals(runtime: &Runtime) {
-        let _context = runtime.enter();
-        for kind in [SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()] {
-            match signal(kind) {
-                Ok(mut heard) => drop(runtime.spawn(async move { end_at(&mut heard, kind).await })),
-                Err(error) => tracing::debug!(%error, "a signal cannot be heard"),
-            }
+    pub(super) fn lend(is_lent: bool) {
+        if let Some(terminal) = held().as_mut() {
+            terminal.is_lent = is_lent;
+            terminal.set_current();
         }
+    }
+
+    pub(super) fn input() -> Stdio {
+        let terminal = held().as_ref().and_then(|held| fcntl_dupfd_cloexec(&held.terminal, 3).ok());
+        terminal.map_or_else(Stdio::inherit, Stdio::from)
+    }
+
+    /// Takes the terminal again when the process is continued.
+    pub(super) fn take_again_when_continued(runtime: &Runtime) {
+        let _context = runtime.enter();
         match signal(SignalKind::from_raw(Number::CONT.as_raw())) {
             Ok(mut heard) => drop(runtime.spawn(async move { take_again_at(&mut heard).await })),
             Err(error) => tracing::debug!(%error, "a signal cannot be heard"),
         }
     }
 
-    async fn end_at(heard: &mut Signal, kind: SignalKind) {
-        if heard.recv().await.is_some() {
-            restore();
-            std::process::exit(128 + kind.as_raw_value());
-        }
-    }
-
     async fn take_again_at(heard: &mut Signal) {
         while heard.recv().await.is_some() {
-            // Who changes a terminal from the background is stopped again.
+            // Who changes a terminal from the background is stopped again; another program sets it up by itself.
             if let Some(terminal) = held().as_ref()
+                && !terminal.is_lent
                 && tcgetpgrp(&terminal.terminal).is_ok_and(|foreground| foreground == getpgrp())
             {
                 terminal.set_current();
@@ -184,7 +215,7 @@ mod settings {
 
 #[cfg(not(unix))]
 mod settings {
-    use std::io;
+    use std::{io, process::Stdio};
 
     use tokio::runtime::Runtime;
 
@@ -196,7 +227,13 @@ mod settings {
 
     pub(super) fn restore() {}
 
-    pub(super) fn lend() {}
+    pub(super) fn suspend() {}
 
-    pub(super) fn restore_at_signals(_: &Runtime) {}
+    pub(super) fn lend(_: bool) {}
+
+    pub(super) fn input() -> Stdio {
+        Stdio::inherit()
+    }
+
+    pub(super) fn take_again_when_continued(_: &Runtime) {}
 }

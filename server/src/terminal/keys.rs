@@ -4,10 +4,10 @@
 //! what comes in one piece is handed to it in one piece, as a bracketed paste: tabs in it are tabs, and it is drawn once.
 
 /// Stands for bytes that are not UTF-8: a code point that is no character, and in no text.
-pub(super) const INVALID: char = '\u{FDD0}';
+pub(crate) const INVALID: char = '\u{FDD0}';
 
 /// A key that no terminal has: what was handed over held the end of a line, so what is complete is to be run.
-pub(super) const ENTERED: char = '\u{FDD1}';
+pub(crate) const ENTERED: char = '\u{FDD1}';
 
 const PASTE_BEGIN: &str = "\x1b[200~";
 const PASTE_END: &str = "\x1b[201~";
@@ -141,12 +141,12 @@ mod unix {
 
     /// The way of the keys. They flow only while the editor reads: what is typed before that comes in one piece then.
     #[derive(Debug, Clone, Default)]
-    pub(in super::super) struct Keys(Arc<(Mutex<bool>, Condvar)>);
+    pub(crate) struct Keys(Arc<(Mutex<bool>, Condvar)>);
 
     impl Keys {
         /// Puts a terminal of the editor's own, with these settings, in the place of standard input, and hands on to it what comes from the
         /// real one.
-        pub(in super::super) fn start(terminal: OwnedFd, settings: &Termios) -> io::Result<Self> {
+        pub(crate) fn start(terminal: OwnedFd, settings: &Termios) -> io::Result<Self> {
             let outer = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
             grantpt(&outer)?;
             unlockpt(&outer)?;
@@ -166,7 +166,7 @@ mod unix {
         }
 
         /// Lets keys flow, or lets them wait.
-        pub(in super::super) fn flow(&self, flows: bool) {
+        pub(crate) fn flow(&self, flows: bool) {
             *self.0.0.lock().unwrap_or_else(PoisonError::into_inner) = flows;
             self.0.1.notify_all();
         }
@@ -178,6 +178,10 @@ mod unix {
                 waits(terminal, None)?;
                 let flows = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
                 drop(self.0.1.wait_while(flows, |flows| !*flows).unwrap_or_else(PoisonError::into_inner));
+                // A pager or an editor may have taken it since.
+                if !waits(terminal, Some(&AT_ONCE))? {
+                    continue;
+                }
                 let mut piece = Vec::new();
                 while piece.is_empty() || piece.len() < PIECE && waits(terminal, Some(patience(&piece)))? {
                     match rustix::io::read(terminal, &mut buffer[..]) {
