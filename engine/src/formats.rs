@@ -8,7 +8,7 @@ use std::sync::Arc;
 use glaux_catalog::{format::FileFormat, model::Table};
 
 use self::parquet::Parquet;
-pub use self::parquet::{Footers, KeptFooter, KeptFooters, KeptKey};
+pub(crate) use self::parquet::{Footers, KeptFooters};
 use crate::{
     error::{Error, Result},
     scan::Format,

@@ -39,6 +39,7 @@ pub mod write;
 
 pub use config::EngineOptions;
 pub use error::{Error, ErrorKind, Result};
+pub use reserved::SYSTEM_SCHEMAS;
 pub use runtime::Engine;
 pub use session::{Role, Session, SessionOptions};
 pub use system::Browser;

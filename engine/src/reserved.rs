@@ -8,7 +8,7 @@ pub(crate) const SYSTEM: &str = "system";
 pub(crate) const INFORMATION_SCHEMA: &str = "information_schema";
 
 /// The schemas whose tables are the engine's own.
-pub(crate) const SYSTEM_SCHEMAS: [&str; 2] = [INFORMATION_SCHEMA, SYSTEM];
+pub const SYSTEM_SCHEMAS: [&str; 2] = [INFORMATION_SCHEMA, SYSTEM];
 
 /// What follows a table's name in the name of the table of its partitions, as in Trino.
 pub(crate) const PARTITIONS_SUFFIX: &str = "$partitions";

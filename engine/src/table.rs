@@ -10,7 +10,7 @@ mod projected;
 mod prune;
 mod statistics;
 
-pub use self::{
+pub(crate) use self::{
     context::ScanContext,
     hive::LakeTable,
     listing::{KeptListings, LISTING, Listing, ListingPolicy, Refreshed, refresh},

@@ -37,8 +37,8 @@ use self::{
     open::ParquetOpener,
     shape::Shape,
 };
-pub use self::{
-    kept::{KeptFooter, KeptFooters, KeptKey},
+pub(crate) use self::{
+    kept::KeptFooters,
     metadata::Footers,
 };
 pub(crate) use self::metadata::{arrow_schema as file_schema, meaning};

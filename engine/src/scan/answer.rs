@@ -7,7 +7,7 @@ use std::{
 };
 
 use arrow::{
-    array::{Array, ArrayRef, RecordBatch},
+    array::{ArrayRef, RecordBatch},
     datatypes::SchemaRef,
 };
 use datafusion::{
@@ -16,7 +16,6 @@ use datafusion::{
     physical_expr::{
         PhysicalExpr,
         expressions::{Column, Literal},
-        projection::ProjectionExprs,
     },
     physical_plan::{
         DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties,

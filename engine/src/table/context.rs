@@ -15,7 +15,7 @@ use crate::{
 
 /// What a query's scans share.
 #[derive(Debug, Clone)]
-pub struct ScanContext {
+pub(crate) struct ScanContext {
     pub stores: Arc<QueryStores>,
     pub meter: Arc<Meter>,
     pub footers: Arc<Footers>,

@@ -51,7 +51,7 @@ const STREAM_BYTES: u64 = 2 << 20;
 
 /// A table of the catalog, at one version.
 #[derive(Debug)]
-pub struct LakeTable {
+pub(crate) struct LakeTable {
     table: Arc<Table>,
     index: Arc<PartitionIndex>,
     /// How its partitions are computed, if they are not those of the index.
@@ -68,7 +68,7 @@ pub struct LakeTable {
 impl LakeTable {
     /// # Errors
     /// `Unsupported` for a format that is not read yet, naming it.
-    pub fn try_new(table: Table, index: Arc<PartitionIndex>, context: ScanContext, has_hidden: bool) -> Result<Self> {
+    pub(crate) fn try_new(table: Table, index: Arc<PartitionIndex>, context: ScanContext, has_hidden: bool) -> Result<Self> {
         let format = formats::of(&table, &context.footers)?;
         let projection = Projection::of(&table)?;
         let mut beside: Vec<FieldRef> = table.partition_keys.iter().map(field).collect();

@@ -22,7 +22,7 @@ use self::{
     live::{Live, Opened},
     snapshot::{Recorded, Snapshot},
 };
-pub use self::{
+pub(crate) use self::{
     kept::KeptListings,
     policy::{LISTING, ListingPolicy},
     refresh::{Refreshed, refresh},
@@ -36,7 +36,7 @@ use crate::{
 
 /// How a query comes to know the files of its tables.
 #[derive(Debug, Clone)]
-pub struct Listing {
+pub(crate) struct Listing {
     pub stores: Arc<QueryStores>,
     /// The catalog, as the session's user may see it.
     pub metastore: Arc<dyn Metastore>,
@@ -53,7 +53,7 @@ impl Listing {
     ///
     /// # Errors
     /// Those of the stores, naming the location; `Invalid` for a table property that names no policy; `CorruptData` for a damaged snapshot.
-    pub async fn files(&self, table: &Table, index: &PartitionIndex, survivors: &[u32]) -> Result<Vec<DataFile>> {
+    pub(crate) async fn files(&self, table: &Table, index: &PartitionIndex, survivors: &[u32]) -> Result<Vec<DataFile>> {
         let policy = ListingPolicy::of(table, self.policy)?;
         let told = self.stores.meter().listing();
         told.policy(policy.name());
@@ -132,7 +132,7 @@ impl Listing {
     ///
     /// # Errors
     /// `CorruptData` for a damaged snapshot.
-    pub async fn unrecorded(&self, table: &Table, index: &PartitionIndex) -> Result<Vec<u32>> {
+    pub(crate) async fn unrecorded(&self, table: &Table, index: &PartitionIndex) -> Result<Vec<u32>> {
         let all: Vec<u32> = (0..index.len()).filter_map(|row| u32::try_from(row).ok()).collect();
         let Some(snapshot) = Snapshot::open(self.metastore.as_ref(), &self.kept, table).await? else { return Ok(all) };
         let mut unknown = Vec::new();

@@ -42,7 +42,7 @@ pub(crate) enum Takes {
 
 impl fmt::Display for Takes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        let text = match self {
             Self::Text => "text",
             Self::Texts => "list of texts",
             Self::TextOrTexts => "text, or list of texts",
@@ -64,7 +64,8 @@ impl fmt::Display for Takes {
                 choice(f, values)?;
                 ", or a list of them"
             }
-        })
+        };
+        f.write_str(text)
     }
 }
 

@@ -21,7 +21,7 @@ use std::{
 
 use rusqlite::Connection;
 
-pub use self::footer::{KeptFooter, KeptKey};
+pub(crate) use self::footer::{KeptFooter, KeptKey};
 use self::{
     file::lock,
     row::Found,
@@ -31,7 +31,7 @@ use crate::clock::Clock;
 
 /// The footers kept on disk. Share it by `Arc`; dropping the last waits until everything is written.
 #[derive(Debug)]
-pub struct KeptFooters {
+pub(crate) struct KeptFooters {
     /// Absent if the file could not be opened: nothing is kept then.
     open: Option<Open>,
 }
@@ -48,7 +48,7 @@ impl KeptFooters {
     /// Opens `footers.sqlite` in a directory, and makes both if they do not exist. It never fails: what cannot be opened keeps nothing, and
     /// the log says so. The capacity is bytes of footers and indexes of all processes together; 0 keeps nothing.
     #[must_use]
-    pub fn open(directory: &Path, capacity_bytes: u64, clock: Arc<dyn Clock>) -> Arc<Self> {
+    pub(crate) fn open(directory: &Path, capacity_bytes: u64, clock: Arc<dyn Clock>) -> Arc<Self> {
         let open = (capacity_bytes > 0).then(|| Open::new(directory, capacity_bytes, clock));
         let open = open.and_then(|open| {
             let tell = |error: &String| {
@@ -61,12 +61,12 @@ impl KeptFooters {
     }
 
     /// What is kept of a file.
-    pub async fn get(&self, key: &KeptKey) -> Option<KeptFooter> {
+    pub(crate) async fn get(&self, key: &KeptKey) -> Option<KeptFooter> {
         self.get_many(vec![key.clone()]).await.remove(key)
     }
 
     /// What is kept of some files, in one trip to the disk.
-    pub async fn get_many(&self, keys: Vec<KeptKey>) -> HashMap<KeptKey, KeptFooter> {
+    pub(crate) async fn get_many(&self, keys: Vec<KeptKey>) -> HashMap<KeptKey, KeptFooter> {
         let Some(open) = self.open.as_ref().filter(|_| !keys.is_empty()) else { return HashMap::new() };
         let reader = Arc::clone(&open.reader);
         let now = hour(open.clock.as_ref());
@@ -87,14 +87,14 @@ impl KeptFooters {
 
     /// Keeps a footer; returns at once. It takes the place of what is kept of other versions of the file; indexes that are kept of this
     /// version stay if it has none.
-    pub fn put(&self, key: KeptKey, footer: KeptFooter) {
+    pub(crate) fn put(&self, key: KeptKey, footer: KeptFooter) {
         if let Some(open) = &self.open {
             open.writer.queue(Job::Put { key, footer, hour: hour(open.clock.as_ref()) });
         }
     }
 
     /// Waits until all that was put is written.
-    pub async fn flush(&self) {
+    pub(crate) async fn flush(&self) {
         if let Some(open) = &self.open {
             open.writer.flush().await;
         }

@@ -16,7 +16,7 @@ mod reads;
 mod schema;
 mod thrift;
 
-pub use self::footers::Footers;
+pub(crate) use self::footers::Footers;
 pub(crate) use self::{
     fault::{check_codecs, not_text, unreadable},
     footers::{FIRST_READ, SMALL_FILE, TableFiles},

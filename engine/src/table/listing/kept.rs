@@ -26,7 +26,7 @@ pub(super) struct KeptFiles {
 
 /// Listings that are kept; of one process.
 #[derive(Debug)]
-pub struct KeptListings {
+pub(crate) struct KeptListings {
     /// By table, how often it was forgotten, and location.
     files: Cache<(i64, u64, String), Arc<KeptFiles>>,
     /// By table and name.
@@ -66,7 +66,7 @@ impl KeptListings {
     }
 
     /// Forgets the files of a table: the next query lists them.
-    pub fn forget(&self, table: i64) {
+    pub(crate) fn forget(&self, table: i64) {
         *self.forgotten.lock().unwrap_or_else(PoisonError::into_inner).entry(table).or_default() += 1;
     }
 

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// The table property, and session setting, that names the policy.
-pub const LISTING: &str = "listing";
+pub(crate) const LISTING: &str = "listing";
 
 /// When the files of a table are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

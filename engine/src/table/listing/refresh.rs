@@ -10,7 +10,7 @@ use crate::error::Result;
 
 /// What a refresh did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refreshed {
+pub(crate) enum Refreshed {
     /// The table is listed at each query: there is nothing to renew.
     Nothing,
     /// What was kept of listings is forgotten: the next query lists.
@@ -23,7 +23,7 @@ pub enum Refreshed {
 ///
 /// # Errors
 /// Those of listing and of the metastore. Then what was recorded before stays.
-pub async fn refresh(listing: &Listing, table: &Table, index: &PartitionIndex, rows: Option<&[u32]>) -> Result<Refreshed> {
+pub(crate) async fn refresh(listing: &Listing, table: &Table, index: &PartitionIndex, rows: Option<&[u32]>) -> Result<Refreshed> {
     listing.kept.forget(table.id);
     match ListingPolicy::of(table, listing.policy)? {
         ListingPolicy::Live => return Ok(Refreshed::Nothing),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use glaux_engine::system::{INFORMATION_SCHEMA, SYSTEM};
+use glaux_engine::SYSTEM_SCHEMAS;
 
 use crate::cli::execute::Executor;
 
@@ -39,7 +39,7 @@ impl Names {
             names.tables.insert(table.name.table);
         }
         let browser = engine.browse(session);
-        for schema in [INFORMATION_SCHEMA, SYSTEM] {
+        for schema in SYSTEM_SCHEMAS {
             for (table, columns) in browser.system_tables(schema) {
                 let table = format!("{schema}.{table}");
                 names.qualified.insert(table.clone());

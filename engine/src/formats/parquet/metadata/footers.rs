@@ -87,7 +87,7 @@ fn is_of_its_query(kind: ErrorKind) -> bool {
 
 /// What is known of files, shared by all queries of an engine.
 #[derive(Debug)]
-pub struct Footers {
+pub(crate) struct Footers {
     footers: Cache<Key, Arc<KnownFooter>>,
     indexed: Cache<(Key, Indexes), Arc<ParquetMetaData>>,
     pieces: Cache<(ObjectVersion, Range<u64>), Bytes>,
@@ -99,7 +99,7 @@ pub struct Footers {
 impl Footers {
     /// A cache of about that many bytes of memory, over what is kept on disk.
     #[must_use]
-    pub fn new(capacity: u64, kept: Arc<KeptFooters>) -> Arc<Self> {
+    pub(crate) fn new(capacity: u64, kept: Arc<KeptFooters>) -> Arc<Self> {
         let weight = |size: usize| u32::try_from(size).unwrap_or(u32::MAX);
         Arc::new(Self {
             footers: Cache::builder()
