@@ -13,6 +13,7 @@ pub mod clock;
 pub mod config;
 pub mod ddl;
 pub mod error;
+mod formats;
 mod functions;
 pub mod plan;
 pub mod probe;

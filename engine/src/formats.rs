@@ -1,0 +1,3 @@
+//! The formats of data files.
+
+pub(crate) mod text;
