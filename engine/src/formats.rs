@@ -2,12 +2,13 @@
 //! classes, endings and first bytes that mean a format; one that is added there does not compile until [`of`] says what reads it.
 
 pub(crate) mod parquet;
+mod text;
 
 use std::sync::Arc;
 
 use glaux_catalog::{format::FileFormat, model::Table};
 
-use self::parquet::Parquet;
+use self::{parquet::Parquet, text::Text};
 pub(crate) use self::parquet::{Footers, KeptFooters};
 use crate::{
     error::{Error, Result},
@@ -21,10 +22,9 @@ use crate::{
 pub(crate) fn of(table: &Table, footers: &Arc<Footers>) -> Result<Arc<dyn Format>> {
     match FileFormat::of(&table.storage) {
         Some(FileFormat::Parquet) => Ok(Arc::new(Parquet::new(table, footers))),
+        Some(FileFormat::Text | FileFormat::Csv) => Ok(Arc::new(Text::new(table)?)),
         Some(
-            FileFormat::Text
-            | FileFormat::Csv
-            | FileFormat::Json
+            FileFormat::Json
             | FileFormat::OpenXJson
             | FileFormat::Orc
             | FileFormat::Avro
@@ -39,5 +39,5 @@ pub(crate) fn of(table: &Table, footers: &Arc<Footers>) -> Result<Arc<dyn Format
 fn not_read(table: &Table) -> Error {
     let serde = &table.storage.serde.library;
     Error::unsupported(format!("table \"{}\" is stored in a format that is not read yet: {serde}", table.name))
-        .with_hint("Parquet tables can be queried; the definition is kept")
+        .with_hint("Parquet and delimited text can be queried; the definition is kept")
 }

@@ -5,6 +5,8 @@
 //! ```text
 //! @write PATH [OPTIONS] SELECT ...   a Parquet file of the query's rows at a path of the lake (OPTIONS: see `lake::WriteOptions`)
 //! @text PATH TEXT                    a file of that text
+//! @bytes PATH TEXT                   a file of that text, in which `\n`, `\r`, `\t`, `\\` and `\xHH` are bytes
+//! @gzip PATH TEXT                    the same, compressed
 //! @footer PATH EDIT...               another footer of a file written before (EDITs: see `footer`)
 //! @fixture PATH NAME                 a copy of tests/fixtures/NAME
 //! @remove PATH                       removes a file, or in a folder also a directory with all below it
@@ -25,6 +27,7 @@ mod database;
 mod embedded;
 mod remote;
 pub mod render;
+mod text;
 
 use std::{
     path::{Path, PathBuf},

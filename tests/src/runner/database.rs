@@ -8,7 +8,10 @@ use chrono::NaiveDateTime;
 use serde_json::Value;
 use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType};
 
-use super::render;
+use super::{
+    render,
+    text::{bytes, gzip},
+};
 use crate::lake::{Lake, WriteOptions};
 
 /// What carries statements out, over a lake.
@@ -178,6 +181,8 @@ impl<E: Executor> AsyncDB for Database<E> {
         match name {
             "write" => self.write(rest).await?,
             "text" => self.executor.lake().put(path, text.as_bytes().to_vec()),
+            "bytes" => self.executor.lake().put(path, bytes(text).map_err(Failed)?),
+            "gzip" => self.executor.lake().put(path, gzip(&bytes(text).map_err(Failed)?)),
             "footer" => self.executor.lake().edit_footer(path, text).map_err(Failed)?,
             "fixture" => {
                 let fixture = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(text.trim());

@@ -1,0 +1,87 @@
+//! Delimited text: from the bytes of files of `LazySimpleSerDe` and `OpenCSVSerde` to record batches, with Trino's answers for all that is odd.
+//!
+//! `options` come from a table's or a partition's storage, `compression` from a file's name. `decoder` takes a file's bytes, or those of a range of it
+//! (`lines`), and gives batches of the columns that are wanted: no IO, and no names of files. Around it, `open` opens the files of a scan, `unit` reads a
+//! split of one, and `shape` makes the result's rows.
+
+mod column;
+mod compression;
+mod date;
+mod decoder;
+mod file;
+mod gzip;
+mod inflate;
+mod lazy_simple;
+mod leaf;
+mod lines;
+mod open;
+mod open_csv;
+mod options;
+mod row;
+mod shape;
+#[cfg(test)]
+mod tests;
+mod timestamp_format;
+mod timestamp_pattern;
+mod unit;
+mod value;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use glaux_catalog::model::{Column, Table};
+
+use self::{
+    compression::Compression,
+    open::{TextOpener, TextTable},
+    options::TextOptions,
+};
+use crate::{
+    error::{Error, Result},
+    scan::{Analyzed, DataFile, Execution, Format, Opener, ScanIo},
+};
+
+/// Bytes of a file for one split.
+const SPLIT_BYTES: u64 = 32 << 20;
+
+/// The text files of one table.
+#[derive(Debug)]
+pub(super) struct Text {
+    name: String,
+    table: Arc<TextTable>,
+}
+
+impl Text {
+    /// # Errors
+    /// `Unsupported` and `Invalid` for a SerDe, a property or a column's type that is not read, which they name.
+    pub(super) fn new(table: &Table) -> Result<Self> {
+        let options = TextOptions::of(&table.storage, &table.properties)?;
+        for column in &table.storage.columns {
+            options.check(&column.name, &column.hive_type)?;
+        }
+        let (storage, properties) = (table.storage.clone(), table.properties.clone());
+        let table_of = TextTable { storage, properties, options: Arc::new(options) };
+        Ok(Self { name: table.name.to_string(), table: Arc::new(table_of) })
+    }
+}
+
+#[async_trait]
+impl Format for Text {
+    fn name(&self) -> &'static str {
+        "text"
+    }
+
+    fn split_bytes(&self, file: &DataFile, _: bool) -> Option<u64> {
+        let compression = Compression::of_name(file.meta.location.as_ref()).ok()?;
+        self.table.options.is_splittable(compression).then_some(SPLIT_BYTES)
+    }
+
+    async fn analyze(&self, _: &ScanIo, _: &DataFile, _: &[Column]) -> Result<Analyzed> {
+        Err(Error::unsupported(format!("table \"{}\" cannot be analyzed: text says nothing of itself before it is read", self.name))
+            .with_hint("Parquet tables can be analyzed"))
+    }
+
+    fn begin(self: Arc<Self>, execution: &Arc<Execution>) -> Result<Arc<dyn Opener>> {
+        Ok(Arc::new(TextOpener::new(execution, &self.table)))
+    }
+}

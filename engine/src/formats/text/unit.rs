@@ -1,0 +1,172 @@
+//! A stretch of lines: fetched in pieces, the next one while the last is decoded.
+
+use std::{ops::Range, sync::Arc};
+
+use arrow::array::RecordBatch;
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use tokio::task::JoinHandle;
+
+use super::{decoder::TextDecoder, file::OpenText, lines::LineRange, shape::Shaper};
+use crate::{
+    error::{Error, Result},
+    failure::from_datafusion,
+    scan::{Execution, Held, Next, Rows, Unit},
+};
+
+/// Bytes that are fetched at once.
+const PIECE: u64 = 4 << 20;
+
+/// The same at first where rows may soon be enough; each further piece is twice as long as the one before.
+const FIRST_PIECE: u64 = 64 << 10;
+
+/// What is fetched behind the end of a split, for the line that ends there.
+const OVERHANG: u64 = 64 << 10;
+
+/// The lines that begin in a range of a file.
+#[derive(Debug)]
+pub(super) struct Stretch {
+    pub execution: Arc<Execution>,
+    pub file: Arc<OpenText>,
+    pub range: Range<u64>,
+}
+
+impl Unit for Stretch {
+    fn bytes(&self) -> u64 {
+        // One piece is decoded while another comes.
+        (self.range.end - self.range.start).min(2 * PIECE)
+    }
+
+    fn open(self: Box<Self>, held: Held) -> BoxFuture<'static, Result<Option<Box<dyn Rows>>>> {
+        Box::pin(async move {
+            let file = Arc::clone(&self.file);
+            let mut lines = Lines::new(*self, held).map_err(|error| file.named(error))?;
+            lines.fetch().await?;
+            Ok(Some(Box::new(lines) as Box<dyn Rows>))
+        })
+    }
+}
+
+/// The rows of a stretch of lines.
+struct Lines {
+    unit: Stretch,
+    decoder: TextDecoder,
+    shaper: Shaper,
+    /// Where the next piece that is asked for begins, and how long it is.
+    at: u64,
+    piece: u64,
+    /// The piece that is under way.
+    coming: Option<Coming>,
+    _held: Held,
+}
+
+/// A piece that is under way; given up with its holder.
+struct Coming {
+    range: Range<u64>,
+    task: JoinHandle<Result<Bytes>>,
+}
+
+impl Drop for Coming {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Lines {
+    fn new(unit: Stretch, held: Held) -> Result<Self> {
+        let file = &unit.file;
+        let range = LineRange::new(unit.range.start, unit.range.end);
+        let (options, columns) = (Arc::clone(&file.options), Arc::clone(&file.columns));
+        let decoder = TextDecoder::new(options, columns, Arc::clone(&file.wanted.schema), unit.execution.batch_size)?;
+        let is_whole = unit.range.start == 0 && unit.range.end >= file.planned.file.meta.size;
+        let (decoder, at) = if is_whole {
+            (decoder.with_compression(file.compression)?, 0)
+        } else {
+            (decoder.with_range(range), range.first_byte())
+        };
+        let shaper = Shaper::new(&file.wanted, &unit.execution).map_err(from_datafusion)?;
+        let piece = if unit.execution.spec.is_limited { FIRST_PIECE } else { PIECE };
+        Ok(Self { unit, decoder, shaper, at, piece, coming: None, _held: held })
+    }
+
+    /// Asks for the next piece, if none is under way and there is one.
+    fn ask(&mut self) {
+        let size = self.unit.file.planned.file.meta.size;
+        if self.coming.is_some() || self.at >= size {
+            return;
+        }
+        let end = self.at.saturating_add(self.piece).min(size);
+        let end = if self.at < self.unit.range.end {
+            // The last piece takes in the line that ends behind the split.
+            let last = self.unit.range.end.saturating_add(OVERHANG).min(size);
+            if last.saturating_sub(end) < 2 * OVERHANG { last } else { end }
+        } else {
+            end
+        };
+        let range = self.at..end;
+        let (file, wanted) = (Arc::clone(&self.unit.file), range.clone());
+        self.coming = Some(Coming { range, task: tokio::spawn(async move { file.read(wanted).await }) });
+        self.at = end;
+        self.piece = (self.piece * 2).min(PIECE);
+    }
+
+    /// Whether more than one piece is wanted for certain.
+    fn reads_ahead(&self) -> bool {
+        !self.unit.execution.spec.is_limited && self.at < self.unit.range.end
+    }
+}
+
+impl Rows for Lines {
+    fn unit(&self) -> &dyn Unit {
+        &self.unit
+    }
+
+    fn next(&mut self) -> Result<Next> {
+        loop {
+            let decoded = self.decoder.next().map_err(|error| self.unit.file.named(error))?;
+            let Some(batch) = decoded else {
+                let has_more = self.coming.is_some() || self.at < self.unit.file.planned.file.meta.size;
+                if self.decoder.is_done() {
+                    return Ok(Next::End);
+                }
+                if has_more {
+                    return Ok(Next::Fetch);
+                }
+                self.decoder.finish();
+                // The last line, if it has no end; a decoder that gives nothing now is done.
+                let last = self.decoder.next().map_err(|error| self.unit.file.named(error))?;
+                let Some(batch) = last else { return Ok(Next::End) };
+                if let Some(rows) = self.shaped(batch)? {
+                    return Ok(Next::Rows(rows));
+                }
+                continue;
+            };
+            if let Some(rows) = self.shaped(batch)? {
+                return Ok(Next::Rows(rows));
+            }
+        }
+    }
+
+    fn fetch(&mut self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async {
+            self.ask();
+            let Some(mut coming) = self.coming.take() else { return Ok(()) };
+            let ended = (&mut coming.task).await;
+            let bytes = ended.unwrap_or_else(|error| Err(Error::internal("a read was given up").with_source(error)))?;
+            self.unit.file.consume(&coming.range)?;
+            self.decoder.push(bytes);
+            if self.reads_ahead() {
+                self.ask();
+            }
+            Ok(())
+        })
+    }
+}
+
+impl Lines {
+    /// Those of the rows that pass; `None` if none does.
+    fn shaped(&mut self, batch: RecordBatch) -> Result<Option<RecordBatch>> {
+        let shaped = self.shaper.shape(batch).map_err(|error| self.unit.file.named(from_datafusion(error)))?;
+        Ok((shaped.num_rows() > 0).then_some(shaped))
+    }
+}
