@@ -18,6 +18,7 @@ mod entity_tag;
 mod environment;
 mod excerpt;
 mod failure;
+mod file_version;
 mod http_error;
 mod list;
 mod local;

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use arrow::{
-    array::{ArrayRef, ArrowNativeTypeOp, AsArray, Decimal128Array},
+    array::{Array as _, ArrayRef, ArrowNativeTypeOp, AsArray, Decimal128Array},
+    buffer::{NullBuffer, ScalarBuffer},
     compute::kernels::arity::try_binary,
     datatypes::{DataType, Decimal128Type, i256},
     error::ArrowError,
@@ -136,10 +137,18 @@ impl ScalarUDFImpl for Calculation {
         let numbers = Numbers::new(self.operation, *left, *right);
         let results = match args.args.as_slice() {
             [Array(left), Scalar(ScalarValue::Decimal128(Some(right), ..))] => {
-                left.as_primitive::<Decimal128Type>().try_unary(|left| numbers.result(left, *right))?
+                let left = left.as_primitive::<Decimal128Type>();
+                match numbers.exact(left.values().iter().map(|left| (*left, *right))) {
+                    Some(values) => Decimal128Array::new(values, left.nulls().cloned()),
+                    None => left.try_unary(|left| numbers.result(left, *right))?,
+                }
             }
             [Scalar(ScalarValue::Decimal128(Some(left), ..)), Array(right)] => {
-                right.as_primitive::<Decimal128Type>().try_unary(|right| numbers.result(*left, right))?
+                let right = right.as_primitive::<Decimal128Type>();
+                match numbers.exact(right.values().iter().map(|right| (*left, *right))) {
+                    Some(values) => Decimal128Array::new(values, right.nulls().cloned()),
+                    None => right.try_unary(|right| numbers.result(*left, right))?,
+                }
             }
             both => {
                 let of_arrays =
@@ -246,7 +255,43 @@ impl Numbers {
         })
     }
 
+    /// The results, if all of them are exact and fit, of numbers of 64 bits: none is looked at by itself, nor is any that is NULL. `None` says nothing.
+    fn exact(&self, pairs: impl Iterator<Item = (i128, i128)>) -> Option<ScalarBuffer<i128>> {
+        let powers = self.narrow.as_ref().filter(|powers| powers.result == 1)?;
+        let (left_power, right_power) = (i64::try_from(powers.left).ok()?, i64::try_from(powers.right).ok()?);
+        let (left_power, right_power) = (i128::from(left_power), i128::from(right_power));
+        // Neither a product of two numbers of 64 bits nor the sum of two such products leaves 128 bits.
+        match self.operation {
+            DecimalArithmetic::Add => self.each(pairs, |left, right| left * left_power + right * right_power),
+            DecimalArithmetic::Subtract => self.each(pairs, |left, right| left * left_power - right * right_power),
+            DecimalArithmetic::Multiply => self.each(pairs, |left, right| left * right),
+            DecimalArithmetic::Divide | DecimalArithmetic::Modulo => None,
+        }
+    }
+
+    fn each(
+        &self,
+        pairs: impl Iterator<Item = (i128, i128)>,
+        calculate: impl Fn(i128, i128) -> i128,
+    ) -> Option<ScalarBuffer<i128>> {
+        let mut all_fit = true;
+        let values: Vec<i128> = pairs
+            .map(|(left, right)| {
+                let (short_left, short_right) = (i128::from(left as i64), i128::from(right as i64));
+                let result = calculate(short_left, short_right);
+                all_fit &= (short_left == left) & (short_right == right) & (result.unsigned_abs() < self.limit);
+                result
+            })
+            .collect();
+        all_fit.then(|| values.into())
+    }
+
     fn of_arrays(&self, left: &Decimal128Array, right: &Decimal128Array) -> Result<Decimal128Array> {
+        if left.len() == right.len()
+            && let Some(values) = self.exact(left.values().iter().copied().zip(right.values().iter().copied()))
+        {
+            return self.typed(Decimal128Array::new(values, NullBuffer::union(left.nulls(), right.nulls())));
+        }
         self.typed(try_binary::<_, _, _, Decimal128Type>(left, right, |left, right| self.result(left, right))?)
     }
 
@@ -257,8 +302,6 @@ impl Numbers {
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::Array;
-
     use super::{DecimalArithmetic as D, *};
 
     fn calculated(operation: D, left: (i128, u8, i8), right: (i128, u8, i8)) -> Result<String> {
@@ -298,6 +341,27 @@ mod tests {
         }
         assert!(calculated(D::Divide, (1, 1, 0), (0, 1, 0)).is_err());
         assert!(calculated(D::Modulo, (1, 1, 0), (0, 1, 0)).is_err());
+    }
+
+    #[test]
+    fn many_at_once_are_as_one_by_one() {
+        let values = [0_i128, 1, -1, 5, 99, -99, 999, i128::from(i64::MAX), i128::from(i64::MIN), i128::from(i64::MAX) + 1];
+        for operation in [D::Add, D::Subtract, D::Multiply, D::Divide, D::Modulo] {
+            for (left, right) in [((19, 2), (19, 2)), ((5, 0), (3, 2)), ((19, 0), (19, 18)), ((38, 2), (10, 0))] {
+                let numbers = Numbers::new(operation, left, right);
+                for left in values {
+                    for right in values {
+                        if let Some(at_once) = numbers.exact(std::iter::once((left, right))) {
+                            assert_eq!(numbers.result(left, right).ok(), Some(at_once[0]), "{operation:?} {left} {right}");
+                        }
+                    }
+                }
+            }
+        }
+        let numbers = Numbers::new(D::Subtract, (1, 0), (15, 2));
+        assert_eq!(numbers.exact([(1, 5), (1, 100)].into_iter()).unwrap().as_ref(), [95, 0]);
+        // A product that its type does not hold is for the other way to tell.
+        assert!(Numbers::new(D::Multiply, (1, 0), (1, 0)).exact(std::iter::once((99, 99))).is_none());
     }
 
     #[test]

@@ -17,7 +17,10 @@ use object_store::{ObjectMeta, path::Path};
 
 use crate::{
     error::{Error, ErrorKind, Result},
-    storage::closed::{ClosedFiles, real_path},
+    storage::{
+        closed::{ClosedFiles, real_path},
+        file_version,
+    },
 };
 
 /// Entries of a page at most; what S3 gives.
@@ -255,26 +258,7 @@ fn object(entry: &Entry, metadata: &fs::Metadata) -> Result<ObjectMeta> {
     let location = Path::parse(&entry.key).map_err(|error| {
         Error::invalid(format!("\"{}\" is not a name that can be read", entry.path.display())).with_source(error)
     })?;
-    let modified = metadata.modified().map_err(|error| unreadable(&entry.path, error))?;
-    let micros = modified.duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_micros();
-    Ok(ObjectMeta {
-        location,
-        last_modified: modified.into(),
-        size: metadata.len(),
-        // The same as that of a read through `object_store`, so that the two can be compared.
-        e_tag: Some(format!("{:x}-{micros:x}-{:x}", inode(metadata), metadata.len())),
-        version: None,
-    })
-}
-
-#[cfg(unix)]
-fn inode(metadata: &fs::Metadata) -> u64 {
-    std::os::unix::fs::MetadataExt::ino(metadata)
-}
-
-#[cfg(not(unix))]
-fn inode(_: &fs::Metadata) -> u64 {
-    0
+    file_version::of(location, metadata).map_err(|error| unreadable(&entry.path, error))
 }
 
 fn unreadable(path: &FsPath, source: io::Error) -> Error {
