@@ -4,6 +4,7 @@
 //! A file counts if it holds bytes and no part of its path below the partition's location begins with `_` or `.`; sub-folders count, as
 //! in Athena. What a snapshot or an earlier listing does not know is listed.
 
+mod chunk;
 mod cover;
 mod kept;
 mod live;
@@ -18,11 +19,13 @@ use glaux_catalog::{Metastore, model::Table, partition::PartitionIndex};
 use object_store::ObjectMeta;
 
 use self::{
+    chunk::Recorded,
     kept::KeptFiles,
     live::{Live, Opened},
-    snapshot::{Recorded, Snapshot},
+    snapshot::Snapshot,
 };
 pub(crate) use self::{
+    chunk::Recorded,
     kept::KeptListings,
     policy::{LISTING, ListingPolicy},
     refresh::{Refreshed, refresh},

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use moka::sync::Cache;
 use object_store::ObjectMeta;
 
-use super::snapshot::Chunk;
+use super::chunk::Chunk;
 
 /// Bytes of listings, and of snapshots, that are kept.
 const BYTES: u64 = 128 << 20;

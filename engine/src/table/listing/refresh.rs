@@ -4,7 +4,8 @@ use glaux_catalog::{model::Table, partition::PartitionIndex};
 
 use super::{
     DataFile, Listing, ListingPolicy,
-    snapshot::{self, Recorded},
+    chunk::Recorded,
+    snapshot,
 };
 use crate::error::Result;
 
