@@ -12,6 +12,7 @@ mod resolve;
 mod rules;
 mod state;
 mod types;
+mod wide;
 
 pub(crate) use cooperate::cooperative;
 pub(crate) use interruptible::Stop;

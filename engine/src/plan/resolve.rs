@@ -22,7 +22,7 @@ use glaux_catalog::{
 };
 use sqlparser::ast;
 
-use super::{limits, names};
+use super::{limits, names, wide};
 use crate::{
     access::{Guarded, view_denied},
     clock::Clock,
@@ -88,8 +88,13 @@ impl PlanContext {
         let state = self.state(database, view_depth)?;
         let mut ast = query.ast.clone();
         names::resolve(&mut ast, &state);
-        let statement = PlannedStatement::Statement(Box::new(ast::Statement::Query(ast)));
-        let plan = state.statement_to_plan(statement).await.map_err(from_datafusion)?;
+        let plan = match wide::plan(&ast, &state).await.map_err(from_datafusion)? {
+            Some(plan) => plan,
+            None => {
+                let statement = PlannedStatement::Statement(Box::new(ast::Statement::Query(ast)));
+                state.statement_to_plan(statement).await.map_err(from_datafusion)?
+            }
+        };
         limits::check(&plan)?;
         Ok((state, plan))
     }
