@@ -12,7 +12,7 @@ use datafusion::{
     prelude::SessionContext,
 };
 use glaux_catalog::{
-    HiveType, Metastore, TableName,
+    HiveType, TableName,
     metastore::{Definitions, MemoryMetastore, PartitionChange},
     model::{Column, Database, Partition, Properties, SerDe, StorageDescriptor, TableType},
     partition::PartitionIndex,

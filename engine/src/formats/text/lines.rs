@@ -163,7 +163,7 @@ impl Lines {
                     return Ok(if is_past { Step::End } else { Step::More });
                 }
                 self.is_done = true;
-                return Ok(if self.is_wanted_last() { Step::Line } else { Step::End });
+                return Ok(if self.take_last() { Step::Line } else { Step::End });
             };
             self.after_return = rest[length] == b'\r';
             let start = self.at;
@@ -191,7 +191,7 @@ impl Lines {
     }
 
     /// Takes what is left as the last line, which has no end, unless it is empty.
-    fn is_wanted_last(&mut self) -> bool {
+    fn take_last(&mut self) -> bool {
         let skipped = self.mark(&self.carry);
         if self.is_within_line || self.carry.len() == skipped {
             return false;

@@ -17,7 +17,7 @@ use glaux_catalog::{
     model::{Column, Properties, SerDe, StorageDescriptor},
 };
 
-use super::{Compression, TextColumn, TextDecoder, TextOptions};
+use super::{compression::Compression, decoder::TextDecoder, options::TextOptions, row::TextColumn};
 use crate::error::Result;
 
 const LAZY_SIMPLE: &str = "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe";

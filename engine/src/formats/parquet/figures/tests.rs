@@ -1,11 +1,12 @@
 //! Tests of what footers tell: ranges, nulls, and estimates of different values that hold where they can be known.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use arrow::{
     array::{ArrayRef, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray},
     datatypes::{Field, Schema},
 };
+use glaux_catalog::HiveType;
 use parquet::{
     arrow::ArrowWriter,
     file::{
@@ -13,8 +14,6 @@ use parquet::{
         properties::{WriterProperties, WriterVersion},
     },
 };
-
-use glaux_catalog::HiveType;
 
 use super::*;
 

@@ -5,6 +5,7 @@ use std::{
     sync::atomic::{AtomicI64, Ordering},
 };
 
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use tempfile::TempDir;
 

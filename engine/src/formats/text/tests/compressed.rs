@@ -11,7 +11,7 @@ use flate2::{
 use super::{Table, decode, strings};
 use crate::{
     error::{ErrorKind, Result},
-    formats::text::Compression,
+    formats::text::compression::Compression,
 };
 
 fn gzip(text: &[u8]) -> Vec<u8> {

@@ -6,7 +6,7 @@ use glaux_catalog::model::Properties;
 use super::{LAZY_SIMPLE, OPEN_CSV, Table};
 use crate::{
     error::{Error, ErrorKind},
-    formats::text::TextOptions,
+    formats::text::options::TextOptions,
 };
 
 const TYPED: [(&str, &str); 7] = [

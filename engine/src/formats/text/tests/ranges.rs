@@ -55,7 +55,7 @@ proptest! {
         piece in 1_usize..12,
         header in 0_usize..2,
     ) {
-        let table = lines(&[("skip.header.line.count", &header.to_string())]);
+        let table = lines(&[("skip.header.line.count", header.to_string().as_str())]);
         let bytes = file.as_bytes();
         let mut ends: Vec<usize> = cuts.into_iter().map(|cut| cut.min(bytes.len())).collect();
         ends.extend([0, bytes.len()]);
@@ -99,7 +99,7 @@ fn rows_are_counted_without_columns() {
     for file in ["a\nb\n\nc", "a\r\nb\r\n\r\nc\r\n", "\u{feff}h\na\nb\nc\nd\nf"] {
         let header = usize::from(file.starts_with('\u{feff}'));
         let count = header.to_string();
-        let table = lines(&[("skip.header.line.count", &count), ("skip.footer.line.count", &count)]);
+        let table = lines(&[("skip.header.line.count", count.as_str()), ("skip.footer.line.count", count.as_str())]);
         let batches = decode(table.decoder(&[]).unwrap(), [Bytes::from(file)]).unwrap();
         assert_eq!((rows(&batches), batches[0].num_columns()), (4, 0), "{file:?}");
     }
