@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::{OPEN_CSV, Table, decode, rows, strings};
 use crate::{
     error::ErrorKind,
-    formats::text::{Compression, LineRange, TextDecoder},
+    formats::text::{compression::Compression, decoder::TextDecoder, lines::LineRange},
 };
 
 /// A table of one column that is the whole line.
