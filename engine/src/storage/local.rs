@@ -24,6 +24,7 @@ use object_store::{
 use super::{
     closed::{self, ClosedFiles, real_path},
     failure,
+    file_version,
     list::StoreLister,
     place::StorePlace,
     ranges::RangePolicy,

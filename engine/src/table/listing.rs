@@ -25,7 +25,6 @@ use self::{
     snapshot::Snapshot,
 };
 pub(crate) use self::{
-    chunk::Recorded,
     kept::KeptListings,
     policy::{LISTING, ListingPolicy},
     refresh::{Refreshed, refresh},

@@ -12,7 +12,7 @@ use arrow::{
     ipc::{reader::StreamDecoder, writer::StreamWriter},
 };
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
+use chrono::DateTime;
 use glaux_catalog::{Metastore, contained::contained, model::Table};
 use object_store::{ObjectMeta, path::Path};
 use serde::{Deserialize, Serialize};
