@@ -208,6 +208,12 @@ pub(crate) const KEYS: &[Key] = &[
         "Send a read request a second time when it is slower than the 95th percentile, at most one request in twenty. Both count \
          as requests; the bill stays the same.",
     ),
+    Key::new(
+        "engine.fetch.share_splits",
+        Switch,
+        "Whether the streams of a scan share its splits, so that whichever is free takes the next. Otherwise each stream reads the splits \
+         that the plan gave it.",
+    ),
     Key::new("engine.data_cache.memory_bytes", Bytes, "Memory for the cache of fetched data. 0 turns it off."),
     Key::new(
         "engine.data_cache.disk_bytes",

@@ -47,7 +47,8 @@ fn difference(case: &Value) -> Option<String> {
     let found = batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |row| (batch, row)));
     found.zip(expected).enumerate().find_map(|(at, ((batch, row), expected))| {
         let differing = (0..columns.len()).find(|column| {
-            let is_char = columns[*column].1.starts_with("char");
+            // Also of what a map or an array of it holds.
+            let is_char = columns[*column].1.contains("char(") && !columns[*column].1.contains("varchar(");
             !is_equal(batch.column(*column).as_ref(), row, &expected[*column], is_char)
         })?;
         let shown = arrow::util::display::array_value_to_string(batch.column(differing), row).unwrap();
@@ -101,13 +102,13 @@ fn is_equal(values: &dyn Array, row: usize, expected: &Value, is_char: bool) -> 
         DataType::List(_) => {
             let elements = values.as_list::<i32>().value(row);
             let expected = expected.as_array().unwrap();
-            elements.len() == expected.len() && (0..expected.len()).all(|at| is_equal(&elements, at, &expected[at], false))
+            elements.len() == expected.len() && (0..expected.len()).all(|at| is_equal(&elements, at, &expected[at], is_char))
         }
         DataType::Struct(_) => {
             let fields = values.as_struct().columns();
             let expected = expected.as_array().unwrap();
             let mut pairs = fields.iter().zip(expected);
-            fields.len() == expected.len() && pairs.all(|(field, expected)| is_equal(field, row, expected, false))
+            fields.len() == expected.len() && pairs.all(|(field, expected)| is_equal(field, row, expected, is_char))
         }
         DataType::Map(..) => {
             let entries = values.as_map().value(row);
@@ -116,7 +117,7 @@ fn is_equal(values: &dyn Array, row: usize, expected: &Value, is_char: bool) -> 
                 // Of entries in their order.
                 Value::Array(pairs) => {
                     let is_pair = |at: usize| {
-                        is_equal(keys, at, &pairs[at][0], false) && is_equal(values, at, &pairs[at][1], false)
+                        is_equal(keys, at, &pairs[at][0], is_char) && is_equal(values, at, &pairs[at][1], is_char)
                     };
                     pairs.len() == keys.len() && (0..pairs.len()).all(is_pair)
                 }
@@ -124,7 +125,7 @@ fn is_equal(values: &dyn Array, row: usize, expected: &Value, is_char: bool) -> 
                 Value::Object(pairs) => {
                     let is_pair = |at: usize| {
                         let key = arrow::util::display::array_value_to_string(keys, at).unwrap();
-                        pairs.get(&key).is_some_and(|value| is_equal(values, at, value, false))
+                        pairs.get(&key).is_some_and(|value| is_equal(values, at, value, is_char))
                     };
                     pairs.len() == keys.len() && (0..pairs.len()).all(is_pair)
                 }
