@@ -86,21 +86,39 @@ fn follow(of: &Crate, at: usize, import: &Import, after: &[String], steps: usize
 
 /// Whether a name can stand at the beginning of a path in a module, but for the names of other crates.
 fn knows(of: &Crate, at: usize, name: &str, steps: usize) -> bool {
+    has(of, at, name) || through_glob(of, at, name, steps).is_some()
+}
+
+/// Whether a module has a name of its own, or imports it by name.
+fn has(of: &Crate, at: usize, name: &str) -> bool {
     let module = &of.modules[at];
     module.children.contains_key(name)
         || module.items.contains(name)
         || module.imports.iter().any(|import| import.name == name)
-        || through_glob(of, at, name, steps).is_some()
 }
 
-/// The module out of which a `*` brings in a name.
+/// The module out of which a `*` brings in a name, by itself or by further ones.
 fn through_glob(of: &Crate, at: usize, name: &str, steps: usize) -> Option<usize> {
     if steps >= MOST_STEPS {
         return None;
     }
-    let mut globs = of.modules[at].imports.iter().filter(|import| import.name == GLOB);
-    globs.find_map(|import| match look_up(of, at, &import.path, steps + 1) {
-        Some(Named::Module(other)) if other != at && knows(of, other, name, steps + 1) => Some(other),
-        _ => None,
-    })
+    let mut seen = BTreeSet::from([at]);
+    let mut open = vec![at];
+    while let Some(module) = open.pop() {
+        for import in of.modules[module].imports.iter().filter(|import| import.name == GLOB) {
+            // The path before the `*` begins with a name that is written there, or with another crate's.
+            let is_written = import.path.first().is_some_and(|first| {
+                matches!(first.as_str(), "crate" | "self" | "super") || has(of, module, first)
+            });
+            let target = if is_written { look_up(of, module, &import.path, steps + 1) } else { None };
+            let Some(Named::Module(other)) = target else { continue };
+            if has(of, other, name) {
+                return Some(other);
+            }
+            if seen.insert(other) {
+                open.push(other);
+            }
+        }
+    }
+    None
 }
