@@ -90,5 +90,5 @@ fn hidden(object: &GrantObject) -> Error {
 
 pub(super) fn not_an_administrator() -> Error {
     Error::new(ErrorKind::Denied, "only administrators grant, deny and revoke")
-        .with_hint("SHOW GRANTS lists what is granted to you")
+        .with_hint("SHOW GRANTS lists your grants")
 }

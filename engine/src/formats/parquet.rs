@@ -86,12 +86,6 @@ impl Format for Parquet {
         Some(KnownFile { rows: known.metadata().file_metadata().num_rows(), columns: Arc::clone(known.columns()) })
     }
 
-    async fn analyze(&self, io: &ScanIo, file: &DataFile, columns: &[Column]) -> Result<Analyzed> {
-        let reads = MetadataReads { fetch: io.fetch.clone(), meter: Arc::clone(io.meter()), whole: None };
-        let (footer, _) = self.known.footers.open(&self.known.table, file, &reads).await?;
-        Ok(figures::of_footer(&footer, file.meta.size, columns))
-    }
-
     fn begin(self: Arc<Self>, execution: &Arc<Execution>) -> Result<Arc<dyn Opener>> {
         Ok(Arc::new(ParquetOpener::new(execution, &self.known, &self.evolve)))
     }
@@ -105,6 +99,12 @@ impl Format for Parquet {
 impl Summaries for Parquet {
     fn has_exact_bounds(&self, data_type: &DataType) -> bool {
         belief::has_exact_bounds(data_type)
+    }
+
+    async fn analyze(&self, io: &ScanIo, file: &DataFile, columns: &[Column]) -> Result<Analyzed> {
+        let reads = MetadataReads { fetch: io.fetch.clone(), meter: Arc::clone(io.meter()), whole: None };
+        let (footer, _) = self.known.footers.open(&self.known.table, file, &reads).await?;
+        Ok(figures::of_footer(&footer, file.meta.size, columns))
     }
 
     async fn prepare(&self, spec: &ScanSpec, io: &ScanIo) -> Result<()> {

@@ -29,7 +29,7 @@ mod value;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use glaux_catalog::model::{Column, Table};
+use glaux_catalog::model::Table;
 
 use self::{
     compression::Compression,
@@ -37,8 +37,8 @@ use self::{
     options::TextOptions,
 };
 use crate::{
-    error::{Error, Result},
-    scan::{Analyzed, DataFile, Execution, Format, Opener, ScanIo},
+    error::Result,
+    scan::{DataFile, Execution, Format, Opener},
 };
 
 /// Bytes of a file for one split.
@@ -46,10 +46,7 @@ const SPLIT_BYTES: u64 = 32 << 20;
 
 /// The text files of one table.
 #[derive(Debug)]
-pub(super) struct Text {
-    name: String,
-    table: Arc<TextTable>,
-}
+pub(super) struct Text(Arc<TextTable>);
 
 impl Text {
     /// # Errors
@@ -60,8 +57,7 @@ impl Text {
             options.check(&column.name, &column.hive_type)?;
         }
         let (storage, properties) = (table.storage.clone(), table.properties.clone());
-        let table_of = TextTable { storage, properties, options: Arc::new(options) };
-        Ok(Self { name: table.name.to_string(), table: Arc::new(table_of) })
+        Ok(Self(Arc::new(TextTable { storage, properties, options: Arc::new(options) })))
     }
 }
 
@@ -73,15 +69,10 @@ impl Format for Text {
 
     fn split_bytes(&self, file: &DataFile, _: bool) -> Option<u64> {
         let compression = Compression::of_name(file.meta.location.as_ref()).ok()?;
-        self.table.options.is_splittable(compression).then_some(SPLIT_BYTES)
-    }
-
-    async fn analyze(&self, _: &ScanIo, _: &DataFile, _: &[Column]) -> Result<Analyzed> {
-        Err(Error::unsupported(format!("table \"{}\" cannot be analyzed: text says nothing of itself before it is read", self.name))
-            .with_hint("Parquet tables can be analyzed"))
+        self.0.options.is_splittable(compression).then_some(SPLIT_BYTES)
     }
 
     fn begin(self: Arc<Self>, execution: &Arc<Execution>) -> Result<Arc<dyn Opener>> {
-        Ok(Arc::new(TextOpener::new(execution, &self.table)))
+        Ok(Arc::new(TextOpener::new(execution, &self.0)))
     }
 }

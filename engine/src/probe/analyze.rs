@@ -22,7 +22,7 @@ use super::ProbeContext;
 use crate::{
     error::{Error, Result, nearest},
     formats,
-    scan::{Analyzed, DataFile, Format, OF_PARTITION, OF_TABLE, ScanIo},
+    scan::{Analyzed, DataFile, OF_PARTITION, OF_TABLE, ScanIo, Summaries},
     sql::{ANALYZE_COLUMNS, Analyze, AnalyzePartitions},
 };
 
@@ -49,9 +49,14 @@ pub(crate) async fn analyze(analyze: &Analyze, context: &ProbeContext<'_>) -> Re
     };
     let rows = chosen(&table, &index, &analyze.partitions)?;
     let scan = context.scan;
+    let format = formats::of(&table, &scan.footers)?;
+    let Some(summaries) = format.summaries() else {
+        return Err(Error::unsupported(format!("table \"{}\" cannot be analyzed: its files have no footers", table.name))
+            .with_hint("Parquet tables can be analyzed"));
+    };
     let files = scan.listing.files(&table, &index, &rows).await?;
-    let (format, io) = (formats::of(&table, &scan.footers)?, scan.io());
-    let told = stream::iter(files).map(|file| one(format.as_ref(), &io, &columns, file));
+    let io = scan.io();
+    let told = stream::iter(files).map(|file| one(summaries, &io, &columns, file));
     let mut told = told.buffer_unordered(scan.listing_concurrency.max(1));
     let mut found: BTreeMap<u32, Analyzed> = rows.iter().map(|row| (*row, Analyzed::default())).collect();
     while let Some((partition, analyzed)) = told.try_next().await? {
@@ -170,8 +175,8 @@ fn chosen(table: &Table, index: &PartitionIndex, partitions: &AnalyzePartitions)
     Ok(rows)
 }
 
-async fn one(format: &dyn Format, io: &ScanIo, columns: &[Column], file: DataFile) -> Result<(u32, Analyzed)> {
-    Ok((file.partition, format.analyze(io, &file, columns).await?))
+async fn one(summaries: &dyn Summaries, io: &ScanIo, columns: &[Column], file: DataFile) -> Result<(u32, Analyzed)> {
+    Ok((file.partition, summaries.analyze(io, &file, columns).await?))
 }
 
 /// Keeps what is known of columns that were not asked for.

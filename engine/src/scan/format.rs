@@ -33,19 +33,13 @@ pub(crate) trait Format: fmt::Debug + Send + Sync {
         None
     }
 
-    /// What a file tells `ANALYZE` of these columns.
-    ///
-    /// # Errors
-    /// `Unsupported` for a format whose files tell nothing; those of reading, naming the file.
-    async fn analyze(&self, io: &ScanIo, file: &DataFile, columns: &[Column]) -> Result<Analyzed>;
-
     /// Begins an execution.
     ///
     /// # Errors
     /// `Unsupported` for what the format cannot give.
     fn begin(self: Arc<Self>, execution: &Arc<Execution>) -> Result<Arc<dyn Opener>>;
 
-    /// What answers aggregations without reading rows, where the format's files tell counts and extremes.
+    /// What files tell apart from their rows; nothing if they have to be read for it.
     fn summaries(&self) -> Option<&dyn Summaries> {
         None
     }
@@ -101,6 +95,12 @@ pub(crate) trait Summaries: Send + Sync {
     /// # Errors
     /// Those of reading, naming the file.
     async fn prepare(&self, spec: &ScanSpec, io: &ScanIo) -> Result<()>;
+
+    /// What a file tells `ANALYZE` of these columns.
+    ///
+    /// # Errors
+    /// Those of reading, naming the file.
+    async fn analyze(&self, io: &ScanIo, file: &DataFile, columns: &[Column]) -> Result<Analyzed>;
 
     /// What one file answers; `None` if it does not tell exactly.
     ///
