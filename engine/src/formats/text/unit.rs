@@ -77,7 +77,13 @@ impl Lines {
         let file = &unit.file;
         let range = LineRange::new(unit.range.start, unit.range.end);
         let (options, columns) = (Arc::clone(&file.options), Arc::clone(&file.columns));
-        let decoder = TextDecoder::new(options, columns, Arc::clone(&file.wanted.schema), unit.execution.batch_size)?;
+        let spec = &unit.execution.spec;
+        // No more rows are looked for than are wanted.
+        let batch = match spec.limit.filter(|_| spec.predicate.is_none()) {
+            Some(limit) => limit.clamp(1, unit.execution.batch_size),
+            None => unit.execution.batch_size,
+        };
+        let decoder = TextDecoder::new(options, columns, Arc::clone(&file.wanted.schema), batch)?;
         let is_whole = unit.range.start == 0 && unit.range.end >= file.planned.file.meta.size;
         let (decoder, at) = if is_whole {
             (decoder.with_compression(file.compression)?, 0)
@@ -85,7 +91,7 @@ impl Lines {
             (decoder.with_range(range), range.first_byte())
         };
         let shaper = Shaper::new(&file.wanted, &unit.execution).map_err(from_datafusion)?;
-        let piece = if unit.execution.spec.is_limited { FIRST_PIECE } else { PIECE };
+        let piece = if spec.is_limited { FIRST_PIECE } else { PIECE };
         Ok(Self { unit, decoder, shaper, at, piece, coming: None, _held: held })
     }
 
