@@ -165,7 +165,7 @@ fn unknown_function(text: &str) -> Option<Wording> {
     let near = between(rest, "Did you mean '", "'").and_then(|near| nearest(name, std::iter::once(near)));
     Some(Wording {
         hint: near.map(|near| format!("Did you mean {near}?")),
-        ..Wording::from(format!("function '{name}' is not known"))
+        ..Wording::from(format!("unknown function '{name}'"))
     })
 }
 
@@ -375,7 +375,7 @@ mod tests {
         let unknown = of("Invalid function 'lowr'.\nDid you mean 'lower'?");
         assert_eq!(
             (unknown.message.as_str(), unknown.hint.as_deref()),
-            ("function 'lowr' is not known", Some("Did you mean lower?"))
+            ("unknown function 'lowr'", Some("Did you mean lower?"))
         );
         assert_eq!(of("Invalid function 'mod'.\nDid you mean 'cosh'?").hint, None);
     }

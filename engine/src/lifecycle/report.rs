@@ -26,7 +26,7 @@ impl FromStr for QueryId {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let id = text.trim().parse().map_err(|_| Error::invalid(format!("\"{text}\" is not the id of a query")));
-        id.map(Self).map_err(|error| error.with_hint("SELECT query_id FROM system.queries lists them"))
+        id.map(Self).map_err(|error| error.with_hint("Find it with SELECT query_id FROM system.queries"))
     }
 }
 

@@ -83,7 +83,8 @@ pub(crate) async fn analyze(analyze: &Analyze, context: &ProbeContext<'_>) -> Re
     let values =
         [table.name.to_string(), partitions.to_string(), sum.files.to_string(), sum.rows.to_string(), sum.bytes.to_string()];
     let arrays = values.map(|value| Arc::new(StringArray::from(vec![value])) as ArrayRef);
-    RecordBatch::try_new(schema(), arrays.to_vec()).map_err(|error| Error::internal("the answer is no batch").with_source(error))
+    RecordBatch::try_new(schema(), arrays.to_vec())
+        .map_err(|error| Error::internal("the answer is not a batch").with_source(error))
 }
 
 fn check(table: &Table) -> Result<()> {
@@ -93,10 +94,10 @@ fn check(table: &Table) -> Result<()> {
     }
     if Projection::is_enabled(table) {
         return Err(Error::unsupported(format!(
-            "the partitions of table \"{}\" are computed, and cannot be analyzed",
+            "table \"{}\" uses partition projection, and cannot be analyzed",
             table.name
         ))
-        .with_hint("Figures are kept for partitions in the catalog"));
+        .with_hint("Statistics are kept only for partitions that are in the catalog"));
     }
     Ok(())
 }

@@ -58,7 +58,7 @@ pub(crate) async fn crawl(crawl: &Crawl, context: &ProbeContext<'_>) -> Result<R
     tree.all_unnameable(&mut unnameable);
     if !tree.has_data() && unnameable.is_empty() {
         return Err(Error::not_found(format!("there are no data files below \"{url}\""))
-            .with_hint("Files whose names begin with _ or ., and empty ones, do not count"));
+            .with_hint("Empty files, and files whose names begin with _ or ., are ignored"));
     }
     let sampler = Sampler {
         scan,
@@ -76,7 +76,7 @@ pub(crate) async fn crawl(crawl: &Crawl, context: &ProbeContext<'_>) -> Result<R
             object: "folder",
             name: format!("{url}{path}"),
             change: Change::Ignored,
-            detail: "it has files of its own beside folders of tables".to_owned(),
+            detail: "it has files beside the folders of tables".to_owned(),
             ..Difference::default()
         })
         .collect();

@@ -193,7 +193,7 @@ impl Feeder {
 fn given_up(url: &str, error: JoinError) -> Error {
     if error.is_panic() {
         return Error::corrupt(format!("file \"{url}\" cannot be read: its metadata do not decode"))
-            .with_hint("Remove or rewrite the file; names that begin with _ or . are not read");
+            .with_hint("Remove or rewrite the file; files whose names begin with _ or . are ignored");
     }
-    Error::internal("opening a file was given up").with_source(error)
+    Error::internal("opening a file was interrupted").with_source(error)
 }

@@ -184,7 +184,7 @@ impl QueryFetch {
 }
 
 fn given_up() -> Error {
-    Error::new(ErrorKind::Cancelled, "a request was given up")
+    Error::new(ErrorKind::Cancelled, "a request was cancelled")
 }
 
 /// A request. If nobody waits for it any more it is not sent; if it was, it is let come to its end, since the store counts it as well, unless the
@@ -200,7 +200,7 @@ impl Future for Running {
     fn poll(mut self: std::pin::Pin<&mut Self>, context: &mut std::task::Context<'_>) -> std::task::Poll<Self::Output> {
         std::pin::Pin::new(&mut self.task)
             .poll(context)
-            .map(|ended| ended.unwrap_or_else(|error| Err(Error::internal("a request was given up").with_source(error))))
+            .map(|ended| ended.unwrap_or_else(|error| Err(Error::internal("a request was cancelled").with_source(error))))
     }
 }
 

@@ -31,14 +31,14 @@ pub(super) fn refuse(name: &TableName) -> Result<()> {
     }
     exists(name)?;
     Err(Error::invalid(format!("\"{name}\" is one of the engine's own tables"))
-        .with_hint("SELECT, DESCRIBE and SHOW COLUMNS take it; nothing changes it"))
+        .with_hint("It can be read with SELECT, DESCRIBE and SHOW COLUMNS, but not changed"))
 }
 
 /// # Errors
 /// `Invalid` for a schema in which nothing is created.
 pub(super) fn check_writable(database: &str) -> Result<()> {
     match is_system_schema(database) {
-        true => Err(Error::invalid(format!("schema \"{database}\" is the engine's own: nothing is created in it"))
+        true => Err(Error::invalid(format!("schema \"{database}\" belongs to the engine: nothing can be created in it"))
             .with_hint("Choose a database; SHOW DATABASES lists them")),
         false => Ok(()),
     }

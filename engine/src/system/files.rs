@@ -37,7 +37,7 @@ impl RowSource for Files {
     fn check(&self, narrowing: &Narrowing) -> Result<()> {
         match narrowing.values("table") {
             Some(_) => Ok(()),
-            None => Err(Error::invalid("\"system.files\" lists the files of tables that are named")
+            None => Err(Error::invalid("\"system.files\" needs the name of a table")
                 .with_hint("Add WHERE \"table\" = 'name', and \"database\" = 'name' if several databases have one")),
         }
     }

@@ -259,7 +259,7 @@ impl TableWriter {
         let open = self.partitions.into_iter().filter_map(|partition| Some(partition.file?.writer.into_upload()));
         let discarded = stream::iter(self.sealed.into_iter().chain(open)).map(|mut upload| async move {
             let error = upload.discard().await.err()?;
-            tracing::warn!(path = %upload.path(), %error, "something of a file that was given up may remain in the store");
+            tracing::warn!(path = %upload.path(), %error, "parts of an abandoned file may remain in the store");
             Some(upload.path().clone())
         });
         let left: Vec<Path> = discarded.buffer_unordered(FILES_IN_FLIGHT).filter_map(std::future::ready).collect().await;
@@ -327,7 +327,7 @@ impl TableWriter {
         if let (Publishing::Rename, Some(staged)) = (publishing, &self.staged) {
             let file = FsPath::new("/").join(hidden(&path).as_ref());
             staged.note(&file).map_err(|error| {
-                Error::new(ErrorKind::Unavailable, "the data directory takes no note of the files of an ingest")
+                Error::new(ErrorKind::Unavailable, "the files of an ingest could not be recorded in the data directory")
                     .with_source(error)
             })?;
         }

@@ -70,7 +70,7 @@ pub(crate) fn run(options: &CommonOptions, args: &CatalogArgs) -> Result<(), Sto
     }
     let loaded = options.load()?;
     if let Some(url) = loaded.catalog.url.as_ref().filter(|url| !url.is_empty()) {
-        let message = format!("the catalog is that of the service \"{url}\", not the data directory's");
+        let message = format!("the catalog is the service \"{url}\", not the one in the data directory");
         return Err(Error::unsupported(message)
             .with_hint("Run this where the service has its data directory, without --catalog and without GLAUX_CATALOG")
             .into());

@@ -113,7 +113,7 @@ pub(super) fn import(options: &CommonOptions, args: &ImportArgs) -> Result<(), S
     }
     if documents.cut_off > 0 {
         let what = figures::count(documents.cut_off as u64, "document");
-        diagnostic::warn(&format!("{what} end with a NextToken: there is more in Glue than was given"));
+        diagnostic::warn(&format!("{what} end with a NextToken: the output of Glue is incomplete"));
     }
     let if_exists = match args.if_exists {
         IfExists::Skip => exchange::IfExists::Skip,
@@ -136,7 +136,7 @@ pub(super) fn import(options: &CommonOptions, args: &ImportArgs) -> Result<(), S
     }
     let message = format!("{} could not be imported", figures::count(refused, "object"));
     Err(Error::new(ErrorKind::Unsupported, message)
-        .with_hint("They are named above with the reason; all else was imported")
+        .with_hint("They are listed above with the reason; everything else was imported")
         .into())
 }
 

@@ -133,7 +133,7 @@ impl CommonOptions {
         let variables: Vec<_> =
             std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
         if self.names_no_data_dir() {
-            return Err(Error::invalid("--data-dir names no directory").with_hint("Leave it out for ./glaux-data"));
+            return Err(Error::invalid("--data-dir is empty").with_hint("Leave it out for ./glaux-data"));
         }
         let loaded = config::load(&self.overrides(), &variables)?;
         setting::note_origins(loaded.settings()?);

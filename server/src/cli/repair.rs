@@ -39,7 +39,7 @@ pub(super) fn run(options: &CommonOptions, args: &RepairArgs) -> Result<(), Stop
     };
     runtime()?.block_on(async {
         let Some(service) = loaded.catalog.connect().await? else {
-            let error = Error::unsupported("the catalog in a data directory is repaired by statements");
+            let error = Error::unsupported("to repair a catalog in a data directory, use a statement");
             return Err(error.with_hint(format!("Run: glaux sql -e 'MSCK REPAIR TABLE {}'", args.table)).into());
         };
         let mut steps = service.repair(&table, mode, args.tail).await?;
@@ -52,8 +52,8 @@ pub(super) fn run(options: &CommonOptions, args: &RepairArgs) -> Result<(), Stop
         }
         progress.clear();
         let lines = lines.ok_or_else(|| {
-            Error::new(ErrorKind::Unavailable, "the catalog service ended before the repair did")
-                .with_hint("Repair again: it goes on where it was")
+            Error::new(ErrorKind::Unavailable, "the catalog service stopped before the repair was finished")
+                .with_hint("Repair again: it continues where it stopped")
         })?;
         for line in lines {
             say(&line)?;

@@ -122,7 +122,7 @@ fn add(path: &Path, name: &str, user: User, password: Option<&PasswordArgs>) -> 
     users::check_name(name)?;
     for group in user.groups.iter().chain(&user.workgroup) {
         if group.is_empty() || group.trim() != group || group.contains(char::is_control) {
-            return Err(Error::invalid(format!("\"{}\" is no name of a group or workgroup", group.escape_debug())));
+            return Err(Error::invalid(format!("\"{}\" is not a valid group or workgroup name", group.escape_debug())));
         }
     }
     // Refused before anybody types a password, and once more under the lock.
@@ -138,7 +138,7 @@ fn add(path: &Path, name: &str, user: User, password: Option<&PasswordArgs>) -> 
 fn absent(users: &UserMap, name: &str) -> Result<()> {
     if users.contains_key(name) {
         return Err(Error::already_exists(format!("user \"{name}\" already exists"))
-            .with_hint("`glaux user passwd` changes the password; remove the user to begin anew"));
+            .with_hint("`glaux user passwd` changes the password; remove the user to start over"));
     }
     Ok(())
 }

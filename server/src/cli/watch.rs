@@ -18,7 +18,7 @@ pub(super) fn run(options: &CommonOptions, args: &WatchArgs) -> Result<(), Stop>
     let loaded = options.load()?;
     runtime()?.block_on(async {
         let Some(service) = loaded.catalog.connect().await? else {
-            return Err(Error::unsupported("the catalog in a data directory tells nobody of its changes")
+            return Err(Error::unsupported("a catalog in a data directory cannot be watched")
                 .with_hint("Name a catalog service with --catalog grpc://host:port; `glaux serve` is one")
                 .into());
         };

@@ -137,7 +137,7 @@ impl Results {
     pub(crate) fn begin(&mut self, schema: &SchemaRef) -> Result<Writing> {
         if self.format.is_binary() && !schema.fields().is_empty() && std::mem::replace(&mut self.is_full, true) {
             return Err(Error::invalid(format!(
-                "the format \"{}\" holds one result, and this is the second",
+                "the format \"{}\" can hold only one result",
                 self.format.name()
             ))
             .with_hint("Run the statements one by one, or use --format csv or json"));

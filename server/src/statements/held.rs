@@ -347,7 +347,7 @@ impl HeldStatements {
 /// A result that cannot be fetched any more.
 pub(crate) fn gone() -> Error {
     Error::not_found(
-        "the result of this statement is no longer available: it was fetched or cancelled, its time is over, or its session or \
+        "the result of this statement is no longer available: it was fetched or cancelled, it expired, or its session or \
          connection has ended",
     )
     .with_hint("Run the statement again")

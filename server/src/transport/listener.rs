@@ -198,7 +198,7 @@ impl Gate {
             Ok(Ok(begun)) => begun,
             Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => return,
             Ok(Err(error)) => return fail(&error.to_string()),
-            Err(_) => return fail("it did not begin in time"),
+            Err(_) => return fail("the handshake took too long"),
         };
         self.counts.accepted.fetch_add(1, Ordering::Relaxed);
         metrics::counter!("glaux_connections_total").increment(1);

@@ -315,7 +315,7 @@ pub(super) fn require_file(file: Option<&SameFile>) -> Result<()> {
     let Some(file) = file.filter(|file| !file.is_there()) else { return Ok(()) };
     let message = format!("query history file \"{}\" was removed or replaced while it was open", file.path().display());
     Err(Error::new(ErrorKind::Unavailable, message)
-        .with_hint("Put it back, or end this process, which loses what waits to be written, and start it again"))
+        .with_hint("Put it back, or restart this process; entries that were not written yet are then lost"))
 }
 
 fn is_of_the_record(error: &rusqlite::Error) -> bool {

@@ -111,8 +111,8 @@ async fn contents(metastore: &dyn Metastore, table: &Table) -> Result<Option<Con
 }
 
 fn damaged(table: &Table, error: Error) -> Error {
-    Error::corrupt(format!("the snapshot of the files of table \"{}\" does not decode", table.name))
-        .with_hint(format!("REFRESH TABLE {} takes it anew", table.name))
+    Error::corrupt(format!("the file snapshot of table \"{}\" is damaged", table.name))
+        .with_hint(format!("Run REFRESH TABLE {}", table.name))
         .with_source(error)
 }
 

@@ -217,7 +217,7 @@ impl Scribe {
                 *lock(&self.reader) = reader;
             }
             Err(error) => {
-                tracing::warn!(%error, directory = %self.directory.display(), "footers are no longer kept: their file is damaged");
+                tracing::warn!(%error, directory = %self.directory.display(), "footers are no longer cached: the file is damaged");
             }
         }
         self.connection.is_some()
