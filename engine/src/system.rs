@@ -15,6 +15,8 @@ mod own_table;
 mod partitions;
 mod provider;
 mod queries;
+#[cfg(test)]
+mod reference;
 mod repair_findings;
 mod scan;
 mod source;
@@ -40,7 +42,7 @@ use self::{
 };
 pub(crate) use self::{
     context::{FileLister, SystemContext, TableFile},
-    own_table::table_names,
+    own_table::{table_columns, table_names},
     scan::SystemScan,
 };
 use crate::error::Result;

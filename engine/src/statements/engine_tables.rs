@@ -3,24 +3,22 @@
 
 use glaux_catalog::{TableName, model::Column};
 
-use super::context::StatementContext;
 use crate::{
     error::{Error, Result, nearest},
     reserved::is_system_schema,
-    system::table_names,
+    system::{table_columns, table_names},
 };
 
 /// The columns of one of the engine's tables; `None` for a name in a database.
 ///
 /// # Errors
 /// `NotFound` for a name that none of the engine's tables has.
-pub(super) async fn columns(name: &TableName, context: &StatementContext<'_>) -> Result<Option<Vec<Column>>> {
+pub(super) fn columns(name: &TableName) -> Result<Option<Vec<Column>>> {
     if !is_system_schema(&name.database) {
         return Ok(None);
     }
     exists(name)?;
-    let query = format!("SELECT * FROM {}.{}", name.database, name.table);
-    context.views.columns(&query, &name.database).await.map(Some)
+    table_columns(&name.database, &name.table).transpose()
 }
 
 /// # Errors
