@@ -1,4 +1,4 @@
-//! The engine, as its callers use it: opened from its options, and the methods by which statements and rows enter it.
+//! The engine as its callers use it: how it is opened, and the methods that run statements and take rows.
 
 use std::{path::Path, sync::Arc};
 

@@ -1,5 +1,5 @@
-//! Carries out the statements that are no queries: definitions, `SHOW`, the session's settings, grants, and maintenance. One file a verb; [`execute`] says
-//! which carries out what.
+//! Runs the statements that are not queries: definitions, `SHOW`, session settings, grants, and maintenance. One file for each verb; [`execute`]
+//! dispatches.
 //!
 //! Nothing here plans; what needs a plan (a view's columns) is asked of an injected [`ViewPlanner`]. Every statement's result has one schema,
 //! whatever it finds: [`schema`] returns it before it runs.

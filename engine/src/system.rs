@@ -1,4 +1,4 @@
-//! Tables about the engine itself, that any client can query: `system.{files,partitions,queries,repair_findings,usage}`, `information_schema`, and
+//! Tables about the engine, which any client can query: `system.{files,partitions,queries,repair_findings,usage}`, `information_schema`, and
 //! Trino's `"t$partitions"`.
 //!
 //! They only show what others hold: the history, the metastore, a listing. Nothing is looked up while a query is planned; filters on names

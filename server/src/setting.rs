@@ -1,6 +1,5 @@
-//! The settings of this process: every key of the configuration (`keys`), the values that hold and their origins, and what an error says of
-//! the setting that it is about. That differs by door: a flag is of no use to a client over the network, and whoever runs a command need not
-//! ask an administrator.
+//! The settings of this process: every key of the configuration (`keys`), current values and their origins, and the hint that an error gives on a
+//! setting. The hint depends on the door: clients over the network cannot use a flag, and the user of a command need not ask an administrator.
 
 mod keys;
 

@@ -1,4 +1,4 @@
-//! Which locations may be named, and by whom: the one check for tables, databases, partitions, templates, ingest and crawls.
+//! Which locations a caller may name: the one check for tables, databases, partitions, templates, ingest and crawls.
 //!
 //! A location is judged by the place it leads to, not by how it is written ([`RealLocation`]). In this order:
 //!

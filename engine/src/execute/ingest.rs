@@ -1,4 +1,4 @@
-//! The life of an ingest: a query like others in the history, free of charge, that takes rows in instead of returning them.
+//! The life of an ingest: it is recorded like a query, is free of charge, and takes rows in instead of returning them.
 //!
 //! It runs on a task of its own, which outlives its caller: a query that is cancelled still has to remove what it wrote.
 

@@ -1,4 +1,4 @@
-//! The names of the functions that a query may call, for who completes or lists them.
+//! The names of the functions that a query may call, for completion and for docs/functions.md.
 
 use std::collections::BTreeSet;
 
@@ -33,9 +33,8 @@ mod tests {
 
 <!-- Generated from engine/src/functions/names.rs. To update it: UPDATE_DOCS=1 cargo test -p glaux-engine functions::names -->
 
-The functions that a query can call. Those that Trino has behave as in Trino: see
-[its documentation](https://trino.io/docs/current/functions.html). The others are
-[DataFusion's](https://datafusion.apache.org/user-guide/sql/scalar_functions.html).
+The functions that a query can call, with all of their names. [Trino](https://trino.io/docs/current/functions.html) describes those that it has too,
+[DataFusion](https://datafusion.apache.org/user-guide/sql/scalar_functions.html) the others.
 ";
 
     fn state() -> SessionState {

@@ -1,4 +1,4 @@
-//! Takes queries in, knows which are running, and kills those that somebody wants killed.
+//! Registers queries, knows which ones are running, and kills them on request.
 //!
 //! It does not plan or execute them.
 

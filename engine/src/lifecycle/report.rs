@@ -1,4 +1,4 @@
-//! What is reported of a query, while it runs and when it has ended: its id, state, figures, bill and times, by the contract's names.
+//! The report of a query, while it runs and when it has ended: its id, state, figures, bill and times.
 
 use std::{fmt, str::FromStr};
 

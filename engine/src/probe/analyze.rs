@@ -1,4 +1,4 @@
-//! `ANALYZE`: reads the footers of a table's files and keeps what they tell in the catalog, by partition, and for the planner together.
+//! `ANALYZE`: reads the footers of a table's files and stores their statistics in the catalog, by partition, and in total for the planner.
 //!
 //! The figures of the table are those of the partitions that were analysed and still exist. Data are not read.
 

@@ -1,5 +1,6 @@
-//! What Glue's crawler does: finds the tables below a URL (`tree`, `group`), learns their columns and partition keys (`sample`, `text`, `merge`, `keys`,
-//! `found`), compares them with the catalog, and by policy changes it (`compare`). The answer is what differs, row by row (`difference`).
+//! What Glue's crawler does: finds the tables below a URL (`tree`, `group`), finds their columns and partition keys (`sample`, `text`, `merge`,
+//! `keys`, `found`), compares them with the catalog, and changes it as the policy allows (`compare`). The result is the list of differences
+//! (`difference`).
 //!
 //! The lake is listed once. Of files, footers and first lines are read, which count as metadata. Each table is changed by itself.
 

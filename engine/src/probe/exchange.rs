@@ -1,4 +1,4 @@
-//! Definitions in and out of a catalog: Glue's JSON both ways (`import`, `export`), and a script of DDL (`script`).
+//! Import and export of definitions: Glue's JSON both ways (`import`, `export`), and a script of DDL (`script`).
 
 mod export;
 mod import;

@@ -1,4 +1,5 @@
-//! What was learned of a table's files by `ANALYZE`: rows, bytes, and of each column its range, its nulls and about how many different values it has.
+//! What `ANALYZE` found about a table's files: rows, bytes, and for each column its range, its nulls and the approximate number of distinct
+//! values.
 //!
 //! How many values differ is estimated. Of two sets together: as many as the larger has, and of the smaller one what lies outside of the part of its
 //! range that they share. Never more than there are values, or whole numbers in the range.

@@ -1,4 +1,4 @@
-//! Runs a scan: fills its queue, opens its files ahead, in their order or in that of their best sort keys, as far as there is room.
+//! Runs a scan: fills its queue and opens its files ahead, in their order or by their best sort keys, as far as the memory allows.
 
 use std::{
     ops::ControlFlow,

@@ -1,5 +1,5 @@
-//! The one way by which scans get bytes: from the data cache, or from stores with at most so many requests at a time over all queries of the
-//! process, taken in turns. Near ranges share a request where that is cheaper at the store's observed pace.
+//! The only way for scans to get bytes: from the data cache or from stores, with a fixed number of concurrent requests over all queries of the
+//! process, in turns. Near ranges share a request where that is cheaper at the store's observed speed.
 //!
 //! A fetch is of one version of a file: a file that has changed since it was listed is an error, never other bytes. What is fetched, and how far
 //! ahead, is the callers' to decide. Dropping a fetch keeps requests that were not sent from being sent.

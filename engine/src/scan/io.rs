@@ -1,4 +1,4 @@
-//! How one scan gets its bytes, and where they count.
+//! How one scan gets its bytes, and where they are counted.
 
 use std::{ops::Range, sync::Arc};
 

@@ -1,5 +1,5 @@
-//! The engine's own tables (`system.*`, `information_schema.*`) in statements: they are shown and described as other tables are, and nothing changes
-//! them.
+//! The engine's own tables (`system.*`, `information_schema.*`) in statements: they can be shown and described like other tables, but not
+//! changed.
 
 use glaux_catalog::{TableName, model::Column};
 

@@ -1,4 +1,4 @@
-//! Locations of definitions: brought to the catalog's form, and such that their store can be opened. Whether anything is there is not asked.
+//! Locations in definitions: normalised, and checked that their store can be opened. Whether there are any files is not checked.
 
 use super::context::StatementContext;
 use crate::{

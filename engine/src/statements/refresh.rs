@@ -1,4 +1,4 @@
-//! `REFRESH TABLE`, and the refreshes that follow a repair and an ingest: what the catalog's snapshot of a table's files says agrees with storage again.
+//! `REFRESH TABLE`, and the refresh after a repair or an ingest: updates the catalog's snapshot of a table's files.
 
 use std::{collections::BTreeSet, sync::Arc};
 

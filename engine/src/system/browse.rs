@@ -1,4 +1,4 @@
-//! The catalog for those who look around without SQL: databases, their tables with definitions, and the engine's own tables.
+//! The catalog for clients that browse without SQL: databases, their tables with definitions, and the engine's own tables.
 
 use std::sync::Arc;
 

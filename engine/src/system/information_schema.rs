@@ -1,5 +1,5 @@
-//! `information_schema`: it holds what the catalog holds, and itself, as in Trino; and the tables of `system`, which is a catalog of its own there and a
-//! schema here. So it agrees with [`super::Browser`].
+//! `information_schema`: the databases and tables of the catalog, its own tables, as in Trino, and those of `system`, which is a catalog in Trino
+//! and a schema here. It agrees with [`super::Browser`].
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! docs/system-tables.md: written from the tables' columns, and compared with the page that is committed.
+//! docs/system-tables.md: generated from the columns of the tables, and compared with the committed page.
 
 use std::{fmt::Write as _, fs};
 

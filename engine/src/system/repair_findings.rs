@@ -1,4 +1,4 @@
-//! `system.repair_findings`, the directories that the last repair of each table could not take for partitions.
+//! `system.repair_findings`: the folders that the last repair of each table could not use as partitions.
 
 use std::sync::Arc;
 

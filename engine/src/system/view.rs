@@ -1,4 +1,4 @@
-//! The tables of `information_schema` and their columns, by Trino's names and with the two that Athena adds to `columns`: `comment` and `extra_info`.
+//! The tables of `information_schema` and their columns: Trino's, and two that Athena adds to `columns`: `comment` and `extra_info`.
 
 use super::columns::{Column, count, text};
 

@@ -1,5 +1,5 @@
-//! The partitions of a table with partition projection, as far as a query's filters want them: what filters say of one key is told to the catalog's
-//! rules first, so that only what may survive is enumerated.
+//! The partitions of a table with partition projection, as far as a query's filters select them: filters on single keys are passed to the
+//! catalog's rules first, so that only possible matches are enumerated.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! The files of one table: rows go by their partition keys into Hive directories, with bounded open files and memory. Readers see no
-//! file before all of them are complete.
+//! The files of one table: rows are distributed by their partition keys over Hive directories, with a limited number of open files and limited
+//! memory. Readers see no file before all are complete.
 
 use std::{
     collections::{BTreeMap, HashMap},

@@ -1,4 +1,4 @@
-//! Turns whatever a caller shows into an identity, or into a refusal that does not say which part of it was wrong.
+//! Turns credentials into an identity, or into a refusal that does not reveal which part was wrong.
 
 use std::{path::Path, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! `glaux doctor`: looks at everything that a query needs, says what is wrong, and what to do about it. It creates and changes nothing.
+//! `glaux doctor`: checks everything that a query needs, and reports what is wrong and how to fix it. It changes nothing.
 
 mod findings;
 mod stores;

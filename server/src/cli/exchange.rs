@@ -1,4 +1,4 @@
-//! `glaux catalog export` and `glaux catalog import`: definitions out of a catalog and into one.
+//! `glaux catalog export` and `glaux catalog import`.
 
 use std::{
     fs::File,

@@ -1,4 +1,4 @@
-//! `glaux catalog repair`: has a catalog service repair a table with its own access to storage, and shows how far it is.
+//! `glaux catalog repair`: asks a catalog service to repair a table with its own access to storage, and shows the progress.
 
 use clap::Args;
 use futures::StreamExt;

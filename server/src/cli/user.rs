@@ -1,4 +1,4 @@
-//! `glaux user`: who may log in to the server with a password, and which groups they are in. A running server takes changes up within a second.
+//! `glaux user`: manages who may log in to the server with a password, and their groups. A running server notices changes within a second.
 
 use std::{
     io::{self, BufRead, IsTerminal},

@@ -1,4 +1,4 @@
-//! `glaux catalog watch`: a line for everything that a catalog service holds, if wanted, and for each change of it, until Ctrl-C.
+//! `glaux catalog watch`: prints a line for each change in a catalog service, and on request for everything it contains first, until Ctrl-C.
 
 use clap::Args;
 use futures::StreamExt;

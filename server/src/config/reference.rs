@@ -1,5 +1,5 @@
-//! docs/configuration.md: written from the table of keys and from the defaults, and compared with the page that is committed. That the table
-//! has every key, and what it takes, is checked against the readers of the configuration.
+//! docs/configuration.md: generated from the table of keys and the defaults, and compared with the committed page. Tests check that the table has
+//! every key, and that each accepts what it says.
 
 use std::{collections::BTreeSet, fmt::Write as _, fs};
 

@@ -1,4 +1,5 @@
-//! The TLS of a listener, read from files and read again when they change. Files that do not fit together leave what was there in use.
+//! The TLS configuration of a listener, read from files and read again when they change. If the new files do not belong together, the old
+//! configuration stays in use.
 
 use std::{
     fmt, fs, io,

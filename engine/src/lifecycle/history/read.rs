@@ -1,4 +1,4 @@
-//! Reading the history: filters become conditions of SQLite, and rows come back page by page, so that nobody holds all of them.
+//! Reads the history: filters become conditions in SQLite, and rows are returned page by page, so that they are never all in memory.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! The history's tables: their migrations, and how a record becomes a row (`read` has the reverse). It opens no files and knows no threads.
+//! The history's tables: their migrations, and how a record becomes a row (`read` does the reverse). Files and threads are handled elsewhere.
 
 use rusqlite::{Connection, TransactionBehavior, named_params};
 

@@ -1,4 +1,4 @@
-//! The ends of queries that could not be written, kept in memory until they can be: a full disk loses no end that was reported.
+//! Finished queries that could not be written to the history. They are kept in memory until they can be written: a full disk loses none.
 //!
 //! How many wait is bounded by refusing new statements; the ends of queries that are running already are kept beyond that, since they are
 //! few. The figures so far of running queries do not wait: their ends will supersede them.

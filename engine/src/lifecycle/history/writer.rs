@@ -1,4 +1,4 @@
-//! The one thread that writes to the history, so that no query waits for another's transaction, or for the disk.
+//! The one thread that writes to the history, so that no query waits for another's transaction or for the disk.
 //!
 //! Jobs run in the order they arrive. All that wait go into one transaction, so that a thousand short queries a second need few commits.
 //! A commit goes to SQLite's write-ahead log without waiting for the disk (`synchronous = NORMAL`): whoever waits for a

@@ -1,4 +1,4 @@
-//! Tables of a lake beside those of the catalog, and the changes that the policy of the crawl allows.
+//! Compares the tables of a lake with those of the catalog, and makes the changes that the crawl's policy allows.
 
 use std::collections::BTreeSet;
 

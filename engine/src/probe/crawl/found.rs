@@ -1,4 +1,4 @@
-//! A table as it lies in a lake: its columns out of samples, its keys out of folders. The catalog is not asked.
+//! A table as found in a lake: its columns from sampled files, its partition keys from folders. The catalog is not consulted.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Partition keys out of folders: their names, their types, and the values of each partition.
+//! Partition keys from folders: their names, their types, and the values of each partition.
 
 use std::collections::BTreeMap;
 

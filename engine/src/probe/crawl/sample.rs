@@ -1,4 +1,4 @@
-//! What single files tell of their columns: footers of Parquet, first lines of text.
+//! Columns from single files: footers of Parquet, first lines of text.
 
 use std::{io::Read, sync::Arc};
 

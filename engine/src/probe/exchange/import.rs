@@ -1,4 +1,5 @@
-//! Glue's JSON into a catalog: a table with its partitions is one transaction. What cannot be held is left out by name, with the reason.
+//! Imports Glue's JSON into a catalog, one transaction for a table with its partitions. What is not supported is reported by name, with the
+//! reason.
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! A catalog as a script of DDL, which makes the same databases, tables, partitions and views when it is run.
+//! Exports a catalog as a script of DDL that creates the same databases, tables, partitions and views.
 //!
 //! What DDL has no words for (parameters, columns and SerDes of single partitions) is told in a comment: Glue's JSON holds it.
 

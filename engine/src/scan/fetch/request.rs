@@ -1,4 +1,4 @@
-//! One request for a range of one version of a file, and what may be wrong with its answer.
+//! One request for a range of one version of a file, and the checks of its response.
 
 use std::{ops::Range, time::Instant};
 

@@ -1,4 +1,4 @@
-//! Lists the files of partitions now, concurrently, in few pages.
+//! Lists the files of partitions now, concurrently, in as few pages as possible.
 //!
 //! Partitions that lie near each other are listed together (`cover`), as far as the store can begin a listing at any key; a page that shows that they
 //! hold more files than was thought divides the rest anew. On plain HTTP, which does not list, a location names one file.

@@ -1,4 +1,4 @@
-//! When the files of a table are listed: at each query, at some, or only when somebody says so.
+//! When the files of a table are listed: for each query, after a time, or only on request.
 
 use std::{fmt, str::FromStr, time::Duration};
 

@@ -1,4 +1,4 @@
-//! The files of a table as they were recorded: attachments of the table, from which a query learns them without asking the store.
+//! Snapshots of a table's files: attachments of the table, from which a query reads the files without a request to the store.
 //!
 //! Partitions are recorded in chunks of neighbours, each an Arrow IPC stream under a name that is never used again, and a list of the chunks says
 //! which partitions each holds. Nothing here lists.

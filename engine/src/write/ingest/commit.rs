@@ -1,4 +1,4 @@
-//! The rows of one ingest on their way: written where nobody sees them, and then made visible and known to the catalog, or taken back.
+//! The commit of one ingest: files are written where nobody sees them, then made visible and registered in the catalog, or removed.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

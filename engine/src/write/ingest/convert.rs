@@ -1,4 +1,4 @@
-//! Values of one type given another without losing any: what does not fit is an error that names the column and shows the value.
+//! Lossless conversion of values to another type: a value that does not fit is an error that names the column and shows the value.
 //!
 //! Numbers become other numbers if they are equal to them, timestamps dates if they are midnights, text stays text. Text is never read as
 //! a number, nor anything written as text.

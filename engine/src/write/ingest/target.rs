@@ -1,4 +1,4 @@
-//! What the rows go into: a table that exists and takes them, or the definition of one that will.
+//! The target of an ingest: an existing table, or the definition of a new one.
 
 use std::{collections::HashSet, path::Path, sync::Arc};
 

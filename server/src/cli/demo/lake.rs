@@ -1,5 +1,5 @@
-//! The demo's directory: whose it is, what lake it holds, and how a new lake takes the place of an old one. Only files that a demo made
-//! are ever removed.
+//! The demo's directory: who made it, which lake it contains, and how a new lake replaces an old one. Only files that a demo made are ever
+//! removed.
 //!
 //! ```text
 //!  D/.glaux-demo      says that the directory is a demo's; locked while one runs
