@@ -19,7 +19,7 @@ use crate::{
 Examples:
   glaux crawl s3://lake/ --dry-run                     what is there, and how it differs from the catalog
   glaux crawl s3://lake/sales/ --database sales        create and update tables in a database
-  glaux crawl s3://lake/ --policy log                  only tell, as Glue's LOG
+  glaux crawl s3://lake/ --policy log                  only report, as Glue's LOG
   glaux crawl s3://lake/raw/ --table-level 2           the tables are two folders below the URL
 
 The answer has a row for everything that differs. It is CALL system.crawl(...) in SQL.")]
@@ -35,7 +35,7 @@ pub(crate) struct CrawlArgs {
     #[arg(long, value_enum, default_value = "log", value_name = "WHAT")]
     deletions: Deletions,
 
-    /// Change nothing, and tell what would be
+    /// Report the changes, but do not make them
     #[arg(long)]
     dry_run: bool,
 
