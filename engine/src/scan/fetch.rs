@@ -37,7 +37,7 @@ pub struct FetchOptions {
     pub requests: usize,
     /// Bytes that are read ahead of the decoders and held, by all queries together.
     pub read_ahead_bytes: u64,
-    /// Whether a request that takes longer than 95 of 100 is sent a second time; at most one of twenty is.
+    /// Whether a request that is slower than the 95th percentile is sent a second time; at most one of twenty is.
     pub hedge: bool,
     /// Whether the streams of a scan share its splits, whoever is free taking the next; else each reads those that the plan gave it.
     pub share_splits: bool,

@@ -37,7 +37,7 @@ pub(crate) struct ExportArgs {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum ExportFormat {
-    /// AWS Glue's JSON, a document a line: all that the catalog holds
+    /// AWS Glue's JSON, one document a line: everything in the catalog
     Glue,
     /// A script of CREATE and ALTER statements for `glaux sql`
     Ddl,
@@ -45,11 +45,11 @@ enum ExportFormat {
 
 #[derive(Debug, Args)]
 pub(crate) struct ImportArgs {
-    /// Files of what `aws glue get-databases`, `get-tables` and `get-partitions` print; `-` is standard input
+    /// Files with the output of `aws glue get-databases`, `get-tables` and `get-partitions`; `-` is standard input
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
 
-    /// What becomes of tables that exist: they stay, are replaced, or nothing is imported
+    /// What to do if a table exists: skip it, replace it, or import nothing
     #[arg(long, value_enum, default_value = "fail", value_name = "WHAT")]
     if_exists: IfExists,
 }

@@ -12,13 +12,13 @@ use crate::progress::Progress;
 pub(super) struct RepairArgs {
     /// The table, as TABLE or DATABASE.TABLE
     table: String,
-    /// Drop partitions whose directories are gone, and add none
+    /// Drop partitions whose directories are gone, but add none
     #[arg(long, conflicts_with_all = ["sync", "tail"])]
     drop: bool,
-    /// Add what is new and drop what is gone
+    /// Add new partitions, and drop those whose directories are gone
     #[arg(long, conflicts_with = "tail")]
     sync: bool,
-    /// Look only for what comes after the greatest partition
+    /// Look only for partitions after the greatest one
     #[arg(long)]
     tail: bool,
     /// Do not draw a line of progress on a terminal

@@ -44,7 +44,7 @@ enum UserCommand {
         groups: Vec<String>,
         #[command(flatten)]
         password: PasswordArgs,
-        /// Add a user without a password, who comes with a client certificate
+        /// Add a user without a password, who logs in with a client certificate
         #[arg(long, conflicts_with = "password_stdin")]
         no_password: bool,
     },
@@ -62,7 +62,7 @@ enum UserCommand {
     },
     /// List the users
     List,
-    /// Let a user in no more, and end their tokens
+    /// Disable a user, and end their tokens
     Disable {
         /// The user
         name: String,

@@ -9,7 +9,7 @@ use super::{options::CommonOptions, runtime::runtime, say::say, stop::Stop};
 
 #[derive(Debug, Args)]
 pub(super) struct WatchArgs {
-    /// Begin with what there is
+    /// Print everything in the catalog first
     #[arg(long)]
     present: bool,
 }
