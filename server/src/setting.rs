@@ -144,8 +144,8 @@ mod tests {
             ("flag --max-scan", "Raise it; session.max_scan is set by flag --max-scan; SET SESSION max_scan only lowers it"),
             (
                 "environment variable GLAUX__SESSION__MAX_SCAN",
-                "Raise it; session.max_scan is set by environment variable GLAUX__SESSION__MAX_SCAN, and --max-scan overrides it; \
-                 SET SESSION max_scan only lowers it",
+                "Raise it; session.max_scan is set by environment variable GLAUX__SESSION__MAX_SCAN, and --max-scan \
+                 overrides it; SET SESSION max_scan only lowers it",
             ),
         ] {
             let setting = Setting { key: "session.max_scan".to_owned(), value: "1".to_owned(), origin: origin.to_owned() };

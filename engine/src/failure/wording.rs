@@ -373,10 +373,7 @@ mod tests {
         );
         assert_eq!(exhausted, "out of memory: 1024.0 B more needed, and all queries together are limited to 1000.0 B");
         let unknown = of("Invalid function 'lowr'.\nDid you mean 'lower'?");
-        assert_eq!(
-            (unknown.message.as_str(), unknown.hint.as_deref()),
-            ("unknown function 'lowr'", Some("Did you mean lower?"))
-        );
+        assert_eq!((unknown.message.as_str(), unknown.hint.as_deref()), ("unknown function 'lowr'", Some("Did you mean lower?")));
         assert_eq!(of("Invalid function 'mod'.\nDid you mean 'cosh'?").hint, None);
     }
 }

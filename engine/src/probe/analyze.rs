@@ -93,11 +93,8 @@ fn check(table: &Table) -> Result<()> {
             .with_hint("Analyze the tables that it reads"));
     }
     if Projection::is_enabled(table) {
-        return Err(Error::unsupported(format!(
-            "table \"{}\" uses partition projection, and cannot be analyzed",
-            table.name
-        ))
-        .with_hint("Statistics are kept only for partitions that are in the catalog"));
+        return Err(Error::unsupported(format!("table \"{}\" uses partition projection, and cannot be analyzed", table.name))
+            .with_hint("Statistics are kept only for partitions that are in the catalog"));
     }
     Ok(())
 }

@@ -29,7 +29,7 @@ fn about(table: OwnTable) -> &'static str {
         OwnTable::InformationSchema(View::Schemata) => "A row for each database.",
         OwnTable::InformationSchema(View::Tables) => "A row for each table and view.",
         OwnTable::InformationSchema(View::Views) => "A row for each view.",
-        OwnTable::Files => "A row for each data file of a table, as scans find them now. Name the table: `WHERE \"table\" = 'name'`.",
+        OwnTable::Files => "A row for each data file of a table, as scans find them. Name the table: `WHERE \"table\" = 'name'`.",
         OwnTable::Partitions => "A row for each partition in the catalog. Partitions that are computed are not in it.",
         OwnTable::Queries => "A row for each running query, and for each query in the history (`engine.history.keep_days`).",
         OwnTable::RepairFindings => "A row for each folder that the last repair ignored: [partitions.md](partitions.md).",

@@ -97,8 +97,7 @@ impl Backlog {
             return Ok(());
         }
         let waiting = state.records.len();
-        let message =
-            format!("new statements are refused: {waiting} finished queries are not yet written to the query history");
+        let message = format!("new statements are refused: {waiting} finished queries are not yet written to the query history");
         Err(Error::new(ErrorKind::LimitExceeded, message)
             .with_hint("Free space on the disk of the data directory, or make it writable again: the entries are then written")
             .with_context("reason", state.reason.as_ref().map(ToString::to_string).unwrap_or_default()))

@@ -94,9 +94,7 @@ pub async fn import_glue(
         for (table, _) in tables.iter().filter_map(|(_, _, read)| read.as_ref().ok()) {
             if exists(metastore, &table.name).await?.is_some() {
                 return Err(Error::already_exists(format!("table \"{}\" already exists", table.name))
-                    .with_hint(
-                        "Nothing was imported. Skip existing objects (skip), or replace them (replace)",
-                    )
+                    .with_hint("Nothing was imported. Skip existing objects (skip), or replace them (replace)")
                     .with_setting(IF_EXISTS));
             }
         }

@@ -95,8 +95,7 @@ fn failed(file: &DataFile, error: &object_store::Error) -> Error {
     let is_missing = error.kind() == ErrorKind::NotFound;
     let error = error.with_context("file", file.url());
     if is_missing {
-        error
-            .with_hint("The file was deleted after it was listed: run the query again, after REFRESH TABLE if listings are cached")
+        error.with_hint("The file was deleted after listing: run the query again, after REFRESH TABLE if listings are cached")
     } else {
         error
     }

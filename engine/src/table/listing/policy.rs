@@ -54,8 +54,7 @@ impl FromStr for ListingPolicy {
     fn from_str(text: &str) -> Result<Self> {
         let text = text.trim();
         let unknown = || {
-            Error::invalid(format!("unknown listing policy \"{text}\""))
-                .with_hint("Use live, ttl=30s (or 5m, 1h), or snapshot")
+            Error::invalid(format!("unknown listing policy \"{text}\"")).with_hint("Use live, ttl=30s (or 5m, 1h), or snapshot")
         };
         if text.eq_ignore_ascii_case("live") {
             return Ok(Self::Live);
