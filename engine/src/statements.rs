@@ -69,7 +69,7 @@ pub(crate) async fn execute(statement: &Statement, context: &StatementContext<'_
         Statement::ShowQueries => queries::show(context),
         Statement::KillQuery { id } => queries::kill(id, context).await?,
         Statement::Query(_) | Statement::Explain(_) => {
-            return Err(Error::internal(format!("{} is planned, and cannot be carried out as a statement", statement.sub_kind())));
+            return Err(Error::internal(format!("{} must be planned, and cannot be run as a statement", statement.sub_kind())));
         }
     };
     rows::batch(&schema(statement), rows)

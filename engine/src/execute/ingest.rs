@@ -41,7 +41,7 @@ pub(crate) async fn ingest(
     match tokio::spawn(run(Arc::clone(shared), session.clone(), guard, target, batches)).await {
         Ok(outcome) => outcome,
         Err(error) => {
-            let error = Error::internal("the rows' own task ended before its time").with_source(error);
+            let error = Error::internal("the task that writes the rows ended early").with_source(error);
             Err(Failure { error, report: asked.0.report() })
         }
     }

@@ -77,7 +77,7 @@ impl Format for Text {
     }
 
     async fn analyze(&self, _: &ScanIo, _: &DataFile, _: &[Column]) -> Result<Analyzed> {
-        Err(Error::unsupported(format!("table \"{}\" cannot be analyzed: text says nothing of itself before it is read", self.name))
+        Err(Error::unsupported(format!("table \"{}\" cannot be analyzed: text files have no statistics", self.name))
             .with_hint("Parquet tables can be analyzed"))
     }
 

@@ -93,13 +93,13 @@ impl Analyzed {
         };
         let stored =
             Stored { files: self.files, rows: self.rows, bytes: self.bytes, columns: self.columns.iter().map(column).collect() };
-        serde_json::to_vec(&stored).map_err(|error| Error::internal("statistics do not encode").with_source(error))
+        serde_json::to_vec(&stored).map_err(|error| Error::internal("statistics could not be encoded").with_source(error))
     }
 
     /// # Errors
     /// `CorruptData` for what is no statistics.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self> {
-        let damaged = || Error::corrupt("statistics in the catalog do not decode").with_hint("ANALYZE the table again");
+        let damaged = || Error::corrupt("statistics in the catalog cannot be decoded").with_hint("ANALYZE the table again");
         let stored: Stored = serde_json::from_slice(bytes).map_err(|error| damaged().with_source(error))?;
         let mut columns = BTreeMap::new();
         for (name, StoredColumn(hive_type, nulls, range, distinct, bytes)) in stored.columns {

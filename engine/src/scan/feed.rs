@@ -192,7 +192,7 @@ impl Feeder {
 /// The error of a task that did not come to its end.
 fn given_up(url: &str, error: JoinError) -> Error {
     if error.is_panic() {
-        return Error::corrupt(format!("file \"{url}\" cannot be read: its metadata do not decode"))
+        return Error::corrupt(format!("file \"{url}\" cannot be read: its metadata cannot be decoded"))
             .with_hint("Remove or rewrite the file; files whose names begin with _ or . are ignored");
     }
     Error::internal("opening a file was interrupted").with_source(error)

@@ -179,7 +179,7 @@ async fn write(
     contents: &Contents,
     mut changes: Vec<(String, Option<Bytes>)>,
 ) -> Result<()> {
-    let bytes = serde_json::to_vec(contents).map_err(|error| Error::internal("a snapshot does not encode").with_source(error))?;
+    let bytes = serde_json::to_vec(contents).map_err(|error| Error::internal("a snapshot could not be encoded").with_source(error))?;
     changes.push((CHUNKS.to_owned(), Some(Bytes::from(bytes))));
     metastore.set_attachments(table, changes).await
 }
@@ -224,18 +224,18 @@ fn encode(records: &[Recorded]) -> Result<Bytes> {
         writer.write(&batch)?;
         writer.into_inner()
     };
-    let bytes = written().map_err(|error| Error::internal("a snapshot does not encode").with_source(error))?;
+    let bytes = written().map_err(|error| Error::internal("a snapshot could not be encoded").with_source(error))?;
     Ok(Bytes::from(bytes))
 }
 
 /// Whoever may write the table may write its attachments.
 fn decode(bytes: &Bytes) -> Result<Vec<Recorded>> {
     contained(|| decoded(bytes))
-        .unwrap_or_else(|panic| Err(Error::corrupt("it is no Arrow stream").with_source(Error::corrupt(panic))))
+        .unwrap_or_else(|panic| Err(Error::corrupt("it is not an Arrow stream").with_source(Error::corrupt(panic))))
 }
 
 fn decoded(bytes: &Bytes) -> Result<Vec<Recorded>> {
-    let unreadable = |error: arrow::error::ArrowError| Error::corrupt("it is no Arrow stream").with_source(error);
+    let unreadable = |error: arrow::error::ArrowError| Error::corrupt("it is not an Arrow stream").with_source(error);
     let mut records: Vec<Recorded> = Vec::new();
     // It takes no memory for bytes that are not there, whatever lengths say.
     let (mut decoder, mut buffer) = (StreamDecoder::new(), Buffer::from(bytes.clone()));

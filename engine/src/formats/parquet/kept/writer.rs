@@ -96,7 +96,7 @@ impl Writer {
         let thread = std::thread::Builder::new()
             .name("glaux-footers".to_owned())
             .spawn(move || scribe.run(&receiver))
-            .map_err(|e| Error::internal("the thread of the kept footers cannot be started").with_source(e))?;
+            .map_err(|e| Error::internal("the thread of the footer cache cannot be started").with_source(e))?;
         Ok(Self { jobs: Some(jobs), waiting, thread: Some(thread) })
     }
 
