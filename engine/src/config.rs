@@ -1,4 +1,4 @@
-//! The engine's settings: plain numbers and paths, read from a file or given by an embedding program. Live objects are passed as `runtime::Parts`.
+//! The engine's settings: plain numbers and paths, read from a file or set by an embedding program. Live objects are passed as `runtime::Parts`.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! The names of what a data directory holds.
+//! The names of the files in a data directory.
 
 /// The catalog's file.
 pub const CATALOG_FILE: &str = "catalog.sqlite";

@@ -1,4 +1,4 @@
-//! Tables and views as the statements that would create them again: for `SHOW CREATE` and for scripts.
+//! The statements that would create existing tables and views again: for `SHOW CREATE` and for scripts.
 
 use glaux_catalog::model::{Properties, Table};
 

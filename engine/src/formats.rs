@@ -38,6 +38,6 @@ pub(crate) fn of(table: &Table, footers: &Arc<Footers>) -> Result<Arc<dyn Format
 
 fn not_read(table: &Table) -> Error {
     let serde = &table.storage.serde.library;
-    Error::unsupported(format!("table \"{}\" is stored in a format that is not read yet: {serde}", table.name))
+    Error::unsupported(format!("table \"{}\" has an unsupported format: {serde}", table.name))
         .with_hint("Parquet and delimited text can be queried; the definition is kept")
 }

@@ -1,4 +1,5 @@
-//! A query's life: `manager` takes it in, `guard` takes it through its states, `admission` lets it run, `stream` is its result, `history` remembers it.
+//! The life of a query: `manager` registers it, `guard` takes it through its states, `admission` lets it run, `stream` is its result, `history`
+//! records it.
 //!
 //! It knows nothing of SQL and nothing of plans: a statement is its text, and [`QueryGuard::classify`] says what it costs.
 

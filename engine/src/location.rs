@@ -14,7 +14,7 @@ use crate::{
 ///
 /// # Errors
 /// `Invalid`, with a hint, for what Athena refuses too: patterns, empty path segments, the `s3a` and `s3n` schemes; and for URLs that
-/// name no bucket.
+/// do not name a bucket.
 pub(crate) fn normalise_location(location: &str) -> Result<String> {
     let location = location.trim();
     let refuse =
@@ -23,10 +23,10 @@ pub(crate) fn normalise_location(location: &str) -> Result<String> {
         return refuse("is empty", "Name a folder, such as s3://bucket/prefix/ or /data/lake/table");
     }
     if location.contains(['*', '?', '[', ']', '{', '}']) {
-        return refuse("has a pattern in it", "Name the folder that holds the files: all files below it belong to the table");
+        return refuse("contains a pattern", "Name the folder that holds the files: all files below it belong to the table");
     }
     if location.chars().any(char::is_control) {
-        return refuse("has a control character in it", "Name a folder, such as s3://bucket/prefix/ or /data/lake/table");
+        return refuse("contains a control character", "Name a folder, such as s3://bucket/prefix/ or /data/lake/table");
     }
     let Some((scheme, rest)) = location.split_once("://") else {
         if let Some(path) = location.strip_prefix("file:") {
@@ -39,7 +39,7 @@ pub(crate) fn normalise_location(location: &str) -> Result<String> {
     };
     let scheme = scheme.to_ascii_lowercase();
     match scheme.as_str() {
-        "s3a" | "s3n" => return refuse("has Hadoop's scheme", &format!("Write s3://{rest}")),
+        "s3a" | "s3n" => return refuse("has a scheme of Hadoop's S3 clients", &format!("Write s3://{rest}")),
         "file" => {
             if !rest.starts_with('/') {
                 return refuse("names a host", "A file's URL has three slashes, as in file:///data/lake/table");
@@ -51,7 +51,7 @@ pub(crate) fn normalise_location(location: &str) -> Result<String> {
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
     if host.is_empty() {
         let (noun, example) = wording(&scheme);
-        return refuse(&format!("names no {noun}"), &format!("Name a folder in a {noun}, as in {example}"));
+        return refuse(&format!("does not name a {noun}"), &format!("Name a folder in a {noun}, as in {example}"));
     }
     let path = path.strip_suffix('/').unwrap_or(path);
     if path.starts_with('/') || path.ends_with('/') || path.contains("//") {

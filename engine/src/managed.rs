@@ -1,5 +1,5 @@
-//! Managed tables: those that an ingest has created in a folder of their own. Dropping or replacing one removes the files that ingests wrote there. No
-//! other table's files are ever removed, and neither is what lies in such a folder by other ways, or belongs to another table as well.
+//! Managed tables: tables that an ingest created in a folder of their own. Dropping or replacing one removes the files that ingests wrote there,
+//! and no other files: not those of other tables, nor files that came into the folder in another way.
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};

@@ -1,4 +1,5 @@
-//! What lies in a lake, and what a catalog holds, found out and carried over: tables found below a URL (`crawl`), figures of tables (`analyze`), definitions in and out (`exchange`).
+//! Finds out what a lake contains and what a catalog contains: tables below a URL (`crawl`), statistics (`analyze`), and definitions in and out
+//! (`exchange`).
 //!
 //! Nothing here plans or runs a query.
 

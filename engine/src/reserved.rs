@@ -1,5 +1,5 @@
-//! Names that are the engine's own: schemas that no database is named after, what follows a table's name in that of the table of its partitions, and
-//! attachments that no statement writes.
+//! Reserved names: schemas that no database can be named after, the suffix of the table of a table's partitions, and attachments that no
+//! statement writes.
 
 /// The schema of the engine's own tables.
 pub(crate) const SYSTEM: &str = "system";

@@ -1,4 +1,4 @@
-//! The engine, as its callers use it: opened from its options, and the methods by which statements and rows enter it.
+//! The engine as its callers use it: how it is opened, and the methods that run statements and take rows.
 
 use std::{path::Path, sync::Arc};
 
@@ -59,7 +59,7 @@ impl Engine {
         let (data_dir, kept, time) = (options.data_dir.clone(), options.history, Arc::clone(&clock));
         let open_history = move |data_dir: &Path| History::open_with(data_dir, kept, time);
         let opened = tokio::task::spawn_blocking(move || open_files(&data_dir, metastore, history, open_history)).await;
-        let (metastore, history) = opened.map_err(|error| Error::internal("opening was given up").with_source(error))??;
+        let (metastore, history) = opened.map_err(|error| Error::internal("opening was interrupted").with_source(error))??;
         let queries = QueryManager::new(history, options.tariff, options.max_concurrent_queries, Arc::clone(&clock));
         if let Some(observer) = observer {
             queries.observe(observer)?;
@@ -204,8 +204,8 @@ fn open_files(
 
 fn make_directory(directory: &Path) -> Result<()> {
     glaux_catalog::private::create_folder(directory).map_err(|error| {
-        Error::invalid(format!("data directory \"{}\" cannot be made", directory.display()))
-            .with_hint("Choose a data directory that can be written to")
+        Error::invalid(format!("data directory \"{}\" could not be created", directory.display()))
+            .with_hint("Choose a data directory that is writable")
             .with_setting("engine.data_dir")
             .with_source(error)
     })

@@ -181,8 +181,8 @@ pub const FORMER_NAMES: [(&str, &str); 2] = [("max_scan_bytes", "max_scan"), ("q
 fn within<T: PartialOrd>(name: &str, wanted: Option<T>, configured: Option<T>) -> Result<Option<T>> {
     let is_wider = configured.is_some_and(|configured| wanted.as_ref().is_none_or(|wanted| *wanted > configured));
     if is_wider {
-        return Err(Error::new(ErrorKind::Denied, format!("session setting \"{name}\" may not go beyond what is configured"))
-            .with_hint("A session can only tighten its limits: SHOW SESSION lists what it began with"));
+        return Err(Error::new(ErrorKind::Denied, format!("session setting \"{name}\" cannot exceed the configured limit"))
+            .with_hint("A session can only lower its limits: SHOW SESSION lists the initial ones"));
     }
     Ok(wanted)
 }
@@ -192,7 +192,7 @@ fn within<T: PartialOrd>(name: &str, wanted: Option<T>, configured: Option<T>) -
 fn set_workgroup(options: &mut SessionOptions, workgroup: &str) -> Result<()> {
     if options.workgroup_bound && workgroup != options.workgroup {
         let message = format!("user \"{}\" is bound to workgroup \"{}\"", options.user, options.workgroup);
-        return Err(Error::new(ErrorKind::Denied, message).with_hint("An administrator binds users to workgroups"));
+        return Err(Error::new(ErrorKind::Denied, message).with_hint("Ask an administrator: they assign users to workgroups"));
     }
     workgroup.clone_into(&mut options.workgroup);
     Ok(())
@@ -284,7 +284,7 @@ fn parse_depth(text: &str) -> Result<u64> {
 /// `Invalid`.
 pub fn parse_time_zone(text: &str) -> Result<String> {
     functions::known_name(text).map_err(|_| {
-        Error::invalid(format!("time zone \"{text}\" is not known"))
+        Error::invalid(format!("unknown time zone \"{text}\""))
             .with_hint("Use an IANA name, such as UTC or Europe/Berlin, or an offset, such as +02:00")
     })
 }

@@ -1,5 +1,5 @@
-//! Carries out the statements that are no queries: definitions, `SHOW`, the session's settings, grants, and maintenance. One file a verb; [`execute`] says
-//! which carries out what.
+//! Runs the statements that are not queries: definitions, `SHOW`, session settings, grants, and maintenance. One file for each verb; [`execute`]
+//! dispatches.
 //!
 //! Nothing here plans; what needs a plan (a view's columns) is asked of an injected [`ViewPlanner`]. Every statement's result has one schema,
 //! whatever it finds: [`schema`] returns it before it runs.
@@ -69,7 +69,7 @@ pub(crate) async fn execute(statement: &Statement, context: &StatementContext<'_
         Statement::ShowQueries => queries::show(context),
         Statement::KillQuery { id } => queries::kill(id, context).await?,
         Statement::Query(_) | Statement::Explain(_) => {
-            return Err(Error::internal(format!("{} is planned, and cannot be carried out as a statement", statement.sub_kind())));
+            return Err(Error::internal(format!("{} must be planned, and cannot be run as a statement", statement.sub_kind())));
         }
     };
     rows::batch(&schema(statement), rows)

@@ -1,4 +1,4 @@
-//! Tables about the engine itself, that any client can query: `system.{files,partitions,queries,repair_findings,usage}`, `information_schema`, and
+//! Tables about the engine, which any client can query: `system.{files,partitions,queries,repair_findings,usage}`, `information_schema`, and
 //! Trino's `"t$partitions"`.
 //!
 //! They only show what others hold: the history, the metastore, a listing. Nothing is looked up while a query is planned; filters on names
@@ -15,6 +15,8 @@ mod own_table;
 mod partitions;
 mod provider;
 mod queries;
+#[cfg(test)]
+mod reference;
 mod repair_findings;
 mod scan;
 mod source;
@@ -40,7 +42,7 @@ use self::{
 };
 pub(crate) use self::{
     context::{FileLister, SystemContext, TableFile},
-    own_table::table_names,
+    own_table::{table_columns, table_names},
     scan::SystemScan,
 };
 use crate::error::Result;

@@ -1,6 +1,5 @@
-//! A table as the planner sees it: which files it has, with which schema, and what is known of them. `hive` is the table of the catalog: partitions that
-//! survive (`prune`; computed ones: `projected`), the files that they hold (`listing`), their hidden columns (`hidden`), and what the planner is told of
-//! them (`statistics`).
+//! A table as the planner sees it: its files, its schema, and its statistics. `hive` is a table of the catalog: its matching partitions (`prune`;
+//! projected ones: `projected`), their files (`listing`), hidden columns (`hidden`), and statistics for the planner (`statistics`).
 
 mod context;
 mod hidden;

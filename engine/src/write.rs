@@ -1,5 +1,5 @@
-//! Writing table files: `upload` puts one object so that nobody sees half of it, `parquet` encodes batches into one, `table` spreads
-//! rows over Hive directories and files, and `ingest` takes rows into a table of the catalog, with a note of what is `staged` on disks.
+//! Writing table files: `upload` writes one object that is visible only when complete, `parquet` encodes batches, `table` distributes rows over
+//! Hive directories and files, and `ingest` adds rows to a table of the catalog; `staged` records unfinished files on disks.
 //!
 //! Nothing but `ingest` changes the catalog: whoever else writes adds the partitions, or repairs the table.
 

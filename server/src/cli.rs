@@ -36,11 +36,11 @@ Examples:
   glaux --data-dir ./glaux-demo sql           a shell on that lake
   glaux sql -e \"SHOW TABLES\"                  one statement
   glaux sql report.sql --format csv > r.csv   a script; results on standard output, the bill on standard error
-  glaux doctor                                is everything set up? what is wrong, and what to do about it";
+  glaux doctor                                check the setup, and see what is wrong and how to fix it";
 
-/// Athena-style SQL over object-store lakes, with the bill of every query
+/// Athena-style SQL over object-store lakes, with a bill for every query
 ///
-/// Glaux keeps Hive-style external tables in a catalog, queries their Parquet files with Trino-dialect SQL, and counts the bytes
+/// Glaux keeps Hive-style external tables in a catalog, queries their files with Trino-dialect SQL, and counts the bytes
 /// that every query scans, as Athena bills them. All of its state lives in one data directory.
 #[derive(Debug, Parser)]
 #[command(name = "glaux", version, after_help = format!("{EXAMPLES}\n\n{}", exit_code::HELP))]

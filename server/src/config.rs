@@ -209,7 +209,7 @@ fn refuse_copies(figment: &Figment) -> Result<()> {
         let section = ["tariff", "storage"].into_iter().find(|section| setting.key.starts_with(&format!("engine.{section}.")));
         if let Some(section) = section.filter(|_| !setting.is_default()) {
             return Err(Error::invalid(format!("unknown key \"{}\" in {}", setting.key, setting.origin))
-                .with_hint(format!("Write it in a section of its own: [{section}]")));
+                .with_hint(format!("Write it in its own section: [{section}]")));
         }
     }
     Ok(())
@@ -300,7 +300,7 @@ fn extract_error(error: &figment::Error) -> Error {
             let error = Error::invalid(format!("unknown key \"{key}\"{place}"));
             match nearest(name, expected.iter().copied()) {
                 Some(near) => error.with_hint(format!("Did you mean \"{near}\"?")),
-                None => error.with_hint(format!("These exist: {}", expected.join(", "))),
+                None => error.with_hint(format!("Known keys: {}", expected.join(", "))),
             }
         }
         kind => {

@@ -1,4 +1,4 @@
-//! How an error is shown to a person: kind, message, what lies underneath, and what to do about it. Only the outermost boundary calls this.
+//! How an error is shown to a person: kind, message, cause, and what to do about it. Only the outermost boundary calls this.
 
 use std::{
     error::Error as _,

@@ -31,12 +31,12 @@ pub(crate) const HELP: &str = "\
 Exit codes:
    0  success                            8  permission or credentials missing
    1  a bug of Glaux                     9  a limit was reached
-   2  invalid argument or value         10  the store asks for a slower pace
+   2  invalid argument or value         10  the store throttles requests
    3  SQL does not parse                11  store or service does not answer
    4  not supported                     12  stored data is damaged
-   5  does not exist                    13  given up by its client
+   5  does not exist                    13  cancelled by its client
    6  already exists                    14  ended by a KILL or a shutdown
-   7  somebody else changed it          15  took longer than its limit
+   7  changed by someone else           15  took longer than its limit
  130  stopped by Ctrl-C";
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The services that every gRPC server of ours has beside its own: health, and reflection, by which tools find out what it speaks. `intake`
+//! The services that every gRPC server of ours has in addition to its own: health, and reflection, by which tools discover its API. `intake`
 //! limits what is read of requests.
 
 mod catalog;

@@ -1,4 +1,4 @@
-//! What the HTTP port answers: health, readiness and metrics, and later the APIs that speak HTTP. `port` listens.
+//! The endpoints of the HTTP port: health, readiness and metrics. `port` listens.
 
 mod port;
 

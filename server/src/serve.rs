@@ -1,4 +1,4 @@
-//! `glaux serve`: puts engine, identity, listeners and services together, says where it listens, and ends in order.
+//! `glaux serve`: puts engine, identity, listeners and services together, prints where it listens, and shuts down cleanly.
 
 use std::{
     io::{self, Write},

@@ -1,6 +1,5 @@
-//! The settings of this process: every key of the configuration (`keys`), the values that hold and their origins, and what an error says of
-//! the setting that it is about. That differs by door: a flag is of no use to a client over the network, and whoever runs a command need not
-//! ask an administrator.
+//! The settings of this process: every key of the configuration (`keys`), current values and their origins, and the hint that an error gives on a
+//! setting. The hint depends on the door: clients over the network cannot use a flag, and the user of a command need not ask an administrator.
 
 mod keys;
 
@@ -66,9 +65,9 @@ fn hint_by(error: &Error, door: Door, settings: &[Setting]) -> Option<String> {
             let setting = settings.iter().find(|setting| setting.key == key && !setting.is_default());
             by_flag(key, &flag, session, setting.map(|setting| setting.origin.as_str()))
         }
-        (Door::CommandLine, None, _) => format!("it is set in the configuration: {key}"),
-        (Door::Network, _, Some(name)) => format!("it is set by SET SESSION {name}, within what the administrator allows"),
-        (Door::Network, _, None) => format!("the administrator of the server sets it: {key}"),
+        (Door::CommandLine, None, _) => format!("set {key} in the configuration"),
+        (Door::Network, _, Some(name)) => format!("set it with SET SESSION {name}, within what the administrator allows"),
+        (Door::Network, _, None) => format!("ask the administrator of the server to set {key}"),
     };
     Some(match error.hint() {
         Some(hint) => format!("{hint}; {how}"),
@@ -91,7 +90,7 @@ fn by_flag(key: &str, flag: &str, session: Option<&str>, origin: Option<&str>) -
         (Some(origin), session) => {
             let mut how = format!("{key} is set by {origin}");
             if !origin.starts_with("flag") {
-                how.push_str(&format!(", and {flag} goes before it"));
+                how.push_str(&format!(", and {flag} overrides it"));
             }
             // What a session began with is the most that it may have.
             if let Some(name) = session {
@@ -99,8 +98,8 @@ fn by_flag(key: &str, flag: &str, session: Option<&str>, origin: Option<&str>) -
             }
             how
         }
-        (None, None) => format!("it is set by {flag}"),
-        (None, Some(name)) => format!("it is set by {flag} or SET SESSION {name}"),
+        (None, None) => format!("set it with {flag}"),
+        (None, Some(name)) => format!("set it with {flag} or SET SESSION {name}"),
     }
 }
 
@@ -116,18 +115,18 @@ mod tests {
         for (setting, command_line, network) in [
             (
                 "session.max_scan",
-                "Raise it; it is set by --max-scan or SET SESSION max_scan",
-                "Raise it; it is set by SET SESSION max_scan, within what the administrator allows",
+                "Raise it; set it with --max-scan or SET SESSION max_scan",
+                "Raise it; set it with SET SESSION max_scan, within what the administrator allows",
             ),
             (
                 "engine.memory_limit",
-                "Raise it; it is set by --memory-limit",
-                "Raise it; the administrator of the server sets it: engine.memory_limit",
+                "Raise it; set it with --memory-limit",
+                "Raise it; ask the administrator of the server to set engine.memory_limit",
             ),
             (
                 "engine.spill_limit",
-                "Raise it; it is set in the configuration: engine.spill_limit",
-                "Raise it; the administrator of the server sets it: engine.spill_limit",
+                "Raise it; set engine.spill_limit in the configuration",
+                "Raise it; ask the administrator of the server to set engine.spill_limit",
             ),
         ] {
             assert_eq!(hint_by(&of(setting), Door::CommandLine, &[]).as_deref(), Some(command_line));
@@ -141,12 +140,12 @@ mod tests {
     fn the_command_line_says_where_a_setting_comes_from() {
         let error = Error::invalid("no").with_hint("Raise it").with_setting("session.max_scan");
         for (origin, hint) in [
-            ("default", "Raise it; it is set by --max-scan or SET SESSION max_scan"),
+            ("default", "Raise it; set it with --max-scan or SET SESSION max_scan"),
             ("flag --max-scan", "Raise it; session.max_scan is set by flag --max-scan; SET SESSION max_scan only lowers it"),
             (
                 "environment variable GLAUX__SESSION__MAX_SCAN",
-                "Raise it; session.max_scan is set by environment variable GLAUX__SESSION__MAX_SCAN, and --max-scan goes before it; \
-                 SET SESSION max_scan only lowers it",
+                "Raise it; session.max_scan is set by environment variable GLAUX__SESSION__MAX_SCAN, and --max-scan \
+                 overrides it; SET SESSION max_scan only lowers it",
             ),
         ] {
             let setting = Setting { key: "session.max_scan".to_owned(), value: "1".to_owned(), origin: origin.to_owned() };

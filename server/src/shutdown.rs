@@ -1,6 +1,5 @@
-//! Shutting down in order: the first SIGTERM or Ctrl-C ends the taking of new work and lets what runs come to its end; a second one, or the
-//! end of the time given, ends everything. Signals are heard by a thread of their own, from before anything else is done, so that a
-//! server whose threads are all busy ends in time as well.
+//! Graceful shutdown: the first SIGTERM or Ctrl-C refuses new work and lets running work finish; a second one, or the timeout, cancels it. A
+//! thread of its own, started before everything else, waits for signals, so that a server whose threads are all busy also stops in time.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},

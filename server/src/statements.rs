@@ -1,4 +1,4 @@
-//! Statements of clients, shared by every door: plan one for a caller, hold it, run it, follow it, cancel it, let go of it.
+//! Statements of clients, shared by every door: plan, hold, run, poll, cancel and release them.
 //!
 //! What is kept for clients is bounded by `shares`: `session`s, `prepared` statements, and statements that are planned, running or answered
 //! (`held`), whose rows `result` hands out. Nothing here knows a protocol: a door finds out by `auth` who calls, asks here, and translates.

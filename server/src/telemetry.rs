@@ -68,7 +68,7 @@ impl Telemetry {
             .with(log::layer(log)?)
             .with(spans)
             .try_init()
-            .map_err(|error| Error::internal("the log is set up already").with_source(error))?;
+            .map_err(|error| Error::internal("the log is already set up").with_source(error))?;
         if let Some(traces) = &traces {
             tracing::info!(endpoint = traces.endpoint(), "traces are sent");
         }

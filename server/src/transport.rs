@@ -1,4 +1,4 @@
-//! How connections come in: TCP or TLS, with limits, and with what is known of the other side. What they say is each protocol's business.
+//! How connections are accepted: TCP or TLS, with limits, and with what is known of the peer. The protocols above read them.
 
 mod connection;
 mod connections;

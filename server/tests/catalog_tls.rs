@@ -105,7 +105,7 @@ fn a_certificate_is_who_one_is() {
         glaux(client_folder.path()).arg("--config").arg(file).arg("doctor").output().unwrap()
     };
     let known = ask(&format!("client_certificate = {own:?}\nclient_key = {own_key:?}\n"));
-    assert!(known.status.success() && text(&known).contains("lets in \"ada\": "), "{}", text(&known));
+    assert!(known.status.success() && text(&known).contains("accepts \"ada\": "), "{}", text(&known));
     let nobody = ask("");
     assert_eq!(nobody.status.code(), Some(8), "{}", text(&nobody));
     assert!(

@@ -125,7 +125,7 @@ impl Parser<'_> {
             let start = self.at;
             let name = self.field_name()?.to_lowercase();
             if fields.iter().any(|(other, _)| *other == name) {
-                return Err(self.fault(start, &format!("field \"{name}\" is named twice")));
+                return Err(self.fault(start, &format!("field \"{name}\" is defined twice")));
             }
             self.expect(':')?;
             let hive_type = self.hive_type(depth + 1)?;

@@ -47,7 +47,7 @@ fn errors_name_the_text_and_the_place() {
         ("array<int", "type \"array<int\": it ends where \">\" is expected, at character 10"),
         ("array<int>>", "type \"array<int>>\": found \">\" where the end of the type is expected, at character 11"),
         ("struct<a int>", "type \"struct<a int>\": found \">\" where \":\" is expected, at character 13"),
-        ("struct<a:int,A:int>", "type \"struct<a:int,A:int>\": field \"a\" is named twice, at character 14"),
+        ("struct<a:int,A:int>", "type \"struct<a:int,A:int>\": field \"a\" is defined twice, at character 14"),
         (
             "decimal(39,0)",
             "type \"decimal(39,0)\": decimal takes a precision of 1 to 38 and a scale of 0 to the precision, at character 1",

@@ -113,7 +113,7 @@ pub(super) fn check_same_keys(old: &Table, new: &Table) -> Result<()> {
     let message = if old.table_type == new.table_type {
         format!("the partition keys of table \"{}\" cannot change", old.name)
     } else {
-        format!("\"{}\" cannot turn from a table into a view or back", old.name)
+        format!("\"{}\" cannot be changed between a table and a view", old.name)
     };
     Err(Error::invalid(message).with_hint("Drop it and create it again: the data files are not touched"))
 }

@@ -1,4 +1,5 @@
-//! A metastore that shows one caller what they may see of another metastore, and makes the changes that they may make. It decides nothing itself.
+//! A metastore as one caller sees it: it shows what they may see of another metastore, and makes the changes that they may make. The decisions
+//! are made elsewhere.
 //!
 //! It remembers which tables were looked up through it, so that a query that was planned on it can be judged once more when it runs
 //! ([`Guarded::renew`]). `definitions`, `grants` and `attachments` are the three concerns of a metastore.

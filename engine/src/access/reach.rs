@@ -1,4 +1,4 @@
-//! Which locations may be named, and by whom: the one check for tables, databases, partitions, templates, ingest and crawls.
+//! Which locations a caller may name: the one check for tables, databases, partitions, templates, ingest and crawls.
 //!
 //! A location is judged by the place it leads to, not by how it is written ([`RealLocation`]). In this order:
 //!
@@ -106,7 +106,7 @@ impl Reach {
     fn check_kind(&self, location: &str, real: &RealLocation) -> Result<()> {
         let LocationOptions { file, http, .. } = self.policy.options;
         let (what, key) = if real.is_file() && file == Some(false) {
-            ("files of its machine", "engine.locations.file")
+            ("local files", "engine.locations.file")
         } else if real.is_http() && http == Some(false) {
             ("plain HTTP", "engine.locations.http")
         } else {
@@ -114,7 +114,7 @@ impl Reach {
         };
         Err(Error::new(
             ErrorKind::Denied,
-            format!("location \"{location}\" is closed: this server defines no tables over {what}"),
+            format!("location \"{location}\" is closed: this server does not allow tables over {what}"),
         )
         .with_hint(format!("Set {key} = true, or add a prefix to engine.locations.allowed, in the server's configuration")))
     }

@@ -89,6 +89,6 @@ fn hidden(object: &GrantObject) -> Error {
 }
 
 pub(super) fn not_an_administrator() -> Error {
-    Error::new(ErrorKind::Denied, "only administrators grant, deny and revoke")
+    Error::new(ErrorKind::Denied, "only administrators can grant, deny and revoke access")
         .with_hint("SHOW GRANTS lists your grants")
 }

@@ -1,4 +1,4 @@
-//! The rule as a table, and what a guarded catalog shows, takes and tells.
+//! The access rule as a table, and what a guarded catalog shows and accepts.
 
 use std::{path::Path, sync::Arc};
 

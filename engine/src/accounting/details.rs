@@ -1,5 +1,5 @@
-//! How a query's bytes were got and what was left unread, beside what it pays for: asked and cached bytes, what pruning left out by which means, and
-//! the time that went into waiting and decoding.
+//! Details of a query's reads that are not billed: requested and cached bytes, what each kind of pruning skipped, and the time spent waiting and
+//! decoding.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering::Relaxed},

@@ -1,5 +1,5 @@
-//! The requests of a query that are under way: its figures are final only when there are none. A query that ends well, or by an error, waits for
-//! them, since the store counts them too; one that is cancelled ends them.
+//! The requests of a query that are in flight. Its figures are final only when there are none: a query that succeeds or fails waits for them,
+//! since the store counts them too; one that is cancelled aborts them.
 
 use tokio::sync::watch;
 

@@ -1,4 +1,4 @@
-//! How a query's scans came to know their files: by which policy, from where, and how old what they went by is.
+//! How a query's scans found their files: by which policy, from which source, and how old that information was.
 
 use std::sync::{
     Mutex, PoisonError,

@@ -1,4 +1,4 @@
-//! The meter of one query: counters that only grow, written to by the scan's readers, the store stack and the listings.
+//! The meter of one query: counters that only grow, written by readers of files, by the store stack and by listings.
 //!
 //! It is shared by `Arc` and read at any time. A byte budget (`--max-scan`) is checked where bytes are consumed, so that a query stops
 //! before the read that would cross it.

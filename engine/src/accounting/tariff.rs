@@ -1,4 +1,4 @@
-//! What scanned bytes cost. The default is Athena's: up to the next megabyte (10^6 bytes), at least 10 MB, 5 USD for 10^12 bytes.
+//! What scanned bytes cost. The default is Athena's price: 5 USD for 10^12 bytes, rounded up to the next megabyte (10^6 bytes), at least 10 MB.
 //!
 //! Money is exact: a count of 10^-18 USD in a `u128`. A price is a whole number of millionths of a USD for 10^12 bytes, so that a byte costs a whole
 //! number of these units, and nothing is ever rounded.

@@ -1,4 +1,4 @@
-//! What a statement is, without running or recording it: for prepared statements.
+//! Describes a statement without running or recording it: for prepared statements.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The life of an ingest: a query like others in the history, free of charge, that takes rows in instead of returning them.
+//! The life of an ingest: it is recorded like a query, is free of charge, and takes rows in instead of returning them.
 //!
 //! It runs on a task of its own, which outlives its caller: a query that is cancelled still has to remove what it wrote.
 
@@ -41,7 +41,7 @@ pub(crate) async fn ingest(
     match tokio::spawn(run(Arc::clone(shared), session.clone(), guard, target, batches)).await {
         Ok(outcome) => outcome,
         Err(error) => {
-            let error = Error::internal("the rows' own task ended before its time").with_source(error);
+            let error = Error::internal("the task that writes the rows ended early").with_source(error);
             Err(Failure { error, report: asked.0.report() })
         }
     }

@@ -1,4 +1,4 @@
-//! The shape in which results leave the engine: one schema for each query, known before it runs, of types that every client reads.
+//! The form in which results leave the engine: one schema for each query, known before it runs, with types that every client can read.
 //!
 //! Views, dictionaries, large offsets and unsigned integers stay inside the engine: they become plain text, plain values, and signed integers.
 

@@ -53,7 +53,7 @@ impl Parameters {
         if rows > Self::MAX_ROWS {
             return Err(Error::new(
                 ErrorKind::LimitExceeded,
-                format!("{rows} rows of values are bound, and a statement takes {}", Self::MAX_ROWS),
+                format!("{rows} rows of values are bound, but a statement takes at most {}", Self::MAX_ROWS),
             )
             .with_hint("Bind fewer rows at a time; rows for a table are ingested"));
         }
@@ -84,7 +84,7 @@ impl Parameters {
     pub(super) fn none_wanted(&self) -> Result<()> {
         match self.len() {
             0 => Ok(()),
-            given => Err(Error::invalid(format!("the statement has no parameters, and {given} values were given"))
+            given => Err(Error::invalid(format!("the statement has no parameters, but {given} values were given"))
                 .with_hint("Only queries have parameters")),
         }
     }
@@ -102,7 +102,7 @@ impl Parameters {
     pub(super) fn one_row(&self) -> Result<()> {
         match self.rows() {
             1 => Ok(()),
-            rows => Err(Error::unsupported(format!("EXPLAIN is given {rows} rows of values")).with_hint("Bind one row")),
+            rows => Err(Error::unsupported(format!("EXPLAIN takes one row of values, not {rows}")).with_hint("Bind one row")),
         }
     }
 
@@ -113,8 +113,8 @@ impl Parameters {
     pub(super) fn bind(&self, plan: LogicalPlan, wanted: usize) -> Result<Vec<LogicalPlan>> {
         let given = self.len();
         if given != wanted {
-            return Err(Error::invalid(format!("the statement has {wanted} parameters, and {given} values were given"))
-                .with_hint("Bind one value for every ? of the statement"));
+            return Err(Error::invalid(format!("the statement has {wanted} parameters, but {given} values were given"))
+                .with_hint("Bind one value for each ? in the statement"));
         }
         if wanted == 0 {
             return Ok(vec![plan]);
@@ -123,8 +123,8 @@ impl Parameters {
         for (number, (column, wanted)) in (1..).zip(self.0.iter().zip(&types)) {
             if is_other(column.data_type(), wanted) {
                 let [found, wanted] = [column.data_type(), wanted].map(type_name);
-                return Err(Error::invalid(format!("parameter {number} has the type {found}, and its place takes {wanted}"))
-                    .with_hint("A number is no time, and a time no number: bind a value of the place's kind"));
+                return Err(Error::invalid(format!("parameter {number} has type {found}, but {wanted} is expected"))
+                    .with_hint("Bind a value of the expected type: numbers and times are not converted into each other"));
             }
         }
         let columns: Vec<_> = self.0.iter().zip(&types).map(|(column, wanted)| fitted(column, wanted)).collect();
@@ -146,7 +146,7 @@ fn taken(column: &ArrayRef) -> Result<ArrayRef> {
         return taken(&concat(&values).map_err(|error| unlike(&error))?);
     }
     let unsupported = || {
-        Error::unsupported(format!("a parameter has the type \"{}\", which no value can have here", column.data_type()))
+        Error::unsupported(format!("parameters of type \"{}\" are not supported", column.data_type()))
             .with_hint("Bind numbers, text, binary, booleans, dates, times, timestamps, decimals, lists or NULL")
     };
     let wanted = taken_type(column.data_type()).ok_or_else(unsupported)?;

@@ -1,4 +1,4 @@
-//! How the plans of a query begin to run: in a slot or without one, one after another.
+//! Starts the plans of a query: with or without an admission slot, one after another.
 
 use std::sync::Arc;
 

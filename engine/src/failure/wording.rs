@@ -165,7 +165,7 @@ fn unknown_function(text: &str) -> Option<Wording> {
     let near = between(rest, "Did you mean '", "'").and_then(|near| nearest(name, std::iter::once(near)));
     Some(Wording {
         hint: near.map(|near| format!("Did you mean {near}?")),
-        ..Wording::from(format!("function '{name}' is not known"))
+        ..Wording::from(format!("unknown function '{name}'"))
     })
 }
 
@@ -373,10 +373,7 @@ mod tests {
         );
         assert_eq!(exhausted, "out of memory: 1024.0 B more needed, and all queries together are limited to 1000.0 B");
         let unknown = of("Invalid function 'lowr'.\nDid you mean 'lower'?");
-        assert_eq!(
-            (unknown.message.as_str(), unknown.hint.as_deref()),
-            ("function 'lowr' is not known", Some("Did you mean lower?"))
-        );
+        assert_eq!((unknown.message.as_str(), unknown.hint.as_deref()), ("unknown function 'lowr'", Some("Did you mean lower?")));
         assert_eq!(of("Invalid function 'mod'.\nDid you mean 'cosh'?").hint, None);
     }
 }

@@ -1,5 +1,5 @@
-//! Values as Arrow compares them right. It orders all bit patterns of floats, so that -0.0 is less than 0.0 and NaN comes first or last by its sign, and
-//! takes a NULL inside of an array for equal to another.
+//! Values in a form that Arrow compares correctly. Arrow orders floats by their bit patterns, so that -0.0 is less than 0.0 and NaN comes first
+//! or last by its sign; and it treats NULLs within arrays as equal.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! `date_trunc` of dates, times and timestamps, which keeps their type, over the whole calendar. DataFusion's counts in nanoseconds, which reach from
-//! 1677 to 2262 only.
+//! `date_trunc` of dates, times and timestamps: it keeps their type, and covers the whole calendar. DataFusion's counts in nanoseconds, which
+//! only reach from 1677 to 2262.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! What makes a cast show in a name (`sql/rewrite/casts`): its first argument, whatever the second says. It is gone before a query runs.
+//! Makes a cast visible in a column's name (`sql/rewrite/casts`): a function that returns its first argument, whatever the second is. It is
+//! removed before a query runs.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The names of the functions that a query may call, for who completes or lists them.
+//! The names of the functions that a query may call, for completion and for docs/functions.md.
 
 use std::collections::BTreeSet;
 
@@ -22,14 +22,62 @@ pub(crate) fn names(state: &SessionState) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::{fmt::Write as _, fs};
+
     use super::*;
     use crate::{config::EngineOptions, plan::base_state};
 
+    const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/functions.md");
+
+    const INTRODUCTION: &str = r"# Functions
+
+<!-- Generated from engine/src/functions/names.rs. To update it: UPDATE_DOCS=1 cargo test -p glaux-engine functions::names -->
+
+The functions that a query can call, with all of their names. [Trino](https://trino.io/docs/current/functions.html) describes those that it has too,
+[DataFusion](https://datafusion.apache.org/user-guide/sql/scalar_functions.html) the others.
+";
+
+    fn state() -> SessionState {
+        let dir = tempfile::tempdir().unwrap();
+        base_state(&EngineOptions { data_dir: dir.path().to_owned(), ..EngineOptions::default() }).unwrap()
+    }
+
+    fn page(state: &SessionState) -> String {
+        let mut page = INTRODUCTION.to_owned();
+        let kinds: [(&str, Vec<&String>); 3] = [
+            ("Scalar", state.scalar_functions().keys().collect()),
+            ("Aggregate", state.aggregate_functions().keys().collect()),
+            ("Window", state.window_functions().keys().collect()),
+        ];
+        for (kind, mut names) in kinds {
+            names.retain(|name| !INTERNAL.contains(&name.as_str()));
+            names.sort_unstable();
+            let _ = write!(page, "\n## {kind} functions\n\n");
+            for name in names {
+                let _ = writeln!(page, "- `{name}`");
+            }
+        }
+        page
+    }
+
+    #[test]
+    fn the_page_lists_all_names() {
+        let page = page(&state());
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            fs::write(PAGE, &page).unwrap();
+        }
+        let committed = fs::read_to_string(PAGE).unwrap_or_default();
+        let differs = page.lines().zip(committed.lines()).find(|(new, old)| new != old);
+        assert!(
+            page == committed,
+            "docs/functions.md is not what the code says: {differs:?}. \
+             UPDATE_DOCS=1 cargo test -p glaux-engine functions::names updates it"
+        );
+    }
+
     #[test]
     fn names_are_those_that_a_query_may_call() {
-        let dir = tempfile::tempdir().unwrap();
-        let state = base_state(&EngineOptions { data_dir: dir.path().to_owned(), ..EngineOptions::default() }).unwrap();
-        let names = names(&state);
+        let names = names(&state());
         for name in ["count", "sum", "row_number", "date_trunc", "substr", "element_at", "split_part"] {
             assert!(names.iter().any(|known| known == name), "{name} is not among {names:?}");
         }

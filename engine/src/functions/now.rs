@@ -1,4 +1,5 @@
-//! `now()` and `current_timestamp`, in milliseconds as in Trino. DataFusion's has nanoseconds, and what is compared with those must have them, too.
+//! `now()` and `current_timestamp` in milliseconds, as in Trino. DataFusion's have nanoseconds, and so would everything that is compared with
+//! them.
 
 use std::sync::Arc;
 

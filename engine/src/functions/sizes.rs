@@ -1,5 +1,5 @@
-//! Functions that make long texts of short ones, bounded: what one batch of rows would make is reckoned before any of it is made. No limit of memory
-//! counts it, and no cancelling ends it.
+//! Limits on functions that make long texts of short ones: the size of a batch's result is calculated before it is created. No memory limit
+//! counts it, and it could not be cancelled.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! Functions that are NULL where an argument is, as in Trino; DataFusion's of the same names pass over NULLs. Those that choose among floats pass over
-//! NaN, which DataFusion's take for the greatest number. Of an array, its elements are what is chosen from.
+//! Functions that return NULL if an argument is NULL, as in Trino; DataFusion's skip NULLs. Those that choose among floats also skip NaN, which
+//! DataFusion's treat as the greatest number. For an array, the choice is among its elements.
 
 use std::sync::{Arc, LazyLock};
 

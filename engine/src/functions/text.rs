@@ -1,4 +1,4 @@
-//! Parts of texts. Positions are those of characters, and begin at 1.
+//! Parts of texts. Positions count characters, from 1.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! `version()`: this engine's version, as `1.2.3`, the form in which Flight SQL and `glaux --version` tell it.
+//! `version()`: this engine's version, such as `1.2.3`, as in Flight SQL and `glaux --version`.
 
 use arrow::datatypes::DataType;
 use datafusion::{

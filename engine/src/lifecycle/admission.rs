@@ -1,4 +1,4 @@
-//! Admission: how many queries run at the same time, and whose turn is next. Nobody's queries keep those of others out.
+//! Admission: how many queries run at the same time, and whose turn is next. No user's queries can keep those of others waiting for ever.
 //!
 //! A query runs in a slot. A free slot goes to the user with the fewest queries running, and among equals to the query that has waited longest. An
 //! eighth of the slots is reserved for users who have none running, so that one user's queries that hang leave room for those of others. A running

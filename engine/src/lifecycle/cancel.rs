@@ -26,21 +26,21 @@ impl CancelReason {
     pub(crate) fn error(&self, timeout: Option<Duration>, scan_limit: Option<u64>) -> Error {
         match self {
             Self::User => Error::new(ErrorKind::Cancelled, "the query was cancelled by its user"),
-            Self::Disconnected => Error::new(ErrorKind::Cancelled, "the query was given up by its client"),
+            Self::Disconnected => Error::new(ErrorKind::Cancelled, "the query was cancelled by its client"),
             Self::KilledBy(by) => Error::new(ErrorKind::Aborted, format!("the query was killed by \"{by}\"")),
-            Self::Shutdown => Error::new(ErrorKind::Aborted, "the query was ended by the end of its server")
+            Self::Shutdown => Error::new(ErrorKind::Aborted, "the query was ended because its server shut down")
                 .with_hint("Run it again when the server is back"),
             Self::Timeout => Error::new(
                 ErrorKind::TimedOut,
                 format!("the query took longer than its limit of {:?}", timeout.unwrap_or_default()),
             )
-            .with_hint("Narrow the query by its partitions, or raise the limit of time")
+            .with_hint("Filter by partition keys, or raise the time limit")
             .with_setting("session.timeout"),
             Self::ScanLimit => Error::new(
                 ErrorKind::LimitExceeded,
                 format!("the query would scan more than its limit of {} bytes", scan_limit.unwrap_or_default()),
             )
-            .with_hint("Narrow the query by its partitions and columns, or raise the limit of bytes")
+            .with_hint("Filter by partition keys, select fewer columns, or raise the scan limit")
             .with_setting("session.max_scan"),
         }
     }

@@ -1,4 +1,4 @@
-//! A handle by which others stop a query and look at its figures.
+//! A handle to cancel a query and to read its figures.
 
 use std::{fmt, sync::Arc};
 

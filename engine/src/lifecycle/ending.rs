@@ -1,4 +1,4 @@
-//! How a query ends, as the contract distinguishes endings: the state that is recorded, and whether what it scanned is paid for.
+//! How a query ended: the state that is recorded, and whether what it scanned is billed.
 //!
 //! The error's kind names an ending on the wire; this file is about state and money. Every kind is named, so that a new one does not compile
 //! until it is decided here.

@@ -1,4 +1,4 @@
-//! What is known of one query: its guard, its stream, the registry and the system tables share it.
+//! What is known of one query. Its guard, its stream, the registry and the system tables share it.
 //!
 //! Its figures change until it ends, and never after. It ends once.
 

@@ -1,4 +1,4 @@
-//! The guard of one query's life: whoever holds it is responsible that the query ends, and is recorded and billed exactly once.
+//! The guard of one query: its owner makes sure that the query ends, and that it is recorded and billed exactly once.
 //!
 //! ```text
 //!  QueryGuard<Received> --planned()--> <Planned> --admit() or start()--> <Executing> --succeed()--> SUCCEEDED

@@ -245,7 +245,7 @@ impl History {
         let (folder, own) = (self.folder.clone(), self.instance.id().to_owned());
         let settled = self.writer.call(move |connection| folder.map_or(Ok(()), |folder| reap(connection, &folder, &own))).await;
         if let Err(error) = settled {
-            tracing::debug!(%error, "the query history is read as it was");
+            tracing::debug!(%error, "the query history could not be refreshed: an older state is shown");
         }
     }
 
@@ -256,7 +256,7 @@ impl History {
         let job = move || job(&reader.lock().unwrap_or_else(PoisonError::into_inner));
         tokio::task::spawn_blocking(job)
             .await
-            .map_err(|e| Error::internal("reading the query history broke off").with_source(e))?
+            .map_err(|e| Error::internal("reading the query history was interrupted").with_source(e))?
     }
 }
 

@@ -1,4 +1,4 @@
-//! Takes queries in, knows which are running, and kills those that somebody wants killed.
+//! Registers queries, knows which ones are running, and kills them on request.
 //!
 //! It does not plan or execute them.
 
@@ -75,7 +75,7 @@ impl QueryManager {
         if self.registry.observe(observer) {
             return Ok(());
         }
-        Err(Error::new(ErrorKind::AlreadyExists, "the engine's queries are observed already").with_hint("Observe an engine once"))
+        Err(Error::new(ErrorKind::AlreadyExists, "the engine already has an observer").with_hint("Set one observer only"))
     }
 
     /// Takes a statement in: from here on it is in the history, and its time runs. `session` is the session as it is now.

@@ -1,4 +1,4 @@
-//! The hook for metrics, traces and logs, none of which the engine knows: an observer is called for every query that ends.
+//! The hook for metrics, traces and logs, which the engine itself does not know: an observer is called for every query that ends.
 
 use std::fmt;
 

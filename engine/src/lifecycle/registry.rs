@@ -1,5 +1,5 @@
-//! The queries of this process that have not ended. While there are any, one task looks for kills that other processes ask for, and records the
-//! figures so far. Without queries nothing runs.
+//! The queries of this process that have not ended. While there are any, one task looks for kills requested by other processes and records the
+//! current figures; otherwise nothing runs.
 
 use std::{
     collections::BTreeMap,

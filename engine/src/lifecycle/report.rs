@@ -1,4 +1,4 @@
-//! What is reported of a query, while it runs and when it has ended: its id, state, figures, bill and times, by the contract's names.
+//! The report of a query, while it runs and when it has ended: its id, state, figures, bill and times.
 
 use std::{fmt, str::FromStr};
 
@@ -26,7 +26,7 @@ impl FromStr for QueryId {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let id = text.trim().parse().map_err(|_| Error::invalid(format!("\"{text}\" is not the id of a query")));
-        id.map(Self).map_err(|error| error.with_hint("SELECT query_id FROM system.queries lists them"))
+        id.map(Self).map_err(|error| error.with_hint("Find it with SELECT query_id FROM system.queries"))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The result of a query as a stream: it counts the rows, stops when the query is stopped, and ends the query's life with its own end.
+//! The result of a query as a stream. It counts the rows, stops when the query is cancelled, and ends the query when it ends itself.
 
 use std::{
     fmt, mem,

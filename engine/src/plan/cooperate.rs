@@ -1,4 +1,4 @@
-//! Lets operators that make many rows of few yield now and then, so that they end when their query does.
+//! Makes operators that produce many rows from few yield now and then, so that they stop when their query is cancelled.
 //!
 //! A task is cancelled where it yields, and DataFusion yields where data comes in. A join that multiplies rows hardly ever asks for more input, so a
 //! query with one would keep computing after it was cancelled, and block its thread for others.

@@ -1,4 +1,4 @@
-//! `ANALYZE`: reads the footers of a table's files and keeps what they tell in the catalog, by partition, and for the planner together.
+//! `ANALYZE`: reads the footers of a table's files and stores their statistics in the catalog, by partition, and in total for the planner.
 //!
 //! The figures of the table are those of the partitions that were analysed and still exist. Data are not read.
 
@@ -88,7 +88,8 @@ pub(crate) async fn analyze(analyze: &Analyze, context: &ProbeContext<'_>) -> Re
     let values =
         [table.name.to_string(), partitions.to_string(), sum.files.to_string(), sum.rows.to_string(), sum.bytes.to_string()];
     let arrays = values.map(|value| Arc::new(StringArray::from(vec![value])) as ArrayRef);
-    RecordBatch::try_new(schema(), arrays.to_vec()).map_err(|error| Error::internal("the answer is no batch").with_source(error))
+    RecordBatch::try_new(schema(), arrays.to_vec())
+        .map_err(|error| Error::internal("the answer is not a batch").with_source(error))
 }
 
 fn check(table: &Table) -> Result<()> {
@@ -97,11 +98,8 @@ fn check(table: &Table) -> Result<()> {
             .with_hint("Analyze the tables that it reads"));
     }
     if Projection::is_enabled(table) {
-        return Err(Error::unsupported(format!(
-            "the partitions of table \"{}\" are computed, and cannot be analyzed",
-            table.name
-        ))
-        .with_hint("Figures are kept for partitions in the catalog"));
+        return Err(Error::unsupported(format!("table \"{}\" uses partition projection, and cannot be analyzed", table.name))
+            .with_hint("Statistics are kept only for partitions that are in the catalog"));
     }
     Ok(())
 }

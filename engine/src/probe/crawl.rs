@@ -1,5 +1,6 @@
-//! What Glue's crawler does: finds the tables below a URL (`tree`, `group`), learns their columns and partition keys (`sample`, `text`, `merge`, `keys`,
-//! `found`), compares them with the catalog, and by policy changes it (`compare`). The answer is what differs, row by row (`difference`).
+//! What Glue's crawler does: finds the tables below a URL (`tree`, `group`), finds their columns and partition keys (`sample`, `text`, `merge`,
+//! `keys`, `found`), compares them with the catalog, and changes it as the policy allows (`compare`). The result is the list of differences
+//! (`difference`).
 //!
 //! The lake is listed once. Of files, footers and first lines are read, which count as metadata. Each table is changed by itself.
 
@@ -58,7 +59,7 @@ pub(crate) async fn crawl(crawl: &Crawl, context: &ProbeContext<'_>) -> Result<R
     tree.all_unnameable(&mut unnameable);
     if !tree.has_data() && unnameable.is_empty() {
         return Err(Error::not_found(format!("there are no data files below \"{url}\""))
-            .with_hint("Files whose names begin with _ or ., and empty ones, do not count"));
+            .with_hint("Empty files, and files whose names begin with _ or ., are ignored"));
     }
     let sampler = Sampler {
         scan,
@@ -76,7 +77,7 @@ pub(crate) async fn crawl(crawl: &Crawl, context: &ProbeContext<'_>) -> Result<R
             object: "folder",
             name: format!("{url}{path}"),
             change: Change::Ignored,
-            detail: "it has files of its own beside folders of tables".to_owned(),
+            detail: "it has files beside the folders of tables".to_owned(),
             ..Difference::default()
         })
         .collect();

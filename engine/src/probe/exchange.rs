@@ -1,4 +1,4 @@
-//! Definitions in and out of a catalog: Glue's JSON both ways (`import`, `export`), and a script of DDL (`script`).
+//! Import and export of definitions: Glue's JSON both ways (`import`, `export`), and a script of DDL (`script`).
 
 mod export;
 mod import;
@@ -23,7 +23,7 @@ impl Selection {
         let name = |name: &String| match name.split('.').collect::<Vec<_>>().as_slice() {
             [database] => Ok((database.to_lowercase(), None)),
             [database, table] => Ok((database.to_lowercase(), Some(table.to_lowercase()))),
-            _ => Err(Error::invalid(format!("\"{name}\" names no database and no table"))
+            _ => Err(Error::invalid(format!("\"{name}\" is neither a database nor a table"))
                 .with_hint("Write a database, or database.table")),
         };
         names.iter().map(name).collect::<Result<_>>().map(Self)

@@ -1,4 +1,5 @@
-//! What was learned of a table's files by `ANALYZE`: rows, bytes, and of each column its range, its nulls and about how many different values it has.
+//! What `ANALYZE` found about a table's files: rows, bytes, and for each column its range, its nulls and the approximate number of distinct
+//! values.
 //!
 //! How many values differ is estimated. Of two sets together: as many as the larger has, and of the smaller one what lies outside of the part of its
 //! range that they share. Never more than there are values, or whole numbers in the range.
@@ -92,13 +93,13 @@ impl Analyzed {
         };
         let stored =
             Stored { files: self.files, rows: self.rows, bytes: self.bytes, columns: self.columns.iter().map(column).collect() };
-        serde_json::to_vec(&stored).map_err(|error| Error::internal("statistics do not encode").with_source(error))
+        serde_json::to_vec(&stored).map_err(|error| Error::internal("statistics could not be encoded").with_source(error))
     }
 
     /// # Errors
     /// `CorruptData` for what is no statistics.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self> {
-        let damaged = || Error::corrupt("statistics in the catalog do not decode").with_hint("ANALYZE the table again");
+        let damaged = || Error::corrupt("statistics in the catalog cannot be decoded").with_hint("ANALYZE the table again");
         let stored: Stored = serde_json::from_slice(bytes).map_err(|error| damaged().with_source(error))?;
         let mut columns = BTreeMap::new();
         for (name, StoredColumn(hive_type, nulls, range, distinct, bytes)) in stored.columns {

@@ -1,5 +1,5 @@
-//! `count`, `min` and `max` over whole files, answered from their footers where these are exact: no table data is read, and none is billed. Whether
-//! a footer was known before makes no difference to that. Where it is not exact for one file, all are read.
+//! `count`, `min` and `max` over whole files, answered from footers where these are exact: no table data is read, and none is billed, whether or
+//! not a footer was cached. If it is not exact for one file, all are read.
 
 use std::{
     fmt,

@@ -1,4 +1,4 @@
-//! The memory in which an execution reads ahead.
+//! The memory that a scan may use to read ahead.
 
 use std::sync::{
     Arc,

@@ -1,5 +1,5 @@
-//! Which part of a filter is worth evaluating for each row where no byte is saved by it. What a join has found out (a hash table of its keys, by
-//! partition) is no part of it: the join asks the same again, and for less.
+//! Which part of a filter is worth evaluating for each row when that saves no bytes. It leaves out what a join has found (a hash table of its
+//! keys, by partition): the join checks the same again, at less cost.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! One run of a scan, shared by its streams: how far ahead may be read, and what need not be read any more. [`super::feed`] fills its queue.
+//! One run of a scan, shared by its streams: how far ahead it may read, and what it no longer needs to read. [`super::feed`] fills its queue.
 
 use std::{
     collections::VecDeque,

@@ -1,4 +1,4 @@
-//! Runs a scan: fills its queue, opens its files ahead, in their order or in that of their best sort keys, as far as there is room.
+//! Runs a scan: fills its queue and opens its files ahead, in their order or by their best sort keys, as far as the memory allows.
 
 use std::{
     ops::ControlFlow,
@@ -192,8 +192,8 @@ impl Feeder {
 /// The error of a task that did not come to its end.
 fn given_up(url: &str, error: JoinError) -> Error {
     if error.is_panic() {
-        return Error::corrupt(format!("file \"{url}\" cannot be read: its metadata do not decode"))
-            .with_hint("Remove or rewrite the file; names that begin with _ or . are not read");
+        return Error::corrupt(format!("file \"{url}\" cannot be read: its metadata cannot be decoded"))
+            .with_hint("Remove or rewrite the file; files whose names begin with _ or . are ignored");
     }
-    Error::internal("opening a file was given up").with_source(error)
+    Error::internal("opening a file was interrupted").with_source(error)
 }

@@ -1,5 +1,5 @@
-//! The one way by which scans get bytes: from the data cache, or from stores with at most so many requests at a time over all queries of the
-//! process, taken in turns. Near ranges share a request where that is cheaper at the store's observed pace.
+//! The only way for scans to get bytes: from the data cache or from stores, with a fixed number of concurrent requests over all queries of the
+//! process, in turns. Near ranges share a request where that is cheaper at the store's observed speed.
 //!
 //! A fetch is of one version of a file: a file that has changed since it was listed is an error, never other bytes. What is fetched, and how far
 //! ahead, is the callers' to decide. Dropping a fetch keeps requests that were not sent from being sent.
@@ -37,7 +37,7 @@ pub struct FetchOptions {
     pub requests: usize,
     /// Bytes that are read ahead of the decoders and held, by all queries together.
     pub read_ahead_bytes: u64,
-    /// Whether a request that takes longer than 95 of 100 is sent a second time; at most one of twenty is.
+    /// Whether a request that is slower than the 95th percentile is sent a second time; at most one of twenty is.
     pub hedge: bool,
     /// Whether the streams of a scan share its splits, whoever is free taking the next; else each reads those that the plan gave it.
     pub share_splits: bool,
@@ -184,7 +184,7 @@ impl QueryFetch {
 }
 
 fn given_up() -> Error {
-    Error::new(ErrorKind::Cancelled, "a request was given up")
+    Error::new(ErrorKind::Cancelled, "a request was cancelled")
 }
 
 /// A request. If nobody waits for it any more it is not sent; if it was, it is let come to its end, since the store counts it as well, unless the
@@ -200,7 +200,7 @@ impl Future for Running {
     fn poll(mut self: std::pin::Pin<&mut Self>, context: &mut std::task::Context<'_>) -> std::task::Poll<Self::Output> {
         std::pin::Pin::new(&mut self.task)
             .poll(context)
-            .map(|ended| ended.unwrap_or_else(|error| Err(Error::internal("a request was given up").with_source(error))))
+            .map(|ended| ended.unwrap_or_else(|error| Err(Error::internal("a request was cancelled").with_source(error))))
     }
 }
 

@@ -1,4 +1,4 @@
-//! How one scan gets its bytes, and where they count.
+//! How one scan gets its bytes, and where they are counted.
 
 use std::{ops::Range, sync::Arc};
 
@@ -51,6 +51,6 @@ pub(crate) fn consume(meter: &mut FileMeter, ranges: &[Range<u64>]) -> Result<()
 fn over_limit(meter: &Meter) -> Error {
     let limit = meter.scan_limit().unwrap_or_default();
     Error::new(ErrorKind::LimitExceeded, format!("the query would scan more than its limit of {limit} bytes"))
-        .with_hint("Filter by partition keys, select fewer columns, or raise the limit of bytes")
+        .with_hint("Filter by partition keys, select fewer columns, or raise the scan limit")
         .with_setting("session.max_scan")
 }

@@ -1,4 +1,5 @@
-//! The last rule of physical planning: each planned scan of a table becomes the node that executes it, told what the plan above makes of its rows.
+//! The last rule of physical planning: replaces each planned scan of a table by the node that executes it, with what the plan above it needs of
+//! its rows.
 
 use std::sync::Arc;
 

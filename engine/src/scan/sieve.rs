@@ -1,4 +1,4 @@
-//! What rows have to pass where no statistics decide: the filter, and then the bound of those that are wanted.
+//! The tests that rows have to pass where statistics do not decide: the filter, and the bound of a `LIMIT`.
 
 use std::sync::Arc;
 

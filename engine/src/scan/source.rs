@@ -1,4 +1,4 @@
-//! A table's files while DataFusion plans: takes in the columns and filters that its rules push down. It reads nothing; the last rule swaps it for
+//! A table's files during planning: accepts the columns and filters that DataFusion pushes down. It reads nothing; the last rule replaces it by
 //! [`super::exec::LakeScan`].
 
 use std::{fmt, sync::Arc};

@@ -1,4 +1,4 @@
-//! What a scan is to read, as planning settled it: plain data, apart from the handles of the files' stores. Nothing here runs.
+//! The specification of a scan, as the planner made it: plain data, apart from the handles of the files' stores. Nothing here runs.
 
 use std::{collections::HashMap, ops::Range, sync::Arc};
 

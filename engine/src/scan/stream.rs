@@ -1,4 +1,4 @@
-//! One stream of a scan: admits units as far ahead as it may, and decodes those that have come.
+//! One stream of a scan: admits units as far ahead as it may, and decodes those that have arrived.
 
 use std::{collections::VecDeque, sync::Arc, time::Instant};
 

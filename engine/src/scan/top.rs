@@ -1,5 +1,5 @@
-//! The bound of `ORDER BY ... LIMIT`, found from the keys alone: the best rows that have been seen so far, over all files. A row that is no better
-//! than the worst of them is not needed, so that its other columns need not be read; nor is a row group whose best key is worse.
+//! The bound of `ORDER BY ... LIMIT`, found from the sort keys alone: the best rows so far, over all files. A row that is not better than the
+//! worst of them is not needed: its other columns are not read, and neither is a row group whose best key is worse.
 
 use std::{
     collections::BinaryHeap,

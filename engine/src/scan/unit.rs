@@ -1,4 +1,5 @@
-//! What a format divides a split into: units, each of which waits for its turn, is fetched as a whole or bit by bit, and gives rows.
+//! The parts into which a format divides a split: units, each of which waits for its turn, is fetched as a whole or piece by piece, and produces
+//! rows.
 
 use std::fmt;
 

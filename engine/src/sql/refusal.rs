@@ -1,4 +1,4 @@
-//! The error for statements and clauses that are understood but not supported.
+//! The error for statements and clauses that are recognised but not supported.
 
 use crate::error::Error;
 

@@ -41,7 +41,7 @@ pub(super) fn change(
 ) -> Result<Vec<Column>> {
     if table.partition_keys.iter().any(|key| key.name == old) {
         return Err(Error::invalid(format!("\"{old}\" is a partition key of table \"{}\"", table.name))
-            .with_hint("Partition keys do not change: create the table anew; the data stays where it is"));
+            .with_hint("Partition keys cannot be changed: recreate the table; the data stays where it is"));
     }
     let mut all = columns.to_vec();
     let index = find(table, &all, old)?;
@@ -59,7 +59,7 @@ pub(super) fn change(
 
 fn check_free(table: &Table, columns: &[Column], name: &str) -> Result<()> {
     if columns.iter().chain(&table.partition_keys).any(|other| other.name == name) {
-        return Err(Error::already_exists(format!("table \"{}\" has a column \"{name}\" already", table.name))
+        return Err(Error::already_exists(format!("table \"{}\" already has a column \"{name}\"", table.name))
             .with_hint("Choose another name"));
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Where a statement runs: made for each by `execute::context`.
+//! What a statement works with: made for each statement by `execute::context`.
 
 use std::{fmt::Debug, sync::Arc};
 

@@ -59,7 +59,7 @@ pub(crate) fn definition(create: &CreateTable, context: &StatementContext<'_>) -
     let is_iceberg = |(key, value): (&String, &String)| key == "table_type" && value.eq_ignore_ascii_case("iceberg");
     if create.properties.iter().any(is_iceberg) {
         return Err(Error::unsupported(format!("table \"{name}\" cannot be an Iceberg table"))
-            .with_hint("Iceberg tables are not offered yet"));
+            .with_hint("Iceberg tables are not supported yet"));
     }
     if let Some(policy) = create.properties.get(LISTING) {
         policy.parse::<ListingPolicy>()?;
@@ -110,7 +110,7 @@ pub(super) async fn view(create: &CreateView, context: &StatementContext<'_>) ->
     let existing = if is_missing(&existing) { None } else { Some(existing?) };
     match &existing {
         Some(existing) if !existing.is_view() => {
-            return Err(Error::already_exists(format!("\"{name}\" is a table, which a view does not replace"))
+            return Err(Error::already_exists(format!("\"{name}\" is a table, and a view cannot replace it"))
                 .with_hint("Choose another name, or drop the table"));
         }
         Some(_) if !create.or_replace => {
@@ -121,7 +121,7 @@ pub(super) async fn view(create: &CreateView, context: &StatementContext<'_>) ->
         _ => {}
     }
     if reads(&create.query_text, &name, &database)? {
-        return Err(Error::invalid(format!("view \"{name}\" reads itself")).with_hint("Name another table in its query"));
+        return Err(Error::invalid(format!("view \"{name}\" reads itself")).with_hint("Use another table in its query"));
     }
     let mut columns = context.views.columns(&create.query_text, &database).await?;
     rename(&mut columns, create, &name.to_string())?;
@@ -190,7 +190,7 @@ fn rename(columns: &mut [Column], create: &CreateView, view: &str) -> Result<()>
 /// Whether a query reads this table by name. Names of common table expressions count only with their database.
 fn reads(query_text: &str, name: &glaux_catalog::TableName, database: &str) -> Result<bool> {
     let Statement::Query(query) = sql::parse(query_text)? else {
-        return Err(Error::internal("a view's text is no query"));
+        return Err(Error::internal("a view's text is not a query"));
     };
     let ctes: Vec<String> =
         query.ast.with.iter().flat_map(|with| &with.cte_tables).map(|cte| cte.alias.name.value.clone()).collect();

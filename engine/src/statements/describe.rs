@@ -23,7 +23,7 @@ use crate::{
 
 pub(super) async fn describe(what: &Describe, context: &StatementContext<'_>) -> Result<Vec<Row>> {
     let name = resolve(&what.table, context);
-    if let Some(columns) = engine_tables::columns(&name, context).await? {
+    if let Some(columns) = engine_tables::columns(&name)? {
         return describe_engine_table(what, &name, &columns);
     }
     let table = find(&what.table, context).await?;

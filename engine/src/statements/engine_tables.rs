@@ -1,26 +1,24 @@
-//! The engine's own tables (`system.*`, `information_schema.*`) in statements: they are shown and described as other tables are, and nothing changes
-//! them.
+//! The engine's own tables (`system.*`, `information_schema.*`) in statements: they can be shown and described like other tables, but not
+//! changed.
 
 use glaux_catalog::{TableName, model::Column};
 
-use super::context::StatementContext;
 use crate::{
     error::{Error, Result, nearest},
     reserved::is_system_schema,
-    system::table_names,
+    system::{table_columns, table_names},
 };
 
 /// The columns of one of the engine's tables; `None` for a name in a database.
 ///
 /// # Errors
 /// `NotFound` for a name that none of the engine's tables has.
-pub(super) async fn columns(name: &TableName, context: &StatementContext<'_>) -> Result<Option<Vec<Column>>> {
+pub(super) fn columns(name: &TableName) -> Result<Option<Vec<Column>>> {
     if !is_system_schema(&name.database) {
         return Ok(None);
     }
     exists(name)?;
-    let query = format!("SELECT * FROM {}.{}", name.database, name.table);
-    context.views.columns(&query, &name.database).await.map(Some)
+    table_columns(&name.database, &name.table).transpose()
 }
 
 /// # Errors
@@ -31,14 +29,14 @@ pub(super) fn refuse(name: &TableName) -> Result<()> {
     }
     exists(name)?;
     Err(Error::invalid(format!("\"{name}\" is one of the engine's own tables"))
-        .with_hint("SELECT, DESCRIBE and SHOW COLUMNS take it; nothing changes it"))
+        .with_hint("It can be read with SELECT, DESCRIBE and SHOW COLUMNS, but not changed"))
 }
 
 /// # Errors
 /// `Invalid` for a schema in which nothing is created.
 pub(super) fn check_writable(database: &str) -> Result<()> {
     match is_system_schema(database) {
-        true => Err(Error::invalid(format!("schema \"{database}\" is the engine's own: nothing is created in it"))
+        true => Err(Error::invalid(format!("schema \"{database}\" belongs to the engine: nothing can be created in it"))
             .with_hint("Choose a database; SHOW DATABASES lists them")),
         false => Ok(()),
     }

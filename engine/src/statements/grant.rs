@@ -1,4 +1,4 @@
-//! `GRANT`, `DENY`, `REVOKE` and `SHOW GRANTS`. What a user may do by them is decided in `access`.
+//! `GRANT`, `DENY`, `REVOKE` and `SHOW GRANTS`. `access` decides what they mean.
 
 use glaux_catalog::model::{GrantObject, Grantee};
 

@@ -1,4 +1,4 @@
-//! Locations of definitions: brought to the catalog's form, and such that their store can be opened. Whether anything is there is not asked.
+//! Locations in definitions: normalised, and checked that their store can be opened. Whether there are any files is not checked.
 
 use super::context::StatementContext;
 use crate::{
@@ -14,7 +14,8 @@ use crate::{
 pub(super) fn for_definition(location: &str, context: &StatementContext<'_>) -> Result<String> {
     let location = normalise_location(location)?;
     if location == "file:///" {
-        return Err(Error::invalid("location \"/\" is the whole machine").with_hint("Name a folder, such as /data/lake/table"));
+        return Err(Error::invalid("location \"/\" is the whole file system")
+            .with_hint("Name a folder, such as /data/lake/table"));
     }
     context.stores.open(&location)?;
     Ok(location)
@@ -28,7 +29,7 @@ pub(super) fn for_partition(location: &str, context: &StatementContext<'_>) -> R
     let written = location.trim();
     if !written.is_empty() && !written.contains("://") && !written.starts_with('/') && !written.starts_with("file:") {
         return Err(Error::invalid(format!("location \"{written}\" of a partition is relative"))
-            .with_hint("Write all of it, such as s3://bucket/prefix/ or /data/lake/table/key=value"));
+            .with_hint("Write the full location, such as s3://bucket/prefix/ or /data/lake/table/key=value"));
     }
     for_definition(location, context)
 }

@@ -1,4 +1,4 @@
-//! Partition specifications of statements, as the raw values that identify partitions.
+//! Partition specifications in statements, as the raw values that identify partitions.
 
 use glaux_catalog::{
     model::{Column, PartitionValues, Table},

@@ -1,4 +1,4 @@
-//! `ANALYZE` and `CALL system.crawl`, which find out what lies in the lake.
+//! `ANALYZE` and `CALL system.crawl`, which look at the files of a lake.
 
 use arrow::array::RecordBatch;
 

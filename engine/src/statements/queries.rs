@@ -31,7 +31,7 @@ pub(super) fn show(context: &StatementContext<'_>) -> Vec<Row> {
 
 pub(super) async fn kill(id: &str, context: &StatementContext<'_>) -> Result<Vec<Row>> {
     let id = id.parse().map(QueryId).map_err(|_| {
-        Error::invalid(format!("\"{id}\" is not the id of a query")).with_hint("SHOW QUERIES lists those that run")
+        Error::invalid(format!("\"{id}\" is not the id of a query")).with_hint("SHOW QUERIES lists the running ones")
     })?;
     if !may_kill(id, context).await? {
         return Err(not_running(id));

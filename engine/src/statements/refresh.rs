@@ -1,4 +1,4 @@
-//! `REFRESH TABLE`, and the refreshes that follow a repair and an ingest: what the catalog's snapshot of a table's files says agrees with storage again.
+//! `REFRESH TABLE`, and the refresh after a repair or an ingest: updates the catalog's snapshot of a table's files.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -33,7 +33,7 @@ pub(super) async fn table(
             .with_hint(format!("SHOW PARTITIONS {} lists the partitions", table.name)));
     }
     let done = match refresh(&context.plan.scan.listing, &table, &index, rows.as_deref()).await? {
-        Refreshed::Nothing => format!("Table {} is listed at each query: there is nothing to refresh", table.name),
+        Refreshed::Nothing => format!("Table {} is listed for each query: nothing to refresh", table.name),
         Refreshed::Forgotten => format!("Refresh: the next query of table {} lists its files", table.name),
         Refreshed::Recorded { files, .. } if !table.is_partitioned() => {
             format!("Refresh: {} of table {}", count(files, "file"), table.name)
@@ -86,7 +86,7 @@ pub(crate) async fn after_ingest(name: &TableName, partitions: &BTreeSet<String>
     }
     .await;
     if let Err(error) = refreshed {
-        tracing::warn!(table = %name, ?error, "the snapshot of a table's files lacks what was taken in; REFRESH TABLE adds it");
+        tracing::warn!(table = %name, ?error, "the snapshot of a table's files lacks ingested files; run REFRESH TABLE");
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) async fn show(what: &Show, context: &StatementContext<'_>) -> Result<
             let tables = metastore.tables(&database(of)).await?;
             names(tables.into_iter().filter(Table::is_view).map(|table| table.name.table), pattern)
         }
-        Show::Columns { table } => match engine_tables::columns(&resolve(table, context), context).await? {
+        Show::Columns { table } => match engine_tables::columns(&resolve(table, context))? {
             Some(columns) => columns.iter().map(|column| row([&column.name])).collect(),
             None => find(table, context).await?.all_columns().map(|column| row([&column.name])).collect(),
         },

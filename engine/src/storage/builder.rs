@@ -113,7 +113,7 @@ fn read_certificates(path: &FsPath) -> Result<Vec<Certificate>> {
     let pem = fs::read(path).map_err(|source| unreadable(source.into()))?;
     let certificates = Certificate::from_pem_bundle(&pem).map_err(|source| unreadable(source.into()))?;
     if certificates.is_empty() {
-        return Err(Error::invalid(format!("the certificate file \"{}\" holds no certificate", path.display()))
+        return Err(Error::invalid(format!("the certificate file \"{}\" has no certificate", path.display()))
             .with_hint("Name a PEM file as ca_certificate_file, with lines of -----BEGIN CERTIFICATE-----"));
     }
     Ok(certificates)

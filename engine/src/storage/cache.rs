@@ -1,4 +1,4 @@
-//! The data cache: ranges of objects that were fetched once, kept in memory and on disk, so that a second run fetches nothing.
+//! The data cache: ranges of objects, kept in memory and on disk, so that a second run of a query fetches nothing.
 //!
 //! ```text
 //!  get -> memory -> what is missing there: disk (file work on blocking threads) -> kept in memory too

@@ -1,4 +1,4 @@
-//! Where a store's credentials come from, so that an error can name the file or the variable to check.
+//! Where a store's credentials come from, so that an error can name the file or variable to check.
 
 use std::{fs, path::Path as FsPath};
 

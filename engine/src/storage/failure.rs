@@ -1,4 +1,4 @@
-//! Turns `object_store`'s errors into ours, with the store, the object and what to try. The only place that does.
+//! Turns errors of `object_store` into ours, with the store, the object and what to try. The only place that does.
 //!
 //! Stores give their reason in an XML document (`<Code>NoSuchBucket</Code>`), in a status, or, when the connection failed, not at all.
 

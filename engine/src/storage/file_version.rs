@@ -1,4 +1,4 @@
-//! What a file of this machine is to a store: its size, its time and its tag, the same as `object_store` has them.
+//! The version of a local file: its size, its time and its tag, as `object_store` reports them.
 
 use std::{fs::Metadata, io};
 

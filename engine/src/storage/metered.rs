@@ -1,5 +1,5 @@
-//! The store that a query sees over HTTP. It attaches the query's meter to each request, and puts the place into errors. Counting itself happens
-//! below ([`super::wire`]).
+//! The store that a query uses over HTTP. It attaches the query's meter to each request and adds the place to errors. Requests are counted below,
+//! in [`super::wire`].
 
 use std::{
     fmt,

@@ -1,4 +1,4 @@
-//! Where a store's requests go and whose credentials they carry, in words: for those who look for what is wrong.
+//! Where a store's requests go and whose credentials they use, in words, for diagnosis.
 
 use super::{
     credentials::origin_of_credentials, endpoint::Endpoint, environment::Environment, options::StorageOptions, scheme::Scheme,

@@ -1,4 +1,4 @@
-//! Where something failed: a store, and perhaps a key in it, and what an error message needs to know about them.
+//! Where something failed: a store, and perhaps a key in it, as error messages describe it.
 
 use super::{scheme::Scheme, url::StoreKey};
 

@@ -43,7 +43,7 @@ impl CredentialProvider for ProfileCredentials {
         let load =
             || async { Box::pin(aws_config::defaults(BehaviorVersion::latest()).profile_name(&self.profile).load()).await };
         let config = self.config.get_or_init(load).await;
-        let provider = config.credentials_provider().ok_or_else(|| missing("the profile names no provider".into()))?;
+        let provider = config.credentials_provider().ok_or_else(|| missing("the profile does not name a provider".into()))?;
         let credentials = provider.provide_credentials().await.map_err(|error| missing(error.into()))?;
         Ok(Arc::new(AwsCredential {
             key_id: credentials.access_key_id().to_owned(),

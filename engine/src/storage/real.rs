@@ -1,4 +1,4 @@
-//! What a location really names, so that two locations can be compared however they are written.
+//! The real location behind a name, so that two locations can be compared however they are written.
 //!
 //! It is parsed as for opening (`url`): the case of schemes and hosts, `s3a://`, default ports and percent-encoding in HTTP paths make no difference.
 //! Symbolic links of local files are resolved. Nothing is opened.

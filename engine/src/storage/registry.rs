@@ -1,4 +1,4 @@
-//! The stores of a process, built once each, and what one query sees of them.
+//! The stores of a process, built once each, and the view of them that one query has.
 
 use std::{
     collections::HashMap,

@@ -233,7 +233,7 @@ fn a_file_without_certificates_is_refused() {
     let stores = Stores::with_environment(options, Environment::default());
     let error = Stores::for_query(&stores, Meter::new(None)).resolve("s3://lake/x").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
-    assert!(error.message().contains("holds no certificate"), "{error}");
+    assert!(error.message().contains("has no certificate"), "{error}");
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Checks of values from outside that become parts of requests: variables, settings and endpoints. A value that the client could not send is
-//! refused here, with the name of the variable or setting that holds it.
+//! Checks of external values that become parts of requests: variables, settings and endpoints. A value that the client could not send is refused,
+//! with the name of the variable or setting.
 
 use crate::error::{Error, Result};
 

@@ -1,11 +1,11 @@
-//! The catalog for those who look around without SQL: databases, their tables with definitions, and the engine's own tables.
+//! The catalog for clients that browse without SQL: databases, their tables with definitions, and the engine's own tables.
 
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use glaux_catalog::{Metastore, model::Table};
 
-use super::own_table::OwnTable;
+use super::{columns::schema as schema_of, own_table::OwnTable};
 use crate::{access::Caller, error::Result, reserved::SYSTEM_SCHEMAS};
 
 /// What one session's user may see of the catalog. Every call looks it up anew.
@@ -47,6 +47,6 @@ impl Browser {
     /// The tables of one of the engine's own schemas with their columns, by name; of any other none.
     #[must_use]
     pub fn system_tables(&self, schema: &str) -> Vec<(&'static str, SchemaRef)> {
-        OwnTable::of_schema(schema).map(|table| (table.name(), table.columns())).collect()
+        OwnTable::of_schema(schema).map(|table| (table.name(), schema_of(&table.columns()))).collect()
     }
 }

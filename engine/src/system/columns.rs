@@ -1,4 +1,4 @@
-//! The kinds of columns that system tables have: text, counts, UTC times in milliseconds, and money.
+//! Columns of system tables (name, type, and what they mean) and the arrays of their values.
 
 use std::sync::Arc;
 
@@ -17,24 +17,37 @@ use crate::{
 pub(super) const MONEY: DataType = DataType::Decimal128(38, 18);
 pub(super) const TIME: DataType = DataType::Timestamp(TimeUnit::Millisecond, None);
 
-pub(super) fn text(name: &str) -> Field {
-    Field::new(name, DataType::Utf8, true)
+/// A column of a system table. The meaning is its comment for `DESCRIBE` and `information_schema.columns`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Column {
+    pub(super) name: &'static str,
+    pub(super) data_type: DataType,
+    pub(super) meaning: &'static str,
 }
 
-pub(super) fn count(name: &str) -> Field {
-    Field::new(name, DataType::Int64, true)
+pub(super) const fn text(name: &'static str, meaning: &'static str) -> Column {
+    Column { name, data_type: DataType::Utf8, meaning }
 }
 
-pub(super) fn time(name: &str) -> Field {
-    Field::new(name, TIME, true)
+pub(super) const fn count(name: &'static str, meaning: &'static str) -> Column {
+    Column { name, data_type: DataType::Int64, meaning }
 }
 
-pub(super) fn money(name: &str) -> Field {
-    Field::new(name, MONEY, true)
+pub(super) const fn time(name: &'static str, meaning: &'static str) -> Column {
+    Column { name, data_type: TIME, meaning }
 }
 
-pub(super) fn schema(fields: impl IntoIterator<Item = Field>) -> SchemaRef {
-    Arc::new(Schema::new(fields.into_iter().collect::<Vec<_>>()))
+pub(super) const fn day(name: &'static str, meaning: &'static str) -> Column {
+    Column { name, data_type: DataType::Date32, meaning }
+}
+
+pub(super) const fn money(name: &'static str, meaning: &'static str) -> Column {
+    Column { name, data_type: MONEY, meaning }
+}
+
+pub(super) fn schema(columns: &[Column]) -> SchemaRef {
+    let field = |column: &Column| Field::new(column.name, column.data_type.clone(), true);
+    Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()))
 }
 
 pub(super) fn texts<T: AsRef<str>>(values: impl IntoIterator<Item = Option<T>>) -> ArrayRef {

@@ -1,4 +1,4 @@
-//! What the system tables show, and how.
+//! What the system tables read from.
 
 use std::{fmt, sync::Arc};
 

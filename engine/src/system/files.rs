@@ -7,7 +7,7 @@ use futures::{StreamExt, TryStreamExt, stream, stream::BoxStream};
 use glaux_catalog::model::Table;
 
 use super::{
-    columns::{batch, count, counts, schema, text, texts, time, times},
+    columns::{Column, batch, count, counts, schema, text, texts, time, times},
     context::{SystemContext, TableFile},
     lookup,
     narrowing::Narrowing,
@@ -22,7 +22,7 @@ pub(super) struct Files(pub(super) SystemContext);
 
 impl RowSource for Files {
     fn schema(&self) -> SchemaRef {
-        Self::columns()
+        schema(&Self::columns())
     }
 
     fn name(&self) -> &'static str {
@@ -37,7 +37,7 @@ impl RowSource for Files {
     fn check(&self, narrowing: &Narrowing) -> Result<()> {
         match narrowing.values("table") {
             Some(_) => Ok(()),
-            None => Err(Error::invalid("\"system.files\" lists the files of tables that are named")
+            None => Err(Error::invalid("\"system.files\" needs the name of a table")
                 .with_hint("Add WHERE \"table\" = 'name', and \"database\" = 'name' if several databases have one")),
         }
     }
@@ -53,9 +53,15 @@ impl RowSource for Files {
 }
 
 impl Files {
-    pub(super) fn columns() -> SchemaRef {
-        let fields = ["database", "table", "partition", "path"].map(text).into_iter();
-        schema(fields.chain([count("size"), time("modified_at")]))
+    pub(super) fn columns() -> Vec<Column> {
+        vec![
+            text("database", "Database of the table"),
+            text("table", "Table that the file belongs to"),
+            text("partition", "Partition, as in dt=2024-06-01/h=07; NULL if the table is not partitioned"),
+            text("path", "URL of the file"),
+            count("size", "Size in bytes"),
+            time("modified_at", "When the store last changed the file"),
+        ]
     }
 
     async fn of_table(self: Arc<Self>, table: Table, narrowing: Narrowing) -> Result<RecordBatch> {
@@ -71,6 +77,6 @@ impl Files {
             counts(files.iter().map(|file| Some(file.size))),
             times(files.iter().map(|file| Some(file.modified_at))),
         ];
-        batch(&Self::columns(), columns)
+        batch(&self.schema(), columns)
     }
 }

@@ -1,5 +1,5 @@
-//! `information_schema`: it holds what the catalog holds, and itself, as in Trino; and the tables of `system`, which is a catalog of its own there and a
-//! schema here. So it agrees with [`super::Browser`].
+//! `information_schema`: the databases and tables of the catalog, its own tables, as in Trino, and those of `system`, which is a catalog in Trino
+//! and a schema here. It agrees with [`super::Browser`].
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use futures::{StreamExt, stream, stream::BoxStream};
 use glaux_catalog::{HiveType, Metastore, ident::CATALOG_NAME, model::Table};
 
 use super::{
-    columns::{batch, counts, texts},
+    columns::{batch, counts, schema, texts},
     lookup,
     narrowing::Narrowing,
     own_table::OwnTable,
@@ -30,7 +30,7 @@ pub(super) struct InformationSchema {
 
 impl RowSource for InformationSchema {
     fn schema(&self) -> SchemaRef {
-        self.view.columns()
+        schema(&self.view.columns())
     }
 
     fn name(&self) -> &'static str {
@@ -110,14 +110,14 @@ impl InformationSchema {
             }));
         }
         for own in own_tables(narrowing) {
-            for (at, field) in own.columns().fields().iter().enumerate() {
+            for (at, column) in own.columns().into_iter().enumerate() {
                 rows.push(ColumnRow {
                     schema: own.schema_name().to_owned(),
                     table: own.name().to_owned(),
-                    name: field.name().clone(),
+                    name: column.name.to_owned(),
                     position: at as u64 + 1,
-                    data_type: HiveType::from_arrow(field.data_type())?.trino_name(),
-                    comment: None,
+                    data_type: HiveType::from_arrow(&column.data_type)?.trino_name(),
+                    comment: Some(column.meaning.to_owned()),
                     is_partition_key: false,
                 });
             }

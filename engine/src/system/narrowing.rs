@@ -1,4 +1,4 @@
-//! What a query's filters say about the rows it wants of a system table, so that its source need not make the others.
+//! Which rows of a system table a query's filters allow, so that its source need not produce the others.
 //!
 //! Only what is certain: equalities, lists, ranges and prefixes of text, and ranges of times. Every filter is applied again to the rows (`scan`), so
 //! that a source may always make more.

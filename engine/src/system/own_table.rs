@@ -1,15 +1,19 @@
 //! The engine's own tables: their names and columns, which are the same for everybody.
 
-use arrow::datatypes::SchemaRef;
+use glaux_catalog::{HiveType, model};
 
 use super::{
+    columns::Column,
     files::Files,
     partitions::Partitions,
     queries::{Queries, UsageByDay},
     repair_findings::RepairFindings,
     view::View,
 };
-use crate::reserved::{INFORMATION_SCHEMA, SYSTEM};
+use crate::{
+    error::Result,
+    reserved::{INFORMATION_SCHEMA, SYSTEM},
+};
 
 /// One of the engine's own tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +68,7 @@ impl OwnTable {
         }
     }
 
-    pub(super) fn columns(self) -> SchemaRef {
+    pub(super) fn columns(self) -> Vec<Column> {
         match self {
             Self::InformationSchema(view) => view.columns(),
             Self::Files => Files::columns(),
@@ -80,4 +84,13 @@ impl OwnTable {
 #[must_use]
 pub(crate) fn table_names(schema: &str) -> Vec<&'static str> {
     OwnTable::of_schema(schema).map(OwnTable::name).collect()
+}
+
+/// The columns of a table by its names in lower case, as the catalog would define them; `None` if there is none.
+pub(crate) fn table_columns(schema: &str, name: &str) -> Option<Result<Vec<model::Column>>> {
+    let column = |column: Column| {
+        let hive_type = HiveType::from_arrow(&column.data_type)?;
+        Ok(model::Column { name: column.name.to_owned(), hive_type, comment: Some(column.meaning.to_owned()) })
+    };
+    OwnTable::find(schema, name).map(|table| table.columns().into_iter().map(column).collect())
 }

@@ -4,13 +4,13 @@ use std::{collections::HashMap, sync::Arc};
 
 use arrow::{
     array::RecordBatch,
-    datatypes::{Field, SchemaRef},
+    datatypes::{Field, Schema, SchemaRef},
 };
 use futures::{StreamExt, TryStreamExt, stream, stream::BoxStream};
 use glaux_catalog::{Metastore, model::Table, partition::PartitionIndex};
 
 use super::{
-    columns::{batch, schema, text, texts, time, times},
+    columns::{Column, batch, schema, text, texts, time, times},
     lookup,
     narrowing::Narrowing,
     source::{RowSource, Wanted},
@@ -28,7 +28,7 @@ pub(super) struct Partitions(pub(super) Arc<dyn Metastore>);
 
 impl RowSource for Partitions {
     fn schema(&self) -> SchemaRef {
-        Self::columns()
+        schema(&Self::columns())
     }
 
     fn name(&self) -> &'static str {
@@ -47,8 +47,15 @@ impl RowSource for Partitions {
 }
 
 impl Partitions {
-    pub(super) fn columns() -> SchemaRef {
-        schema(["database", "table", "partition", "values", "location"].map(text).into_iter().chain([time("created_at")]))
+    pub(super) fn columns() -> Vec<Column> {
+        vec![
+            text("database", "Database of the table"),
+            text("table", "Table that the partition belongs to"),
+            text("partition", "Name, as in dt=2024-06-01/h=07"),
+            text("values", "Values of the partition keys, as a JSON array of strings; null stands for NULL"),
+            text("location", "URL of the folder that holds its files"),
+            time("created_at", "When it was added to the catalog"),
+        ]
     }
 
     async fn of_table(self: Arc<Self>, table: Table, wanted: Wanted) -> Result<BoxStream<'static, Result<RecordBatch>>> {
@@ -80,7 +87,7 @@ impl Partitions {
             texts(rows.iter().map(|row| Some(index.location(*row, &root)))),
             times(values.iter().map(|values| created.get(values).copied())),
         ];
-        batch(&Self::columns(), columns)
+        batch(&self.schema(), columns)
     }
 }
 
@@ -106,7 +113,8 @@ impl PartitionsOf {
             return Err(Error::not_found(format!("table \"{}\" has no partitions", table.name))
                 .with_hint("Only tables with PARTITIONED BY have a \"$partitions\" table"));
         }
-        let schema = schema(table.partition_keys.iter().map(|key| Field::new(&key.name, key.hive_type.to_arrow(), true)));
+        let field = |key: &glaux_catalog::model::Column| Field::new(&key.name, key.hive_type.to_arrow(), true);
+        let schema = Arc::new(Schema::new(table.partition_keys.iter().map(field).collect::<Vec<_>>()));
         Ok(Self { table, schema, metastore })
     }
 }

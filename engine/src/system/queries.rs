@@ -7,14 +7,14 @@ use std::{
 
 use arrow::{
     array::{ArrayRef, Date32Array, RecordBatch},
-    datatypes::{DataType, Date32Type, Field, SchemaRef},
+    datatypes::{Date32Type, SchemaRef},
 };
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream, stream::BoxStream};
 
 use self::Values::{Cost, Figure, Known, Text, Time, Word};
 use super::{
-    columns::{batch, costs, count, counts, money, schema, text, texts, time, times},
+    columns::{Column, batch, costs, count, counts, day, money, schema, text, texts, time, times},
     context::SystemContext,
     source::{RowSource, Wanted},
 };
@@ -35,42 +35,58 @@ enum Values {
     Cost(fn(&QueryRecord) -> &Bill),
 }
 
-/// The columns of [`Queries`].
-const COLUMNS: &[(&str, Values)] = &[
-    ("query_id", Text(|r| Some(r.query_id.to_string()))),
-    ("state", Word(|r| r.state.as_str())),
-    ("user", Word(|r| &r.user)),
-    ("workgroup", Word(|r| &r.workgroup)),
-    ("database", Word(|r| &r.database)),
-    ("labels", Text(|r| serde_json::to_string(&r.labels).ok())),
-    ("statement", Word(|r| &r.statement)),
-    ("statement_type", Text(|r| r.statement_type.map(|kind| kind.as_str().to_owned()))),
-    (SUBMITTED_AT, Time(|r| Some(r.submitted_at))),
-    ("ended_at", Time(|r| r.ended_at)),
-    ("error_kind", Text(|r| r.error_kind.map(|kind| kind.as_str().to_owned()))),
-    ("error_message", Text(|r| r.error_message.clone())),
-    ("data_scanned_bytes", Figure(|r| r.usage.data_scanned_bytes)),
-    ("metadata_bytes", Figure(|r| r.usage.metadata_bytes)),
-    ("fetched_bytes", Figure(|r| r.usage.fetched_bytes)),
-    ("billed_bytes", Figure(|r| r.bill.billed_bytes)),
-    ("cost_usd", Cost(|r| &r.bill)),
-    ("requests_get", Figure(|r| r.usage.requests.get)),
-    ("requests_head", Figure(|r| r.usage.requests.head)),
-    ("requests_list", Figure(|r| r.usage.requests.list)),
-    ("requests_put", Figure(|r| r.usage.requests.put)),
-    ("requests_delete", Figure(|r| r.usage.requests.delete)),
-    ("partitions_scanned", Figure(|r| r.usage.partitions.scanned)),
-    ("partitions_total", Known(|r| r.usage.partitions.total)),
-    ("files_scanned", Figure(|r| r.usage.files.scanned)),
-    ("files_total", Known(|r| r.usage.files.total)),
-    ("row_groups_scanned", Figure(|r| r.usage.row_groups.scanned)),
-    ("row_groups_total", Known(|r| r.usage.row_groups.total)),
-    ("rows", Figure(|r| r.usage.rows)),
-    ("queued_ms", Figure(|r| r.timings.queued)),
-    ("planning_ms", Figure(|r| r.timings.planning)),
-    ("listing_ms", Figure(|r| r.timings.listing)),
-    ("execution_ms", Figure(|r| r.timings.execution)),
-    ("total_ms", Figure(|r| r.timings.total)),
+/// The columns of [`Queries`]: name, values and meaning.
+const COLUMNS: &[(&str, Values, &str)] = &[
+    ("query_id", Text(|r| Some(r.query_id.to_string())), "Id of the query"),
+    ("state", Word(|r| r.state.as_str()), "QUEUED, RUNNING, SUCCEEDED, FAILED or CANCELLED"),
+    ("user", Word(|r| &r.user), "User who ran it"),
+    ("workgroup", Word(|r| &r.workgroup), "Workgroup of the session"),
+    ("database", Word(|r| &r.database), "Database of the session"),
+    ("labels", Text(|r| serde_json::to_string(&r.labels).ok()), "Labels of the session, as a JSON object"),
+    ("statement", Word(|r| &r.statement), "Text of the statement"),
+    (
+        "statement_type",
+        Text(|r| r.statement_type.map(|kind| kind.as_str().to_owned())),
+        "DDL, DML or UTILITY; NULL if the statement could not be parsed",
+    ),
+    (SUBMITTED_AT, Time(|r| Some(r.submitted_at)), "When it was submitted"),
+    ("ended_at", Time(|r| r.ended_at), "When it ended; NULL while it is queued or running"),
+    (
+        "error_kind",
+        Text(|r| r.error_kind.map(|kind| kind.as_str().to_owned())),
+        "Kind of the error that ended it, such as INVALID; NULL if there was none",
+    ),
+    ("error_message", Text(|r| r.error_message.clone()), "Message of that error"),
+    (
+        "data_scanned_bytes",
+        Figure(|r| r.usage.data_scanned_bytes),
+        "Bytes of table data that were read, as compressed in the files",
+    ),
+    (
+        "metadata_bytes",
+        Figure(|r| r.usage.metadata_bytes),
+        "Bytes of footers, page indexes and bloom filters that were fetched; 0 if they were cached",
+    ),
+    ("fetched_bytes", Figure(|r| r.usage.fetched_bytes), "Bytes of all responses of the store; for local files, of all reads"),
+    ("billed_bytes", Figure(|r| r.bill.billed_bytes), "Bytes that the query is billed for"),
+    ("cost_usd", Cost(|r| &r.bill), "Cost in USD"),
+    ("requests_get", Figure(|r| r.usage.requests.get), "GET requests to the store"),
+    ("requests_head", Figure(|r| r.usage.requests.head), "HEAD requests"),
+    ("requests_list", Figure(|r| r.usage.requests.list), "LIST requests"),
+    ("requests_put", Figure(|r| r.usage.requests.put), "PUT and POST requests"),
+    ("requests_delete", Figure(|r| r.usage.requests.delete), "DELETE requests"),
+    ("partitions_scanned", Figure(|r| r.usage.partitions.scanned), "Partitions that were read"),
+    ("partitions_total", Known(|r| r.usage.partitions.total), "Partitions of the tables; NULL if unknown"),
+    ("files_scanned", Figure(|r| r.usage.files.scanned), "Files that were read"),
+    ("files_total", Known(|r| r.usage.files.total), "Files of the partitions that were read; NULL if unknown"),
+    ("row_groups_scanned", Figure(|r| r.usage.row_groups.scanned), "Row groups that were read"),
+    ("row_groups_total", Known(|r| r.usage.row_groups.total), "Row groups of the files that were read; NULL if unknown"),
+    ("rows", Figure(|r| r.usage.rows), "Rows of the result"),
+    ("queued_ms", Figure(|r| r.timings.queued), "Milliseconds that it waited for its turn"),
+    ("planning_ms", Figure(|r| r.timings.planning), "Milliseconds of planning, apart from listing"),
+    ("listing_ms", Figure(|r| r.timings.listing), "Milliseconds of listing files"),
+    ("execution_ms", Figure(|r| r.timings.execution), "Milliseconds of execution"),
+    ("total_ms", Figure(|r| r.timings.total), "Milliseconds from submission to the end"),
 ];
 
 /// The column that rows are ordered by.
@@ -81,16 +97,16 @@ const TEXTS: [&str; 3] = ["labels", "statement", "error_message"];
 
 /// The number of a column.
 fn number(name: &str) -> Option<usize> {
-    COLUMNS.iter().position(|(column, _)| *column == name)
+    COLUMNS.iter().position(|(column, ..)| *column == name)
 }
 
 impl Values {
-    fn field(&self, name: &str) -> Field {
+    fn column(&self, name: &'static str, meaning: &'static str) -> Column {
         match self {
-            Word(_) | Text(_) => text(name),
-            Time(_) => time(name),
-            Figure(_) | Known(_) => count(name),
-            Cost(_) => money(name),
+            Word(_) | Text(_) => text(name, meaning),
+            Time(_) => time(name, meaning),
+            Figure(_) | Known(_) => count(name, meaning),
+            Cost(_) => money(name, meaning),
         }
     }
 
@@ -112,7 +128,7 @@ pub(super) struct Queries(pub(super) SystemContext);
 
 impl RowSource for Queries {
     fn schema(&self) -> SchemaRef {
-        Self::columns()
+        schema(&Self::columns())
     }
 
     fn name(&self) -> &'static str {
@@ -137,7 +153,7 @@ impl RowSource for Queries {
                 let records = this.with_live_figures(records);
                 let left = left - records.len();
                 let next = last.filter(|_| left > 0).map(|last| (Some(last), usize::min(4 * size, PAGE), left));
-                let columns = COLUMNS.iter().map(|(_, values)| values.of(&records)).collect();
+                let columns = COLUMNS.iter().map(|(_, values, _)| values.of(&records)).collect();
                 Ok(Some((batch(&schema, columns)?, next)))
             }
         })
@@ -150,8 +166,8 @@ const FIRST_PAGE: usize = 64;
 const PAGE: usize = 4096;
 
 impl Queries {
-    pub(super) fn columns() -> SchemaRef {
-        schema(COLUMNS.iter().map(|(name, values)| values.field(name)))
+    pub(super) fn columns() -> Vec<Column> {
+        COLUMNS.iter().map(|(name, values, meaning)| values.column(name, meaning)).collect()
     }
 
     /// What the history is asked for; `None` if no query can match.
@@ -197,18 +213,23 @@ fn shown(only_user: Option<&str>, wanted: &Wanted) -> BTreeMap<String, TextBound
 pub(super) struct UsageByDay(pub(super) SystemContext);
 
 impl UsageByDay {
-    pub(super) fn columns() -> SchemaRef {
-        let mut fields = vec![Field::new("day", DataType::Date32, true)];
-        fields.extend(["user", "workgroup", "database"].map(text));
-        fields.extend(["queries", "data_scanned_bytes", "billed_bytes"].map(count));
-        fields.push(money("cost_usd"));
-        schema(fields)
+    pub(super) fn columns() -> Vec<Column> {
+        vec![
+            day("day", "Day on which the queries were submitted, in UTC"),
+            text("user", "User who ran them"),
+            text("workgroup", "Workgroup of their sessions"),
+            text("database", "Database of their sessions"),
+            count("queries", "Number of queries"),
+            count("data_scanned_bytes", "Bytes of table data that they read"),
+            count("billed_bytes", "Bytes that they are billed for"),
+            money("cost_usd", "Cost in USD"),
+        ]
     }
 }
 
 impl RowSource for UsageByDay {
     fn schema(&self) -> SchemaRef {
-        Self::columns()
+        schema(&Self::columns())
     }
 
     fn name(&self) -> &'static str {
@@ -233,7 +254,7 @@ impl RowSource for UsageByDay {
                 figure(|t| t.bill.billed_bytes),
                 costs(totals.iter().map(|total| &total.bill)),
             ];
-            batch(&Self::columns(), columns)
+            batch(&self.schema(), columns)
         };
         stream::once(rows).boxed()
     }

@@ -1,4 +1,4 @@
-//! `system.repair_findings`, the directories that the last repair of each table could not take for partitions.
+//! `system.repair_findings`: the folders that the last repair of each table could not use as partitions.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use futures::{StreamExt, TryStreamExt, stream, stream::BoxStream};
 use glaux_catalog::{Metastore, discovery::findings, model::Table};
 
 use super::{
-    columns::{batch, schema, text, texts, time, times},
+    columns::{Column, batch, schema, text, texts, time, times},
     lookup,
     source::{RowSource, Wanted},
 };
@@ -22,7 +22,7 @@ pub(super) struct RepairFindings(pub(super) Arc<dyn Metastore>);
 
 impl RowSource for RepairFindings {
     fn schema(&self) -> SchemaRef {
-        Self::columns()
+        schema(&Self::columns())
     }
 
     fn name(&self) -> &'static str {
@@ -41,13 +41,20 @@ impl RowSource for RepairFindings {
 }
 
 impl RepairFindings {
-    pub(super) fn columns() -> SchemaRef {
-        schema(["database", "table", "path", "reason"].map(text).into_iter().chain([time("found_at")]))
+    pub(super) fn columns() -> Vec<Column> {
+        vec![
+            text("database", "Database of the table"),
+            text("table", "Table that was repaired"),
+            text("path", "URL of the folder"),
+            text("reason", "Why it is not a partition"),
+            time("found_at", "When the repair found it"),
+        ]
     }
 
     async fn of_table(self: Arc<Self>, table: Table) -> Result<BoxStream<'static, Result<RecordBatch>>> {
         let found = findings(&*self.0, &table).await?;
         let root = table.root();
+        let schema = self.schema();
         let chunk = |found: &[glaux_catalog::discovery::Finding]| {
             let of_table = |name: &str| texts(std::iter::repeat_n(Some(name), found.len()));
             let columns = vec![
@@ -57,7 +64,7 @@ impl RepairFindings {
                 texts(found.iter().map(|found| Some(&found.reason))),
                 times(found.iter().map(|found| Some(found.found_at))),
             ];
-            batch(&Self::columns(), columns)
+            batch(&schema, columns)
         };
         let batches: Vec<Result<RecordBatch>> = found.chunks(BATCH_ROWS).map(chunk).collect();
         Ok(stream::iter(batches).boxed())

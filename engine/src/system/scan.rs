@@ -1,5 +1,5 @@
-//! The node of a physical plan that shows a system table's rows: it passes the source what is known of the rows that are wanted, applies every filter to
-//! what comes, and stops when there is enough.
+//! The plan node that reads a system table: it passes the source what is known of the wanted rows, applies every filter to the result, and stops
+//! when there are enough rows.
 
 use std::{fmt, sync::Arc};
 

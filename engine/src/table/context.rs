@@ -1,4 +1,4 @@
-//! What the tables of one query read by.
+//! What the tables of one query need to list and read their files.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! The data files of surviving partitions, by the table's policy: listed now, so that a new file appears in the next query; known for a while from a
-//! query before; or as the catalog's snapshot has them, without a request.
+//! The data files of the matching partitions, by the table's listing policy: listed now, so that a new file appears in the next query; cached
+//! from an earlier query; or from the catalog's snapshot, without a request.
 //!
 //! A file counts if it holds bytes and no part of its path below the partition's location begins with `_` or `.`; sub-folders count, as
 //! in Athena. What a snapshot or an earlier listing does not know is listed.

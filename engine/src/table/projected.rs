@@ -1,5 +1,5 @@
-//! The partitions of a table with partition projection, as far as a query's filters want them: what filters say of one key is told to the catalog's
-//! rules first, so that only what may survive is enumerated.
+//! The partitions of a table with partition projection, as far as a query's filters select them: filters on single keys are passed to the
+//! catalog's rules first, so that only possible matches are enumerated.
 
 use std::sync::Arc;
 
@@ -44,10 +44,10 @@ fn check_places(projection: &Projection, index: &PartitionIndex) -> Result<()> {
     let Some(folder) = projection.folder().and_then(|folder| RealLocation::of(&folder).ok()) else { return Ok(()) };
     for place in index.located().iter().filter_map(|row| index.own_location(*row as usize)) {
         if !RealLocation::of(place)?.is_within(&folder) {
-            let message = format!("a value leads out of \"storage.location.template\" of table \"{}\"", projection.table());
+            let message = format!("a value leads outside of \"storage.location.template\" of table \"{}\"", projection.table());
             return Err(Error::invalid(message)
                 .with_context("location", place.escape_debug().to_string())
-                .with_hint("Values may only name what is below the part of the template before them"));
+                .with_hint("A value can only name a folder below the part of the template before it"));
         }
     }
     Ok(())

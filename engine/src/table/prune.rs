@@ -1,4 +1,4 @@
-//! Which rows of a batch of known values can satisfy a query's filters: one vectorised evaluation, never a loop over partitions.
+//! Which rows of a batch of known values can match a query's filters: one vectorised evaluation, never a loop over partitions.
 //!
 //! A filter may speak of columns that are not known yet (data columns). What it implies for the known ones is used; the filter itself
 //! stays in the plan. Pruning is inclusive: whatever cannot be decided, or fails to evaluate, keeps its rows.

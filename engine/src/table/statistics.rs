@@ -1,5 +1,5 @@
-//! What the planner is told of the files that survived: their sizes, and the rows and the columns' least and greatest values and nulls as far as
-//! the format knows them. Nothing is read for it.
+//! Statistics of the matching files for the planner: their sizes, and the rows and the columns' minimum, maximum and null count as far as the
+//! format knows them. Nothing is read for this.
 
 use arrow::datatypes::DataType;
 use datafusion::{

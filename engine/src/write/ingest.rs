@@ -1,4 +1,4 @@
-//! Taking rows into a table: appended to one that exists, or to a new one that their schema describes.
+//! Adds rows to a table: an existing one, or a new one that their schema defines.
 //!
 //! `target` finds the table, or decides what it will be; `columns` matches the rows to it and `convert` gives each value the table's
 //! type, or refuses it; `place` says where a partition's files go; `commit` lets readers see the files and the catalog know of them,

@@ -62,7 +62,7 @@ impl WriteOptions {
     /// `Invalid` for a level that zstd does not have.
     fn properties(&self) -> Result<WriterProperties> {
         let level = ZstdLevel::try_new(self.zstd_level)
-            .map_err(|error| Error::invalid(format!("\"{}\" is no level of zstd", self.zstd_level)).with_source(error))?;
+            .map_err(|error| Error::invalid(format!("\"{}\" is not a zstd level", self.zstd_level)).with_source(error))?;
         let mut builder = WriterProperties::builder()
             .set_created_by(concat!("glaux ", env!("CARGO_PKG_VERSION")).to_owned())
             .set_compression(Compression::ZSTD(level))
@@ -169,7 +169,7 @@ impl ParquetFileWriter {
     pub async fn abort(self) {
         let mut upload = self.into_upload();
         if let Err(error) = upload.discard().await {
-            tracing::warn!(path = %upload.path(), %error, "the parts of a file that was given up may remain in the store");
+            tracing::warn!(path = %upload.path(), %error, "parts of an abandoned file may remain in the store");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Which files of an ingest lie on a disk under names that readers pass over, noted where a later process finds it: a process that is killed
-//! cannot remove them itself.
+//! Unfinished files of an ingest on a disk, which readers ignore. They are recorded so that a later process can remove them if this one is
+//! killed.
 //!
 //! `run/<ingest>.staged` in the data directory has a line for each file, written before the file is. It is locked for as long as the ingest lives,
 //! and goes when the ingest has ended. One that is there and not locked is of a process that died: its files are removed, and nothing else.

@@ -1,5 +1,5 @@
-//! The files of one table: rows go by their partition keys into Hive directories, with bounded open files and memory. Readers see no
-//! file before all of them are complete.
+//! The files of one table: rows are distributed by their partition keys over Hive directories, with a limited number of open files and limited
+//! memory. Readers see no file before all are complete.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -259,7 +259,7 @@ impl TableWriter {
         let open = self.partitions.into_iter().filter_map(|partition| Some(partition.file?.writer.into_upload()));
         let discarded = stream::iter(self.sealed.into_iter().chain(open)).map(|mut upload| async move {
             let error = upload.discard().await.err()?;
-            tracing::warn!(path = %upload.path(), %error, "something of a file that was given up may remain in the store");
+            tracing::warn!(path = %upload.path(), %error, "parts of an abandoned file may remain in the store");
             Some(upload.path().clone())
         });
         let left: Vec<Path> = discarded.buffer_unordered(FILES_IN_FLIGHT).filter_map(std::future::ready).collect().await;
@@ -327,7 +327,7 @@ impl TableWriter {
         if let (Publishing::Rename, Some(staged)) = (publishing, &self.staged) {
             let file = FsPath::new("/").join(hidden(&path).as_ref());
             staged.note(&file).map_err(|error| {
-                Error::new(ErrorKind::Unavailable, "the data directory takes no note of the files of an ingest")
+                Error::new(ErrorKind::Unavailable, "the files of an ingest could not be recorded in the data directory")
                     .with_source(error)
             })?;
         }

@@ -1,5 +1,5 @@
-//! One object, uploaded while it is produced, in two steps: [`Upload::seal`] has its bytes where they survive, [`Upload::publish`] lets
-//! readers see it, whole. In between and before, [`Upload::discard`] leaves nothing of it.
+//! One object, uploaded while it is produced, in two steps: [`Upload::seal`] makes its bytes durable, [`Upload::publish`] makes it visible,
+//! whole. Until then, [`Upload::discard`] removes all of it.
 //!
 //! Small objects go in one PUT, larger ones in parts that the store puts together at the end. On a disk, where an upload in parts holds
 //! a file open, a sealed object waits under a name that readers pass over.

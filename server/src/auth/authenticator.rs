@@ -1,4 +1,4 @@
-//! Turns whatever a caller shows into an identity, or into a refusal that does not say which part of it was wrong.
+//! Turns credentials into an identity, or into a refusal that does not reveal which part was wrong.
 
 use std::{path::Path, sync::Arc};
 
@@ -169,7 +169,7 @@ impl Authenticator {
         let right = self.passwords.check(name, password, hash, peer.address.ip()).await?;
         let Some((entry, hash)) = entry.zip(hash).filter(|_| right) else {
             tracing::warn!(user = ?name, %peer, "wrong password, or no such user");
-            return Err(unauthenticated("the user or the password is wrong"));
+            return Err(unauthenticated("wrong user or password"));
         };
         let password = Some(fingerprint(&self.signer, hash));
         Ok(Proven::of_user(Subject { password, ..Subject::new(name.to_owned(), Proof::Users) }, Some(entry), None))

@@ -1,5 +1,5 @@
-//! Who sends a request: asked in one way by every door. gRPC and HTTP hand over a request's headers and extensions, in which `transport` has
-//! put the other side of the connection. How an error looks on the wire is each door's.
+//! Who sends a request: every door asks here. gRPC and HTTP pass a request's headers and extensions, to which `transport` has added the peer of
+//! the connection. Each door decides how an error looks on the wire.
 
 use glaux_engine::Result;
 use http::{Extensions, HeaderMap};

@@ -1,4 +1,4 @@
-//! Whether an address may be listened on with the identity and the encryption that are configured.
+//! Whether the server may listen on an address with the configured authentication and encryption.
 
 use std::net::SocketAddr;
 

@@ -61,7 +61,7 @@ impl Jwts {
         validation.required_spec_claims.clear();
         (validation.validate_exp, validation.validate_nbf, validation.validate_aud) = (false, false, false);
         let claims = keys.iter().find_map(|key| jsonwebtoken::decode::<Claims>(token, key, &validation).ok());
-        let claims = claims.ok_or_else(|| unauthenticated("the token's signature is not its issuer's"))?.claims;
+        let claims = claims.ok_or_else(|| unauthenticated("the token's signature is not from its issuer"))?.claims;
         self.check(&claims)?;
         self.bearer(&claims)
     }
@@ -75,7 +75,7 @@ impl Jwts {
         if !self.options.audience.as_slice().iter().any(|wanted| audience.contains(&wanted.as_str())) {
             return Err(unauthenticated("the token is for another audience"));
         }
-        let expires = time(claims, "exp")?.ok_or_else(|| unauthenticated("the token never expires"))?;
+        let expires = time(claims, "exp")?.ok_or_else(|| unauthenticated("the token has no expiry time"))?;
         if now >= expires.saturating_add(leeway) {
             return Err(unauthenticated("the token has expired"));
         }
@@ -94,7 +94,7 @@ impl Jwts {
                 claims.get(claim).and_then(Value::as_str).filter(|name| !unverified && !name.is_empty())
             }),
         };
-        let user = user.ok_or_else(|| unauthenticated("the token names no user"))?;
+        let user = user.ok_or_else(|| unauthenticated("the token does not name a user"))?;
         check_name(user).map_err(|error| unauthenticated(&format!("the token cannot be used: {error}")))?;
         let groups: Vec<String> = match find(claims, &self.options.groups_claim) {
             Some(Value::String(text)) => text.split_whitespace().map(str::to_owned).collect(),

@@ -143,7 +143,7 @@ impl AuthOptions {
     pub(crate) fn check(&self) -> Result<()> {
         let proofs = self.identity.as_slice();
         if proofs.is_empty() {
-            return Err(Error::invalid("\"auth.identity\" is an empty list").with_hint("Write \"none\" to ask for no identity"));
+            return Err(Error::invalid("\"auth.identity\" is an empty list").with_hint("Write \"none\" to turn it off"));
         }
         if self.is_open() && proofs.len() > 1 {
             return Err(Error::invalid("\"auth.identity\" lists \"none\" together with others").with_hint("Leave \"none\" out"));

@@ -1,5 +1,5 @@
-//! Tells a caller who is nobody (log in) from one who may not (ask for the permission). Both are `Denied`; the first carries a mark, which the
-//! maps to gRPC and HTTP look for.
+//! Distinguishes a caller who is not logged in from one who lacks the permission. Both are `Denied`; the first carries a mark, which the mappings
+//! to gRPC and HTTP look for.
 
 use std::{error::Error as _, fmt};
 

@@ -1,4 +1,4 @@
-//! Files that hold secrets: written whole or not at all, readable by their owner alone. What is in them is not known here.
+//! Files that hold secrets: written completely or not at all, readable only by their owner. Their content is defined elsewhere.
 
 use std::{
     fs::{self, File, OpenOptions},

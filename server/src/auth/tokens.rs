@@ -1,5 +1,5 @@
-//! Bearer tokens that the server issues: who logged in, by which proof, in which session, and until when; readable by anybody, made by nobody else.
-//! Whether the user still exists is checked by `authenticator`.
+//! Bearer tokens that the server issues: who logged in, by which proof, in which session, and until when. Anybody can read them, nobody else can
+//! make them. `authenticator` checks whether the user still exists.
 
 use std::{sync::Arc, time::Duration};
 

@@ -177,7 +177,7 @@ pub(crate) fn read(path: &Path) -> Result<UserMap> {
         if let Some(password) = &user.password {
             let known = PasswordHash::new(password.get_ref()).is_ok_and(|hash| passwords::is_usable(&hash));
             if !known {
-                return Err(damaged(Some(password.span()), "the password is no Argon2 hash"));
+                return Err(damaged(Some(password.span()), "the password is not an Argon2 hash"));
             }
         }
         let WrittenUser { password, groups, administrator, workgroup, disabled } = user;
@@ -197,7 +197,7 @@ pub(crate) fn check_name(name: &str) -> Result<()> {
         "" => refused("is empty"),
         _ if name.len() > MAX_NAME => Err(Error::invalid(format!("a user name is longer than {MAX_NAME} bytes"))),
         _ if name.contains(char::is_control) => refused("has a control character"),
-        _ if name.contains(':') => refused("has a colon, which ends the name where passwords are sent"),
+        _ if name.contains(':') => refused("contains a colon, which separates user and password"),
         _ if name.trim() != name => refused("begins or ends with a space"),
         _ => Ok(()),
     }

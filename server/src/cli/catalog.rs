@@ -48,15 +48,15 @@ enum CatalogCommand {
         /// The copy
         file: PathBuf,
     },
-    /// Check that the catalog is whole
+    /// Check that the catalog is intact
     Check,
-    /// Write databases, tables, partitions and views as Glue's JSON or as DDL
+    /// Export databases, tables, partitions and views as Glue's JSON or as DDL
     Export(ExportArgs),
-    /// Take over databases, tables, partitions and views from Glue's JSON
+    /// Import databases, tables, partitions and views from Glue's JSON
     Import(ImportArgs),
-    /// Have a catalog service find a table's partitions in storage
+    /// Find a table's partitions in storage, by a catalog service
     Repair(RepairArgs),
-    /// Tell of every change of a catalog service as it happens, a line each
+    /// Print a line for each change of a catalog service as it happens
     Watch(WatchArgs),
 }
 
@@ -70,7 +70,7 @@ pub(crate) fn run(options: &CommonOptions, args: &CatalogArgs) -> Result<(), Sto
     }
     let loaded = options.load()?;
     if let Some(url) = loaded.catalog.url.as_ref().filter(|url| !url.is_empty()) {
-        let message = format!("the catalog is that of the service \"{url}\", not the data directory's");
+        let message = format!("the catalog is the service \"{url}\", not the one in the data directory");
         return Err(Error::unsupported(message)
             .with_hint("Run this where the service has its data directory, without --catalog and without GLAUX_CATALOG")
             .into());

@@ -1,4 +1,4 @@
-//! The catalog's file in a data directory, for commands that look after a catalog and never create one.
+//! The catalog file of a data directory, for maintenance commands, which never create one.
 
 use std::path::Path;
 

@@ -17,41 +17,41 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  glaux crawl s3://lake/ --dry-run                     what is there, and how it differs from the catalog
+  glaux crawl s3://lake/ --dry-run                     show the differences from the catalog
   glaux crawl s3://lake/sales/ --database sales        create and update tables in a database
-  glaux crawl s3://lake/ --policy log                  only tell, as Glue's LOG
+  glaux crawl s3://lake/ --policy log                  only report, as Glue's LOG
   glaux crawl s3://lake/raw/ --table-level 2           the tables are two folders below the URL
 
-The answer has a row for everything that differs. It is CALL system.crawl(...) in SQL.")]
+The result has a row for each difference. In SQL, use CALL system.crawl(...).")]
 pub(crate) struct CrawlArgs {
-    /// The folder to look through, such as s3://bucket/prefix/ or a path
+    /// The folder to search, such as s3://bucket/prefix/ or a path
     url: String,
 
     /// What may change: update (tables, columns, types, partitions), add-columns (types stay), or log (nothing)
     #[arg(long, value_parser = policy, default_value = "update", value_name = "POLICY")]
     policy: CrawlPolicy,
 
-    /// What becomes of that which the lake no longer has: log, or delete from the catalog
+    /// What to do with missing objects: log, or delete from the catalog
     #[arg(long, value_enum, default_value = "log", value_name = "WHAT")]
     deletions: Deletions,
 
-    /// Change nothing, and tell what would be
+    /// Report the changes, but do not make them
     #[arg(long)]
     dry_run: bool,
 
-    /// How many folders below the URL the tables are [default: found out]
+    /// How many folders below the URL the tables are [default: detected]
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     table_level: Option<u32>,
 
-    /// Files that are read of each partition
+    /// Files to read in each partition
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), allow_hyphen_values = true)]
     sample: u32,
 
-    /// What the names of new tables begin with
+    /// Prefix for the names of new tables
     #[arg(long, default_value = "", value_name = "TEXT", hide_default_value = true)]
     table_prefix: String,
 
-    /// Form of the answer
+    /// Form of the result
     #[arg(long, value_enum, default_value = "table", value_name = "FORMAT")]
     format: Format,
 

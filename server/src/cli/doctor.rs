@@ -1,4 +1,4 @@
-//! `glaux doctor`: looks at everything that a query needs, says what is wrong, and what to do about it. It creates and changes nothing.
+//! `glaux doctor`: checks everything that a query needs, and reports what is wrong and how to fix it. It changes nothing.
 
 mod findings;
 mod stores;
@@ -145,7 +145,7 @@ async fn ask_service(findings: &mut Findings, url: &str, options: &CatalogOption
             let tables = figures::count(tables as u64, "table");
             let role = if known.administrator { ", an administrator" } else { "" };
             let text = format!(
-                "catalog service {url} (glaux {}) lets in \"{}\"{role}: {databases}, {tables}",
+                "catalog service {url} (glaux {}) accepts \"{}\"{role}: {databases}, {tables}",
                 known.version, known.user
             );
             findings.ok(&text)?;
@@ -183,7 +183,7 @@ async fn check_catalog(findings: &mut Findings, dir: &Path) -> Result<Option<Arc
             findings.ok(&format!("catalog {} is whole: {databases}, {}", file.display(), figures::count(tables, "table")))?;
         }
         Ok(faults) => {
-            let error = Error::corrupt(format!("the catalog \"{}\" has faults: {}", file.display(), faults.join("; ")))
+            let error = Error::corrupt(format!("the catalog \"{}\" has errors: {}", file.display(), faults.join("; ")))
                 .with_hint("Restore a copy with `glaux catalog restore FILE`");
             findings.fail("catalog", &error)?;
         }

@@ -1,4 +1,4 @@
-//! `glaux catalog export` and `glaux catalog import`: definitions out of a catalog and into one.
+//! `glaux catalog export` and `glaux catalog import`.
 
 use std::{
     fs::File,
@@ -37,7 +37,7 @@ pub(crate) struct ExportArgs {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum ExportFormat {
-    /// AWS Glue's JSON, a document a line: all that the catalog holds
+    /// AWS Glue's JSON, one document a line: everything in the catalog
     Glue,
     /// A script of CREATE and ALTER statements for `glaux sql`
     Ddl,
@@ -45,11 +45,11 @@ enum ExportFormat {
 
 #[derive(Debug, Args)]
 pub(crate) struct ImportArgs {
-    /// Files of what `aws glue get-databases`, `get-tables` and `get-partitions` print; `-` is standard input
+    /// Files with the output of `aws glue get-databases`, `get-tables` and `get-partitions`; `-` is standard input
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
 
-    /// What becomes of tables that exist: they stay, are replaced, or nothing is imported
+    /// What to do if a table exists: skip it, replace it, or import nothing
     #[arg(long, value_enum, default_value = "fail", value_name = "WHAT")]
     if_exists: IfExists,
 }
@@ -113,7 +113,7 @@ pub(super) fn import(options: &CommonOptions, args: &ImportArgs) -> Result<(), S
     }
     if documents.cut_off > 0 {
         let what = figures::count(documents.cut_off as u64, "document");
-        diagnostic::warn(&format!("{what} end with a NextToken: there is more in Glue than was given"));
+        diagnostic::warn(&format!("{what} end with a NextToken: the output of Glue is incomplete"));
     }
     let if_exists = match args.if_exists {
         IfExists::Skip => exchange::IfExists::Skip,
@@ -136,7 +136,7 @@ pub(super) fn import(options: &CommonOptions, args: &ImportArgs) -> Result<(), S
     }
     let message = format!("{} could not be imported", figures::count(refused, "object"));
     Err(Error::new(ErrorKind::Unsupported, message)
-        .with_hint("They are named above with the reason; all else was imported")
+        .with_hint("They are listed above with the reason; everything else was imported")
         .into())
 }
 

@@ -32,7 +32,7 @@ pub(crate) struct CommonOptions {
     #[arg(long, alias = "catalog-ca", global = true, value_name = "FILE")]
     catalog_ca_certificate: Option<PathBuf>,
 
-    /// Token for a catalog service that asks who calls; better given by the variable, which nobody else sees
+    /// Token for a catalog service with authentication; prefer the variable: arguments are visible to other users
     #[arg(long, global = true, env = config::CATALOG_TOKEN_VARIABLE, hide_env_values = true, value_name = "TOKEN")]
     catalog_token: Option<String>,
 
@@ -52,7 +52,7 @@ pub(crate) struct CommonOptions {
     #[arg(long = "label", global = true, value_name = "KEY=VALUE", value_parser = label)]
     labels: Vec<(String, String)>,
 
-    /// Stop a query that scans more table data than this, such as 500MB or 2GiB
+    /// Stop a query before it scans more table data than this, such as 500MB or 2GiB
     #[arg(long, global = true, value_name = "BYTES", value_parser = checked_bytes, allow_hyphen_values = true)]
     max_scan: Option<String>,
 
@@ -133,7 +133,7 @@ impl CommonOptions {
         let variables: Vec<_> =
             std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
         if self.names_no_data_dir() {
-            return Err(Error::invalid("--data-dir names no directory").with_hint("Leave it out for ./glaux-data"));
+            return Err(Error::invalid("--data-dir is empty").with_hint("Leave it out for ./glaux-data"));
         }
         let loaded = config::load(&self.overrides(), &variables)?;
         setting::note_origins(loaded.settings()?);

@@ -1,4 +1,4 @@
-//! `glaux catalog repair`: has a catalog service repair a table with its own access to storage, and shows how far it is.
+//! `glaux catalog repair`: asks a catalog service to repair a table with its own access to storage, and shows the progress.
 
 use clap::Args;
 use futures::StreamExt;
@@ -12,13 +12,13 @@ use crate::progress::Progress;
 pub(super) struct RepairArgs {
     /// The table, as TABLE or DATABASE.TABLE
     table: String,
-    /// Drop partitions whose directories are gone, and add none
+    /// Drop partitions whose directories are gone, but add none
     #[arg(long, conflicts_with_all = ["sync", "tail"])]
     drop: bool,
-    /// Add what is new and drop what is gone
+    /// Add new partitions, and drop those whose directories are gone
     #[arg(long, conflicts_with = "tail")]
     sync: bool,
-    /// Look only for what comes after the greatest partition
+    /// Look only for partitions after the greatest one
     #[arg(long)]
     tail: bool,
     /// Do not draw a line of progress on a terminal
@@ -39,7 +39,7 @@ pub(super) fn run(options: &CommonOptions, args: &RepairArgs) -> Result<(), Stop
     };
     runtime()?.block_on(async {
         let Some(service) = loaded.catalog.connect().await? else {
-            let error = Error::unsupported("the catalog in a data directory is repaired by statements");
+            let error = Error::unsupported("to repair a catalog in a data directory, use a statement");
             return Err(error.with_hint(format!("Run: glaux sql -e 'MSCK REPAIR TABLE {}'", args.table)).into());
         };
         let mut steps = service.repair(&table, mode, args.tail).await?;
@@ -52,8 +52,8 @@ pub(super) fn run(options: &CommonOptions, args: &RepairArgs) -> Result<(), Stop
         }
         progress.clear();
         let lines = lines.ok_or_else(|| {
-            Error::new(ErrorKind::Unavailable, "the catalog service ended before the repair did")
-                .with_hint("Repair again: it goes on where it was")
+            Error::new(ErrorKind::Unavailable, "the catalog service stopped before the repair was finished")
+                .with_hint("Repair again: it continues where it stopped")
         })?;
         for line in lines {
             say(&line)?;

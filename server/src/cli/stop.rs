@@ -1,4 +1,4 @@
-//! How a command ends without success.
+//! How a command ends when it fails or is interrupted.
 
 use glaux_engine::Error;
 

@@ -1,4 +1,4 @@
-//! `glaux user`: who may log in to the server with a password, and which groups they are in. A running server takes changes up within a second.
+//! `glaux user`: manages who may log in to the server with a password, and their groups. A running server notices changes within a second.
 
 use std::{
     io::{self, BufRead, IsTerminal},
@@ -44,7 +44,7 @@ enum UserCommand {
         groups: Vec<String>,
         #[command(flatten)]
         password: PasswordArgs,
-        /// Add a user without a password, who comes with a client certificate
+        /// Add a user without a password, who logs in with a client certificate
         #[arg(long, conflicts_with = "password_stdin")]
         no_password: bool,
     },
@@ -62,7 +62,7 @@ enum UserCommand {
     },
     /// List the users
     List,
-    /// Let a user in no more, and end their tokens
+    /// Disable a user, and end their tokens
     Disable {
         /// The user
         name: String,
@@ -122,7 +122,7 @@ fn add(path: &Path, name: &str, user: User, password: Option<&PasswordArgs>) -> 
     users::check_name(name)?;
     for group in user.groups.iter().chain(&user.workgroup) {
         if group.is_empty() || group.trim() != group || group.contains(char::is_control) {
-            return Err(Error::invalid(format!("\"{}\" is no name of a group or workgroup", group.escape_debug())));
+            return Err(Error::invalid(format!("\"{}\" is not a valid group or workgroup name", group.escape_debug())));
         }
     }
     // Refused before anybody types a password, and once more under the lock.
@@ -138,7 +138,7 @@ fn add(path: &Path, name: &str, user: User, password: Option<&PasswordArgs>) -> 
 fn absent(users: &UserMap, name: &str) -> Result<()> {
     if users.contains_key(name) {
         return Err(Error::already_exists(format!("user \"{name}\" already exists"))
-            .with_hint("`glaux user passwd` changes the password; remove the user to begin anew"));
+            .with_hint("`glaux user passwd` changes the password; remove the user to start over"));
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `glaux catalog watch`: a line for everything that a catalog service holds, if wanted, and for each change of it, until Ctrl-C.
+//! `glaux catalog watch`: prints a line for each change in a catalog service, and on request for everything it contains first, until Ctrl-C.
 
 use clap::Args;
 use futures::StreamExt;
@@ -9,7 +9,7 @@ use super::{options::CommonOptions, runtime::runtime, say::say, stop::Stop};
 
 #[derive(Debug, Args)]
 pub(super) struct WatchArgs {
-    /// Begin with what there is
+    /// Print everything in the catalog first
     #[arg(long)]
     present: bool,
 }
@@ -18,7 +18,7 @@ pub(super) fn run(options: &CommonOptions, args: &WatchArgs) -> Result<(), Stop>
     let loaded = options.load()?;
     runtime()?.block_on(async {
         let Some(service) = loaded.catalog.connect().await? else {
-            return Err(Error::unsupported("the catalog in a data directory tells nobody of its changes")
+            return Err(Error::unsupported("a catalog in a data directory cannot be watched")
                 .with_hint("Name a catalog service with --catalog grpc://host:port; `glaux serve` is one")
                 .into());
         };

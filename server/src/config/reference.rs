@@ -1,5 +1,5 @@
-//! docs/configuration.md: written from the table of keys and from the defaults, and compared with the page that is committed. That the table
-//! has every key, and what it takes, is checked against the readers of the configuration.
+//! docs/configuration.md: generated from the table of keys and the defaults, and compared with the committed page. Tests check that the table has
+//! every key, and that each accepts what it says.
 
 use std::{collections::BTreeSet, fmt::Write as _, fs};
 
@@ -24,7 +24,7 @@ const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/configuration.m
 
 const INTRODUCTION: &str = r#"# Configuration
 
-<!-- Generated from server/src/setting/keys.rs. To write it anew: UPDATE_DOCS=1 cargo test -p glaux config::reference -->
+<!-- Generated from server/src/setting/keys.rs. To update it: UPDATE_DOCS=1 cargo test -p glaux config::reference -->
 
 Every key, what it takes, its default and its meaning. `glaux config show` prints the values that hold, and where each comes from.
 Later ones win:
@@ -141,7 +141,7 @@ fn the_page_is_what_the_keys_and_defaults_say() {
     assert!(
         page == committed,
         "docs/configuration.md is not what the code says: {differs:?}. \
-         UPDATE_DOCS=1 cargo test -p glaux config::reference writes it anew"
+         UPDATE_DOCS=1 cargo test -p glaux config::reference updates it"
     );
     for key in KEYS {
         assert_eq!(page.matches(&format!("\n| `{}` |", key.name)).count(), 1, "{}", key.name);

@@ -1,5 +1,5 @@
-//! Which keys the configuration has, asked of the readers that serde derives: each names its fields to whoever it reads from. So no key is
-//! overlooked, whether it is written by default or not.
+//! Which keys the configuration has, found by serde's derived readers: each reports the names of its fields. So no key is overlooked, whether or
+//! not it has a default.
 
 use std::cell::RefCell;
 

@@ -1,4 +1,4 @@
-//! The section `[server]`: where `glaux serve` listens, and how it ends. It opens nothing.
+//! The section `[server]`: where `glaux serve` listens, and how it shuts down. It opens nothing.
 
 use std::net::SocketAddr;
 

@@ -123,7 +123,7 @@ impl From<Error> for Fault {
 
 fn decoded(data: &FlightData, state: Option<&mut State>) -> Result<Message, Fault> {
     let header = ipc::root_as_message(&data.data_header).map_err(|error| undecodable(error.to_string()))?;
-    let absent = |what: &str| undecodable(format!("a message holds no {what}"));
+    let absent = |what: &str| undecodable(format!("a message has no {what}"));
     match header.header_type() {
         MessageHeader::NONE => return Ok(Message::Nothing),
         MessageHeader::Schema => {
@@ -135,7 +135,7 @@ fn decoded(data: &FlightData, state: Option<&mut State>) -> Result<Message, Faul
     let Some(state) = state else { return Err(Error::invalid("the stream of DoPut has batches before its schema").into()) };
     let (version, body) = (header.version(), &data.data_body);
     if version < MetadataVersion::V4 {
-        return Err(undecodable("its metadata is of a version before V4".to_owned()).into());
+        return Err(undecodable("its metadata version is older than V4".to_owned()).into());
     }
     match header.header_type() {
         MessageHeader::DictionaryBatch => {

@@ -241,7 +241,7 @@ impl FlightService for Service {
     async fn do_action(&self, request: Request<Action>) -> Reply<Self::DoActionStream> {
         let call = self.call(&request).await?;
         if call.is_new() && request.get_ref().r#type == "GetSessionOptions" {
-            let error = unauthenticated("the call belongs to no session")
+            let error = unauthenticated("the call has no session")
                 .with_hint("Keep the token or the cookie that the server sends, or set an option first");
             return Err(status::of(&error));
         }

@@ -58,7 +58,7 @@ impl From<Refusal> for Status {
 
 /// A request has, or promises, more bytes than are read.
 pub(crate) fn request_too_long(limit: usize) -> Status {
-    let error = Error::new(ErrorKind::LimitExceeded, format!("the request is too long: it may have {limit} bytes"));
+    let error = Error::new(ErrorKind::LimitExceeded, format!("the request is longer than {limit} bytes"));
     of(&error.with_hint("Send rows with DoPut, in batches, and make large changes of the catalog in several steps"))
 }
 

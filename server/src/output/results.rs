@@ -136,11 +136,8 @@ impl Results {
     /// `Invalid` for what the target cannot hold; as [`ResultWriter::finish`].
     pub(crate) fn begin(&mut self, schema: &SchemaRef) -> Result<Writing> {
         if self.format.is_binary() && !schema.fields().is_empty() && std::mem::replace(&mut self.is_full, true) {
-            return Err(Error::invalid(format!(
-                "the format \"{}\" holds one result, and this is the second",
-                self.format.name()
-            ))
-            .with_hint("Run the statements one by one, or use --format csv or json"));
+            return Err(Error::invalid(format!("the format \"{}\" can hold only one result", self.format.name()))
+                .with_hint("Run the statements one by one, or use --format csv or json"));
         }
         let is_shown = self.is_shown();
         let (pager, file) = match &self.target {

@@ -1,4 +1,5 @@
-//! A file of results that takes the place of another only when all of it is there: until then it lies hidden beside it, and what was there stays.
+//! A file of results that replaces an existing file only when it is complete. Until then it is a hidden file in the same folder, and the existing
+//! file is unchanged.
 
 use std::{
     fs::{self, File, OpenOptions},

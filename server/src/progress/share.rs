@@ -1,4 +1,4 @@
-//! How much of a query's scans is done, and how long the rest takes: told from row groups, which are alike more often than files.
+//! How much of a query's scans is done, and how long the rest will take: calculated from row groups, which are more alike than files.
 
 use std::{thread::available_parallelism, time::Duration};
 

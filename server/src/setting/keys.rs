@@ -1,5 +1,5 @@
-//! Every key of the configuration: what it takes, what it means, and how else it is set. docs/configuration.md, the origins in
-//! `glaux config show`, and the hints of errors come from this table. Tests in `config/reference` hold that no key is missing.
+//! Every key of the configuration: what it takes, what it means, and how else it is set. docs/configuration.md, the origins in `glaux config
+//! show` and the hints of errors are made from this table. Tests in `config/reference` check that no key is missing.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Who calls, in which session; and whose what is kept for them is.
+//! Who calls, in which session, and what that caller owns.
 
 use std::sync::Arc;
 

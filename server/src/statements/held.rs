@@ -1,4 +1,4 @@
-//! Statements that are held for clients: planned and not fetched, running, or carried out with an answer that waits.
+//! Statements held for clients: planned but not fetched, running, or finished with a result that waits.
 //!
 //! A query begins when it is first fetched. A statement that changes something is carried out at once, exactly once, and its answer can be
 //! fetched any number of times while it is held. What is never fetched is dropped when its time is over, with its session, soon after its
@@ -347,7 +347,7 @@ impl HeldStatements {
 /// A result that cannot be fetched any more.
 pub(crate) fn gone() -> Error {
     Error::not_found(
-        "the result of this statement is no longer available: it was fetched or cancelled, its time is over, or its session or \
+        "the result of this statement is no longer available: it was fetched or cancelled, it expired, or its session or \
          connection has ended",
     )
     .with_hint("Run the statement again")

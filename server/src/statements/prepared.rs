@@ -45,8 +45,8 @@ impl Prepared {
     pub(crate) fn bind(&self, values: Parameters) -> Result<()> {
         let (wanted, given) = (self.description.parameters.fields().len(), values.len());
         if wanted != given {
-            return Err(Error::invalid(format!("the statement has {wanted} parameters, and {given} values were given"))
-                .with_hint("Bind one value for every ? of the statement"));
+            return Err(Error::invalid(format!("the statement has {wanted} parameters, but {given} values were given"))
+                .with_hint("Bind one value for each ? in the statement"));
         }
         *lock(&self.bound) = values;
         Ok(())

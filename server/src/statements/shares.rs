@@ -1,6 +1,5 @@
-//! Shares of what the server keeps for clients: so much for a session, for a user, and in all. What comes beyond a share is accepted, and
-//! something older that nobody uses is dropped: of the same session or user, or of those who have the most. So nobody locks out others, or
-//! themselves.
+//! Limits on what the server keeps for clients: for each session, each user, and in total. Beyond a limit, the new entry is accepted and an
+//! older, unused one is dropped: of the same session or user, or of those that have the most. So nobody can lock out others, or themselves.
 
 use std::{
     cmp::Reverse,

@@ -1,4 +1,4 @@
-//! The terminal's settings while the shell runs: keys that are typed while a statement runs wait, unseen, until the editor reads them.
+//! The terminal's settings while the shell runs: keys typed while a statement runs are buffered, without echo, until the editor reads them.
 //!
 //! A terminal's own line editing would echo them into the progress line, cut lines at 4,096 bytes, and throw away all that waits at Ctrl-C.
 

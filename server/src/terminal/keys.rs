@@ -1,4 +1,4 @@
-//! What comes from the terminal, as the editor can take it.
+//! Input from the terminal, in the form that the editor accepts.
 //!
 //! The editor cannot tell whether more input waits, gives up at a byte that is not UTF-8, and draws everything anew at each line. So
 //! what comes in one piece is handed to it in one piece, as a bracketed paste: tabs in it are tabs, and it is drawn once.

@@ -1,4 +1,4 @@
-//! Other programs that get the terminal: a pager, an editor. Their users name them with arguments, as `less -R` and `code --wait`.
+//! Programs that take over the terminal: a pager, an editor. Users name them with arguments, such as `less -R` and `code --wait`.
 
 use std::{env, ffi::OsStr, path::Path, process::Command};
 

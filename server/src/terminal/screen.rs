@@ -1,4 +1,4 @@
-//! How large the screen is, and what it is able to.
+//! The size and the abilities of the screen.
 
 use console::Term;
 

@@ -1,4 +1,4 @@
-//! The connections of a listener: how many there are, and which one gives way to a new one when there are too many.
+//! The connections of a listener: how many there are, and which one is closed for a new one when there are too many.
 //!
 //! A connection is idle while no call of an identified caller is under way on it. What a stranger leaves half done (a handshake, a request,
 //! a health watch) is no use of a connection, so that it keeps nobody out. Of the idle ones, the longest idle goes, of whoever has the most.

@@ -1,5 +1,5 @@
-//! Accepts connections: bounded in number, and each in a task of its own until it has said its first word and, with TLS, agreed on keys, so that
-//! clients that say nothing, or half of it, keep nobody else waiting.
+//! Accepts connections: limited in number, each in a task of its own until it has sent its first bytes and, with TLS, finished the handshake, so
+//! that silent clients do not delay others.
 
 use std::{
     future::poll_fn,
@@ -198,7 +198,7 @@ impl Gate {
             Ok(Ok(begun)) => begun,
             Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => return,
             Ok(Err(error)) => return fail(&error.to_string()),
-            Err(_) => return fail("it did not begin in time"),
+            Err(_) => return fail("the handshake took too long"),
         };
         self.counts.accepted.fetch_add(1, Ordering::Relaxed);
         metrics::counter!("glaux_connections_total").increment(1);

@@ -1,4 +1,4 @@
-//! The other side of a connection: its address, and the names in its certificate if it showed one that was accepted.
+//! The peer of a connection: its address, and the names in its certificate if it presented an accepted one.
 
 use std::{
     fmt,

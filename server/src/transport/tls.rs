@@ -1,4 +1,5 @@
-//! The TLS of a listener, read from files and read again when they change. Files that do not fit together leave what was there in use.
+//! The TLS configuration of a listener, read from files and read again when they change. If the new files do not belong together, the old
+//! configuration stays in use.
 
 use std::{
     fmt, fs, io,
@@ -168,7 +169,7 @@ fn read(options: &TlsOptions, certificate: &Path, key: &Path) -> Result<Configs>
     };
     let private = PrivateKeyDer::from_pem_file(key).map_err(|error| pem_error("private key", key, error))?;
     let mut config = builder.with_single_cert(certificates(certificate)?, private).map_err(|error| {
-        unusable("certificate", certificate, error).with_hint("Are \"tls.certificate\" and \"tls.key\" a pair?")
+        unusable("certificate", certificate, error).with_hint("Check that \"tls.certificate\" and \"tls.key\" belong together")
     })?;
     let mut http1 = config.clone();
     (config.alpn_protocols, http1.alpn_protocols) = (Protocols::Grpc.names(), Protocols::Http1.names());

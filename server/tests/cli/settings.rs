@@ -73,7 +73,7 @@ fn an_empty_variable_names_no_data_directory() {
     assert!(folder.path().join("glaux-data").is_dir(), "{}", err(&output));
     let output = run(glaux(folder.path()).args(["--data-dir", "", "sql", "-e", "SELECT 1"]));
     failed(&output, 2, "INVALID");
-    assert!(err(&output).contains("--data-dir names no directory"), "{}", err(&output));
+    assert!(err(&output).contains("--data-dir is empty"), "{}", err(&output));
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn a_hint_names_where_a_limit_is_set() {
     let file = file.path().join("limits.toml");
     fs::write(&file, "[session]\nmax_scan = \"1kB\"\n").unwrap();
     let said = hint(glaux(&demo_dir()).arg("--config").arg(&file));
-    assert!(said.contains("limits.toml\", and --max-scan goes before it"), "{said}");
+    assert!(said.contains("limits.toml\", and --max-scan overrides it"), "{said}");
 }
 
 #[test]

@@ -222,7 +222,7 @@ async fn partitions_may_come_by_themselves() -> Result<(), Failed> {
     let (partitions, others): (Vec<&str>, Vec<&str>) = text.lines().partition(|line| line.starts_with("{\"Partitions\""));
     assert_eq!(
         import(&to, partitions[0], IfExists::Fail).await?,
-        ["partitions of table \"sales.t\" left out: their table is neither among the documents nor in the catalog 0"]
+        ["partitions of table \"sales.t\" left out: their table is neither in the documents nor in the catalog 0"]
     );
     import(&to, &others.join("\n"), IfExists::Fail).await?;
     assert_eq!(import(&to, partitions[0], IfExists::Fail).await?, ["partitions of table \"sales.t\" created 3"]);

@@ -181,7 +181,7 @@ async fn a_full_disk_loses_no_query() -> Result<(), Failed> {
     };
     assert_eq!(answered, 60);
     assert_eq!(get(server.http(), "/healthz")?.0, "200");
-    assert!(refused.to_string().contains("no statement is taken"), "{refused}");
+    assert!(refused.to_string().contains("new statements are refused"), "{refused}");
 
     server.limit_files(None);
     while get(server.http(), "/readyz")?.0 != "200" {

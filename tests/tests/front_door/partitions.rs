@@ -250,7 +250,7 @@ async fn names_that_no_location_can_have() -> Result<(), Failed> {
     let Err(failure) = instance.try_run("SELECT count(*) AS n FROM t").await else { return Err("a file went missing".into()) };
     assert_eq!(failure.error.kind(), ErrorKind::Invalid);
     let text = failure.error.to_string();
-    assert!(text.contains("/t/dt=a/d\\u{1}.parquet\" is none that can be read"), "{text}");
+    assert!(text.contains("/t/dt=a/d\\u{1}.parquet\" cannot be read"), "{text}");
 
     copy(&instance, "t/dt=a/a.parquet", b"crawl/good/a.parquet")?;
     copy(&instance, "t/dt=a/a.parquet", b"crawl/bad\x01/a.parquet")?;
@@ -274,7 +274,7 @@ async fn a_link_and_a_file_for_a_location() -> Result<(), Failed> {
     let Err(failure) = instance.try_run("SELECT n FROM t").await else { return Err("a partition went missing".into()) };
     assert_eq!(failure.error.kind(), ErrorKind::Invalid);
     let text = failure.error.to_string();
-    assert!(text.contains("/t/dt=a/a.parquet/\" is a file, and a location is a folder"), "{text}");
+    assert!(text.contains("/t/dt=a/a.parquet/\" is a file, not a folder"), "{text}");
     let repaired = instance.run("MSCK REPAIR TABLE t SYNC PARTITIONS").await.lines();
     assert_eq!(repaired[0], "Partitions missing from filesystem:\tt:dt=file");
     assert_eq!(instance.run("SELECT n, dt FROM t").await.lines(), ["1|alias"]);

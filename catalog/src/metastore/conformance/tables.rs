@@ -77,7 +77,7 @@ async fn contradictions_are_refused(store: &dyn Definitions) {
     let deep = (0..100).fold(HiveType::Int, |inner, _| HiveType::Array(Box::new(inner)));
     for (hive_type, why) in [
         (by_struct, "the key of a map must have a primitive type"),
-        (HiveType::Struct(vec![field("a"), field("A")]), "named twice"),
+        (HiveType::Struct(vec![field("a"), field("A")]), "defined twice"),
         (HiveType::Char(0), "length"),
         (deep, "deeper"),
     ] {

@@ -239,7 +239,7 @@ fn check_copy(copy: &Path, from: &Path) -> Result<(), Fault> {
     match findings.first() {
         None => Ok(()),
         Some(first) => {
-            let message = format!("backup \"{}\" is damaged in {} places: {first}", from.display(), findings.len());
+            let message = format!("backup \"{}\" has {} errors: {first}", from.display(), findings.len());
             Err(Fault::Catalog(Error::corrupt(message).with_hint("Restore another backup: the catalog was not changed")))
         }
     }

@@ -26,7 +26,7 @@ impl Attachments for Guarded {
         if !self.is_administrator()
             && let Some((name, _)) = changes.iter().find(|(name, _)| name.starts_with(MANAGED_ATTACHMENTS))
         {
-            let message = format!("the attachment \"{name}\" of table \"{}\" is written by ingest alone", table.name);
+            let message = format!("the attachment \"{name}\" of table \"{}\" can be written only by ingest", table.name);
             return Err(Error::new(ErrorKind::Denied, message).with_hint("Nothing was changed; leave it out"));
         }
         self.catalog.set_attachments(table, changes).await

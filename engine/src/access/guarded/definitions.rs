@@ -123,7 +123,7 @@ impl Definitions for Guarded {
         let is_kept = |table: String| rights.on_table(&TableName::new(&name, table)) < Access::Write;
         if tables.into_iter().any(is_kept) {
             return Err(Error::new(ErrorKind::Denied, format!("dropping database \"{name}\" is denied"))
-                .with_hint("It holds what you may not drop"));
+                .with_hint("It contains tables that you may not drop"));
         }
         self.without_hidden(self.catalog.drop_database(&name, cascade).await, &name, None).await
     }

@@ -1,4 +1,4 @@
-//! The kinds of types that parameters have: which types values may come in, as which type a parameter is declared, and what fits a place.
+//! The kinds of types that parameters have: which types values may have, as which type a parameter is declared, and which values fit it.
 
 use std::sync::Arc;
 

@@ -165,7 +165,8 @@ impl<'p> Lookup<'p> {
         match self.get(key)? {
             None => Ok(0),
             Some(text) => text.parse::<u32>().map(u64::from).map_err(|_| {
-                Error::invalid(format!("property \"{key}\" is no number of lines: \"{text}\"")).with_hint("Write a whole number")
+                Error::invalid(format!("property \"{key}\" is not a number of lines: \"{text}\""))
+                    .with_hint("Write a whole number")
             }),
         }
     }

@@ -159,7 +159,7 @@ fn item(letter: char, count: usize, rest: &str) -> Result<Item> {
             return Err(unsupported(letter, count, "Read the column as a string, and convert it in the query"));
         }
         _ => {
-            let message = format!("property \"{TIMESTAMP_FORMATS}\" has the pattern letter \"{letter}\", which means nothing");
+            let message = format!("property \"{TIMESTAMP_FORMATS}\" has the unknown pattern letter \"{letter}\"");
             return Err(Error::invalid(message).with_hint("Patterns are those of Joda-Time; put text in single quotes"));
         }
     })

@@ -158,7 +158,7 @@ impl Rows for Lines {
             self.ask();
             let Some(mut coming) = self.coming.take() else { return Ok(()) };
             let ended = (&mut coming.task).await;
-            let bytes = ended.unwrap_or_else(|error| Err(Error::internal("a read was given up").with_source(error)))?;
+            let bytes = ended.unwrap_or_else(|error| Err(Error::internal("a read was interrupted").with_source(error)))?;
             self.unit.file.consume(&coming.range)?;
             self.decoder.push(bytes);
             if self.reads_ahead() {

@@ -1,4 +1,4 @@
-//! Reading the history: filters become conditions of SQLite, and rows come back page by page, so that nobody holds all of them.
+//! Reads the history: filters become conditions in SQLite, and rows are returned page by page, so that they are never all in memory.
 
 use std::collections::BTreeMap;
 
@@ -244,7 +244,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<QueryRecord> {
         state: QueryState::ALL
             .into_iter()
             .find(|known| known.as_str() == state)
-            .ok_or_else(|| unreadable(2, Error::corrupt(format!("\"{state}\" is no state of a query"))))?,
+            .ok_or_else(|| unreadable(2, Error::corrupt(format!("\"{state}\" is not a query state"))))?,
         user: row.get("user")?,
         workgroup: row.get("workgroup")?,
         database: row.get("database")?,

@@ -1,4 +1,4 @@
-//! What the history holds of a query, and the filters to ask for it. Plain data: `schema` stores it.
+//! What the history stores for a query, and the filters to read it by. Plain data: `schema` stores it.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! The history's tables: their migrations, and how a record becomes a row (`read` has the reverse). It opens no files and knows no threads.
+//! The history's tables: their migrations, and how a record becomes a row (`read` does the reverse). Files and threads are handled elsewhere.
 
 use rusqlite::{Connection, TransactionBehavior, named_params};
 
@@ -84,7 +84,7 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(|e| failed(&e))?;
     let version: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(|e| failed(&e))?;
     let Some(missing) = MIGRATIONS.get(version as usize..) else {
-        return Err(Error::unsupported(format!("the query history has version {version}, newer than this program knows"))
+        return Err(Error::unsupported(format!("the query history has version {version}, which is newer than this Glaux supports"))
             .with_hint("Use the newer Glaux that wrote it, or another data directory"));
     };
     for script in missing {
@@ -171,9 +171,9 @@ pub(super) fn failed(error: &rusqlite::Error) -> Error {
     let message = format!("the query history cannot be read or written: {error}");
     match error.sqlite_error_code() {
         Some(DatabaseBusy | DatabaseLocked) => Error::new(ErrorKind::Unavailable, message)
-            .with_hint("Another process holds the data directory's history: retry later"),
+            .with_hint("Another process uses the query history of this data directory: retry later"),
         Some(DatabaseCorrupt | NotADatabase) => {
-            Error::corrupt(message).with_hint("Move history.sqlite away: a new one is begun, and no table is lost by it")
+            Error::corrupt(message).with_hint("Move history.sqlite away: a new one is created; tables are not affected")
         }
         Some(PermissionDenied | ReadOnly) => {
             Error::new(ErrorKind::Denied, message).with_hint("Give this user write access to the data directory")

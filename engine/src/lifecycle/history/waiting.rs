@@ -1,4 +1,4 @@
-//! The ends of queries that could not be written, kept in memory until they can be: a full disk loses no end that was reported.
+//! Finished queries that could not be written to the history. They are kept in memory until they can be written: a full disk loses none.
 //!
 //! How many wait is bounded by refusing new statements; the ends of queries that are running already are kept beyond that, since they are
 //! few. The figures so far of running queries do not wait: their ends will supersede them.
@@ -97,9 +97,9 @@ impl Backlog {
             return Ok(());
         }
         let waiting = state.records.len();
-        let message = format!("no statement is taken: the ends of {waiting} queries wait to be written to the query history");
+        let message = format!("new statements are refused: {waiting} finished queries are not yet written to the query history");
         Err(Error::new(ErrorKind::LimitExceeded, message)
-            .with_hint("Free space on the disk of the data directory, or make it writable again; what waits is then written")
+            .with_hint("Free space on the disk of the data directory, or make it writable again: the entries are then written")
             .with_context("reason", state.reason.as_ref().map(ToString::to_string).unwrap_or_default()))
     }
 }

@@ -1,4 +1,4 @@
-//! The one thread that writes to the history, so that no query waits for another's transaction, or for the disk.
+//! The one thread that writes to the history, so that no query waits for another's transaction or for the disk.
 //!
 //! Jobs run in the order they arrive. All that wait go into one transaction, so that a thousand short queries a second need few commits.
 //! A commit goes to SQLite's write-ahead log without waiting for the disk (`synchronous = NORMAL`): whoever waits for a
@@ -315,7 +315,7 @@ pub(super) fn require_file(file: Option<&SameFile>) -> Result<()> {
     let Some(file) = file.filter(|file| !file.is_there()) else { return Ok(()) };
     let message = format!("query history file \"{}\" was removed or replaced while it was open", file.path().display());
     Err(Error::new(ErrorKind::Unavailable, message)
-        .with_hint("Put it back, or end this process, which loses what waits to be written, and start it again"))
+        .with_hint("Put it back, or restart this process; entries that were not written yet are then lost"))
 }
 
 fn is_of_the_record(error: &rusqlite::Error) -> bool {

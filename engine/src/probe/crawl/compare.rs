@@ -1,4 +1,4 @@
-//! Tables of a lake beside those of the catalog, and the changes that the policy of the crawl allows.
+//! Compares the tables of a lake with those of the catalog, and makes the changes that the crawl's policy allows.
 
 use std::collections::BTreeSet;
 
@@ -158,7 +158,7 @@ impl<'a> Comparison<'a> {
             return Ok(vec![Difference {
                 catalog: Some(table.storage.serde.library.clone()),
                 found: Some(found.format.to_string()),
-                detail: "its files are of another format than the catalog says; nothing was changed".to_owned(),
+                detail: "its files have another format than in the catalog; nothing was changed".to_owned(),
                 ..row("table", &name, Change::Conflict)
             }]);
         }
@@ -180,7 +180,7 @@ impl<'a> Comparison<'a> {
         }
         if rows.is_empty() {
             rows.push(Difference {
-                detail: format!("nothing differs, {} of {} files read", found.sampled, found.files),
+                detail: format!("no differences, {} of {} files read", found.sampled, found.files),
                 ..row("table", &name, Change::None)
             });
         }
@@ -199,7 +199,7 @@ impl<'a> Comparison<'a> {
             let Some(seen) = found.columns.get(&column.name) else {
                 let all_read = found.sampled as u64 == found.files;
                 let is_dropped = is_updated && self.crawl.deletions == CrawlDeletions::Delete && all_read;
-                let detail = format!("none of {} files read has it, of {}", found.sampled, found.files);
+                let detail = format!("not found in any of {} files read, of {} in total", found.sampled, found.files);
                 let action = if is_dropped { self.action("dropped") } else { Some("logged") };
                 rows.push(Difference { change: Change::Missing, catalog: of_catalog, action, detail, ..row });
                 if !is_dropped {
@@ -265,8 +265,8 @@ impl<'a> Comparison<'a> {
         let fitting: Vec<Found> = fitting.into_iter().cloned().collect();
         let mut rows = Vec::new();
         if !others.is_empty() {
-            let detail =
-                format!("their values are not of the keys' types: {}", some(others.iter().map(|found| found.path.as_str())));
+            let paths = some(others.iter().map(|found| found.path.as_str()));
+            let detail = format!("their values do not fit the types of the keys: {paths}");
             rows.push(Difference { found: Some(others.len().to_string()), detail, ..row(Change::Conflict) });
         }
         let index = self.context.metastore.partition_index(table).await?;
@@ -380,7 +380,7 @@ fn check_readable(found: &FoundTable<'_>) -> Result<()> {
     let count: u64 = found.unreadable.iter().map(|(count, _)| count).sum();
     let files = if count == 1 { "a file".to_owned() } else { format!("{count} files") };
     Err(Error::invalid(format!("no table was made of it: {files} in it cannot be read as {}, such as {such}", found.format))
-        .with_hint("Move what is no data of the table elsewhere, or let its name begin with _ or ."))
+        .with_hint("Move other files elsewhere, or give them names that begin with _ or ."))
 }
 
 /// Whether the folders are divided by other keys than the table; folders without names go with any.
@@ -395,7 +395,7 @@ fn keys_conflict(table: &Table, found: &FoundTable<'_>) -> Option<Difference> {
         change: Change::Conflict,
         catalog: Some(format!("partitioned by ({})", names(&table.partition_keys))),
         found: Some(format!("partitioned by ({})", names(&found.keys))),
-        detail: "partition keys do not change: create the table anew; nothing was changed".to_owned(),
+        detail: "partition keys cannot be changed: recreate the table; nothing was changed".to_owned(),
         ..Difference::default()
     })
 }

@@ -1,4 +1,4 @@
-//! A row of a crawl's answer: one thing in which the lake differs from the catalog, and what was done about it.
+//! A row of a crawl's result: one difference between the lake and the catalog, and what was done about it.
 
 use std::{fmt, sync::Arc};
 

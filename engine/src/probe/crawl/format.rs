@@ -1,4 +1,4 @@
-//! How a table that was found is recorded: the classes by which its files are read, as Glue's crawler has them, and the properties of the table.
+//! How a new table is recorded: the classes that read its files, as in Glue's crawler, and the properties of the table.
 
 use glaux_catalog::{
     format::{Classes, Compression, FileFormat},

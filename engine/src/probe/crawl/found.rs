@@ -1,4 +1,4 @@
-//! A table as it lies in a lake: its columns out of samples, its keys out of folders. The catalog is not asked.
+//! A table as found in a lake: its columns from sampled files, its partition keys from folders. The catalog is not consulted.
 
 use std::collections::BTreeMap;
 
@@ -80,7 +80,7 @@ pub(super) async fn look<'a>(
     }
     for path in &layout.beside {
         let path = if path.is_empty() { "." } else { path };
-        let detail = "it has files beside the folders of partitions, which no partition reads";
+        let detail = "it has files beside the folders of partitions, which belong to no partition";
         tell("folder", path, Change::Ignored, detail.to_owned());
     }
     if let Some(reason) = keys_fault(&layout.names) {
@@ -109,7 +109,7 @@ pub(super) async fn look<'a>(
             Err(such) => {
                 let count = if *other == kind { 1 } else { *count };
                 let some = if count == 1 { "1 file".to_owned() } else { format!("{count} files") };
-                let detail = format!("{some} of another format than most, such as {such}");
+                let detail = format!("{some} in another format than most, such as {such}");
                 let format = other.format.map_or_else(|| "unknown".to_owned(), |format| format.to_string());
                 tell("files", &format, Change::Ignored, detail);
                 unreadable.push((count, such));
@@ -130,7 +130,7 @@ pub(super) async fn look<'a>(
     };
     let mut usable: Vec<Sampled> = sampled.into_iter().filter(|one| one.fault.is_none()).collect();
     for other in usable.iter().filter(|one| (one.format, one.text) != (Some(format), text)) {
-        tell("file", &other.url, Change::Conflict, "it is laid out otherwise than most".to_owned());
+        tell("file", &other.url, Change::Conflict, "its layout differs from most".to_owned());
     }
     usable.retain(|one| (one.format, one.text) == (Some(format), text));
     let keys = keys::typed(&layout.names, &layout.partitions);
@@ -161,7 +161,7 @@ pub(super) async fn look<'a>(
 }
 
 /// What is said of a folder of whose columns nothing is known.
-const NOTHING: &str = "nothing was learned of its columns";
+const NOTHING: &str = "its columns could not be determined";
 
 /// Why these cannot be the keys of a table.
 fn keys_fault(names: &[String]) -> Option<String> {
@@ -170,7 +170,7 @@ fn keys_fault(names: &[String]) -> Option<String> {
         return Some(format!("two levels of its folders have the key \"{name}\""));
     }
     let faulty = names.iter().find_map(|name| Some((name, name_fault(name)?)));
-    faulty.map(|(name, why)| format!("its partition key \"{}\" cannot be one: {why}", name.escape_default()))
+    faulty.map(|(name, why)| format!("invalid partition key \"{}\": {why}", name.escape_default()))
 }
 
 /// Why the catalog does not take a name as it is.
@@ -185,7 +185,7 @@ fn columns(usable: &[Sampled], keys: &[String]) -> (Columns, BTreeMap<String, St
     for one in usable {
         for (name, hive_type) in &one.columns {
             if keys.contains(name) {
-                left_out.insert(name.clone(), "it is also a partition key; the folders' values count".to_owned());
+                left_out.insert(name.clone(), "it is also a partition key; the values of the folders are used".to_owned());
             } else if let Some(why) = name_fault(name) {
                 left_out.insert(name.clone(), why);
             } else {

@@ -1,5 +1,5 @@
-//! Which folders are tables. By Glue's rules, as far as these are told: folders named `key=value`, or like numbers and dates, are partitions of what they
-//! lie in; so are folders whose files are alike; all others hold tables of their own.
+//! Which folders are tables. By Glue's rules, as far as they are documented: folders named `key=value`, or like numbers and dates, are partitions
+//! of their parent; so are folders whose files are alike; all others contain tables of their own.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! One type for what several files say of a column, such that the scan reads all of them as it.
+//! One type for a column that has several in several files, such that a scan can read all of them.
 //!
 //! The rules: integers widen to the wider one; integers and decimals to a decimal that holds both; integers and floats to double, float and double to
 //! double; text to string; structs have the fields of all; elements, keys and values merge likewise. Nothing else goes together.

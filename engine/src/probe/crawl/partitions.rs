@@ -1,5 +1,5 @@
-//! The partitions of a table as they lie in folders, beside those of the catalog. All folders below the table's root are known, so a partition that the
-//! catalog has there and that has no files is gone. One that lies elsewhere is not judged.
+//! Compares the partitions found in folders with those in the catalog. All folders below the table's root are known, so a partition of the
+//! catalog that should be there and has no files is gone. Partitions at other locations are not checked.
 
 use std::collections::{BTreeMap, HashSet};
 

@@ -1,4 +1,4 @@
-//! What single files tell of their columns: footers of Parquet, first lines of text.
+//! Columns from single files: footers of Parquet, first lines of text.
 
 use std::{io::Read, sync::Arc};
 
@@ -98,7 +98,7 @@ impl Sampler<'_> {
                 };
                 let is_whole = bytes.len() as u64 == file.meta.size;
                 let found = lines(&bytes, kind.compression, is_whole);
-                let found = found.as_deref().ok_or("it is compressed in a way that is not read, or is no text");
+                let found = found.as_deref().ok_or("its compression is not supported, or it is not text");
                 match found.and_then(|text| {
                     understand(kind.format, text).ok_or("its lines are neither JSON objects nor values between delimiters")
                 }) {
@@ -118,7 +118,7 @@ impl Sampler<'_> {
     async fn parquet(&self, file: &DataFile, sampled: &mut Sampled) -> Result<()> {
         let footer = parquet::footer(&self.scan.footers, &self.scan.io(), &self.root, file).await?;
         let schema = file_schema(&footer)
-            .map_err(|error| crate::error::Error::unsupported(format!("its schema is not understood: {error}")))?;
+            .map_err(|error| crate::error::Error::unsupported(format!("unsupported schema: {error}")))?;
         for field in schema.fields() {
             if is_twin(field.name()) {
                 continue;

@@ -1,4 +1,4 @@
-//! The folders below a URL with the data files in them, listed once, by ranges of keys at a time.
+//! The folders below a URL with their data files, listed once, in ranges of keys.
 //!
 //! The first levels are listed with a delimiter until there is enough to share out; the folders found are then cut into ranges of keys, each listed
 //! flat. Of the files of a folder only a sample is held.

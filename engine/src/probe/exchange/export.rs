@@ -1,4 +1,4 @@
-//! A catalog as Glue's answers: GetDatabases, and then GetTables and GetPartitions for each database, a document a line.
+//! Exports a catalog as Glue's responses: GetDatabases, then GetTables and GetPartitions for each database, one document a line.
 
 use std::io::Write;
 

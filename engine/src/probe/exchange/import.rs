@@ -1,4 +1,5 @@
-//! Glue's JSON into a catalog: a table with its partitions is one transaction. What cannot be held is left out by name, with the reason.
+//! Imports Glue's JSON into a catalog, one transaction for a table with its partitions. What is not supported is reported by name, with the
+//! reason.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -71,7 +72,7 @@ pub async fn import_glue(
     for (partition, shared) in documents.partitions {
         let (Some(database), Some(table)) = (&partition.database_name, &partition.table_name) else {
             return Err(Error::invalid(format!(
-                "a partition of the values \"{}\" names no table",
+                "the partition with the values \"{}\" does not name its table",
                 partition.values.join("\", \"")
             ))
             .with_hint("Give it DatabaseName and TableName, as Glue does"));
@@ -93,9 +94,7 @@ pub async fn import_glue(
         for (table, _) in tables.iter().filter_map(|(_, _, read)| read.as_ref().ok()) {
             if exists(metastore, &table.name).await?.is_some() {
                 return Err(Error::already_exists(format!("table \"{}\" already exists", table.name))
-                    .with_hint(
-                        "Nothing was imported; what exists can be left (skip), or what is imported put in its place (replace)",
-                    )
+                    .with_hint("Nothing was imported. Skip existing objects (skip), or replace them (replace)")
                     .with_setting(IF_EXISTS));
             }
         }
@@ -133,13 +132,13 @@ async fn exists(metastore: &dyn Metastore, name: &TableName) -> Result<Option<Ta
 
 fn read_table(glue: glue::GlueTable, group: &Group, now: DateTime<Utc>) -> Result<(Table, Vec<Partition>)> {
     if glue.database_name.as_deref().is_none_or(str::is_empty) {
-        return Err(Error::invalid("it names no database").with_hint("Give it a DatabaseName, as Glue does"));
+        return Err(Error::invalid("it does not name its database").with_hint("Give it a DatabaseName, as Glue does"));
     }
     let mut table = glue::table(glue, now)?;
     if let Some(text) = &table.view_text {
         match sql::parse(text) {
             Ok(Statement::Query(_)) => {}
-            Ok(_) => return Err(Error::invalid("its text is no query")),
+            Ok(_) => return Err(Error::invalid("its text is not a query")),
             Err(error) => return Err(error),
         }
     } else {
@@ -247,7 +246,7 @@ async fn import_partitions(
     now: DateTime<Utc>,
 ) -> Result<(Outcome, usize)> {
     let Some(table) = exists(metastore, name).await? else {
-        let reason = Error::not_found("their table is neither among the documents nor in the catalog");
+        let reason = Error::not_found("their table is neither in the documents nor in the catalog");
         return Ok((Outcome::LeftOut(reason.with_hint("Import what `aws glue get-tables` prints with them")), 0));
     };
     let read = group.iter().map(|(glue, shared)| read_partition(&table, glue, shared, now)).collect::<Result<Vec<_>>>();
@@ -265,7 +264,7 @@ async fn import_partitions(
     match metastore.change_partitions(&table, change).await {
         Ok(summary) => Ok((Outcome::Created, summary.added + summary.replaced)),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(error
-            .with_hint("Partitions that exist can be left (skip), or what is imported put in their place (replace)")
+            .with_hint("Skip existing partitions (skip), or replace them (replace)")
             .with_setting(IF_EXISTS)),
         Err(error) => Ok((left_out(Err(error))?, 0)),
     }

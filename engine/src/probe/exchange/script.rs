@@ -1,4 +1,4 @@
-//! A catalog as a script of DDL, which makes the same databases, tables, partitions and views when it is run.
+//! Exports a catalog as a script of DDL that creates the same databases, tables, partitions and views.
 //!
 //! What DDL has no words for (parameters, columns and SerDes of single partitions) is told in a comment: Glue's JSON holds it.
 
@@ -35,7 +35,7 @@ pub async fn export_ddl(metastore: &dyn Metastore, selection: &Selection, out: &
     }
     for view in chosen.iter().flat_map(|(_, tables)| tables).filter(|table| table.is_view()) {
         if view.view_text.is_none() {
-            writeln!(out, "-- View {} is left out: it reads what is not open to who exports it.\n", view.name)
+            writeln!(out, "-- View {} is left out: it reads tables that you may not read.\n", view.name)
                 .map_err(cannot_write)?;
             continue;
         }

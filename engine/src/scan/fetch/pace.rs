@@ -1,5 +1,5 @@
-//! How fast a store answers, as observed: what a request costs beside its bytes, and when one is late. It decides what is fetched together and
-//! what is asked for twice, never what a query is billed for.
+//! How fast a store answers, as observed: what a request costs apart from its bytes, and when one is late. It decides what is fetched together
+//! and what is requested twice, never what a query is billed for.
 
 use std::{
     sync::{Mutex, PoisonError},

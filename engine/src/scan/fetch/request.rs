@@ -1,4 +1,4 @@
-//! One request for a range of one version of a file, and what may be wrong with its answer.
+//! One request for a range of one version of a file, and the checks of its response.
 
 use std::{ops::Range, time::Instant};
 
@@ -36,12 +36,12 @@ pub(super) async fn get(file: &DataFile, range: Range<u64>, pace: &Pace) -> Resu
     }
     if answer.range != range {
         let (found, wanted) = (&answer.range, &range);
-        return Err(short(file, &format!("bytes {found:?} came where {wanted:?} were asked for")));
+        return Err(short(file, &format!("expected bytes {wanted:?}, got {found:?}")));
     }
     let bytes = answer.bytes().await.map_err(|error| failed(file, &error))?;
     let wanted = range.end - range.start;
     if bytes.len() as u64 != wanted {
-        return Err(short(file, &format!("{} bytes came where {wanted} were asked for", bytes.len())));
+        return Err(short(file, &format!("expected {wanted} bytes, got {}", bytes.len())));
     }
     pace.observe(latency, started.elapsed().saturating_sub(latency), wanted);
     Ok(bytes)
@@ -78,13 +78,13 @@ fn is_precondition(error: &object_store::Error) -> bool {
 
 fn changed(file: &DataFile) -> Error {
     Error::new(ErrorKind::Conflict, format!("file \"{}\" has changed since the query listed it", file.url())).with_hint(
-        "Run the query again, after REFRESH TABLE if the listing was kept; writers should put new files and never overwrite one",
+        "Run the query again, after REFRESH TABLE if listings are cached; writers should add new files and never overwrite one",
     )
 }
 
 fn short(file: &DataFile, why: &str) -> Error {
-    Error::new(ErrorKind::Unavailable, format!("the store gave another part of file \"{}\": {why}", file.url()))
-        .with_hint("Run the query again; if it stays, the store or a proxy before it does not serve ranges as HTTP has it")
+    Error::new(ErrorKind::Unavailable, format!("the store returned another range of file \"{}\": {why}", file.url()))
+        .with_hint("Run the query again. If this repeats, the store or a proxy in front of it does not implement HTTP ranges")
 }
 
 fn failed(file: &DataFile, error: &object_store::Error) -> Error {
@@ -95,7 +95,7 @@ fn failed(file: &DataFile, error: &object_store::Error) -> Error {
     let is_missing = error.kind() == ErrorKind::NotFound;
     let error = error.with_context("file", file.url());
     if is_missing {
-        error.with_hint("The file was there when it was listed; run the query again, after REFRESH TABLE if the listing was kept")
+        error.with_hint("The file was deleted after listing: run the query again, after REFRESH TABLE if listings are cached")
     } else {
         error
     }

@@ -1,5 +1,5 @@
-//! Who may send the next request: a fixed number at a time, one of each query's line after the other. A query with a thousand requests waiting
-//! does not keep another one's first request behind them.
+//! Which request is sent next: a fixed number at a time, one from each query's queue in turn. A query with a thousand waiting requests does not
+//! delay another query's first one.
 //!
 //! A few requests of each line are sent whatever others do, beyond the number: requests that hang, all of one store say, must not keep
 //! queries of other stores from going on.

@@ -75,7 +75,7 @@ impl VisitorMut for Listed {
 /// Whether the subquery, which is taken, has rows.
 fn counted(subquery: &mut Query) -> Result<Query> {
     let mut counted = forms::query("SELECT count(*) > 0 FROM (VALUES (1)) AS \"exists\"")?;
-    let SetExpr::Select(count) = counted.body.as_mut() else { return Err(Error::internal("a count is no SELECT")) };
+    let SetExpr::Select(count) = counted.body.as_mut() else { return Err(Error::internal("a count is not a SELECT")) };
     match subquery.body.as_mut() {
         SetExpr::Select(select) if only_filters(select) && subquery.limit_clause.is_none() => {
             select.projection = std::mem::take(&mut count.projection);

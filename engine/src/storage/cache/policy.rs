@@ -1,4 +1,4 @@
-//! What stays in a tier and what goes, by how often and how lately it was used. Pure: it knows entries by number and weight alone.
+//! Which entries stay in a tier, by how often and how recently they were used. Pure: it knows entries by number and weight only.
 //!
 //! Newcomers enter a window of an eighth of the capacity, where the least recently used falls out. What falls out enters the main part if
 //! there is room; otherwise only if it was used twice at least, and more often than what would have to leave for it. So a scan of

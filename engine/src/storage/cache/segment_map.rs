@@ -1,4 +1,4 @@
-//! Which segments a tier holds, by object and position, and which leave for a new one. No IO, no locks.
+//! Which segments a tier has, by object and position, and which are evicted for a new one. No IO, no locks.
 //!
 //! No segment of an object lies within another. So the order of their starts is also the order of their ends, and a range is covered if one can
 //! walk across it from segment to segment.

@@ -1,4 +1,4 @@
-//! The files of some partitions, as a snapshot has them.
+//! The files of some partitions, as stored in a snapshot.
 
 use chrono::{DateTime, Utc};
 use object_store::ObjectMeta;

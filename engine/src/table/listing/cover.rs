@@ -1,5 +1,5 @@
-//! Which pages to ask for so that the files of some partitions are told by as few as will do: one of each partition, or one of several that lie near
-//! each other, with what is between them. Numbers only.
+//! Which pages to request so that as few as possible cover the files of some partitions: one for each partition, or one for several that are near
+//! each other, with everything in between. Numbers only.
 
 /// Keys of a page; a little less, as partitions differ.
 const PAGE: f64 = 960.0;

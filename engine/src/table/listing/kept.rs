@@ -1,5 +1,5 @@
-//! What listings told, kept in the process: the files of partitions for as long as a table's policy allows, parts of snapshots, and how many files
-//! partitions hold.
+//! The listing cache of the process: the files of partitions for as long as a table's policy allows, parts of snapshots, and how many files
+//! partitions have.
 
 use std::{
     collections::HashMap,

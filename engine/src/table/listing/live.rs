@@ -1,4 +1,4 @@
-//! Lists the files of partitions now, concurrently, in few pages.
+//! Lists the files of partitions now, concurrently, in as few pages as possible.
 //!
 //! Partitions that lie near each other are listed together (`cover`), as far as the store can begin a listing at any key; a page that shows that they
 //! hold more files than was thought divides the rest anew. On plain HTTP, which does not list, a location names one file.
@@ -308,8 +308,13 @@ impl Opened {
         let mut paths = page.unnameable.iter().filter_map(below).filter(|path| matter(path) && !is_hidden(path));
         match paths.next() {
             None => Ok(()),
-            Some(path) => Err(Error::invalid(format!("the name of the file \"{}{}{path}\" is none that can be read", self.store_url, self.prefix))
-                .with_hint("Control characters and bytes that are no UTF-8 cannot be part of a location: rename the file, or let its name begin with _ or .")),
+            Some(path) => {
+                let message = format!("the name of the file \"{}{}{path}\" cannot be read", self.store_url, self.prefix);
+                Err(Error::invalid(message).with_hint(
+                    "Rename the file, or give it a name that begins with _ or .: \
+                     a location cannot contain control characters or bytes that are not UTF-8",
+                ))
+            }
         }
     }
 
@@ -322,7 +327,7 @@ impl Opened {
         // Of what begins with its name, itself comes first.
         let page = self.location.lister.page(request).await?;
         match page.objects.iter().any(|object| object.location.as_ref() == self.location.prefix && object.size > 0) {
-            true => Err(Error::invalid(format!("location \"{location}\" is a file, and a location is a folder"))
+            true => Err(Error::invalid(format!("location \"{location}\" is a file, not a folder"))
                 .with_hint("Give the table or partition the folder that the file is in: ALTER TABLE ... SET LOCATION")),
             false => Ok(()),
         }
@@ -339,12 +344,9 @@ impl Opened {
     pub(super) fn take(&self, table: &Table, metas: &[ObjectMeta], partition: u32, files: &mut Vec<DataFile>) -> Result<()> {
         let folder = self.folder()?;
         if let Some(meta) = metas.iter().find(|meta| self.is_elsewhere(meta, folder.as_ref())) {
-            return Err(Error::corrupt(format!(
-                "the snapshot of the files of table \"{}\" names one of another place",
-                table.name
-            ))
-            .with_context("file", meta.location.as_ref())
-            .with_hint(format!("REFRESH TABLE {} takes it anew", table.name)));
+            return Err(Error::corrupt(format!("the file snapshot of table \"{}\" has a file from another location", table.name))
+                .with_context("file", meta.location.as_ref())
+                .with_hint(format!("Run REFRESH TABLE {}", table.name)));
         }
         files.extend(metas.iter().map(|meta| self.file(meta.clone(), partition)));
         Ok(())

@@ -1,4 +1,4 @@
-//! When the files of a table are listed: at each query, at some, or only when somebody says so.
+//! When the files of a table are listed: for each query, after a time, or only on request.
 
 use std::{fmt, str::FromStr, time::Duration};
 
@@ -54,8 +54,7 @@ impl FromStr for ListingPolicy {
     fn from_str(text: &str) -> Result<Self> {
         let text = text.trim();
         let unknown = || {
-            Error::invalid(format!("listing policy \"{text}\" is not known"))
-                .with_hint("Use live, ttl=30s (or 5m, 1h), or snapshot")
+            Error::invalid(format!("unknown listing policy \"{text}\"")).with_hint("Use live, ttl=30s (or 5m, 1h), or snapshot")
         };
         if text.eq_ignore_ascii_case("live") {
             return Ok(Self::Live);

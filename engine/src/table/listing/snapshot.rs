@@ -1,4 +1,4 @@
-//! The files of a table as they were recorded: attachments of the table, from which a query learns them without asking the store.
+//! Snapshots of a table's files: attachments of the table, from which a query reads the files without a request to the store.
 //!
 //! Partitions are recorded in chunks of neighbours, each an Arrow IPC stream under a name that is never used again, and a list of the chunks says
 //! which partitions each holds. Nothing here lists.
@@ -111,8 +111,8 @@ async fn contents(metastore: &dyn Metastore, table: &Table) -> Result<Option<Con
 }
 
 fn damaged(table: &Table, error: Error) -> Error {
-    Error::corrupt(format!("the snapshot of the files of table \"{}\" does not decode", table.name))
-        .with_hint(format!("REFRESH TABLE {} takes it anew", table.name))
+    Error::corrupt(format!("the file snapshot of table \"{}\" is damaged", table.name))
+        .with_hint(format!("Run REFRESH TABLE {}", table.name))
         .with_source(error)
 }
 
@@ -179,7 +179,8 @@ async fn write(
     contents: &Contents,
     mut changes: Vec<(String, Option<Bytes>)>,
 ) -> Result<()> {
-    let bytes = serde_json::to_vec(contents).map_err(|error| Error::internal("a snapshot does not encode").with_source(error))?;
+    let bytes = serde_json::to_vec(contents)
+        .map_err(|error| Error::internal("a snapshot could not be encoded").with_source(error))?;
     changes.push((CHUNKS.to_owned(), Some(Bytes::from(bytes))));
     metastore.set_attachments(table, changes).await
 }
@@ -224,18 +225,18 @@ fn encode(records: &[Recorded]) -> Result<Bytes> {
         writer.write(&batch)?;
         writer.into_inner()
     };
-    let bytes = written().map_err(|error| Error::internal("a snapshot does not encode").with_source(error))?;
+    let bytes = written().map_err(|error| Error::internal("a snapshot could not be encoded").with_source(error))?;
     Ok(Bytes::from(bytes))
 }
 
 /// Whoever may write the table may write its attachments.
 fn decode(bytes: &Bytes) -> Result<Vec<Recorded>> {
     contained(|| decoded(bytes))
-        .unwrap_or_else(|panic| Err(Error::corrupt("it is no Arrow stream").with_source(Error::corrupt(panic))))
+        .unwrap_or_else(|panic| Err(Error::corrupt("it is not an Arrow stream").with_source(Error::corrupt(panic))))
 }
 
 fn decoded(bytes: &Bytes) -> Result<Vec<Recorded>> {
-    let unreadable = |error: arrow::error::ArrowError| Error::corrupt("it is no Arrow stream").with_source(error);
+    let unreadable = |error: arrow::error::ArrowError| Error::corrupt("it is not an Arrow stream").with_source(error);
     let mut records: Vec<Recorded> = Vec::new();
     // It takes no memory for bytes that are not there, whatever lengths say.
     let (mut decoder, mut buffer) = (StreamDecoder::new(), Buffer::from(bytes.clone()));

@@ -1,5 +1,5 @@
-//! Which partitions of an index can satisfy a query's filters: what filters say of a key is evaluated on its different values, what they say of several on
-//! the nodes that have these, and only what is left of a level is looked at in the next.
+//! Which partitions of an index can match a query's filters: filters on one key are evaluated on its distinct values, filters on several keys on
+//! the nodes of the index, and only the matches of one level are visited in the next.
 
 use std::sync::Arc;
 

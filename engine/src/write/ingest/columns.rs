@@ -39,7 +39,7 @@ pub(super) fn positions(schema: &Schema) -> Result<HashMap<String, usize>> {
     for (at, field) in schema.fields().iter().enumerate() {
         if let Some(other) = positions.insert(fold(field.name()), at) {
             let other = schema.field(other).name();
-            return Err(Error::invalid(format!("the columns \"{other}\" and \"{}\" of the rows have one name", field.name()))
+            return Err(Error::invalid(format!("the columns \"{other}\" and \"{}\" have the same name", field.name()))
                 .with_hint("Names that differ only in case are the same: rename one of them"));
         }
     }
@@ -89,7 +89,7 @@ impl Columns {
     pub(super) fn convert(&self, batch: &RecordBatch) -> Result<RecordBatch> {
         let types = |schema: &Schema| schema.fields().iter().map(|field| field.data_type().clone()).collect::<Vec<_>>();
         if !Arc::ptr_eq(&batch.schema(), &self.source) && types(&batch.schema()) != types(&self.source) {
-            return Err(Error::invalid(format!("rows for table \"{}\" do not have the schema that was announced", self.table))
+            return Err(Error::invalid(format!("rows for table \"{}\" do not match the announced schema", self.table))
                 .with_hint("Send all batches with one schema"));
         }
         let columns = self.columns.iter().map(|matched| {
@@ -124,7 +124,7 @@ fn check_key(values: &ArrayRef, key: &Column) -> Result<()> {
     match found {
         None => Ok(()),
         Some(text) => {
-            Err(Error::invalid(format!("a value of partition key \"{}\" cannot be told from NULL: \"{text}\"", key.name))
+            Err(Error::invalid(format!("partition key \"{}\" cannot have the value \"{text}\": it stands for NULL", key.name))
                 .with_hint("Send NULL, or another text"))
         }
     }

@@ -1,4 +1,4 @@
-//! The rows of one ingest on their way: written where nobody sees them, and then made visible and known to the catalog, or taken back.
+//! The commit of one ingest: files are written where nobody sees them, then made visible and registered in the catalog, or removed.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -211,7 +211,7 @@ impl Resolved {
                     (Some(None), None) => {}
                     (Some(now), Some(then)) if now.as_deref() == then => {}
                     _ => {
-                        return Err(self.conflict(&format!("has the partition \"{name}\" elsewhere, or lost it: it was altered")));
+                        return Err(self.conflict(&format!("changed its partition \"{name}\"")));
                     }
                 }
             }
@@ -224,7 +224,7 @@ impl Resolved {
                 changed => return changed.map(drop).map_err(|error| self.meanwhile(error)),
             }
         }
-        Err(self.conflict("is being altered, again and again,"))
+        Err(self.conflict("was altered again and again"))
     }
 
     /// An error of a table that was looked up by its id.
@@ -233,8 +233,8 @@ impl Resolved {
     }
 
     fn conflict(&self, what: &str) -> Error {
-        Error::conflict(format!("table \"{}\" {what} while rows were taken in", self.name))
-            .with_hint("Nothing of them was kept; send them again")
+        Error::conflict(format!("table \"{}\" {what} during the ingest", self.name))
+            .with_hint("No rows were added; send them again")
     }
 }
 

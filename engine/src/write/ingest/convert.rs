@@ -1,4 +1,4 @@
-//! Values of one type given another without losing any: what does not fit is an error that names the column and shows the value.
+//! Lossless conversion of values to another type: a value that does not fit is an error that names the column and shows the value.
 //!
 //! Numbers become other numbers if they are equal to them, timestamps dates if they are midnights, text stays text. Text is never read as
 //! a number, nor anything written as text.
@@ -213,10 +213,12 @@ fn scalar(
             ));
             Err(match (hive_type, found) {
                 (HiveType::Timestamp, _) => error.with_hint(
-                    "Round it to microseconds, which files keep; queries read milliseconds, and partition keys have these alone",
+                    "Round it to microseconds, the precision of files; queries and partition keys have milliseconds",
                 ),
-                (HiveType::Date, T::Date64 | T::Timestamp(..)) => error.with_hint("Only midnights are dates: cut the time off"),
-                _ => error.with_hint("Correct the value, or take a table whose column has a wider type"),
+                (HiveType::Date, T::Date64 | T::Timestamp(..)) => {
+                    error.with_hint("Remove the time of day: only midnight can be stored as a date")
+                }
+                _ => error.with_hint("Correct the value, or use a column with a wider type"),
             })
         }
     }
@@ -239,5 +241,5 @@ fn shown(values: &ArrayRef, row: usize) -> String {
 }
 
 fn unlike(values: &ArrayRef, hive_type: &HiveType, column: &str) -> Error {
-    Error::internal(format!("column \"{column}\" of type \"{hive_type}\" was given values of type \"{}\"", values.data_type()))
+    Error::internal(format!("column \"{column}\" of type \"{hive_type}\" received values of type \"{}\"", values.data_type()))
 }

@@ -29,7 +29,7 @@ impl Placement for Places {
                 let is_parquet = |library: &str| library.to_ascii_lowercase().contains("parquet");
                 if let Some(serde) = self.index.serde(row).filter(|serde| !is_parquet(&serde.library)) {
                     return Err(Error::unsupported(format!(
-                        "partition \"{name}\" is stored in a format that is not written: {}",
+                        "partition \"{name}\" has a format that cannot be written: {}",
                         serde.library
                     ))
                     .with_hint("Only Parquet files are written"));
@@ -40,11 +40,8 @@ impl Placement for Places {
         };
         let is_usual = self.index.find(name).is_none_or(|row| self.index.own_location(row).is_none());
         if is_usual && !RealLocation::of(&url)?.is_within(&RealLocation::of(&self.root)?) {
-            return Err(Error::new(
-                ErrorKind::Denied,
-                format!("partition \"{name}\" is a link that leads out of its table's location"),
-            )
-            .with_hint("Give the partition the location to which the link leads"));
+            return Err(Error::new(ErrorKind::Denied, format!("partition \"{name}\" is a link to outside of its table's location"))
+                .with_hint("Give the partition the location to which the link leads"));
         }
         place(&self.stores, &url)
     }
@@ -57,7 +54,7 @@ impl Placement for Places {
 pub(super) fn place(stores: &QueryStores, url: &str) -> Result<Place> {
     if url.starts_with("http://") || url.starts_with("https://") {
         return Err(Error::unsupported(format!("files at \"{url}\" cannot be written"))
-            .with_hint("Plain HTTP is read only: keep the table in an object store or a folder"));
+            .with_hint("Plain HTTP is read-only: keep the table in an object store or a folder"));
     }
     let location = stores.resolve(url)?;
     // What is being written to a disk is there under some name.

@@ -1,4 +1,4 @@
-//! What the rows go into: a table that exists and takes them, or the definition of one that will.
+//! The target of an ingest: an existing table, or the definition of a new one.
 
 use std::{collections::HashSet, path::Path, sync::Arc};
 
@@ -63,11 +63,11 @@ impl Resolved {
         let stores = context.scan.stores.as_ref();
         let name = target.name(&context.session.database);
         if target.if_exists == IfExists::Unspecified || target.if_not_exists == IfNotExists::Unspecified {
-            return Err(Error::invalid(format!("it is not said whether table \"{name}\" is to be created or appended to"))
+            return Err(Error::invalid(format!("it is not specified whether to create table \"{name}\" or to append to it"))
                 .with_hint("Choose what happens if the table exists, and if it does not"));
         }
         if is_system_schema(&name.database) {
-            return Err(Error::invalid(format!("\"{}\" holds the engine's own tables, which take no rows", name.database))
+            return Err(Error::invalid(format!("\"{}\" holds the engine's own tables, which cannot be written", name.database))
                 .with_hint("Choose another database"));
         }
         ident::checked("table", &name.table)?;
@@ -102,30 +102,31 @@ impl Resolved {
                 .with_hint("Choose another name, or append to it"));
         }
         if table.is_view() {
-            return Err(Error::invalid(format!("\"{name}\" is a view, which takes no rows")).with_hint("Name a table"));
+            return Err(Error::invalid(format!("\"{name}\" is a view, and rows can be added only to tables"))
+                .with_hint("Name a table"));
         }
         if target.if_exists == IfExists::Replace {
             let managed = Managed::of(&table, metastore.as_ref()).await?;
             return managed.map(Existing::Replaced).ok_or_else(|| {
-                Error::unsupported(format!("table \"{name}\" is external: its files are not Glaux's to replace"))
-                    .with_hint("DROP TABLE it first, which leaves its files where they are; or append to it")
+                Error::unsupported(format!("table \"{name}\" is external, and Glaux does not replace its files"))
+                    .with_hint("Run DROP TABLE first, which keeps its files, or append to it")
             });
         }
         if FileFormat::of(&table.storage) != Some(FileFormat::Parquet) {
             return Err(Error::unsupported(format!(
-                "table \"{name}\" is stored in a format that is not written: {}",
+                "table \"{name}\" has a format that cannot be written: {}",
                 table.storage.serde.library
             ))
             .with_hint("Only Parquet tables take rows"));
         }
         if table.storage.bucket_count.is_some() {
-            return Err(Error::unsupported(format!("table \"{name}\" is clustered into buckets, which are not written"))
+            return Err(Error::unsupported(format!("table \"{name}\" is bucketed, and buckets cannot be written"))
                 .with_hint("Append to a table without CLUSTERED BY"));
         }
         if let Some(location) = &target.location {
             let location = normalise_location(location)?;
             if location != table.root() {
-                return Err(Error::invalid(format!("table \"{name}\" lies at \"{}\", not at \"{location}\"", table.root()))
+                return Err(Error::invalid(format!("table \"{name}\" is at \"{}\", not at \"{location}\"", table.root()))
                     .with_hint("Leave the location out to append to a table"));
             }
         }
@@ -264,7 +265,7 @@ async fn check_empty(stores: &QueryStores, table: &TableName, location: &str) ->
         let page = opened.lister.page(ListRequest { prefix: prefix.clone(), token, ..ListRequest::default() }).await?;
         // What is empty is a folder's marker, or is passed over by readers all the same.
         if let Some(file) = page.objects.iter().find(|object| object.size > 0) {
-            return Err(Error::invalid(format!("the location \"{location}\" of the new table \"{table}\" holds files already"))
+            return Err(Error::invalid(format!("the location \"{location}\" of the new table \"{table}\" already holds files"))
                 .with_context("file", file.location.as_ref())
                 .with_hint("Choose an empty folder, or CREATE EXTERNAL TABLE over it and append to that"));
         }

@@ -1,4 +1,4 @@
-//! Rows in, files and definitions out, on folders of this machine: all of them, or nothing.
+//! Rows in, files and definitions out, in local folders: all of them, or none.
 
 mod conversion;
 mod managed;

@@ -57,11 +57,11 @@ fn damage_is_named_by_its_line_and_shows_no_hash() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("users.toml");
     for (text, line, what) in [
-        ("\n[users.a]\npassword = \"$argon2id$oops\"\n", 3, "no Argon2 hash"),
+        ("\n[users.a]\npassword = \"$argon2id$oops\"\n", 3, "not an Argon2 hash"),
         ("[users.a]\n\n\npassword = \"$argon2id$oops\"\nnope = 1\n", 5, "nope"),
         ("[users.a]\npassword = \"$argon2id$oops", 2, ""),
         ("[users.a]\n[users.\"b:c\"]\n", 2, "colon"),
-        ("[users.a]\npassword = \"$2b$12$abcdefghijklmnopqrstuv\"\n", 2, "no Argon2 hash"),
+        ("[users.a]\npassword = \"$2b$12$abcdefghijklmnopqrstuv\"\n", 2, "not an Argon2 hash"),
     ] {
         fs::write(&path, text).unwrap();
         let error = read(&path).unwrap_err();

@@ -1,4 +1,4 @@
-//! What a question took on both layouts.
+//! The figures of one question on both layouts.
 
 use glaux_engine::query::QueryReport;
 

@@ -1,5 +1,5 @@
-//! The demo's directory: whose it is, what lake it holds, and how a new lake takes the place of an old one. Only files that a demo made
-//! are ever removed.
+//! The demo's directory: who made it, which lake it contains, and how a new lake replaces an old one. Only files that a demo made are ever
+//! removed.
 //!
 //! ```text
 //!  D/.glaux-demo      says that the directory is a demo's; locked while one runs
@@ -156,14 +156,14 @@ fn read_marker(root: &Path) -> Result<Marker> {
     let path = root.join(MARKER);
     let text = fs::read_to_string(&path).map_err(|error| {
         if error.kind() == io::ErrorKind::NotFound {
-            Error::already_exists(format!("\"{}\" is there, but no demo made it", root.display()))
+            Error::already_exists(format!("\"{}\" exists, but was not made by a demo", root.display()))
                 .with_hint("Move it away, or choose another directory with --dir")
         } else {
             io_error("read", &path, error)
         }
     })?;
     serde_json::from_str(&text)
-        .map_err(|error| Error::corrupt(format!("\"{}\" is not what a demo wrote", path.display())).with_source(error))
+        .map_err(|error| Error::corrupt(format!("\"{}\" was not written by a demo", path.display())).with_source(error))
 }
 
 fn collect_files(root: &Path, below: &Path, files: &mut Vec<PathBuf>) -> Result<()> {

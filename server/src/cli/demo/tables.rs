@@ -119,7 +119,7 @@ async fn is_ours(engine: &Engine, table: &Table, lake: &Lake) -> Result<bool> {
     if found.root() == table.location(lake) {
         return Ok(true);
     }
-    Err(Error::already_exists(format!("table \"{name}\" is there, but lies at \"{}\"", found.storage.location))
+    Err(Error::already_exists(format!("table \"{name}\" exists, but at \"{}\"", found.storage.location))
         .with_hint("Drop or rename it, or choose another directory with --dir"))
 }
 

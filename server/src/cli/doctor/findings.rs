@@ -1,4 +1,4 @@
-//! What an examination has found: a line each, and how it ends.
+//! The findings of an examination, one line each, and the exit status.
 
 use glaux_engine::{Error, ErrorKind, Result};
 

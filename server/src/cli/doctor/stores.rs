@@ -1,4 +1,4 @@
-//! Tries the stores: every location that a table names, and every bucket of the configuration, is asked for one page of a listing.
+//! Tests the stores: requests one page of a listing from every location of a table and every configured bucket.
 
 use std::collections::{BTreeMap, BTreeSet};
 

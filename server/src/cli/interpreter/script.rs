@@ -39,7 +39,7 @@ fn text(bytes: Vec<u8>, place: &str) -> Result<String> {
     String::from_utf8(bytes).map_err(|error| {
         let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = 1 + valid.iter().filter(|byte| **byte == b'\n').count();
-        Error::invalid(format!("the script in {place} is not UTF-8: line {line} holds bytes that are no characters"))
+        Error::invalid(format!("the script in {place} is not UTF-8: line {line} has bytes that are not characters"))
             .with_hint("Save it as UTF-8, or convert it: `iconv -f LATIN1 -t UTF-8`")
     })
 }

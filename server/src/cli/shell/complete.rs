@@ -1,4 +1,4 @@
-//! What Tab completes: by what stands before the cursor, and by the tables that the statement names.
+//! Completion with Tab: by the words before the cursor and the tables that the statement names.
 
 use std::fs;
 

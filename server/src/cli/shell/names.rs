@@ -1,4 +1,4 @@
-//! What there is to complete: databases, tables and their columns, functions, settings.
+//! The names that can be completed: databases, tables and their columns, functions, settings.
 
 use std::collections::{BTreeMap, BTreeSet};
 

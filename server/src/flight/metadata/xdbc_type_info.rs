@@ -30,7 +30,7 @@ pub(super) fn schema() -> SchemaRef {
 /// All types, or those of one ODBC code, by code and name.
 pub(super) fn batch(data_type: Option<i32>) -> Result<RecordBatch> {
     let build = || TYPES.as_ref().map_err(ToString::to_string)?.record_batch(data_type).map_err(|error| error.to_string());
-    build().map_err(|error| Error::internal(format!("the list of types cannot be made: {error}")))
+    build().map_err(|error| Error::internal(format!("the list of types could not be created: {error}")))
 }
 
 fn rows() -> Vec<XdbcTypeInfo> {

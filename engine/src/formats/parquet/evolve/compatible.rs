@@ -41,5 +41,5 @@ pub(super) fn mismatch(wanted: &Field, found: &Field) -> Error {
         meaning(found),
         wanted.data_type()
     ))
-    .with_hint("ALTER TABLE ... REPLACE COLUMNS gives the table the files' types; a table has one type a column")
+    .with_hint("Use ALTER TABLE ... REPLACE COLUMNS to match the files; a column has one type in all files")
 }

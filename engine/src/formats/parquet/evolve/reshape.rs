@@ -189,7 +189,7 @@ fn number(bytes: &[u8]) -> Result<i128, ArrowError> {
     number[start..].copy_from_slice(bytes);
     let is_padded = padding.iter().all(|byte| *byte == sign) && (padding.is_empty() || (number[0] >= 0x80) == (sign == 0xff));
     if !is_padded {
-        return Err(ArrowError::ArithmeticOverflow("a decimal of the file has more digits than a decimal can have".to_owned()));
+        return Err(ArrowError::ArithmeticOverflow("a decimal in the file has too many digits".to_owned()));
     }
     Ok(i128::from_be_bytes(number))
 }

@@ -53,7 +53,7 @@ pub(super) fn begin_anew(directory: &Path) -> Result<(Connection, Connection), S
     let opened = match connect(directory).and_then(check) {
         Err(error) if is_damage(&error) => {
             let path = directory.join(NAME);
-            tracing::warn!(%error, path = %path.display(), "the file of kept footers is damaged: it is put aside and begun anew");
+            tracing::warn!(%error, path = %path.display(), "the footer cache file is damaged: it is set aside, and a new one is created");
             fs::rename(&path, directory.join("footers.damaged")).map_err(|error| error.to_string())?;
             for rest in ["footers.sqlite-wal", "footers.sqlite-shm"] {
                 _ = fs::remove_file(directory.join(rest));

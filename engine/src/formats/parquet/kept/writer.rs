@@ -96,7 +96,7 @@ impl Writer {
         let thread = std::thread::Builder::new()
             .name("glaux-footers".to_owned())
             .spawn(move || scribe.run(&receiver))
-            .map_err(|e| Error::internal("the thread of the kept footers cannot be started").with_source(e))?;
+            .map_err(|e| Error::internal("the thread of the footer cache cannot be started").with_source(e))?;
         Ok(Self { jobs: Some(jobs), waiting, thread: Some(thread) })
     }
 
@@ -217,7 +217,7 @@ impl Scribe {
                 *lock(&self.reader) = reader;
             }
             Err(error) => {
-                tracing::warn!(%error, directory = %self.directory.display(), "footers are no longer kept: their file is damaged");
+                tracing::warn!(%error, directory = %self.directory.display(), "footers are no longer cached: the file is damaged");
             }
         }
         self.connection.is_some()

@@ -12,12 +12,12 @@ const NAMED: usize = 5;
 
 pub(super) fn corrupt(file: &DataFile, why: &str) -> Error {
     Error::corrupt(format!("file \"{}\" is not a readable Parquet file: {why}", file.url()))
-        .with_hint("Remove or rewrite the file; names that begin with _ or . are not read")
+        .with_hint("Remove or rewrite the file; files whose names begin with _ or . are ignored")
 }
 
 pub(super) fn encrypted(file: &DataFile) -> Error {
     Error::unsupported(format!("file \"{}\" is encrypted", file.url()))
-        .with_hint("Parquet modular encryption is not offered; rewrite the file without it")
+        .with_hint("Parquet encryption is not supported: rewrite the file without it")
 }
 
 pub(super) fn not_decoded(file: &DataFile, error: ParquetError) -> Error {
@@ -45,18 +45,18 @@ pub(super) fn unsupported_codec(file_url: &str, codec: &str) -> Error {
 pub(crate) fn unreadable(file_url: &str, text: &str) -> Error {
     if text.contains("encrypt") {
         return Error::unsupported(format!("file \"{file_url}\" is encrypted"))
-            .with_hint("Parquet modular encryption is not offered; rewrite the file without it");
+            .with_hint("Parquet encryption is not supported: rewrite the file without it");
     }
     let mut text = text;
     for prefix in ["Parquet error: ", "Parquet argument error: ", "External: "] {
         text = text.strip_prefix(prefix).unwrap_or(text);
     }
     if let Some(what) = text.strip_prefix("NYI: ") {
-        return Error::unsupported(format!("file \"{file_url}\" holds what is not supported: {what}"))
-            .with_hint("Rewrite the file with the encodings and codecs that are common");
+        return Error::unsupported(format!("file \"{file_url}\" uses an unsupported feature: {what}"))
+            .with_hint("Rewrite the file with common encodings and codecs");
     }
     Error::corrupt(format!("file \"{file_url}\" is not a readable Parquet file: {text}"))
-        .with_hint("Remove or rewrite the file; names that begin with _ or . are not read")
+        .with_hint("Remove or rewrite the file; files whose names begin with _ or . are ignored")
 }
 
 /// Bytes in one of these columns, which are text, are none.

@@ -130,7 +130,7 @@ fn what_cannot_be_read_is_refused_by_name() {
             "timestamp",
             ("timestamp.formats", "yyyy-MM-ddX"),
             Invalid,
-            "property \"timestamp.formats\" has the pattern letter \"X\", which means nothing",
+            "property \"timestamp.formats\" has the unknown pattern letter \"X\"",
         ),
         (
             LAZY_SIMPLE,

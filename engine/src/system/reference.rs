@@ -1,0 +1,66 @@
+//! docs/system-tables.md: generated from the columns of the tables, and compared with the committed page.
+
+use std::{fmt::Write as _, fs};
+
+use super::{own_table::OwnTable, table_columns, view::View};
+
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/system-tables.md");
+
+const INTRODUCTION: &str = r#"# System tables
+
+<!-- Generated from engine/src/system. To update it: UPDATE_DOCS=1 cargo test -p glaux-engine system::reference -->
+
+Tables about the engine and the catalog, for `SELECT`, `DESCRIBE` and `SHOW COLUMNS`. Users see their own queries, and the databases and tables
+that they may read; administrators see everything: [access.md](access.md). Queries of these tables are free of charge. Times are in UTC.
+Quote names that are keywords, such as `"table"` and `"user"`.
+
+```sql
+SELECT submitted_at, data_scanned_bytes, cost_usd, statement FROM system.queries ORDER BY submitted_at DESC LIMIT 10;
+SELECT path, size FROM system.files WHERE "table" = 'sales';
+```
+
+A partitioned table `t` has one more: `"t$partitions"`, with a column for each partition key and a row for each partition.
+"#;
+
+/// What a table has a row for.
+fn about(table: OwnTable) -> &'static str {
+    match table {
+        OwnTable::InformationSchema(View::Columns) => "A row for each column of the tables and views.",
+        OwnTable::InformationSchema(View::Schemata) => "A row for each database.",
+        OwnTable::InformationSchema(View::Tables) => "A row for each table and view.",
+        OwnTable::InformationSchema(View::Views) => "A row for each view.",
+        OwnTable::Files => "A row for each data file of a table, as scans find them. Name the table: `WHERE \"table\" = 'name'`.",
+        OwnTable::Partitions => "A row for each partition in the catalog. Partitions that are computed are not in it.",
+        OwnTable::Queries => "A row for each running query, and for each query in the history (`engine.history.keep_days`).",
+        OwnTable::RepairFindings => "A row for each folder that the last repair ignored: [partitions.md](partitions.md).",
+        OwnTable::Usage => "Sums of the queries that have ended, also of those that are no longer in the history.",
+    }
+}
+
+fn page() -> String {
+    let mut page = INTRODUCTION.to_owned();
+    for table in OwnTable::ALL {
+        let (schema, name) = (table.schema_name(), table.name());
+        let _ = write!(page, "\n## {schema}.{name}\n\n{}\n\n| Column | Type | Meaning |\n|---|---|---|\n", about(table));
+        for column in table_columns(schema, name).unwrap().unwrap() {
+            let meaning = column.comment.unwrap_or_default();
+            let _ = writeln!(page, "| `{}` | {} | {meaning} |", column.name, column.hive_type.trino_name());
+        }
+    }
+    page
+}
+
+#[test]
+fn the_page_is_what_the_tables_say() {
+    let page = page();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(PAGE, &page).unwrap();
+    }
+    let committed = fs::read_to_string(PAGE).unwrap_or_default();
+    let differs = page.lines().zip(committed.lines()).find(|(new, old)| new != old);
+    assert!(
+        page == committed,
+        "docs/system-tables.md is not what the code says: {differs:?}. \
+         UPDATE_DOCS=1 cargo test -p glaux-engine system::reference updates it"
+    );
+}
