@@ -79,7 +79,7 @@ async fn a_definition_is_not_lost_with_the_catalog() -> Result<(), Failed> {
     instance.run("CREATE DATABASE d").await;
     std::fs::remove_dir_all(instance.data_dir())?;
     let refused = instance.try_run("CREATE DATABASE e").await.expect_err("all is gone").error;
-    assert!(refused.hint().is_some_and(|hint| hint.contains("restart this process")), "{refused:?}");
+    assert!(refused.hint().is_some_and(|hint| hint.contains("Restart this process")), "{refused:?}");
     Ok(())
 }
 
