@@ -63,8 +63,7 @@ impl Engine {
     /// `Invalid` if the temporary folder could not be created.
     pub async fn in_memory() -> Result<Self> {
         let scratch = ScratchFolder::create()?;
-        let options =
-            EngineOptions { data_dir: scratch.path().to_owned(), footer_disk_bytes: 0, ..EngineOptions::default() };
+        let options = EngineOptions { data_dir: scratch.path().to_owned(), footer_disk_bytes: 0, ..EngineOptions::default() };
         let parts = Parts {
             metastore: Some(Arc::new(MemoryMetastore::new())),
             history: Some(Arc::new(History::in_memory()?)),

@@ -1,7 +1,5 @@
 //! A statement that an embedding program asks for: its text, its values and its session, until it is awaited.
 
-use std::future::IntoFuture;
-
 use arrow::array::RecordBatch;
 use futures::future::BoxFuture;
 
