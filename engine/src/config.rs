@@ -1,6 +1,6 @@
 //! The engine's settings: plain numbers and paths, read from a file or set by an embedding program. Live objects are passed as `runtime::Parts`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use glaux_catalog::model::Access;
 use serde::{Deserialize, Serialize};
@@ -56,6 +56,25 @@ pub struct LocationOptions {
     /// Files and folders that no statement reaches, besides the data directory's own.
     #[serde(skip)]
     pub closed: Vec<PathBuf>,
+}
+
+impl From<PathBuf> for EngineOptions {
+    /// The defaults over this data directory.
+    fn from(data_dir: PathBuf) -> Self {
+        Self { data_dir, ..Self::default() }
+    }
+}
+
+impl From<&Path> for EngineOptions {
+    fn from(data_dir: &Path) -> Self {
+        data_dir.to_path_buf().into()
+    }
+}
+
+impl From<&str> for EngineOptions {
+    fn from(data_dir: &str) -> Self {
+        PathBuf::from(data_dir).into()
+    }
 }
 
 impl Default for EngineOptions {

@@ -18,5 +18,6 @@ mod views;
 
 pub use describe::Description;
 pub use estimate::Estimate;
+pub(crate) use output::plain;
 pub use parameters::Parameters;
 pub use planned::PlannedQuery;

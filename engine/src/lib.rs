@@ -1,12 +1,35 @@
 //! The Glaux query engine: SQL text in, record batches and a bill out.
 //!
+//! ```
+//! use glaux_engine::prelude::*;
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<()> {
+//! let engine = Engine::in_memory().await?; // or Engine::open("./glaux-data"), with the tables of that data directory
+//! let query = engine.query("SELECT n, n * n AS square FROM (VALUES 1, 2, 3) AS t (n) WHERE n >= ?").bind(2).await?;
+//! let batches = query.collect().await?;
+//! # assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), 2);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! - A [`Query`](query::Query) is a stream of Arrow record batches. Its report has the bytes scanned, the requests made and the bill; both are
+//!   final when the stream has ended. Dropping it cancels the query.
+//! - [`Engine::register_batches`] makes a table of record batches, [`Engine::register_udf`] adds a function, and
+//!   [`Engine::register_object_store`] puts a store of the program's own behind a bucket's URL.
+//! - A [`Session`] says who asks. [`Engine::session`] is an administrator's; queries in the session of another user
+//!   ([`Session::for_user`]) are subject to grants, whichever way they come.
+//! - Every error is an [`Error`], with a kind, a message and a hint.
+//!
+//! Inside, a statement takes one way:
+//!
 //! ```text
 //!  SQL text -> sql::parse -> Statement -+- statements -> Metastore -> RecordBatch
 //!                                       +- plan -> scan (prunes, lists, reads, meters) -> RecordBatch stream
 //! ```
 //!
-//! Statements enter through [`Engine::submit`] and [`Engine::plan`], rows through [`Engine::ingest`], so that every query is recorded, metered
-//! and billed the same way.
+//! Statements enter through [`Engine::query`], [`Engine::submit`] and [`Engine::plan`], rows through [`Engine::ingest`], so that every query is
+//! recorded, metered and billed the same way.
 
 mod access;
 pub mod accounting;
@@ -14,6 +37,7 @@ pub mod clock;
 pub mod config;
 mod data_dir;
 mod definition;
+mod embed;
 pub mod error;
 mod execute;
 mod failure;
@@ -23,10 +47,12 @@ mod lifecycle;
 mod location;
 mod managed;
 mod plan;
+pub mod prelude;
 pub mod probe;
 mod reserved;
 pub mod runtime;
 pub mod scan;
+mod scratch;
 pub mod session;
 pub mod sql;
 mod statement_kind;
@@ -37,8 +63,15 @@ mod table;
 mod units;
 pub mod write;
 
+/// Re-exported, so that an embedding program uses the engine's own versions.
+pub use arrow;
 pub use config::EngineOptions;
+/// Re-exported for the functions that [`Engine::register_udf`] and its like take.
+pub use datafusion;
+pub use embed::{QueryRequest, Value};
 pub use error::{Error, ErrorKind, Result};
+/// Re-exported for the stores that [`Engine::register_object_store`] takes.
+pub use object_store;
 pub use reserved::SYSTEM_SCHEMAS;
 pub use runtime::Engine;
 pub use session::{Role, Session, SessionOptions};

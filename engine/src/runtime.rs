@@ -1,10 +1,16 @@
 //! The engine as its callers use it: how it is opened, and the methods that run statements and take rows.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::{Arc, RwLock},
+};
 
 use arrow::array::RecordBatch;
 use futures::{Stream, StreamExt};
-use glaux_catalog::{Metastore, metastore::SqliteMetastore};
+use glaux_catalog::{
+    Metastore,
+    metastore::{MemoryMetastore, SqliteMetastore},
+};
 
 pub use crate::data_dir::CATALOG_FILE;
 use crate::{
@@ -19,9 +25,11 @@ use crate::{
     lifecycle::{Failure, History, Query, QueryManager, QueryObserver, Slots},
     plan,
     scan::Fetcher,
-    session::Session,
+    scratch::ScratchFolder,
+    session::{Session, SessionOptions},
     storage::{ClosedFiles, DataCache, Stores},
     system::Browser,
+    table::RegisteredTables,
     write::{IngestSummary, IngestTarget, staged},
 };
 
@@ -40,12 +48,28 @@ pub struct Parts {
 }
 
 impl Engine {
-    /// Opens the data directory, which is created if it does not exist.
+    /// Opens a data directory, by its path or by [`EngineOptions`] that name it. It is created if it does not exist.
     ///
     /// # Errors
     /// `Invalid` if the directory cannot be created or written, `CorruptData` if its files are not Glaux's.
-    pub async fn open(options: EngineOptions) -> Result<Self> {
-        Self::open_with(options, Parts::default()).await
+    pub async fn open(options: impl Into<EngineOptions>) -> Result<Self> {
+        Self::open_with(options.into(), Parts::default()).await
+    }
+
+    /// Opens an engine whose catalog and history are in memory and end with it. Only what queries spill, and what is ingested into tables without a
+    /// location, is written to disk, to a temporary folder that is removed with the engine.
+    ///
+    /// # Errors
+    /// `Invalid` if the temporary folder could not be created.
+    pub async fn in_memory() -> Result<Self> {
+        let scratch = ScratchFolder::create()?;
+        let options = EngineOptions { data_dir: scratch.path().to_owned(), footer_disk_bytes: 0, ..EngineOptions::default() };
+        let parts = Parts {
+            metastore: Some(Arc::new(MemoryMetastore::new())),
+            history: Some(Arc::new(History::in_memory()?)),
+            ..Parts::default()
+        };
+        Self::start(options, parts, Some(scratch)).await
     }
 
     /// Opens the data directory with some parts replaced.
@@ -53,6 +77,10 @@ impl Engine {
     /// # Errors
     /// As [`Engine::open`].
     pub async fn open_with(options: EngineOptions, parts: Parts) -> Result<Self> {
+        Self::start(options, parts, None).await
+    }
+
+    async fn start(options: EngineOptions, parts: Parts, scratch: Option<ScratchFolder>) -> Result<Self> {
         options.storage.check()?;
         let Parts { metastore, history, clock, observer } = parts;
         let clock = clock.unwrap_or_else(system_clock);
@@ -80,9 +108,12 @@ impl Engine {
             queries: Arc::new(queries),
             planning: Slots::new(planning::SLOTS),
             executor: Arc::new(Executor::new()?),
-            state: Arc::new(plan::base_state(&options)?),
+            state: RwLock::new(Arc::new(plan::base_state(&options)?)),
+            registered: Arc::new(RegisteredTables::default()),
+            session: Session::new(SessionOptions::default()),
             clock,
             options,
+            scratch,
         };
         Ok(Self(Arc::new(shared)))
     }
@@ -143,7 +174,14 @@ impl Engine {
     /// The names of the functions that a query may call, in order.
     #[must_use]
     pub fn function_names(&self) -> Vec<String> {
-        functions::names(&self.0.state)
+        functions::names(&self.0.state())
+    }
+
+    /// The session of statements for which no other is named: that of an administrator, as whoever opens an engine is one. `USE` and
+    /// `SET SESSION` change it.
+    #[must_use]
+    pub fn session(&self) -> &Session {
+        &self.0.session
     }
 
     #[must_use]

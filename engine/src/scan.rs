@@ -1,14 +1,14 @@
 //! Reads the rows of a table's files: any format, any table.
 //!
-//! DataFusion plans a scan as a `DataSourceExec` over [`source::LakeSource`], so that its rules know what they look at; the last rule of planning
-//! ([`UseLakeScan`]) swaps it for [`LakeScan`], which reads and counts. What it reads is named in the plan: splits, which are ranges of files.
+//! DataFusion plans a scan as a `DataSourceExec` over `source::LakeSource`, so that its rules know what they look at; the last rule of planning
+//! (`UseLakeScan`) swaps it for `LakeScan`, which reads and counts. What it reads is named in the plan: splits, which are ranges of files.
 //!
 //! ```text
 //!  LakeScan (exec) -- an Execution a run --> feed: opens splits ahead, through the format; queues their units
 //!                                            streams (stream): admit units, let them fetch, decode, and give their rows
 //! ```
 //!
-//! `spec` is what planning settled; `format` is all that is asked of a format ([`crate::formats`] has them), `unit` of a part that is read by itself;
+//! `spec` is what planning settled; `format` is all that is asked of a format (`formats` has them), `unit` of a part that is read by itself;
 //! `fetch` is the only way to bytes, `io` counts them for the bill. Each file knows only those before it: file, fetch, io, columns, spec, budget, unit,
 //! top, execution, format, source, feed, stream, exec, answer, rule. An aggregation that a format can answer without rows is swapped as well (`answer`).
 //!

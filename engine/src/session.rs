@@ -204,6 +204,12 @@ impl Session {
         Self { configured: Arc::new(options.clone()), now: Arc::new(Mutex::new(options)) }
     }
 
+    /// A session of a user who is not an administrator, and so reads and writes what grants allow.
+    #[must_use]
+    pub fn for_user(user: &str) -> Self {
+        Self::new(SessionOptions { user: user.to_owned(), role: Role::User, ..SessionOptions::default() })
+    }
+
     fn lock(&self) -> MutexGuard<'_, SessionOptions> {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }

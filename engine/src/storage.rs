@@ -5,6 +5,7 @@
 //!                    |                                                      | the query's meter travels with each request
 //!                    +-- object_store -> WireService: counts every attempt and body byte -> network
 //!                    +-- LocalStore: counts every operation and byte read -> disk
+//!                    +-- OwnStore: counts every operation and byte read -> a store that the embedding program registered
 //! ```
 //!
 //! Nothing here decides what to read, or prices anything. The data cache (`cache`) is asked by who reads, and knows no store.
@@ -26,6 +27,7 @@ mod meter_tag;
 mod metered;
 mod options;
 mod origin;
+mod own;
 mod place;
 #[cfg(feature = "aws-profile")]
 mod profile;

@@ -103,6 +103,16 @@ impl Guarded {
         looked_up.into_iter().try_for_each(|name| rights.require(&GrantObject::Table(name), Access::Read))
     }
 
+    /// Takes read access to a table that is not in the catalog, and judges it once more when the query runs.
+    ///
+    /// # Errors
+    /// `Denied`; those of the catalog.
+    pub(crate) async fn look_up(&self, name: &TableName) -> Result<()> {
+        self.require_table(name, Access::Read).await?;
+        lock(&self.looked_up).insert(name.clone());
+        Ok(())
+    }
+
     /// Where the caller may name locations, of files to be read (`Access::Read`) or to be written.
     ///
     /// # Errors

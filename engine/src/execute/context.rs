@@ -47,10 +47,11 @@ pub(crate) fn for_query(shared: &Shared, meter: &Arc<Meter>, session: &SessionOp
         listing_concurrency: shared.options.listing_concurrency,
     };
     PlanContext {
-        base: Arc::clone(&shared.state),
+        base: shared.state(),
         guard,
         metastore,
         scan,
+        registered: Arc::clone(&shared.registered),
         system: Arc::new(system),
         session: session.clone(),
         clock: Arc::clone(&shared.clock),

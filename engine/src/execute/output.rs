@@ -127,7 +127,7 @@ fn shaped(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
 }
 
 /// The plain type for a type of the engine's.
-pub(super) fn plain(data_type: &DataType) -> DataType {
+pub(crate) fn plain(data_type: &DataType) -> DataType {
     use DataType as T;
     match data_type {
         T::Utf8View | T::LargeUtf8 => T::Utf8,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use datafusion::{
     common::{
         internal_err,
@@ -33,7 +34,7 @@ pub(super) fn needs_slot(plan: &Arc<dyn ExecutionPlan>) -> bool {
         let is_small = if node.children().is_empty() {
             match node.downcast_ref::<SystemScan>() {
                 Some(scan) => !scan.reads_stores(),
-                None => node.is::<PlaceholderRowExec>() || node.is::<EmptyExec>() || is_memory(node),
+                None => node.is::<PlaceholderRowExec>() || node.is::<EmptyExec>() || is_small_memory(node),
             }
         } else {
             !(node.is::<CrossJoinExec>()
@@ -47,10 +48,16 @@ pub(super) fn needs_slot(plan: &Arc<dyn ExecutionPlan>) -> bool {
     needs || walked.is_err()
 }
 
-/// Whether a leaf holds rows of the statement itself: `VALUES`.
-fn is_memory(node: &Arc<dyn ExecutionPlan>) -> bool {
+/// Rows in memory beyond this are worth a slot.
+const FEW_ROWS: usize = 8192;
+
+/// Whether a leaf holds a few rows in memory: those of `VALUES`, or of a small registered table.
+fn is_small_memory(node: &Arc<dyn ExecutionPlan>) -> bool {
     let source = node.downcast_ref::<DataSourceExec>().map(DataSourceExec::data_source);
-    source.is_some_and(|source| source.downcast_ref::<MemorySourceConfig>().is_some())
+    source.and_then(|source| source.downcast_ref::<MemorySourceConfig>()).is_some_and(|memory| {
+        let rows: usize = memory.partitions().iter().flatten().map(RecordBatch::num_rows).sum();
+        rows <= FEW_ROWS
+    })
 }
 
 /// The batches of several plans of one schema, each begun when the one before has ended; the first at once.

@@ -111,6 +111,13 @@ impl std::error::Error for Failure {
     }
 }
 
+impl From<Failure> for Error {
+    /// The error alone. The history keeps the report.
+    fn from(failure: Failure) -> Self {
+        failure.error
+    }
+}
+
 /// What a repair of partitions has done so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct RepairFigures {

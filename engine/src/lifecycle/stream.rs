@@ -9,7 +9,7 @@ use std::{
 
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use futures::{
-    FutureExt, Stream, StreamExt,
+    FutureExt, Stream, StreamExt, TryStreamExt,
     future::BoxFuture,
     stream::{BoxStream, FusedStream},
 };
@@ -71,6 +71,26 @@ impl Query {
     #[must_use]
     pub fn report(&self) -> QueryReport {
         self.entry.report()
+    }
+
+    /// Reads the result to its end, into memory.
+    ///
+    /// # Errors
+    /// The query's.
+    pub async fn collect(self) -> Result<Vec<RecordBatch>> {
+        self.try_collect().await
+    }
+
+    /// Reads the result to its end, into memory. The report has the final figures and the bill.
+    ///
+    /// # Errors
+    /// The query's.
+    pub async fn collect_with_report(mut self) -> Result<(Vec<RecordBatch>, QueryReport)> {
+        let mut batches = Vec::new();
+        while let Some(batch) = self.try_next().await? {
+            batches.push(batch);
+        }
+        Ok((batches, self.report()))
     }
 
     /// A handle that stops the query from elsewhere.

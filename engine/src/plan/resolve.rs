@@ -32,7 +32,7 @@ use crate::{
     session::SessionOptions,
     sql::{self, Query, Statement, rewrite::HIDDEN_SUFFIX},
     system::{self, SystemContext},
-    table::{LakeTable, ScanContext},
+    table::{LakeTable, RegisteredTables, ScanContext},
 };
 
 /// Views within views beyond this are taken for a circle.
@@ -47,6 +47,8 @@ pub(crate) struct PlanContext {
     /// The same catalog.
     pub metastore: Arc<dyn Metastore>,
     pub scan: ScanContext,
+    /// Tables that the embedding program registered.
+    pub registered: Arc<RegisteredTables>,
     pub system: Arc<SystemContext>,
     pub session: SessionOptions,
     pub clock: Arc<dyn Clock>,
@@ -225,7 +227,11 @@ impl LakeDatabase {
             Some(plain) => (plain, true),
             None => (name, false),
         };
-        let table = self.context.metastore.table(&TableName::new(&self.name, plain)).await?;
+        let full_name = TableName::new(&self.name, plain);
+        if let Some(registered) = self.context.registered.get(&full_name) {
+            return self.registered(registered, &full_name, has_hidden).await;
+        }
+        let table = self.context.metastore.table(&full_name).await?;
         if table.is_view() {
             return self.view(table, has_hidden).await;
         }
@@ -236,6 +242,26 @@ impl LakeDatabase {
             false => Arc::new(PartitionIndex::empty(&[])?),
         };
         Ok(Arc::new(LakeTable::try_new(table, index, self.context.scan.clone(), has_hidden)?))
+    }
+
+    /// A registered table, for whoever may read a table of that name. It never stands in front of one of the catalog.
+    async fn registered(
+        &self,
+        registered: Arc<dyn TableProvider>,
+        name: &TableName,
+        has_hidden: bool,
+    ) -> Result<Arc<dyn TableProvider>> {
+        self.context.guard.look_up(name).await?;
+        if has_hidden {
+            return Err(Error::invalid(format!("registered table \"{name}\" has no hidden columns"))
+                .with_hint("Only tables over files have \"$path\" and its like"));
+        }
+        match self.context.metastore.table(name).await {
+            Ok(_) => Err(Error::already_exists(format!("table \"{name}\" is both registered and in the catalog"))
+                .with_hint("Deregister the table, or drop that of the catalog")),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(registered),
+            Err(error) => Err(error),
+        }
     }
 
     /// A view's plan, under the names its definition gave the columns.

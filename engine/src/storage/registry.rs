@@ -1,7 +1,7 @@
 //! The stores of a process, built once each, and the view of them that one query has.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -21,7 +21,9 @@ use super::{
     metered::TaggedStore,
     options::StorageOptions,
     origin::StoreOrigin,
+    own,
     real::RealLocation,
+    scheme::Scheme,
     url::{self, StoreKey},
     wire::WireConnector,
 };
@@ -80,6 +82,27 @@ impl Stores {
     /// `Invalid` for a URL that names no store, an endpoint that is no URL, and a variable that is neither true nor false.
     pub fn origin(&self, url: &str) -> Result<Option<StoreOrigin>> {
         StoreOrigin::of(&url::parse(url)?.store, &self.options, &self.environment)
+    }
+
+    /// Puts a store behind a bucket's URL, in the place of the one that the settings would make.
+    ///
+    /// # Errors
+    /// `Invalid` for a URL that is not a whole bucket's, `AlreadyExists` if the bucket has a store.
+    pub(crate) fn register(&self, url: &str, store: Arc<dyn ObjectStore>) -> Result<()> {
+        let parsed = url::parse(url)?;
+        if !matches!(parsed.store.scheme, Scheme::S3 | Scheme::Google | Scheme::Azure) || !parsed.path.as_ref().is_empty() {
+            return Err(Error::invalid(format!("no store can be registered for \"{url}\""))
+                .with_hint("Name a whole bucket, such as s3://bucket, gs://bucket or abfss://container@account.dfs.core.windows.net"));
+        }
+        match self.built.lock().unwrap_or_else(PoisonError::into_inner).entry(parsed.store) {
+            Entry::Occupied(entry) => Err(Error::already_exists(format!("\"{}\" already has a store", entry.key()))
+                .with_hint("Register a store once, before the first statement that uses its bucket")),
+            Entry::Vacant(entry) => {
+                let backend = own::backend(entry.key(), store);
+                entry.insert(backend);
+                Ok(())
+            }
+        }
     }
 
     /// The stores as one query sees them: every request counts in `meter`.

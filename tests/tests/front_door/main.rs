@@ -23,6 +23,7 @@ pub(crate) async fn in_time(test: impl Future<Output = Result<(), Failed>>) -> R
 mod bill;
 mod catalog;
 mod data_directory;
+mod embedding;
 mod exchange;
 mod faults;
 mod flight;
@@ -44,6 +45,7 @@ fn main() {
     trials.extend(bill::trials());
     trials.extend(catalog::trials());
     trials.extend(data_directory::trials());
+    trials.extend(embedding::trials());
     trials.extend(exchange::trials());
     trials.extend(faults::trials());
     trials.extend(flight::trials());
