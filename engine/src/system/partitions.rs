@@ -40,7 +40,7 @@ impl RowSource for Partitions {
             let tables = lookup::tables(self.0.as_ref(), &wanted.narrowing, "database", "table").await?;
             let partitioned = tables.into_iter().filter(Table::is_partitioned).map(Ok);
             let batches = stream::iter(partitioned).and_then(move |table| Arc::clone(&self).of_table(table, wanted.clone()));
-            Ok(batches.try_flatten())
+            Ok::<_, Error>(batches.try_flatten())
         };
         stream::once(rows).try_flatten().boxed()
     }
@@ -134,7 +134,7 @@ impl RowSource for PartitionsOf {
             let values = batch(&self.schema, index.values()?.columns().to_vec())?;
             let starts = (0..values.num_rows()).step_by(BATCH_ROWS);
             let slices = starts.map(move |start| Ok(values.slice(start, BATCH_ROWS.min(values.num_rows() - start))));
-            Ok(stream::iter(slices))
+            Ok::<_, Error>(stream::iter(slices))
         };
         stream::once(rows).try_flatten().boxed()
     }

@@ -11,7 +11,7 @@ use super::{
     lookup,
     source::{RowSource, Wanted},
 };
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Rows in one batch.
 const BATCH_ROWS: usize = 8192;
@@ -34,7 +34,7 @@ impl RowSource for RepairFindings {
             let tables = lookup::tables(self.0.as_ref(), &wanted.narrowing, "database", "table").await?;
             let tables = tables.into_iter().filter(Table::is_partitioned).map(Ok);
             let batches = stream::iter(tables).and_then(move |table| Arc::clone(&self).of_table(table));
-            Ok(batches.try_flatten())
+            Ok::<_, Error>(batches.try_flatten())
         };
         stream::once(rows).try_flatten().boxed()
     }
