@@ -287,7 +287,10 @@ mod tests {
             assert_eq!(of(classes.serde, classes.input), Some(classes.format));
             assert_eq!(classes.format.classes().format, classes.format);
         }
-        assert_eq!(of("parquet.hive.serde.ParquetHiveSerDe", "parquet.hive.DeprecatedParquetInputFormat"), Some(FileFormat::Parquet));
+        assert_eq!(
+            of("parquet.hive.serde.ParquetHiveSerDe", "parquet.hive.DeprecatedParquetInputFormat"),
+            Some(FileFormat::Parquet)
+        );
         assert_eq!(of("org.apache.hadoop.hive.serde2.RegexSerDe", TEXT_INPUT), None);
         assert_eq!(of("org.apache.hadoop.hive.ql.io.orc.OrcSerde", TEXT_INPUT), Some(FileFormat::Orc));
         assert_eq!(of(LAZY_SIMPLE, "com.example.Input"), None);

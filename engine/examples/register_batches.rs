@@ -35,7 +35,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (takes, returns) = (vec![DataType::Float64], DataType::Float64);
     engine.register_udf(create_udf("fahrenheit", takes, returns, Volatility::Immutable, fahrenheit))?;
 
-    let query = engine.query("SELECT city, fahrenheit(celsius) AS fahrenheit FROM weather WHERE celsius > ? ORDER BY city").bind(10.0);
+    let query =
+        engine.query("SELECT city, fahrenheit(celsius) AS fahrenheit FROM weather WHERE celsius > ? ORDER BY city").bind(10.0);
     let (batches, report) = query.await?.collect_with_report().await?;
     print_batches(&batches)?;
     println!("scanned {} bytes", report.usage.data_scanned_bytes);

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use glaux_catalog::{format::FileFormat, model::Table};
 
-use self::{parquet::Parquet, text::Text};
 pub(crate) use self::parquet::{Footers, KeptFooters};
+use self::{parquet::Parquet, text::Text};
 use crate::{
     error::{Error, Result},
     scan::Format,

@@ -19,7 +19,10 @@ use crate::{
     config::EngineOptions,
     data_dir::{CACHE_DIRECTORY, RUN_DIRECTORY, SPILL_DIRECTORY},
     error::{Error, Result},
-    execute::{Description, Parameters, PlannedQuery, describe::describe, executor::Executor, ingest::ingest, planning, run, shared::Shared},
+    execute::{
+        Description, Parameters, PlannedQuery, describe::describe, executor::Executor, ingest::ingest, planning, run,
+        shared::Shared,
+    },
     formats::{Footers, KeptFooters},
     functions,
     lifecycle::{Failure, History, Query, QueryManager, QueryObserver, Slots},

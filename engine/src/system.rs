@@ -30,6 +30,11 @@ use datafusion::catalog::TableProvider;
 use glaux_catalog::model::Table;
 
 pub use self::browse::Browser;
+pub(crate) use self::{
+    context::{FileLister, SystemContext, TableFile},
+    own_table::{table_columns, table_names},
+    scan::SystemScan,
+};
 use self::{
     files::Files,
     information_schema::InformationSchema,
@@ -39,11 +44,6 @@ use self::{
     queries::{Queries, UsageByDay},
     repair_findings::RepairFindings,
     source::RowSource,
-};
-pub(crate) use self::{
-    context::{FileLister, SystemContext, TableFile},
-    own_table::{table_columns, table_names},
-    scan::SystemScan,
 };
 use crate::error::Result;
 

@@ -102,7 +102,10 @@ mod tests {
     fn times_and_counts_read_naturally() {
         assert_eq!([millis(41), millis(1_349), millis(125_000)], ["41 ms", "1.3 s", "2 min 5 s"]);
         assert_eq!(duration(Duration::from_micros(41_900)), "41 ms");
-        assert_eq!([0, 7, 90, 7_500].map(|seconds| rough(Duration::from_secs(seconds))), ["1 s", "7 s", "1 min 30 s", "2 h 5 min"]);
+        assert_eq!(
+            [0, 7, 90, 7_500].map(|seconds| rough(Duration::from_secs(seconds))),
+            ["1 s", "7 s", "1 min 30 s", "2 h 5 min"]
+        );
         assert_eq!([count(1, "row"), count(6_001_215, "row"), count(0, "query")], ["1 row", "6,001,215 rows", "0 queries"]);
     }
 }

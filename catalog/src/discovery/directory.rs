@@ -58,9 +58,7 @@ impl fmt::Display for IgnoredReason {
         match self {
             Self::NotKeyValue => f.write_str("its name is not of the form key=value"),
             Self::NoValue => write!(f, "its value is empty; the directory of NULLs is key={HIVE_DEFAULT_PARTITION}"),
-            Self::NoLocation => f.write_str(
-                "its name cannot be part of a location: it has control characters, or is not UTF-8",
-            ),
+            Self::NoLocation => f.write_str("its name cannot be part of a location: it has control characters, or is not UTF-8"),
             Self::OtherKey => f.write_str("its key is not the partition key of its level"),
             Self::KeyCase => f.write_str("its key is not in lower case"),
             Self::OtherType { key, hive_type } => write!(f, "its value is not of type \"{hive_type}\", key \"{key}\""),

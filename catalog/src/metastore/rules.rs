@@ -263,8 +263,10 @@ pub(super) fn partition_exists(table: &Table, name: &str) -> Error {
 /// `Invalid` if an attachment has no name.
 pub(super) fn check_attachments<T>(table: &Table, changes: &[(String, T)]) -> Result<()> {
     match changes.iter().any(|(name, _)| name.is_empty()) {
-        true => Err(Error::invalid(format!("an attachment of table \"{}\" has an empty name", table.name))
-            .with_hint("Give it a name")),
+        true => {
+            Err(Error::invalid(format!("an attachment of table \"{}\" has an empty name", table.name))
+                .with_hint("Give it a name"))
+        }
         false => Ok(()),
     }
 }

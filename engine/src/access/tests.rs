@@ -234,10 +234,7 @@ async fn hints_name_only_what_is_shown() {
     let catalog = catalog(&["sales.salaries ada none", "vault ada none"]).await;
     let seen = caller("ada", &[]).guard(&catalog);
     let hint = |text: String| text.lines().nth(1).unwrap_or_default().to_owned();
-    assert_eq!(
-        hint(told(seen.table(&TableName::new("sales", "salarie")).await)),
-        "hint: SHOW TABLES IN sales lists the tables"
-    );
+    assert_eq!(hint(told(seen.table(&TableName::new("sales", "salarie")).await)), "hint: SHOW TABLES IN sales lists the tables");
     assert_eq!(hint(told(seen.table(&TableName::new("sales", "order")).await)), "hint: The nearest name is \"orders\"");
     assert_eq!(hint(told(seen.table(&TableName::new("vaul", "t")).await)), "hint: SHOW DATABASES lists the databases");
     assert_eq!(hint(told(seen.database("vaults").await)), "hint: SHOW DATABASES lists the databases");

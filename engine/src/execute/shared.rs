@@ -43,6 +43,7 @@ pub(crate) struct Shared {
     pub session: Session,
     pub clock: Arc<dyn Clock>,
     /// The data directory of an engine in memory. It comes last, because it is removed when everything above is gone.
+    #[expect(dead_code, reason = "it is there to be dropped")]
     pub scratch: Option<ScratchFolder>,
 }
 

@@ -267,7 +267,9 @@ fn fields(text: &str) -> Option<Wording> {
         return Some(Wording::from(format!("an expression of type {} has no fields", translated(found))));
     }
     if text.contains("Dot access not supported for non-string expr") {
-        return Some(Wording::from("fields can be taken only from columns: give the row an alias in a subquery first".to_owned()));
+        return Some(Wording::from(
+            "fields can be taken only from columns: give the row an alias in a subquery first".to_owned(),
+        ));
     }
     let name = between(text, "mbiguous reference to unqualified field ", "")?;
     Some(Wording::from(format!("column '{name}' is ambiguous")))

@@ -30,6 +30,7 @@ use datafusion::common::ScalarValue;
 use glaux_catalog::model::{Column, Table};
 use parquet::file::metadata::ParquetMetaData;
 
+pub(crate) use self::metadata::{arrow_schema as file_schema, meaning};
 use self::{
     evolve::EvolveFactory,
     footer::Known,
@@ -37,11 +38,7 @@ use self::{
     open::ParquetOpener,
     shape::Shape,
 };
-pub(crate) use self::{
-    kept::KeptFooters,
-    metadata::Footers,
-};
-pub(crate) use self::metadata::{arrow_schema as file_schema, meaning};
+pub(crate) use self::{kept::KeptFooters, metadata::Footers};
 use crate::{
     error::Result,
     scan::{Analyzed, Asked, DataFile, Execution, Format, KnownFile, Opener, PlannedFile, ScanIo, ScanSpec, Summaries},

@@ -101,7 +101,11 @@ fn projection(items: &[SelectItem], input: &Arc<LogicalPlan>, state: &SessionSta
 }
 
 /// An expression under another name, if it has not that name.
-fn named(expr: Expr, field: (Option<TableReference>, FieldRef), alias: Option<String>) -> (Expr, (Option<TableReference>, FieldRef)) {
+fn named(
+    expr: Expr,
+    field: (Option<TableReference>, FieldRef),
+    alias: Option<String>,
+) -> (Expr, (Option<TableReference>, FieldRef)) {
     match alias {
         Some(alias) if !matches!(&expr, Expr::Column(column) if column.name == alias) => {
             let named = Arc::new(field.1.as_ref().clone().with_name(&alias));

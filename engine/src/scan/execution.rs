@@ -117,7 +117,10 @@ impl Execution {
             changed: Notify::new(),
             taken: Notify::new(),
             top,
-            has_moving: spec.predicate.iter().any(|predicate| DynamicFilterTracking::classify(predicate).contains_dynamic_filter()),
+            has_moving: spec
+                .predicate
+                .iter()
+                .any(|predicate| DynamicFilterTracking::classify(predicate).contains_dynamic_filter()),
             moving: Mutex::new(Moving { tracking, generation: 0, is_settled }),
             filters_by_values,
             remaining: spec.limit.map(AtomicUsize::new),

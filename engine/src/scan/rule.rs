@@ -55,8 +55,7 @@ struct Above {
 }
 
 /// Leaves of plans that read no store.
-const SOURCES_WITHOUT_BYTES: [&str; 5] =
-    ["EmptyExec", "PlaceholderRowExec", "WorkTableExec", "LazyMemoryExec", "SystemScan"];
+const SOURCES_WITHOUT_BYTES: [&str; 5] = ["EmptyExec", "PlaceholderRowExec", "WorkTableExec", "LazyMemoryExec", "SystemScan"];
 
 /// The error of a source that is not known here: what it reads would not be counted.
 fn not_billed(name: &str) -> DataFusionError {

@@ -8,8 +8,8 @@ use glaux_catalog::{
 use super::{columns, context::StatementContext, create::touch, location, lookup::find_table, partitions, rows::Row};
 use crate::{
     error::{Error, Result},
-    table::{LISTING, ListingPolicy},
     sql::{AlterTable, PartitionSpec, TableRef},
+    table::{LISTING, ListingPolicy},
 };
 
 pub(super) async fn database(name: &str, properties: &Properties, context: &StatementContext<'_>) -> Result<Vec<Row>> {

@@ -14,8 +14,9 @@ use crate::{
 pub(super) fn for_definition(location: &str, context: &StatementContext<'_>) -> Result<String> {
     let location = normalise_location(location)?;
     if location == "file:///" {
-        return Err(Error::invalid("location \"/\" is the whole file system")
-            .with_hint("Name a folder, such as /data/lake/table"));
+        return Err(
+            Error::invalid("location \"/\" is the whole file system").with_hint("Name a folder, such as /data/lake/table")
+        );
     }
     context.stores.open(&location)?;
     Ok(location)

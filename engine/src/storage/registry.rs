@@ -91,8 +91,9 @@ impl Stores {
     pub(crate) fn register(&self, url: &str, store: Arc<dyn ObjectStore>) -> Result<()> {
         let parsed = url::parse(url)?;
         if !matches!(parsed.store.scheme, Scheme::S3 | Scheme::Google | Scheme::Azure) || !parsed.path.as_ref().is_empty() {
-            return Err(Error::invalid(format!("no store can be registered for \"{url}\""))
-                .with_hint("Name a whole bucket, such as s3://bucket, gs://bucket or abfss://container@account.dfs.core.windows.net"));
+            return Err(Error::invalid(format!("no store can be registered for \"{url}\"")).with_hint(
+                "Name a whole bucket, such as s3://bucket, gs://bucket or abfss://container@account.dfs.core.windows.net",
+            ));
         }
         match self.built.lock().unwrap_or_else(PoisonError::into_inner).entry(parsed.store) {
             Entry::Occupied(entry) => Err(Error::already_exists(format!("\"{}\" already has a store", entry.key()))

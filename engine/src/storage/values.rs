@@ -11,8 +11,10 @@ pub(super) fn truth(name: &str, value: &str) -> Result<bool> {
     match value.to_ascii_lowercase().as_str() {
         "1" | "true" | "on" | "yes" | "y" => Ok(true),
         "0" | "false" | "off" | "no" | "n" => Ok(false),
-        _ => Err(Error::invalid(format!("the variable {name} has the invalid value \"{value}\""))
-            .with_hint("Set it to true or false")),
+        _ => {
+            Err(Error::invalid(format!("the variable {name} has the invalid value \"{value}\""))
+                .with_hint("Set it to true or false"))
+        }
     }
 }
 

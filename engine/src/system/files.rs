@@ -46,7 +46,9 @@ impl RowSource for Files {
         let rows = async move {
             let tables = lookup::tables(self.0.metastore.as_ref(), &wanted.narrowing, "database", "table").await?;
             let tables = tables.into_iter().filter(|table| !table.is_view()).map(Ok);
-            Ok::<_, Error>(stream::iter(tables).and_then(move |table| Arc::clone(&self).of_table(table, wanted.narrowing.clone())))
+            Ok::<_, Error>(
+                stream::iter(tables).and_then(move |table| Arc::clone(&self).of_table(table, wanted.narrowing.clone())),
+            )
         };
         stream::once(rows).try_flatten().boxed()
     }

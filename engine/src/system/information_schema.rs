@@ -153,9 +153,8 @@ struct ColumnRow {
 
 /// The engine's own tables that may be wanted.
 fn own_tables(narrowing: &Narrowing) -> Vec<OwnTable> {
-    let is_wanted = |table: &OwnTable| {
-        narrowing.allows("table_schema", table.schema_name()) && narrowing.allows("table_name", table.name())
-    };
+    let is_wanted =
+        |table: &OwnTable| narrowing.allows("table_schema", table.schema_name()) && narrowing.allows("table_name", table.name());
     OwnTable::ALL.into_iter().filter(is_wanted).collect()
 }
 

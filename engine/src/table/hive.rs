@@ -123,9 +123,8 @@ impl LakeTable {
         if rows.is_empty() {
             return Ok(RecordBatch::new_empty(schema));
         }
-        let columns = (0..schema.fields().len()).map(|column| {
-            ScalarValue::iter_to_array(rows.iter().map(|row| row[column].clone())).map_err(from_datafusion)
-        });
+        let columns = (0..schema.fields().len())
+            .map(|column| ScalarValue::iter_to_array(rows.iter().map(|row| row[column].clone())).map_err(from_datafusion));
         RecordBatch::try_new(schema, columns.collect::<Result<_>>()?).map_err(|error| Error::internal(error.to_string()))
     }
 

@@ -29,12 +29,7 @@ pub(crate) use self::{
     policy::{LISTING, ListingPolicy},
     refresh::{Refreshed, refresh},
 };
-use crate::{
-    clock::Clock,
-    error::Result,
-    scan::DataFile,
-    storage::QueryStores,
-};
+use crate::{clock::Clock, error::Result, scan::DataFile, storage::QueryStores};
 
 /// How a query comes to know the files of its tables.
 #[derive(Debug, Clone)]

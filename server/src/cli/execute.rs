@@ -24,6 +24,8 @@ pub(crate) struct Executor {
     /// Whether a line of progress is drawn.
     pub(crate) progress: bool,
     pub(crate) interrupt: Interrupt,
+    /// Whether a press of Ctrl-C before a statement stops it, too.
+    pub(crate) keeps_presses: bool,
 }
 
 /// What is to be done before the process ends in any other way than from `main`.
@@ -34,7 +36,7 @@ pub(super) fn before_end() {
 
 impl Executor {
     pub(crate) fn new(engine: Engine, session: Session, results: Results, stats: Stats, progress: bool) -> Self {
-        Self { engine, session, results, stats, progress, interrupt: Interrupt::listen(before_end) }
+        Self { engine, session, results, stats, progress, interrupt: Interrupt::listen(before_end), keeps_presses: false }
     }
 
     /// Runs a statement to its end. Its figures are shown whether it succeeds or not.
@@ -43,7 +45,9 @@ impl Executor {
     /// The statement's own; `Cancelled` after Ctrl-C; what writing the result meets.
     pub(crate) async fn run(&mut self, statement: &str) -> Result<()> {
         self.results.check_format()?;
-        self.interrupt.reset();
+        if !self.keeps_presses {
+            self.interrupt.reset();
+        }
         let mut progress = Progress::statement(self.progress);
         let parameters = Parameters::default();
         let planned = self.engine.plan(&self.session, statement, &parameters);

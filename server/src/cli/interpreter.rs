@@ -17,12 +17,12 @@ use glaux_engine::{
 };
 use tokio::runtime::Runtime;
 
-use self::{pieces::script_pieces, script::Place};
 pub(crate) use self::{
     command::{Argument, COMMANDS, Command, in_home},
     pieces::pieces,
     script::{read_file, read_stdin},
 };
+use self::{pieces::script_pieces, script::Place};
 use super::{
     execute::Executor,
     say::{say_raw, tell},
@@ -244,7 +244,11 @@ impl<'a> Interpreter<'a> {
             return Err(Error::invalid("there is no statement to run again").with_hint("Run one first"));
         };
         let is_paged = mem::replace(&mut self.executor.results.is_paged, false);
+        // A press between two runs counts as well.
+        self.executor.interrupt.reset();
+        self.executor.keeps_presses = true;
         let watched = self.repeat(&statement, interval);
+        self.executor.keeps_presses = false;
         self.executor.results.is_paged = is_paged;
         watched
     }

@@ -165,8 +165,11 @@ impl Layout {
         let Some(limit) = self.style.width else { return widths };
         let gap = usize::from(self.slots.contains(&Slot::Gap));
         let room = limit.saturating_sub(frame(self.slots.len()) + gap);
-        let shown: Vec<usize> =
-            self.slots.iter().filter_map(|slot| if let Slot::Column { index, .. } = slot { Some(*index) } else { None }).collect();
+        let shown: Vec<usize> = self
+            .slots
+            .iter()
+            .filter_map(|slot| if let Slot::Column { index, .. } = slot { Some(*index) } else { None })
+            .collect();
         let capped = |cap: usize, index: usize| self.columns[index].natural().min(cap).max(self.columns[index].least());
         let fits = |cap: usize| shown.iter().map(|index| capped(cap, *index)).sum::<usize>() <= room;
         let (mut fitting, mut too_wide) = (0, room + 1);
@@ -262,8 +265,11 @@ mod tests {
         let long = "a comment that goes on and on and on";
         let text = layout.render(&[row(&["123456789", "Ada", long])]);
         let lines: Vec<&str> = text.lines().collect();
-        let expected =
-            ["        id | name | comment", "-----------+------+---------------------", " 123456789 | Ada  | a comment that goe\u{2026}"];
+        let expected = [
+            "        id | name | comment",
+            "-----------+------+---------------------",
+            " 123456789 | Ada  | a comment that goe\u{2026}",
+        ];
         assert_eq!(lines, expected);
         assert!(text.lines().all(|line| line.width() <= 40));
         assert_eq!(layout.left_out(), 0);

@@ -58,12 +58,12 @@ mod tests {
     fn a_record_is_a_line_a_column() {
         let names = ["id".to_owned(), "名前".to_owned(), "comment".to_owned()];
         let mut records = Records::new(names.iter(), false);
-        let rows = [vec![Cell::new("1", false), Cell::new("猫", false), Cell::new("NULL", true)], vec![
-            Cell::new("2", false),
-            Cell::new("a\nb", false),
-            Cell::new("", false),
-        ]];
-        let expected = "-[ record 1 ]\nid      | 1\n名前    | 猫\ncomment | NULL\n-[ record 2 ]\nid      | 2\n名前    | a\\nb\ncomment |\n";
+        let rows = [
+            vec![Cell::new("1", false), Cell::new("猫", false), Cell::new("NULL", true)],
+            vec![Cell::new("2", false), Cell::new("a\nb", false), Cell::new("", false)],
+        ];
+        let expected =
+            "-[ record 1 ]\nid      | 1\n名前    | 猫\ncomment | NULL\n-[ record 2 ]\nid      | 2\n名前    | a\\nb\ncomment |\n";
         assert_eq!(records.render(&rows), expected);
         assert!(records.render(&rows).starts_with("-[ record 3 ]\n"));
     }

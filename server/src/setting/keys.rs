@@ -4,7 +4,7 @@
 use std::fmt;
 
 use self::Takes::{
-    Address, Bytes, Count, Days, Milliseconds, MillionthsOfUsd, NamedSections, NamedTexts, OneOf, OneOrMoreOf, Path, Seconds,
+    Address, Bytes, Count, Days, MillionthsOfUsd, Milliseconds, NamedSections, NamedTexts, OneOf, OneOrMoreOf, Path, Seconds,
     Switch, Text, TextOrTexts, Texts, Time, Url,
 };
 

@@ -19,7 +19,10 @@ fn scripts_may_have_commands() {
     // As an argument, too.
     let listed = ok(&run(glaux(&folder.path().join("data")).args(["sql", "-e", "\\?"])));
     assert!(listed.contains("\\watch [SECONDS]") && listed.contains("\\d [TABLE]"), "{listed}");
-    assert_eq!(ok(&script(folder.path(), "CREATE DATABASE sales;\n\\l\n")).lines().skip(1).collect::<Vec<_>>(), ["default", "sales"]);
+    assert_eq!(
+        ok(&script(folder.path(), "CREATE DATABASE sales;\n\\l\n")).lines().skip(1).collect::<Vec<_>>(),
+        ["default", "sales"]
+    );
 }
 
 #[test]
@@ -58,11 +61,15 @@ fn an_error_in_a_file_names_the_file_and_its_line() {
 #[test]
 fn results_go_into_files_and_back() {
     let folder = TempDir::new().unwrap();
-    let output = script(folder.path(), "\\o r.csv\nSELECT 1 AS a;\nSELECT 2 AS b;\n\\o\nSELECT 3 AS c;\n\\o s.parquet\n\\format parquet\nSELECT 4 AS d;");
+    let output = script(
+        folder.path(),
+        "\\o r.csv\nSELECT 1 AS a;\nSELECT 2 AS b;\n\\o\nSELECT 3 AS c;\n\\o s.parquet\n\\format parquet\nSELECT 4 AS d;",
+    );
     assert_eq!(ok(&output), "c\n3\n");
     assert_eq!(fs::read_to_string(folder.path().join("r.csv")).unwrap(), "a\n1\nb\n2\n");
     assert!(fs::read(folder.path().join("s.parquet")).unwrap().ends_with(b"PAR1"));
-    let collected = with_input(glaux(&folder.path().join("data")).current_dir(folder.path()).args(["sql", "-o", "all.csv"]), "\\o x");
+    let collected =
+        with_input(glaux(&folder.path().join("data")).current_dir(folder.path()).args(["sql", "-o", "all.csv"]), "\\o x");
     failed(&collected, 2, "INVALID");
     assert!(!folder.path().join("all.csv").exists() && !folder.path().join("x").exists());
 }

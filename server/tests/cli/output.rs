@@ -90,7 +90,8 @@ fn nothing_is_cut_without_a_terminal() {
     let data = TempDir::new().unwrap();
     let long = "x".repeat(500);
     let columns: Vec<String> = (0..40).map(|n| format!("'{long}' AS a_rather_long_name_{n}")).collect();
-    let printed = ok(&run(glaux(data.path()).env("COLUMNS", "80").args(["sql", "-e", &format!("SELECT {}", columns.join(", "))])));
+    let printed =
+        ok(&run(glaux(data.path()).env("COLUMNS", "80").args(["sql", "-e", &format!("SELECT {}", columns.join(", "))])));
     assert_eq!(printed.matches(&long).count(), 40);
     assert!(!printed.contains('\u{2026}'));
 }
@@ -101,7 +102,10 @@ fn rows_become_records() {
     let sql = "SELECT 1 AS id, 'a' AS name UNION ALL SELECT 2, NULL ORDER BY 1";
     let expected = "-[ record 1 ]\nid   | 1\nname | a\n-[ record 2 ]\nid   | 2\nname | NULL\n";
     assert_eq!(ok(&run(glaux(data.path()).args(["sql", "-x", "-e", sql]))), expected);
-    assert_eq!(ok(&run(glaux(data.path()).args(["sql", "-x", "-e", "SELECT * FROM (VALUES 1) AS t (a) WHERE a > 1"]))), "(no rows)\n");
+    assert_eq!(
+        ok(&run(glaux(data.path()).args(["sql", "-x", "-e", "SELECT * FROM (VALUES 1) AS t (a) WHERE a > 1"]))),
+        "(no rows)\n"
+    );
 }
 
 #[test]

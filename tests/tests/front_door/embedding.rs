@@ -220,7 +220,11 @@ async fn grants_hold_for_sessions_of_users() -> Result<(), Failed> {
     }
     let refused: Error = planned.run().await.expect_err("access is checked again").into();
     assert_eq!(refused.kind(), ErrorKind::Denied);
-    assert_eq!(answer(&engine, "SELECT count(*) FROM shop.rates").await?, ["2"], "the program's own session is an administrator's");
+    assert_eq!(
+        answer(&engine, "SELECT count(*) FROM shop.rates").await?,
+        ["2"],
+        "the program's own session is an administrator's"
+    );
     assert_eq!(asked("SELECT DISTINCT \"user\" FROM system.queries").await?, ["ada"], "users see their own queries");
     Ok(())
 }
@@ -241,8 +245,7 @@ async fn functions_are_registered() -> Result<(), Failed> {
     assert_eq!(answer(&engine, "SELECT Doubled(n) FROM (VALUES 1, 2, NULL) AS t (n)").await?.len(), 3);
     assert_eq!(answer(&engine, "SELECT sum(doubled(n)) FROM (VALUES 1, 2, NULL) AS t (n)").await?, ["6"]);
     assert!(engine.function_names().iter().any(|name| name == "doubled"));
-    for (name, kind) in
-        [("doubled", ErrorKind::AlreadyExists), ("sum", ErrorKind::AlreadyExists), ("Twice", ErrorKind::Invalid)]
+    for (name, kind) in [("doubled", ErrorKind::AlreadyExists), ("sum", ErrorKind::AlreadyExists), ("Twice", ErrorKind::Invalid)]
     {
         assert_eq!(engine.register_udf(doubling(name)).expect_err(name).kind(), kind, "{name}");
     }
@@ -288,11 +291,9 @@ async fn a_store_of_ones_own_is_metered() -> Result<(), Failed> {
 
 async fn errors_have_kinds_and_hints() -> Result<(), Failed> {
     let engine = Engine::in_memory().await?;
-    for (sql, kind) in [
-        ("SELECT * FROM nowhere", ErrorKind::NotFound),
-        ("SELEC 1", ErrorKind::Syntax),
-        ("SELECT 1 WHERE", ErrorKind::Syntax),
-    ] {
+    for (sql, kind) in
+        [("SELECT * FROM nowhere", ErrorKind::NotFound), ("SELEC 1", ErrorKind::Syntax), ("SELECT 1 WHERE", ErrorKind::Syntax)]
+    {
         let error: Error = engine.query(sql).await.expect_err(sql);
         assert_eq!(error.kind(), kind, "{sql}: {error}");
         assert!(!error.message().is_empty());

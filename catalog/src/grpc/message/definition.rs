@@ -21,8 +21,7 @@ pub(crate) fn present<T>(part: Option<T>, what: &str) -> Result<T> {
 }
 
 fn unknown(what: &str) -> Error {
-    Error::invalid(format!("the message has an unknown \"{what}\""))
-        .with_hint("Use the same release of glaux on both sides")
+    Error::invalid(format!("the message has an unknown \"{what}\"")).with_hint("Use the same release of glaux on both sides")
 }
 
 fn time(time: DateTime<Utc>) -> proto::Time {

@@ -35,7 +35,13 @@ impl Known {
     ///
     /// # Errors
     /// Those of reading and decoding it, naming the file.
-    pub(super) async fn footer(&self, spec: &ScanSpec, io: &ScanIo, planned: &Arc<PlannedFile>, for_data: bool) -> Result<Footer> {
+    pub(super) async fn footer(
+        &self,
+        spec: &ScanSpec,
+        io: &ScanIo,
+        planned: &Arc<PlannedFile>,
+        for_data: bool,
+    ) -> Result<Footer> {
         let buffer = Buffer::default();
         let whole = (for_data && is_small(&planned.file)).then(|| Arc::clone(&buffer));
         let reads = MetadataReads { whole, ..reads(io) };

@@ -62,12 +62,7 @@ impl Opener for ParquetOpener {
 
 impl ParquetOpener {
     pub(super) fn new(execution: &Arc<Execution>, known: &Arc<Known>, evolve: &EvolveFactory) -> Self {
-        Self {
-            execution: Arc::clone(execution),
-            known: Arc::clone(known),
-            evolve: evolve.clone(),
-            shapes: Mutex::default(),
-        }
+        Self { execution: Arc::clone(execution), known: Arc::clone(known), evolve: evolve.clone(), shapes: Mutex::default() }
     }
 
     /// Opens a file and decides which of its row groups are read, and how. Empty if it has none that can matter.
@@ -82,7 +77,8 @@ impl ParquetOpener {
         check_codecs(&planned.file.url(), &metadata, &shape.all_mask)?;
 
         // Without a column, rows are what the footer says.
-        let is_counted = (0..metadata.file_metadata().schema_descr().num_columns()).any(|leaf| shape.all_mask.leaf_included(leaf));
+        let is_counted =
+            (0..metadata.file_metadata().schema_descr().num_columns()).any(|leaf| shape.all_mask.leaf_included(leaf));
         if !is_counted && let Some(why) = metadata.row_groups().iter().find_map(belief::unsound) {
             return Err(unreadable(&planned.file.url(), &why));
         }

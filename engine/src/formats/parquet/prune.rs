@@ -139,8 +139,7 @@ pub(super) async fn by_bloom_filters(
     let filters = survivors.iter().map(|survivor| {
         let group = metadata.row_group(survivor.group);
         let data = late::bytes_of(group, &shape.all_mask);
-        let worth =
-            |range: &Range<u64>| (range.end - range.start) * WORTH_A_FILTER <= data && range.end <= file.meta.size;
+        let worth = |range: &Range<u64>| (range.end - range.start) * WORTH_A_FILTER <= data && range.end <= file.meta.size;
         let wanted = columns.iter().filter(|_| !survivor.fixed_holds).filter_map(move |(name, leaf)| {
             let chunk = group.column(*leaf);
             let start = u64::try_from(chunk.bloom_filter_offset()?).ok()?;

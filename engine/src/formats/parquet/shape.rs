@@ -71,7 +71,12 @@ pub(super) struct Shape {
 impl Shape {
     /// # Errors
     /// `CorruptData` for columns whose types do not go together, by name.
-    pub(super) fn new(spec: &ScanSpec, evolve: &EvolveFactory, planned: &PlannedFile, metadata: &ParquetMetaData) -> Result<Self> {
+    pub(super) fn new(
+        spec: &ScanSpec,
+        evolve: &EvolveFactory,
+        planned: &PlannedFile,
+        metadata: &ParquetMetaData,
+    ) -> Result<Self> {
         let parquet = metadata.file_metadata().schema_descr_ptr();
         let file = file_schema(spec, metadata)?;
         let uses_values = uses_values(spec);

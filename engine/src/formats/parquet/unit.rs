@@ -37,12 +37,7 @@ pub(super) struct RowGroup {
 }
 
 impl RowGroup {
-    pub(super) fn new(
-        execution: &Arc<Execution>,
-        file: &Arc<OpenFile>,
-        survivor: Survivor,
-        best: Option<Box<[u8]>>,
-    ) -> Self {
+    pub(super) fn new(execution: &Arc<Execution>, file: &Arc<OpenFile>, survivor: Survivor, best: Option<Box<[u8]>>) -> Self {
         let Survivor { group: at, fixed_holds, rows } = survivor;
         // Only the best rows are wanted, and how good is found out on the way.
         let has_bound = execution.has_top();

@@ -215,11 +215,8 @@ impl Struct {
                 continue;
             }
             let takes_rest = options.takes_rest && place == last && place > 0;
-            let end = if takes_rest {
-                None
-            } else {
-                next_separator(line, start..part.end, self.separator, options.escape, usize::MAX)
-            };
+            let end =
+                if takes_rest { None } else { next_separator(line, start..part.end, self.separator, options.escape, usize::MAX) };
             let end = end.unwrap_or(part.end);
             column.append(line, start..end, options)?;
             start = end + 1;

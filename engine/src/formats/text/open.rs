@@ -8,14 +8,7 @@ use std::{
 use async_trait::async_trait;
 use glaux_catalog::model::{Column, Properties, StorageDescriptor};
 
-use super::{
-    compression::Compression,
-    file::OpenText,
-    options::TextOptions,
-    row::TextColumn,
-    shape::Wanted,
-    unit::Stretch,
-};
+use super::{compression::Compression, file::OpenText, options::TextOptions, row::TextColumn, shape::Wanted, unit::Stretch};
 use crate::{
     error::Result,
     failure::from_datafusion,

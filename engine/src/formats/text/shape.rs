@@ -43,10 +43,8 @@ impl Wanted {
         let keys = keys.unwrap_or_default();
         let table = spec.schema.file_schema();
         let exprs = || projection.expr_iter().chain(predicate.iter().cloned()).chain(keys.iter().cloned());
-        let named: BTreeSet<usize> = exprs()
-            .flat_map(|expr| collect_columns(&expr))
-            .filter_map(|column| table.index_of(column.name()).ok())
-            .collect();
+        let named: BTreeSet<usize> =
+            exprs().flat_map(|expr| collect_columns(&expr)).filter_map(|column| table.index_of(column.name()).ok()).collect();
         let columns: Vec<usize> = named.into_iter().collect();
         let schema = Arc::new(Schema::new(columns.iter().map(|at| Arc::clone(&table.fields()[*at])).collect::<Vec<_>>()));
         Ok(Self { columns, schema, projection, predicate, keys })

@@ -16,9 +16,8 @@ const MILLIS_PER_DAY: i64 = 86_400_000;
 /// Values that are shorter are none, in any form.
 const SHORTEST: usize = 8;
 
-const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December",
-];
+const MONTHS: [&str; 12] =
+    ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
 const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 const HALF_DAYS: [&str; 2] = ["AM", "PM"];
 

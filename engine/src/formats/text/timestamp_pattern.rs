@@ -20,7 +20,9 @@ pub(super) enum Item {
         most: usize,
     },
     /// Of a second; what is finer than milliseconds is cut off.
-    Fraction { most: usize },
+    Fraction {
+        most: usize,
+    },
     Month,
     Weekday,
     HalfDay,
@@ -69,8 +71,9 @@ impl TimestampFormat {
                     Some(escaped @ (',' | '\\')) => pattern.push(escaped),
                     _ => {
                         let message = format!("property \"{TIMESTAMP_FORMATS}\" has a backslash that escapes nothing");
-                        return Err(Error::invalid(message)
-                            .with_hint("Write \\, for a comma within a pattern and \\\\ for a backslash"));
+                        return Err(
+                            Error::invalid(message).with_hint("Write \\, for a comma within a pattern and \\\\ for a backslash")
+                        );
                     }
                 },
                 c => pattern.push(c),

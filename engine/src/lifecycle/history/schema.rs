@@ -84,8 +84,10 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(|e| failed(&e))?;
     let version: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(|e| failed(&e))?;
     let Some(missing) = MIGRATIONS.get(version as usize..) else {
-        return Err(Error::unsupported(format!("the query history has version {version}, which is newer than this Glaux supports"))
-            .with_hint("Use the newer Glaux that wrote it, or another data directory"));
+        return Err(Error::unsupported(format!(
+            "the query history has version {version}, which is newer than this Glaux supports"
+        ))
+        .with_hint("Use the newer Glaux that wrote it, or another data directory"));
     };
     for script in missing {
         transaction.execute_batch(script).map_err(|e| failed(&e))?;

@@ -301,7 +301,7 @@ async fn ends_wait_while_the_disk_is_full_and_nothing_is_lost() {
     }
     let refused = history.check_room().unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::LimitExceeded);
-    assert!(refused.to_string().contains("4 queries") && refused.to_string().contains("full"), "{refused}");
+    assert!(refused.to_string().contains("4 finished queries") && refused.to_string().contains("full"), "{refused}");
     assert!(history.flush().await.is_err());
     assert_eq!(history.list(QueryFilter::default()).await.unwrap(), std::slice::from_ref(&before), "what there is can be read");
 

@@ -117,8 +117,8 @@ impl Sampler<'_> {
 
     async fn parquet(&self, file: &DataFile, sampled: &mut Sampled) -> Result<()> {
         let footer = parquet::footer(&self.scan.footers, &self.scan.io(), &self.root, file).await?;
-        let schema = file_schema(&footer)
-            .map_err(|error| crate::error::Error::unsupported(format!("unsupported schema: {error}")))?;
+        let schema =
+            file_schema(&footer).map_err(|error| crate::error::Error::unsupported(format!("unsupported schema: {error}")))?;
         for field in schema.fields() {
             if is_twin(field.name()) {
                 continue;

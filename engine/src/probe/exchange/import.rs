@@ -263,9 +263,9 @@ async fn import_partitions(
     }
     match metastore.change_partitions(&table, change).await {
         Ok(summary) => Ok((Outcome::Created, summary.added + summary.replaced)),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(error
-            .with_hint("Skip existing partitions (skip), or replace them (replace)")
-            .with_setting(IF_EXISTS)),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            Err(error.with_hint("Skip existing partitions (skip), or replace them (replace)").with_setting(IF_EXISTS))
+        }
         Err(error) => Ok((left_out(Err(error))?, 0)),
     }
 }

@@ -35,8 +35,7 @@ pub async fn export_ddl(metastore: &dyn Metastore, selection: &Selection, out: &
     }
     for view in chosen.iter().flat_map(|(_, tables)| tables).filter(|table| table.is_view()) {
         if view.view_text.is_none() {
-            writeln!(out, "-- View {} is left out: it reads tables that you may not read.\n", view.name)
-                .map_err(cannot_write)?;
+            writeln!(out, "-- View {} is left out: it reads tables that you may not read.\n", view.name).map_err(cannot_write)?;
             continue;
         }
         let database = view.view_database.as_ref().unwrap_or(&view.name.database);

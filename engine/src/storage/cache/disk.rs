@@ -57,4 +57,3 @@ impl Disk {
         self.writer.waiting()
     }
 }
-

@@ -344,9 +344,12 @@ impl Opened {
     pub(super) fn take(&self, table: &Table, metas: &[ObjectMeta], partition: u32, files: &mut Vec<DataFile>) -> Result<()> {
         let folder = self.folder()?;
         if let Some(meta) = metas.iter().find(|meta| self.is_elsewhere(meta, folder.as_ref())) {
-            return Err(Error::corrupt(format!("the file snapshot of table \"{}\" has a file from another location", table.name))
-                .with_context("file", meta.location.as_ref())
-                .with_hint(format!("Run REFRESH TABLE {}", table.name)));
+            return Err(Error::corrupt(format!(
+                "the file snapshot of table \"{}\" has a file from another location",
+                table.name
+            ))
+            .with_context("file", meta.location.as_ref())
+            .with_hint(format!("Run REFRESH TABLE {}", table.name)));
         }
         files.extend(metas.iter().map(|meta| self.file(meta.clone(), partition)));
         Ok(())

@@ -2,11 +2,7 @@
 
 use glaux_catalog::{model::Table, partition::PartitionIndex};
 
-use super::{
-    DataFile, Listing, ListingPolicy,
-    chunk::Recorded,
-    snapshot,
-};
+use super::{DataFile, Listing, ListingPolicy, chunk::Recorded, snapshot};
 use crate::error::Result;
 
 /// What a refresh did.

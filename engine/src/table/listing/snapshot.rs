@@ -179,8 +179,8 @@ async fn write(
     contents: &Contents,
     mut changes: Vec<(String, Option<Bytes>)>,
 ) -> Result<()> {
-    let bytes = serde_json::to_vec(contents)
-        .map_err(|error| Error::internal("a snapshot could not be encoded").with_source(error))?;
+    let bytes =
+        serde_json::to_vec(contents).map_err(|error| Error::internal("a snapshot could not be encoded").with_source(error))?;
     changes.push((CHUNKS.to_owned(), Some(Bytes::from(bytes))));
     metastore.set_attachments(table, changes).await
 }

@@ -212,9 +212,8 @@ fn scalar(
                 shown(values, row)
             ));
             Err(match (hive_type, found) {
-                (HiveType::Timestamp, _) => error.with_hint(
-                    "Round it to microseconds, the precision of files; queries and partition keys have milliseconds",
-                ),
+                (HiveType::Timestamp, _) => error
+                    .with_hint("Round it to microseconds, the precision of files; queries and partition keys have milliseconds"),
                 (HiveType::Date, T::Date64 | T::Timestamp(..)) => {
                     error.with_hint("Remove the time of day: only midnight can be stored as a date")
                 }

@@ -40,8 +40,11 @@ impl Placement for Places {
         };
         let is_usual = self.index.find(name).is_none_or(|row| self.index.own_location(row).is_none());
         if is_usual && !RealLocation::of(&url)?.is_within(&RealLocation::of(&self.root)?) {
-            return Err(Error::new(ErrorKind::Denied, format!("partition \"{name}\" is a link to outside of its table's location"))
-                .with_hint("Give the partition the location to which the link leads"));
+            return Err(Error::new(
+                ErrorKind::Denied,
+                format!("partition \"{name}\" is a link to outside of its table's location"),
+            )
+            .with_hint("Give the partition the location to which the link leads"));
         }
         place(&self.stores, &url)
     }

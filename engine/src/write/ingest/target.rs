@@ -5,8 +5,8 @@ use std::{collections::HashSet, path::Path, sync::Arc};
 use glaux_catalog::{
     HiveType, Metastore, TableName,
     discovery::{ListRequest, StoreProvider},
-    ident,
     format::FileFormat,
+    ident,
     model::{Access, Column, Properties, Table},
     partition::PartitionIndex,
 };
@@ -102,8 +102,9 @@ impl Resolved {
                 .with_hint("Choose another name, or append to it"));
         }
         if table.is_view() {
-            return Err(Error::invalid(format!("\"{name}\" is a view, and rows can be added only to tables"))
-                .with_hint("Name a table"));
+            return Err(
+                Error::invalid(format!("\"{name}\" is a view, and rows can be added only to tables")).with_hint("Name a table")
+            );
         }
         if target.if_exists == IfExists::Replace {
             let managed = Managed::of(&table, metastore.as_ref()).await?;

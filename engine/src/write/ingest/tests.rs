@@ -456,7 +456,7 @@ async fn a_table_that_changes_meanwhile_takes_nothing() {
         (vec!["DROP TABLE t", table], "dropped"),
         (vec!["ALTER TABLE t ADD COLUMNS (more INT)"], "altered"),
         (vec!["ALTER TABLE t SET LOCATION '{lake}other/'"], "altered"),
-        (vec!["ALTER TABLE t ADD PARTITION (k = 'x') LOCATION '{lake}own/'"], "altered"),
+        (vec!["ALTER TABLE t ADD PARTITION (k = 'x') LOCATION '{lake}own/'"], "changed its partition"),
     ] {
         lake.sql("DROP TABLE IF EXISTS t").await;
         lake.sql(table).await;

@@ -142,9 +142,10 @@ impl Command {
             "l" => Self::Databases,
             "d" if argument.is_empty() => Self::Tables,
             "d" => Self::Describe(argument.to_owned()),
-            "i" => Self::Include(file(argument).ok_or_else(|| {
-                Error::invalid("the command \"\\i\" needs a file").with_hint("Name one: \\i report.sql")
-            })?),
+            "i" => Self::Include(
+                file(argument)
+                    .ok_or_else(|| Error::invalid("the command \"\\i\" needs a file").with_hint("Name one: \\i report.sql"))?,
+            ),
             "e" => Self::Edit,
             "watch" => Self::Watch(interval(argument)?),
             "o" => Self::Output(file(argument)),

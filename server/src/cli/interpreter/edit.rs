@@ -25,8 +25,9 @@ pub(super) fn edited(statement: &str) -> Result<Option<String>> {
     let named = VARIABLES.into_iter().filter_map(|name| env::var(name).ok()).find(|words| !words.trim().is_empty());
     let words = named.unwrap_or_else(|| USUAL.to_owned());
     if !terminal::is_there(&words) {
-        return Err(Error::not_found(format!("there is no editor \"{words}\""))
-            .with_hint("Name one by the variable VISUAL or EDITOR"));
+        return Err(
+            Error::not_found(format!("there is no editor \"{words}\"")).with_hint("Name one by the variable VISUAL or EDITOR")
+        );
     }
     let failed = |error: io::Error| Error::new(ErrorKind::Unavailable, "the statement cannot be edited").with_source(error);
     let before = if statement.is_empty() { String::new() } else { format!("{statement};\n") };
@@ -37,8 +38,9 @@ pub(super) fn edited(statement: &str) -> Result<Option<String>> {
     drop(lent);
     let status = ended.map_err(failed)?;
     if !status.success() {
-        return Err(Error::new(ErrorKind::Unavailable, format!("the editor \"{words}\" failed: {status}"))
-            .with_hint("Nothing was run"));
+        return Err(
+            Error::new(ErrorKind::Unavailable, format!("the editor \"{words}\" failed: {status}")).with_hint("Nothing was run")
+        );
     }
     // By its name: editors put another file in its place.
     let after = fs::read_to_string(file.path()).map_err(|error| diagnostic::io_error("read", file.path(), error))?;

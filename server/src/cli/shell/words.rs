@@ -192,7 +192,8 @@ mod tests {
 
     #[test]
     fn tables_are_found_with_their_aliases() {
-        let text = "SELECT * FROM sales.orders AS o, regions r JOIN lines ON r.x = o.x LEFT JOIN (SELECT 1 FROM inner_one) s WHERE 1";
+        let text =
+            "SELECT * FROM sales.orders AS o, regions r JOIN lines ON r.x = o.x LEFT JOIN (SELECT 1 FROM inner_one) s WHERE 1";
         let found: Vec<_> = sources(&words(text)).into_iter().map(|source| (source.table, source.alias)).collect();
         assert_eq!(found, [("sales.orders", Some("o")), ("regions", Some("r")), ("lines", None), ("inner_one", None)]);
     }

@@ -92,9 +92,7 @@ fn knows(of: &Crate, at: usize, name: &str, steps: usize) -> bool {
 /// Whether a module has a name of its own, or imports it by name.
 fn has(of: &Crate, at: usize, name: &str) -> bool {
     let module = &of.modules[at];
-    module.children.contains_key(name)
-        || module.items.contains(name)
-        || module.imports.iter().any(|import| import.name == name)
+    module.children.contains_key(name) || module.items.contains(name) || module.imports.iter().any(|import| import.name == name)
 }
 
 /// The module out of which a `*` brings in a name, by itself or by further ones.
@@ -107,9 +105,10 @@ fn through_glob(of: &Crate, at: usize, name: &str, steps: usize) -> Option<usize
     while let Some(module) = open.pop() {
         for import in of.modules[module].imports.iter().filter(|import| import.name == GLOB) {
             // The path before the `*` begins with a name that is written there, or with another crate's.
-            let is_written = import.path.first().is_some_and(|first| {
-                matches!(first.as_str(), "crate" | "self" | "super") || has(of, module, first)
-            });
+            let is_written = import
+                .path
+                .first()
+                .is_some_and(|first| matches!(first.as_str(), "crate" | "self" | "super") || has(of, module, first));
             let target = if is_written { look_up(of, module, &import.path, steps + 1) } else { None };
             let Some(Named::Module(other)) = target else { continue };
             if has(of, other, name) {

@@ -160,4 +160,3 @@ fn check_ranges(file: &DataFile, metadata: ParquetMetaData) -> Result<ParquetMet
         None => metadata,
     })
 }
-

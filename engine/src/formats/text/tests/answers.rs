@@ -116,9 +116,8 @@ fn is_equal(values: &dyn Array, row: usize, expected: &Value, is_char: bool) -> 
             match expected {
                 // Of entries in their order.
                 Value::Array(pairs) => {
-                    let is_pair = |at: usize| {
-                        is_equal(keys, at, &pairs[at][0], is_char) && is_equal(values, at, &pairs[at][1], is_char)
-                    };
+                    let is_pair =
+                        |at: usize| is_equal(keys, at, &pairs[at][0], is_char) && is_equal(values, at, &pairs[at][1], is_char);
                     pairs.len() == keys.len() && (0..pairs.len()).all(is_pair)
                 }
                 // Of a map within another value, by its keys' text.

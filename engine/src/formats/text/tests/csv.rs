@@ -9,15 +9,8 @@ use crate::{
     formats::text::options::TextOptions,
 };
 
-const TYPED: [(&str, &str); 7] = [
-    ("s", "string"),
-    ("b", "boolean"),
-    ("i", "int"),
-    ("l", "bigint"),
-    ("d", "double"),
-    ("t", "timestamp"),
-    ("y", "date"),
-];
+const TYPED: [(&str, &str); 7] =
+    [("s", "string"), ("b", "boolean"), ("i", "int"), ("l", "bigint"), ("d", "double"), ("t", "timestamp"), ("y", "date")];
 
 #[test]
 fn athena_types_the_fields_of_csv() {
@@ -87,13 +80,7 @@ fn what_cannot_be_read_is_refused_by_name() {
             Invalid,
             "properties \"separatorChar\" and \"quoteChar\" are the same character",
         ),
-        (
-            OPEN_CSV,
-            "string",
-            ("quoteChar", "\\"),
-            Invalid,
-            "properties \"quoteChar\" and \"escapeChar\" are the same character",
-        ),
+        (OPEN_CSV, "string", ("quoteChar", "\\"), Invalid, "properties \"quoteChar\" and \"escapeChar\" are the same character"),
         (OPEN_CSV, "string", ("separatorChar", "\0"), Invalid, "property \"separatorChar\" cannot be the null character"),
         (LAZY_SIMPLE, "string", ("field.delim", "…"), Unsupported, "property \"field.delim\" cannot be \"…\""),
         (LAZY_SIMPLE, "string", ("line.delim", ";"), Unsupported, "property \"line.delim\" cannot be \";\""),
@@ -102,14 +89,14 @@ fn what_cannot_be_read_is_refused_by_name() {
             "string",
             ("skip.header.line.count", "-1"),
             Invalid,
-            "property \"skip.header.line.count\" is no number of lines: \"-1\"",
+            "property \"skip.header.line.count\" is not a number of lines: \"-1\"",
         ),
         (
             LAZY_SIMPLE,
             "string",
             ("skip.footer.line.count", ""),
             Invalid,
-            "property \"skip.footer.line.count\" is no number of lines: \"\"",
+            "property \"skip.footer.line.count\" is not a number of lines: \"\"",
         ),
         (
             LAZY_SIMPLE,
