@@ -21,11 +21,12 @@ enum Named {
 /// The uses between the files of a crate.
 pub(super) fn uses(of: &Crate) -> Uses {
     let mut uses = Uses::new();
+    let globs = globs(of);
     for (at, module) in of.modules.iter().enumerate() {
         // A `pub use` is there for others, and what comes by `*` shows where it is used.
         let own = module.imports.iter().filter(|import| !import.is_public && import.name != GLOB);
         for path in own.map(|import| &import.path).chain(&module.paths) {
-            let Some(Named::Item(used, name)) = look_up(of, at, path, 0) else { continue };
+            let Some(Named::Item(used, name)) = look_up(of, &globs, at, path, 0) else { continue };
             let file = &of.modules[used].file;
             if *file != module.file {
                 uses.entry(module.file.clone()).or_default().entry(file.clone()).or_default().insert(name);
@@ -35,8 +36,24 @@ pub(super) fn uses(of: &Crate) -> Uses {
     uses
 }
 
+/// By module, the modules of which it takes in all names by `*`.
+type Globs = Vec<Vec<usize>>;
+
+/// The globs of a crate. A path before a `*` is taken to lead there by names that are written.
+fn globs(of: &Crate) -> Globs {
+    let none = vec![Vec::new(); of.modules.len()];
+    let target = |at: usize, import: &Import| match look_up(of, &none, at, &import.path, 0) {
+        Some(Named::Module(other)) if other != at => Some(other),
+        _ => None,
+    };
+    let of_module = |(at, module): (usize, &super::source::Module)| {
+        module.imports.iter().filter(|import| import.name == GLOB).filter_map(|import| target(at, import)).collect()
+    };
+    of.modules.iter().enumerate().map(of_module).collect()
+}
+
 /// What a path leads to that stands in a module; nothing if it is another crate's.
-fn look_up(of: &Crate, from: usize, path: &[String], steps: usize) -> Option<Named> {
+fn look_up(of: &Crate, globs: &Globs, from: usize, path: &[String], steps: usize) -> Option<Named> {
     let (mut at, mut rest) = (from, path);
     match path.first()?.as_str() {
         "crate" => (at, rest) = (0, &path[1..]),
@@ -46,7 +63,7 @@ fn look_up(of: &Crate, from: usize, path: &[String], steps: usize) -> Option<Nam
                 (at, rest) = (of.modules[at].parent?, &rest[1..]);
             }
         }
-        name if knows(of, at, name, steps) => {}
+        name if has(of, at, name) || through_glob(of, globs, at, name).is_some() => {}
         _ => return None,
     }
     while let Some((name, after)) = rest.split_first() {
@@ -58,12 +75,12 @@ fn look_up(of: &Crate, from: usize, path: &[String], steps: usize) -> Option<Nam
                 return Some(Named::Item(at, name.clone()));
             }
             if let Some(import) = module.imports.iter().find(|import| import.name == *name) {
-                return follow(of, at, import, after, steps);
+                return follow(of, globs, at, import, after, steps);
             }
         }
         if let Some(child) = child {
             (at, rest) = (child, after);
-        } else if let Some(other) = through_glob(of, at, name, steps) {
+        } else if let Some(other) = through_glob(of, globs, at, name) {
             at = other;
         } else {
             // A macro has made it.
@@ -74,19 +91,14 @@ fn look_up(of: &Crate, from: usize, path: &[String], steps: usize) -> Option<Nam
 }
 
 /// What an imported name leads to, with what stands behind it.
-fn follow(of: &Crate, at: usize, import: &Import, after: &[String], steps: usize) -> Option<Named> {
+fn follow(of: &Crate, globs: &Globs, at: usize, import: &Import, after: &[String], steps: usize) -> Option<Named> {
     let module = &of.modules[at];
     // `use name;` and `use name::{self, ...}` of another crate.
     let is_foreign = import.path.first() == Some(&import.name) && !module.children.contains_key(&import.name);
     if is_foreign || steps >= MOST_STEPS {
         return None;
     }
-    look_up(of, at, &[import.path.as_slice(), after].concat(), steps + 1)
-}
-
-/// Whether a name can stand at the beginning of a path in a module, but for the names of other crates.
-fn knows(of: &Crate, at: usize, name: &str, steps: usize) -> bool {
-    has(of, at, name) || through_glob(of, at, name, steps).is_some()
+    look_up(of, globs, at, &[import.path.as_slice(), after].concat(), steps + 1)
 }
 
 /// Whether a module has a name of its own, or imports it by name.
@@ -96,26 +108,16 @@ fn has(of: &Crate, at: usize, name: &str) -> bool {
 }
 
 /// The module out of which a `*` brings in a name, by itself or by further ones.
-fn through_glob(of: &Crate, at: usize, name: &str, steps: usize) -> Option<usize> {
-    if steps >= MOST_STEPS {
-        return None;
-    }
+fn through_glob(of: &Crate, globs: &Globs, at: usize, name: &str) -> Option<usize> {
     let mut seen = BTreeSet::from([at]);
     let mut open = vec![at];
     while let Some(module) = open.pop() {
-        for import in of.modules[module].imports.iter().filter(|import| import.name == GLOB) {
-            // The path before the `*` begins with a name that is written there, or with another crate's.
-            let is_written = import
-                .path
-                .first()
-                .is_some_and(|first| matches!(first.as_str(), "crate" | "self" | "super") || has(of, module, first));
-            let target = if is_written { look_up(of, module, &import.path, steps + 1) } else { None };
-            let Some(Named::Module(other)) = target else { continue };
-            if has(of, other, name) {
-                return Some(other);
+        for other in &globs[module] {
+            if has(of, *other, name) {
+                return Some(*other);
             }
-            if seen.insert(other) {
-                open.push(other);
+            if seen.insert(*other) {
+                open.push(*other);
             }
         }
     }
