@@ -7,11 +7,11 @@ use datafusion::{
     error::Result as DataFusionResult,
     physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricBuilder, Time},
 };
-use futures::{FutureExt, Stream, StreamExt, future::BoxFuture, stream, stream::FuturesUnordered};
+use futures::{FutureExt, Stream, StreamExt, stream, stream::FuturesUnordered};
 
 use super::{
     feed::Running,
-    unit::{Next, Rows},
+    unit::{Next, Opening, Rows},
 };
 use crate::{
     accounting::PrunedBy,
@@ -39,7 +39,7 @@ pub(super) fn batches(
 struct State {
     running: Arc<Running>,
     /// Units whose bytes are under way.
-    open: FuturesUnordered<BoxFuture<'static, Result<Option<Box<dyn Rows>>>>>,
+    open: FuturesUnordered<Opening>,
     /// Units that can be decoded, or why not: that matters only when it is their turn.
     ready: VecDeque<Result<Box<dyn Rows>>>,
     current: Option<Box<dyn Rows>>,

@@ -9,6 +9,9 @@ use futures::future::BoxFuture;
 use super::budget::Held;
 use crate::error::Result;
 
+/// A unit on its way to its first row.
+pub(crate) type Opening = BoxFuture<'static, Result<Option<Box<dyn Rows>>>>;
+
 /// A part of a split that is read by itself: a row group, or a stretch of lines. What it is asked here is known without reading it.
 pub(crate) trait Unit: fmt::Debug + Send + Sync {
     /// The bytes that it will hold in memory while it is read, as far as can be told.
@@ -38,7 +41,7 @@ pub(crate) trait Unit: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// Those of fetching and decoding, naming the file.
-    fn open(self: Box<Self>, held: Held) -> BoxFuture<'static, Result<Option<Box<dyn Rows>>>>;
+    fn open(self: Box<Self>, held: Held) -> Opening;
 }
 
 /// The rows of a unit.
