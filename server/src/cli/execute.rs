@@ -54,7 +54,7 @@ impl Executor {
         let submitted = match Box::pin(self.attended(planned, || progress.planning())).await? {
             Ok(planned) => {
                 let canceller = planned.canceller();
-                self.attended(planned.run(), || progress.update(&canceller.report())).await?
+                Box::pin(self.attended(planned.run(), || progress.update(&canceller.report()))).await?
             }
             Err(failure) => Err(failure),
         };

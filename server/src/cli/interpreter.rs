@@ -173,7 +173,7 @@ impl<'a> Interpreter<'a> {
                     Expanded::Off => Expanded::On,
                     Expanded::On | Expanded::Auto => Expanded::Off,
                 });
-                tell(&format!("expanded display is {}", named(results.expanded)));
+                tell(&format!("expanded display is {}", named(&results.expanded)));
             }
             Command::Width(width) => {
                 let results = &mut self.executor.results;
@@ -195,7 +195,7 @@ impl<'a> Interpreter<'a> {
                     StatsFormat::None => StatsFormat::Text,
                     StatsFormat::Text | StatsFormat::Json => StatsFormat::None,
                 });
-                tell(&format!("stats is {}", named(*shown)));
+                tell(&format!("stats is {}", named(shown)));
             }
             Command::Timing(is_timed) => {
                 self.is_timed = is_timed.unwrap_or(!self.is_timed);
@@ -291,6 +291,6 @@ fn on_or_off(is_on: bool) -> &'static str {
 }
 
 /// A choice by the name that its user writes.
-fn named(choice: impl clap::ValueEnum) -> String {
+fn named(choice: &impl clap::ValueEnum) -> String {
     choice.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
 }
