@@ -208,24 +208,32 @@ class FakeGcs(Store):
 
 class Moto(Store):
     root = "s3://lake"
+    #: The access key and its secret.
+    keys = ("id", "secret")
 
     def command(self):
         return [os.environ["GLAUX_CLIENTS_MOTO"], "-H", "127.0.0.1", "-p", str(self.port)]
 
     def filesystem(self):
-        return fs.S3FileSystem(access_key="id", secret_key="secret", endpoint_override=f"127.0.0.1:{self.port}", scheme="http",
+        identity, secret = self.keys
+        return fs.S3FileSystem(access_key=identity, secret_key=secret, endpoint_override=f"127.0.0.1:{self.port}", scheme="http",
                                region="us-east-1", allow_bucket_creation=True)
 
     def variables(self):
-        return {"AWS_ENDPOINT_URL": self.endpoint, "AWS_ALLOW_HTTP": "true", "AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret"}
+        identity, secret = self.keys
+        return {"AWS_ENDPOINT_URL": self.endpoint, "AWS_ALLOW_HTTP": "true", "AWS_ACCESS_KEY_ID": identity, "AWS_SECRET_ACCESS_KEY": secret}
 
 
 class S3sFs(Moto):
+    #: It checks them; these are those of the page on stores.
+    keys = ("minioadmin", "minioadmin")
+
     def command(self):
         root = self.directory / "objects"
         root.mkdir()
-        return [os.environ["GLAUX_CLIENTS_S3S_FS"], "--host", "127.0.0.1", "--port", str(self.port), "--access-key", "id", "--secret-key", "secret",
-                str(root)]
+        identity, secret = self.keys
+        return [os.environ["GLAUX_CLIENTS_S3S_FS"], "--host", "127.0.0.1", "--port", str(self.port), "--access-key", identity, "--secret-key",
+                secret, str(root)]
 
 
 #: By the variable that says where each is installed; one that is not set was left out, and a line said so.

@@ -478,7 +478,7 @@ def test_files_are_run_and_written(tmp_path):
 
 @pytest.mark.parametrize("typed, completed", [
     ("SELECT * FROM system.us", "SELECT * FROM system.usage"),
-    ("SET SESSION query_t", "SET SESSION query_timeout"),
+    ("SET SESSION max_s", "SET SESSION max_scan"),
     ("SELECT date_tru", "SELECT date_trunc("),
     ("SHOW PARTI", "SHOW PARTITIONS"),
     ("\\tim", "\\timing"),
