@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::model::StorageDescriptor;
 
-/// The formats that are told apart.
+/// The formats of files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum FileFormat {
     Parquet,

@@ -2,9 +2,7 @@
 
 use std::{ops::Range, sync::Arc};
 
-use bytes::Bytes;
-
-use super::{fetch::QueryFetch, file::DataFile};
+use super::fetch::QueryFetch;
 use crate::{
     accounting::{FileMeter, Meter, ScanMeter},
     error::{Error, ErrorKind, Result},
@@ -28,14 +26,6 @@ impl ScanIo {
     /// `LimitExceeded` if the query may not scan that much.
     pub(crate) fn admit(&self, bytes: u64) -> Result<()> {
         if self.meter().admits(bytes) { Ok(()) } else { Err(over_limit(self.meter())) }
-    }
-
-    /// Bytes of table data. They do not count yet: what a decoder gets does ([`consume`]).
-    ///
-    /// # Errors
-    /// Those of fetching.
-    pub(crate) async fn read(&self, file: &DataFile, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
-        self.fetch.fetch(file, ranges).await
     }
 }
 

@@ -18,6 +18,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         another_statement_is_answered_while_one_is_planned,
         views_that_double_each_other_are_refused,
         as_many_grouping_sets_as_trino_allows,
+        wide_lists_are_answered_as_narrow_ones_are,
     );
     for (name, statements) in [
         ("nesting/calls", CALLS),
@@ -30,6 +31,29 @@ pub(crate) fn trials() -> Vec<Trial> {
         trials.push(Trial::test(name, move || crate::block_on(crate::in_time(plan_or_refuse(statements)))));
     }
     trials
+}
+
+/// A list of so many expressions is planned apart from its query, unless anything of it is not as plain as that.
+async fn wide_lists_are_answered_as_narrow_ones_are() -> Result<(), Failed> {
+    let instance = Instance::start(Lake::in_folder()).await;
+    let list = |item: &dyn Fn(usize) -> String| (0..1_001).map(item).collect::<Vec<_>>().join(", ");
+    let numbers = list(&|at| format!("n + {at} AS \"Plus{at}\""));
+    let outcome =
+        instance.run(&format!("SELECT {numbers}, N AS again, n, upper(word) FROM (VALUES (5, 'five')) t(n, word) LIMIT 1")).await;
+    let names: Vec<_> = outcome.schema.fields().iter().map(|field| field.name().as_str()).collect();
+    assert_eq!((names[0], names[1_000], &names[1_001..]), ("Plus0", "Plus1000", &["again", "n", "_col1003"][..]));
+    let wanted = (5..1_006).map(|number| number.to_string()).chain(["5", "5", "FIVE"].map(str::to_owned));
+    assert_eq!(outcome.lines(), [wanted.collect::<Vec<_>>().join("|")]);
+    // What is more than a row makes of itself, and what is named twice or nowhere.
+    let sums = instance.run(&format!("SELECT {} FROM (VALUES 1, 2) t(n)", list(&|at| format!("sum(n + {at})")))).await;
+    assert!(sums.lines()[0].starts_with("3|5|7|"), "{:?}", sums.lines());
+    let same = instance.run(&format!("SELECT {} FROM (VALUES 7) t(n)", list(&|_| "n".to_owned()))).await;
+    assert!(same.lines()[0].starts_with("7|7|7|"), "{:?}", same.lines());
+    let inner = format!("WITH w AS (SELECT 7 AS n) SELECT {}, (SELECT max(n) FROM w) FROM w", list(&|at| format!("n * {at}")));
+    assert!(instance.run(&inner).await.lines()[0].ends_with("|7000|7"));
+    let absent = instance.try_run(&format!("SELECT {}, absent FROM (VALUES 7) t(n)", list(&|at| format!("n + {at}")))).await;
+    assert_eq!(absent.map(|_| ()).map_err(|failure| failure.error.kind()), Err(ErrorKind::NotFound));
+    Ok(())
 }
 
 fn wrapped(depth: usize, before: &str, inner: &str, after: &str) -> String {

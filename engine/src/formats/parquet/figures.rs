@@ -1,7 +1,7 @@
 //! What a footer tells `ANALYZE`.
 //!
 //! How many values differ is, of a chunk, the count that its writer gives; else the entries of its dictionary (its bytes by the bytes of a value), if
-//! all its pages use it; else as many as it has values. Ranges of floats are not told, since NaN is in no statistics.
+//! all its pages use it; else as many as it has values. Ranges of floats are left out, since NaN is in no statistics.
 
 use datafusion::common::ScalarValue;
 use glaux_catalog::model::Column;

@@ -85,7 +85,7 @@ impl OpenFile {
         io.admit(ranges.iter().map(|range| range.end - range.start).sum())?;
         if let Some(stretch) = &self.stretch {
             let fetched = async {
-                let bytes = io.read(file, std::slice::from_ref(stretch)).await?.pop().unwrap_or_default();
+                let bytes = io.fetch.fetch(file, std::slice::from_ref(stretch)).await?.pop().unwrap_or_default();
                 Ok::<_, Error>((stretch.start, bytes))
             };
             let (start, bytes) = self.buffer.get_or_try_init(|| fetched).await?;
@@ -95,7 +95,7 @@ impl OpenFile {
                 return Ok(ranges.iter().map(slice).collect());
             }
         }
-        io.read(file, ranges).await
+        io.fetch.fetch(file, ranges).await
     }
 
     /// The same bytes of a row group, with pages of columns that do not repeat that hold no more values than it has rows.

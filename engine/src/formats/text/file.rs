@@ -40,7 +40,7 @@ impl OpenText {
     /// `LimitExceeded` if the query may not scan that much; those of fetching.
     pub(super) async fn read(&self, range: Range<u64>) -> Result<Bytes> {
         self.io.admit(range.end - range.start)?;
-        Ok(self.io.read(&self.planned.file, std::slice::from_ref(&range)).await?.pop().unwrap_or_default())
+        Ok(self.io.fetch.fetch(&self.planned.file, std::slice::from_ref(&range)).await?.pop().unwrap_or_default())
     }
 
     /// Counts a range as table data that the decoder has got.

@@ -68,6 +68,7 @@ async fn agrees(seed: i64, part: usize) -> Result<(), Failed> {
         options.fetch.requests = *chance.of(&[1, 2, 64]);
         options.fetch.read_ahead_bytes = *chance.of(&[1, 20_000, 64 << 20]);
         options.fetch.hedge = chance.one_in(4);
+        options.fetch.share_splits = !chance.one_in(3);
         options.storage.merge_gap_bytes = *chance.of(&[0, 1 << 20]);
         options.storage.max_request_bytes = *chance.of(&[1_000, 16 << 20]);
         options.footer_cache_bytes = *chance.of(&[0, 128 << 20]);
