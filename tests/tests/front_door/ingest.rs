@@ -105,7 +105,12 @@ async fn partitioned(instance: &Instance) -> Result<IngestSummary, Failure> {
 async fn nothing_remains(instance: &Instance) -> Result<(), Failed> {
     let (keys, uploads) = (endpoint(instance).keys(BUCKET), endpoint(instance).open_uploads());
     if !keys.is_empty() || uploads > 0 {
-        return Err(format!("{uploads} uploads and {keys:?} remain").into());
+        // The query's own error says what could not be removed, or not in time.
+        let history = instance.engine.history();
+        history.flush().await?;
+        let ends: Vec<_> =
+            history.list(QueryFilter::default()).await?.into_iter().map(|query| (query.state, query.error_message)).collect();
+        return Err(format!("{uploads} uploads and {keys:?} remain; the queries ended with {ends:?}").into());
     }
     match instance.engine.metastore().table(&TableName::new("default", "t")).await {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
