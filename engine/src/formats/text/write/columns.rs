@@ -71,7 +71,7 @@ impl<'a> Values<'a> {
                 None => Typed::Millis(array.as_primitive_opt()?),
             },
             HiveType::Array(element) => {
-                let list = array.as_list_opt()?;
+                let list = array.as_list_opt::<i32>()?;
                 Typed::Array(list, Box::new(Self::new(element, list.values().as_ref())?))
             }
             HiveType::Map(key, value) => {
