@@ -3,6 +3,7 @@
 //! `metadata` reads and keeps footers, page indexes and bloom filters (`kept`: on disk), and `belief` takes out of them what must not be believed.
 //! `evolve` makes a file's columns the table's; `shape` is what a file's schema makes of a scan's expressions. `open` decides which row groups are read
 //! (`prune`) and how (`late`), `unit` is one row group, and `decode` reads it. `summary` answers aggregations from footers, `figures` ANALYZE.
+//! `write` makes files.
 
 mod belief;
 mod decode;
@@ -21,6 +22,7 @@ mod prune;
 mod shape;
 mod summary;
 mod unit;
+mod write;
 
 use std::sync::{Arc, OnceLock, atomic::AtomicBool};
 
@@ -30,7 +32,7 @@ use datafusion::common::ScalarValue;
 use glaux_catalog::model::{Column, Table};
 use parquet::file::metadata::ParquetMetaData;
 
-pub(crate) use self::metadata::{arrow_schema as file_schema, meaning};
+pub use self::write::ParquetOptions;
 use self::{
     evolve::EvolveFactory,
     footer::Known,
@@ -38,7 +40,11 @@ use self::{
     open::ParquetOpener,
     shape::Shape,
 };
-pub(crate) use self::{kept::KeptFooters, metadata::Footers};
+pub(crate) use self::{
+    kept::KeptFooters,
+    metadata::{Footers, arrow_schema as file_schema, meaning},
+    write::ParquetOutput,
+};
 use crate::{
     error::Result,
     scan::{Analyzed, Asked, DataFile, Execution, Format, KnownFile, Opener, PlannedFile, ScanIo, ScanSpec, Summaries},
