@@ -153,7 +153,7 @@ async fn partitions_are_pruned_and_compressed_bytes_are_billed() -> Result<(), F
                  ROW FORMAT DELIMITED FIELDS TERMINATED BY ',' STORED AS TEXTFILE LOCATION '{lake}/t/' \
                  TBLPROPERTIES ('skip.header.line.count' = '1')";
     instance.run(table).await;
-    let ids = || (0..1000_i64);
+    let ids = || 0..1000_i64;
     let rows = batch([
         ("n", Arc::new(Int64Array::from_iter_values(ids())) as ArrayRef),
         ("s", Arc::new(StringArray::from_iter_values(ids().map(|id| format!("text of {id}"))))),
