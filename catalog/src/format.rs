@@ -178,14 +178,20 @@ impl FileFormat {
         let by_input = || FORMATS.iter().find(|classes| classes.input != TEXT_INPUT && is(input, classes.input));
         let by_serde = || FORMATS.iter().find(|classes| classes.serde != LAZY_SIMPLE && is(serde, classes.serde));
         let found = both.or_else(by_input).or_else(|| by_serde().filter(|_| input.is_empty() || is(input, TEXT_INPUT)));
-        // Older names of the same classes.
-        found.map(|classes| classes.format).or_else(|| {
-            let has = |needle: &str| serde.to_ascii_lowercase().contains(needle) && !is(input, TEXT_INPUT);
-            [("parquet", Self::Parquet), ("orc", Self::Orc), ("avro", Self::Avro)]
-                .into_iter()
-                .find(|(needle, _)| has(needle))
-                .map(|(_, format)| format)
-        })
+        found.map(|classes| classes.format).or_else(|| Self::of_older_serde(serde).filter(|_| !is(input, TEXT_INPUT)))
+    }
+
+    /// Whether a SerDe's class, by itself, is one of this format's.
+    #[must_use]
+    pub fn has_serde(self, class: &str) -> bool {
+        class.eq_ignore_ascii_case(self.classes().serde) || Self::of_older_serde(class) == Some(self)
+    }
+
+    /// By an older name of a class.
+    fn of_older_serde(class: &str) -> Option<Self> {
+        let class = class.to_ascii_lowercase();
+        let known = [("parquet", Self::Parquet), ("orc", Self::Orc), ("avro", Self::Avro)];
+        known.into_iter().find(|(part, _)| class.contains(part)).map(|(_, format)| format)
     }
 }
 

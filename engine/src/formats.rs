@@ -27,24 +27,37 @@ use crate::{
     scan::Format,
 };
 
-/// What reads the files of a table.
-///
-/// # Errors
-/// `Unsupported` for a format that is not read yet, naming it.
-pub(crate) fn of(table: &Table, footers: &Arc<Footers>) -> Result<Arc<dyn Format>> {
-    match FileFormat::of(&table.storage) {
-        Some(FileFormat::Parquet) => Ok(Arc::new(Parquet::new(table, footers))),
-        Some(FileFormat::Text | FileFormat::Csv) => Ok(Arc::new(Text::new(table)?)),
-        Some(
+/// The formats that are read and written.
+enum Known {
+    Parquet,
+    Text,
+}
+
+impl Known {
+    fn of(table: &Table) -> Option<Self> {
+        match FileFormat::of(&table.storage)? {
+            FileFormat::Parquet => Some(Self::Parquet),
+            FileFormat::Text | FileFormat::Csv => Some(Self::Text),
             FileFormat::Json
             | FileFormat::OpenXJson
             | FileFormat::Orc
             | FileFormat::Avro
             | FileFormat::SequenceFile
             | FileFormat::RcFile
-            | FileFormat::Ion,
-        )
-        | None => Err(not_read(table)),
+            | FileFormat::Ion => None,
+        }
+    }
+}
+
+/// What reads the files of a table.
+///
+/// # Errors
+/// `Unsupported` for a format that is not read yet, naming it.
+pub(crate) fn of(table: &Table, footers: &Arc<Footers>) -> Result<Arc<dyn Format>> {
+    match Known::of(table) {
+        Some(Known::Parquet) => Ok(Arc::new(Parquet::new(table, footers))),
+        Some(Known::Text) => Ok(Arc::new(Text::new(table)?)),
+        None => Err(not_read(table)),
     }
 }
 
@@ -54,28 +67,19 @@ pub(crate) fn of(table: &Table, footers: &Arc<Footers>) -> Result<Arc<dyn Format
 /// `Unsupported` for a format that is not written yet, and for a column or a property with which it is not, naming it; `Invalid` for a property that
 /// makes no sense.
 pub(crate) fn output_of(table: &Table, own: Option<&PartitionOwn>) -> Result<Arc<dyn OutputFormat>> {
-    match FileFormat::of(&table.storage) {
-        Some(FileFormat::Parquet) => {
-            let is_other = |serde: &&SerDe| !serde.library.to_ascii_lowercase().contains("parquet");
+    match Known::of(table) {
+        Some(Known::Parquet) => {
+            let is_other = |serde: &&SerDe| !FileFormat::Parquet.has_serde(&serde.library);
             match own.and_then(|own| own.serde.as_ref()).filter(is_other) {
                 Some(other) => Err(not_written(table, other)),
                 None => parquet_output(),
             }
         }
-        Some(FileFormat::Text | FileFormat::Csv) => {
+        Some(Known::Text) => {
             let output = TextOutput::new(&table.storage, &table.properties, own);
             Ok(Arc::new(output.map_err(|error| error.with_context("table", table.name.to_string()))?))
         }
-        Some(
-            FileFormat::Json
-            | FileFormat::OpenXJson
-            | FileFormat::Orc
-            | FileFormat::Avro
-            | FileFormat::SequenceFile
-            | FileFormat::RcFile
-            | FileFormat::Ion,
-        )
-        | None => Err(not_written(table, &table.storage.serde)),
+        None => Err(not_written(table, &table.storage.serde)),
     }
 }
 

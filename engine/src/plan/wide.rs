@@ -38,7 +38,7 @@ pub(super) async fn plan(query: &Query, state: &SessionState) -> Result<Option<L
         select.projection = vec![SelectItem::ExprWithAlias { expr: null, alias: Ident::with_quote('"', LIST) }];
     }
     let statement = Statement::Statement(Box::new(ast::Statement::Query(Box::new(rest))));
-    // Its errors are told by whoever plans the whole.
+    // An error is reported when the whole query is planned.
     let Ok(planned) = state.statement_to_plan(statement).await else { return Ok(None) };
     let mut is_plain = false;
     let planned = planned.transform_down(|node| match node {
@@ -61,8 +61,16 @@ pub(super) async fn plan(query: &Query, state: &SessionState) -> Result<Option<L
 
 /// What the list is computed from: sorted, if the query sorts by columns that are no part of what stands for the list.
 fn below(list: &Projection) -> Option<Arc<LogicalPlan>> {
-    let LogicalPlan::Sort(sort) = list.input.as_ref() else { return Some(Arc::clone(&list.input)) };
-    let LogicalPlan::Projection(with_keys) = sort.input.as_ref() else { return None };
+    let (sort, with_keys) = match list.input.as_ref() {
+        LogicalPlan::Sort(sort) => match sort.input.as_ref() {
+            LogicalPlan::Projection(input) if input.schema.fields().first().is_some_and(|field| field.name() == LIST) => {
+                (sort, input)
+            }
+            // A subquery's.
+            _ => return Some(Arc::clone(&list.input)),
+        },
+        _ => return Some(Arc::clone(&list.input)),
+    };
     let speaks_of_list = sort.expr.iter().any(|key| key.expr.column_refs().iter().any(|column| column.name == LIST));
     if speaks_of_list {
         return None;

@@ -51,6 +51,19 @@ async fn wide_lists_are_answered_as_narrow_ones_are() -> Result<(), Failed> {
     assert!(same.lines()[0].starts_with("7|7|7|"), "{:?}", same.lines());
     let inner = format!("WITH w AS (SELECT 7 AS n) SELECT {}, (SELECT max(n) FROM w) FROM w", list(&|at| format!("n * {at}")));
     assert!(instance.run(&inner).await.lines()[0].ends_with("|7000|7"));
+    // By "*": of a subquery, of its tables together and by name, and in an order.
+    let wide = format!("(SELECT n, {} FROM (VALUES 3, 1, 2) v(n))", list(&|at| format!("n + {at} AS c{at}")));
+    let of = |n: usize| std::iter::once(n).chain(n..n + 1_001).map(|value| value.to_string()).collect::<Vec<_>>().join("|");
+    let all = instance.run(&format!("SELECT * FROM {wide} AS w ORDER BY c1000 - 2 * n DESC LIMIT 2")).await;
+    assert_eq!(all.lines(), [of(1), of(2)]);
+    let best = instance.run(&format!("SELECT * FROM (SELECT * FROM {wide} AS w ORDER BY n DESC LIMIT 1)")).await;
+    assert_eq!(best.lines(), [of(3)]);
+    let joined = format!("(VALUES (2, 'two')) t(n, word) JOIN {wide} AS w USING (n)");
+    let rest = of(2).split_once('|').map(|(_, rest)| format!("2|two|{rest}")).unwrap_or_default();
+    assert_eq!(instance.run(&format!("SELECT * FROM {joined}")).await.lines(), [rest]);
+    let join = format!("{wide} AS w JOIN (VALUES (2, 'two')) t(m, word) ON n = m");
+    assert_eq!(instance.run(&format!("SELECT w.* FROM {join}")).await.lines(), [of(2)]);
+    assert_eq!(instance.run(&format!("SELECT t.*, w.* FROM {join}")).await.lines(), [format!("2|two|{}", of(2))]);
     let absent = instance.try_run(&format!("SELECT {}, absent FROM (VALUES 7) t(n)", list(&|at| format!("n + {at}")))).await;
     assert_eq!(absent.map(|_| ()).map_err(|failure| failure.error.kind()), Err(ErrorKind::NotFound));
     Ok(())

@@ -278,7 +278,7 @@ fn csv(properties: &Lookup<'_>) -> Result<CsvOptions> {
     const ESCAPE: &str = "escapeChar";
     let separator = properties.character(SEPARATOR, b',')?;
     let quote = properties.character(QUOTE, b'"')?;
-    // Hive reads a backslash as the escape character, and writes quotes twice, unless it is told of another than the double quote.
+    // Unless the property names another character than the double quote, Hive reads a backslash as the escape character, and writes quotes twice.
     let (escape, before_quote) = match properties.character(ESCAPE, b'"')? {
         b'"' => (b'\\', quote),
         0 => (0, quote),

@@ -5,6 +5,7 @@ mod answers;
 mod compressed;
 mod csv;
 mod ranges;
+mod recorded;
 mod writes;
 mod written;
 

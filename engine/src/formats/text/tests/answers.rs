@@ -9,27 +9,19 @@ use arrow::{
 };
 use serde_json::Value;
 
-use super::{LAZY_SIMPLE, OPEN_CSV, Table};
+use super::recorded;
 use crate::formats::text::date;
 
 #[test]
 fn text_is_read_as_trino_reads_it() {
-    let cases = include_str!("answers.jsonl").lines().map(|line| serde_json::from_str(line).unwrap());
-    let cases: Vec<Value> = cases.collect();
-    assert!(cases.len() > 300, "the answers are there");
-    let wrong: Vec<String> = cases.iter().filter_map(|case| difference(case).map(|found| format!("{case}\n  {found}"))).collect();
-    assert!(wrong.is_empty(), "{} of {} differ:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+    recorded::check(include_str!("answers.jsonl"), 300, difference);
 }
 
 /// How a file is read otherwise than in its answer.
 fn difference(case: &Value) -> Option<String> {
-    let (columns, properties) = (pairs(&case["columns"]), pairs(&case["properties"]));
-    let columns: Vec<(&str, &str)> = columns.iter().map(|(name, kind)| (name.as_str(), kind.as_str())).collect();
-    let properties: Vec<(&str, &str)> = properties.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-    let serde = if case["format"] == "CSV" { OPEN_CSV } else { LAZY_SIMPLE };
-    let file = case["hex"].as_str().map_or_else(|| text(&case["file"]).into_bytes(), bytes_of_hex);
+    let columns = recorded::pairs(&case["columns"]);
     let name = case["name"].as_str().unwrap_or("f");
-    let read = Table::new(serde, &columns, &properties).and_then(|table| table.read(name, &file));
+    let read = recorded::table(case).and_then(|table| table.read(name, &recorded::file(case)));
     let batches = match (read, case["rows"].as_array()) {
         (Err(_), None) => return None,
         (Ok(batches), None) => return Some(format!("{} rows, and no error", super::rows(&batches))),
@@ -50,22 +42,6 @@ fn difference(case: &Value) -> Option<String> {
         let shown = arrow::util::display::array_value_to_string(batch.column(differing), row).unwrap();
         Some(format!("row {at}, column {differing}: {shown}, and not {}", expected[differing]))
     })
-}
-
-/// The pairs of texts of a list, or of an object.
-pub(super) fn pairs(value: &Value) -> Vec<(String, String)> {
-    match value {
-        Value::Object(entries) => entries.iter().map(|(key, value)| (key.clone(), text(value))).collect(),
-        other => other.as_array().unwrap().iter().map(|pair| (text(&pair[0]), text(&pair[1]))).collect(),
-    }
-}
-
-pub(super) fn text(value: &Value) -> String {
-    value.as_str().unwrap().to_owned()
-}
-
-pub(super) fn bytes_of_hex(hex: &str) -> Vec<u8> {
-    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
 }
 
 /// Whether a value is the one that Trino shows so.

@@ -87,13 +87,14 @@ def answer(url, folder, case):
         return {"error": str(error)}
 
 
-def main(arguments):
+def main(arguments, path=ANSWERS, answer=answer, answers=("rows", "error")):
+    """Has each case of a file answered. `answers` are the fields of a case that are found out."""
     compare = arguments[:1] == ["--compare"]
     url, folder = arguments[compare:]
     lines, differ = [], 0
-    for line in ANSWERS.read_text(encoding="utf-8").splitlines():
+    for line in path.read_text(encoding="utf-8").splitlines():
         case = json.loads(line)
-        known = {key: case.pop(key) for key in ("rows", "error") if key in case}
+        known = {key: case.pop(key) for key in answers if key in case}
         found = answer(url, folder, case)
         if compare and found != known:
             differ += 1
@@ -101,7 +102,7 @@ def main(arguments):
         lines.append(json.dumps(case | found, ensure_ascii=True))
     if compare:
         sys.exit(differ > 0)
-    ANSWERS.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

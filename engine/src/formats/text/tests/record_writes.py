@@ -4,7 +4,7 @@
 With --compare, prints what differs from what is recorded.
 
 Usage: record_writes.py [--compare] URL FOLDER      URL: of a Trino whose catalog `hive` has FOLDER as `local:///`. Standard library only."""
-import json, pathlib, re, shutil, sys
+import pathlib, re, shutil, sys
 
 import record
 from record import ask, literal, parts
@@ -81,24 +81,7 @@ def answer(url, folder, case):
     return found
 
 
-def main(arguments):
-    compare = arguments[:1] == ["--compare"]
-    url, folder = arguments[compare:]
-    lines, differ = [], 0
-    for line in WRITES.read_text(encoding="utf-8").splitlines():
-        case = json.loads(line)
-        known = {key: case.pop(key) for key in ("file", "hex", "reads", "reads_ours", "error") if key in case}
-        found = answer(url, folder, case)
-        if compare and found != known:
-            differ += 1
-            print(json.dumps(case | {"known": known, "found": found}, ensure_ascii=True))
-        lines.append(json.dumps(case | found, ensure_ascii=True))
-    if compare:
-        sys.exit(differ > 0)
-    WRITES.write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
 if __name__ == "__main__":
     if len(sys.argv) < 3:
         sys.exit(__doc__)
-    main(sys.argv[1:])
+    record.main(sys.argv[1:], WRITES, answer, ("file", "hex", "reads", "reads_ours", "error"))

@@ -15,8 +15,8 @@ use glaux_catalog::{HiveType, model::Properties};
 use serde_json::Value;
 
 use super::{
-    LAZY_SIMPLE, OPEN_CSV, Table,
-    answers::{bytes_of_hex, pairs, text},
+    Table,
+    recorded::{self, bytes_of_hex},
 };
 use crate::{
     error::{ErrorKind, Result},
@@ -30,28 +30,18 @@ static NULL: Value = Value::Null;
 
 #[test]
 fn rows_are_written_as_trino_writes_them() {
-    let cases = include_str!("writes.jsonl").lines().map(|line| serde_json::from_str(line).unwrap());
-    let cases: Vec<Value> = cases.collect();
-    assert!(cases.len() > 100, "the answers are there");
-    let wrong: Vec<String> = cases.iter().filter_map(|case| difference(case).map(|found| format!("{case}\n  {found}"))).collect();
-    assert!(wrong.is_empty(), "{} of {} differ:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+    recorded::check(include_str!("writes.jsonl"), 100, difference);
 }
 
 /// What is written otherwise than it should be.
 fn difference(case: &Value) -> Option<String> {
-    let (columns, properties) = (pairs(&case["columns"]), pairs(&case["properties"]));
-    let columns: Vec<(&str, &str)> = columns.iter().map(|(name, kind)| (name.as_str(), kind.as_str())).collect();
-    let properties: Vec<(&str, &str)> = properties.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-    let serde = if case["format"] == "CSV" { OPEN_CSV } else { LAZY_SIMPLE };
-    let found = written(serde, &columns, &properties, case["rows"].as_array().unwrap());
+    let found = recorded::table(case).and_then(|table| written(&table, case["rows"].as_array().unwrap()));
     let wanted = match case["ours"].as_str() {
         Some(ours) => {
             assert!(case["reads_ours"] == true && case["reads"] == false, "{case}");
             Some(ours.as_bytes().to_vec())
         }
-        None if case["reads"] == true => {
-            Some(case["hex"].as_str().map_or_else(|| text(&case["file"]).into_bytes(), bytes_of_hex))
-        }
+        None if case["reads"] == true => Some(recorded::file(case)),
         None => None,
     };
     match (found, wanted) {
@@ -66,8 +56,7 @@ fn difference(case: &Value) -> Option<String> {
 }
 
 /// The bytes of a file of rows.
-fn written(serde: &str, columns: &[(&str, &str)], properties: &[(&str, &str)], rows: &[Value]) -> Result<Vec<u8>> {
-    let table = Table::new(serde, columns, properties)?;
+fn written(table: &Table, rows: &[Value]) -> Result<Vec<u8>> {
     let plain = Properties::from([("write.compression".to_owned(), "NONE".to_owned())]);
     let output = TextOutput::new(&table.storage, &plain, None)?;
     let arrays = table.storage.columns.iter().enumerate().map(|(at, column)| {
