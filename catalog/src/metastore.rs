@@ -22,7 +22,7 @@ pub use definitions::{Definitions, DropPartition, PartitionChange, PartitionChan
 pub use grants::Grants;
 pub use memory::MemoryMetastore;
 pub(crate) use rules::dropped;
-pub use rules::{checked_column, checked_table};
+pub use rules::checked_table;
 pub use sqlite::SqliteMetastore;
 
 /// A metastore with all three concerns.

@@ -1,14 +1,14 @@
-//! The engine's settings: plain numbers and paths, read from a file or set by an embedding program. Live objects are passed as `runtime::Parts`.
+//! The engine's settings: plain numbers and paths, read from a file or set by an embedding program. Live objects are passed as `Parts`.
 
 use std::path::{Path, PathBuf};
 
 use glaux_catalog::model::Access;
 use serde::{Deserialize, Serialize};
 
+pub use crate::scan::FetchOptions;
 use crate::{
     accounting::Tariff,
     lifecycle::HistoryOptions,
-    scan::FetchOptions,
     storage::{DataCacheOptions, StorageOptions},
 };
 

@@ -38,7 +38,7 @@ pub mod config;
 mod data_dir;
 mod definition;
 mod embed;
-pub mod error;
+mod error;
 mod execute;
 mod failure;
 mod formats;
@@ -48,10 +48,10 @@ mod location;
 mod managed;
 mod plan;
 pub mod prelude;
-pub mod probe;
+mod probe;
 mod reserved;
-pub mod runtime;
-pub mod scan;
+mod runtime;
+mod scan;
 mod scratch;
 pub mod session;
 pub mod sql;
@@ -66,14 +66,18 @@ pub mod write;
 /// Re-exported, so that an embedding program uses the engine's own versions.
 pub use arrow;
 pub use config::EngineOptions;
+pub use data_dir::CATALOG_FILE;
 /// Re-exported for the functions that [`Engine::register_udf`] and its like take.
 pub use datafusion;
 pub use embed::{QueryRequest, Value};
+#[doc(hidden)]
+pub use error::nearest;
 pub use error::{Error, ErrorKind, Result};
 /// Re-exported for the stores that [`Engine::register_object_store`] takes.
 pub use object_store;
+pub use probe::exchange;
 pub use reserved::SYSTEM_SCHEMAS;
-pub use runtime::Engine;
+pub use runtime::{Engine, Parts};
 pub use session::{Role, Session, SessionOptions};
 pub use system::Browser;
 

@@ -12,12 +12,11 @@ use glaux_catalog::{
     metastore::{MemoryMetastore, SqliteMetastore},
 };
 
-pub use crate::data_dir::CATALOG_FILE;
 use crate::{
     access::LocationPolicy,
     clock::{Clock, system_clock},
     config::EngineOptions,
-    data_dir::{CACHE_DIRECTORY, RUN_DIRECTORY, SPILL_DIRECTORY},
+    data_dir::{CACHE_DIRECTORY, CATALOG_FILE, RUN_DIRECTORY, SPILL_DIRECTORY},
     error::{Error, Result},
     execute::{
         Description, Parameters, PlannedQuery, describe::describe, executor::Executor, ingest::ingest, planning, run,

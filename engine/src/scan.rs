@@ -36,6 +36,7 @@ mod stream;
 mod top;
 mod unit;
 
+pub use self::fetch::FetchOptions;
 pub(crate) use self::{
     analyzed::{Analyzed, Figures, OF_PARTITION, OF_TABLE},
     answer::merge,
@@ -43,6 +44,8 @@ pub(crate) use self::{
     columns::{ColumnRange, FileColumns},
     exec::LakeScan,
     execution::Execution,
+    fetch::{Fetcher, QueryFetch},
+    file::DataFile,
     format::{Asked, Format, KnownFile, Opener, Summaries},
     io::{ScanIo, consume},
     rule::UseLakeScan,
@@ -50,8 +53,4 @@ pub(crate) use self::{
     source::LakeSource,
     spec::{Own, PlannedFile, ScanSpec, Split},
     unit::{Next, Rows, Unit},
-};
-pub use self::{
-    fetch::{FetchOptions, Fetcher, QueryFetch},
-    file::DataFile,
 };

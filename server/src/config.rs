@@ -21,7 +21,7 @@ use figment::{
 use glaux_engine::{
     EngineOptions, Error, Result, SessionOptions,
     accounting::Tariff,
-    error::nearest,
+    nearest,
     session::{parse_bytes, parse_duration, parse_time_zone},
     storage::StorageOptions,
 };

@@ -10,7 +10,7 @@ use std::{
 use arrow_flight::flight_service_server::FlightServiceServer;
 use futures::{StreamExt, stream};
 use glaux_catalog::{Metastore, grpc::RemoteMetastore};
-use glaux_engine::{Engine, Error, ErrorKind, Result, runtime::Parts};
+use glaux_engine::{Engine, Error, ErrorKind, Parts, Result};
 use tonic::{service::Routes, transport::Server};
 
 use crate::{

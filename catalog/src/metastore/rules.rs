@@ -46,7 +46,7 @@ pub(super) fn checked_grant(mut grant: Grant) -> Result<Grant> {
 ///
 /// # Errors
 /// `Invalid` for a name that no catalog accepts and a type that could not be read back, naming the column.
-pub fn checked_column(mut column: Column) -> Result<Column> {
+fn checked_column(mut column: Column) -> Result<Column> {
     column.name = ident::checked("column", &column.name)?;
     column.hive_type = column.hive_type.checked().map_err(|error| error.with_context("column", &column.name))?;
     Ok(column)

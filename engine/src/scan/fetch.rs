@@ -51,7 +51,7 @@ impl Default for FetchOptions {
 
 /// What the scans of all queries share.
 #[derive(Debug)]
-pub struct Fetcher {
+pub(crate) struct Fetcher {
     options: FetchOptions,
     policy: RangePolicy,
     turns: Turns,
@@ -63,14 +63,14 @@ pub struct Fetcher {
 
 impl Fetcher {
     #[must_use]
-    pub fn new(options: FetchOptions, storage: &StorageOptions, cache: Option<Arc<DataCache>>) -> Arc<Self> {
+    pub(crate) fn new(options: FetchOptions, storage: &StorageOptions, cache: Option<Arc<DataCache>>) -> Arc<Self> {
         let turns = Turns::new(options.requests.max(1));
         Arc::new(Self { options, policy: storage.range_policy(), turns, paces: Mutex::default(), cache, scans: Arc::new(()) })
     }
 
     /// The requests of one query, which wait in a line of their own.
     #[must_use]
-    pub fn for_query(this: &Arc<Self>, meter: Arc<Meter>) -> QueryFetch {
+    pub(crate) fn for_query(this: &Arc<Self>, meter: Arc<Meter>) -> QueryFetch {
         QueryFetch { fetcher: Arc::clone(this), line: this.turns.line(), meter }
     }
 
@@ -103,7 +103,7 @@ impl Fetcher {
 
 /// The fetches of one query.
 #[derive(Debug, Clone)]
-pub struct QueryFetch {
+pub(crate) struct QueryFetch {
     fetcher: Arc<Fetcher>,
     line: u64,
     meter: Arc<Meter>,

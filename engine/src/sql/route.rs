@@ -3,7 +3,7 @@
 
 /// One of the two grammars.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Grammar {
+pub(crate) enum Grammar {
     Hive,
     Trino,
 }
@@ -11,7 +11,7 @@ pub enum Grammar {
 /// The grammar of a statement, by Athena's rules: `DESCRIBE`, `SHOW`, `MSCK` and `REFRESH` are Hive's; so are `CREATE`, `ALTER` and `DROP` of a
 /// database, a schema or an external table, and of anything but a view where no `SELECT` follows. All else is Trino's.
 #[must_use]
-pub fn grammar(text: &str) -> Grammar {
+pub(crate) fn grammar(text: &str) -> Grammar {
     let mut words = Scanner::new(text, is_hive_lexis(text)).take_while(|lexeme| lexeme.kind != LexemeKind::Semicolon);
     let hive = match words.next() {
         Some(first) if first.is_any(&["DESCRIBE", "DESC", "SHOW", "MSCK", "REFRESH"]) => true,

@@ -16,7 +16,8 @@ use glaux_catalog::{
     model::{Access, Column, Grantee, Properties},
 };
 pub use names::{PartitionSpec, TableRef};
-pub use nature::{ANALYZE_COLUMNS, Answer, CRAWL_COLUMNS, Changes, Nature};
+pub(crate) use nature::{ANALYZE_COLUMNS, CRAWL_COLUMNS};
+pub use nature::{Answer, Changes, Nature};
 
 pub use crate::statement_kind::StatementKind;
 

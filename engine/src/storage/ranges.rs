@@ -18,7 +18,7 @@ pub(super) const PARALLEL_REQUESTS: usize = 10;
 
 /// How ranges become requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RangePolicy {
+pub(crate) struct RangePolicy {
     /// Bytes between two ranges that are rather read than asked for apart.
     pub gap: u64,
     /// Bytes of a request at most; at least 1.
@@ -37,7 +37,7 @@ impl RangePolicy {
     /// The requests that cover `ranges`: in order, apart from each other, none longer than allowed, none for empty ranges. All gaps that are read
     /// together are a small part of what is wanted; the smallest are closed first.
     #[must_use]
-    pub fn requests(&self, ranges: &[Range<u64>]) -> Vec<Range<u64>> {
+    pub(crate) fn requests(&self, ranges: &[Range<u64>]) -> Vec<Range<u64>> {
         let pieces = disjoint(ranges);
         let wanted: u64 = pieces.iter().map(|piece| piece.end - piece.start).sum();
         let mut gaps: Vec<(u64, usize)> =
@@ -77,7 +77,7 @@ impl RangePolicy {
     ///
     /// # Errors
     /// The first error of `fetch`.
-    pub async fn fetch<E, F, Fut>(&self, ranges: &[Range<u64>], fetch: F) -> Result<Vec<Bytes>, E>
+    pub(crate) async fn fetch<E, F, Fut>(&self, ranges: &[Range<u64>], fetch: F) -> Result<Vec<Bytes>, E>
     where
         F: Send + FnMut(Range<u64>) -> Fut,
         Fut: Future<Output = Result<Bytes, E>> + Send,
@@ -90,7 +90,7 @@ impl RangePolicy {
 
     /// The bytes of each of `ranges` out of the `pieces` that [`Self::requests`] of them brought.
     #[must_use]
-    pub fn assemble(ranges: &[Range<u64>], requests: &[Range<u64>], pieces: &[Bytes]) -> Vec<Bytes> {
+    pub(crate) fn assemble(ranges: &[Range<u64>], requests: &[Range<u64>], pieces: &[Bytes]) -> Vec<Bytes> {
         ranges.iter().map(|range| assemble(range, requests, pieces)).collect()
     }
 }

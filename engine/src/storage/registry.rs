@@ -51,7 +51,7 @@ impl Stores {
 
     /// Stores by these settings over the process's environment, in which some files of this machine are closed.
     #[must_use]
-    pub fn without(options: StorageOptions, closed: ClosedFiles) -> Arc<Self> {
+    pub(crate) fn without(options: StorageOptions, closed: ClosedFiles) -> Arc<Self> {
         Self::build(options, Environment::of_process(), closed)
     }
 

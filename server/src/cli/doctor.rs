@@ -11,7 +11,7 @@ use std::{
 
 use clap::Args;
 use glaux_catalog::{Metastore, metastore::Definitions};
-use glaux_engine::{Error, Result, runtime::CATALOG_FILE};
+use glaux_engine::{CATALOG_FILE, Error, Result};
 
 use self::findings::Findings;
 use super::{catalog_file, options::CommonOptions, runtime::runtime, say::say, stop::Stop};

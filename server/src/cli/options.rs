@@ -8,7 +8,7 @@ use clap::{
     parser::ValueSource,
 };
 use glaux_catalog::Metastore;
-use glaux_engine::{Engine, Error, Result, Session, runtime::Parts, session};
+use glaux_engine::{Engine, Error, Parts, Result, Session, session};
 
 use crate::{
     config::{self, Loaded, Overrides},

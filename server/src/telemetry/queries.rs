@@ -122,9 +122,8 @@ impl QueryObserver for QueryFigures {
 #[cfg(test)]
 mod tests {
     use glaux_engine::{
-        Engine, EngineOptions, Session, SessionOptions,
+        Engine, EngineOptions, Parts, Session, SessionOptions,
         query::{History, QueryFilter},
-        runtime::Parts,
     };
     use tempfile::TempDir;
 

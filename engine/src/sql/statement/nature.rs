@@ -56,10 +56,10 @@ const RUNNING_COLUMNS: [&str; 8] =
     ["query_id", "state", "user", "workgroup", "database", "elapsed_ms", "data_scanned_bytes", "statement"];
 
 /// The columns of `ANALYZE`.
-pub const ANALYZE_COLUMNS: [&str; 5] = ["table", "partitions", "files", "rows", "bytes"];
+pub(crate) const ANALYZE_COLUMNS: [&str; 5] = ["table", "partitions", "files", "rows", "bytes"];
 
 /// The columns of `CALL system.crawl`.
-pub const CRAWL_COLUMNS: [&str; 8] = ["table", "object", "name", "change", "catalog", "found", "action", "detail"];
+pub(crate) const CRAWL_COLUMNS: [&str; 8] = ["table", "object", "name", "change", "catalog", "found", "action", "detail"];
 
 /// Definitions, which Athena calls DDL.
 const fn definition(name: &'static str, answer: Answer) -> Nature {

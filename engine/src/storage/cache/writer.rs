@@ -14,6 +14,7 @@ use std::{
 };
 
 use bytes::Bytes;
+#[cfg(test)]
 use tokio::sync::oneshot;
 
 use super::{object::ObjectVersion, segment_files::SegmentFiles};
@@ -31,6 +32,7 @@ const SURVEY_SHARE: u64 = 8;
 #[derive(Debug)]
 enum Job {
     Write { object: ObjectVersion, start: u64, bytes: Bytes },
+    #[cfg(test)]
     Flush(oneshot::Sender<()>),
 }
 
@@ -68,6 +70,7 @@ impl SegmentWriter {
     }
 
     /// Waits until all that was queued before is written.
+    #[cfg(test)]
     pub(super) async fn flush(&self) {
         let (sender, receiver) = oneshot::channel();
         self.send(Job::Flush(sender));
@@ -124,6 +127,7 @@ fn run(files: &SegmentFiles, jobs: &Receiver<Job>, waiting: &AtomicU64) {
                 drop(bytes);
                 waiting.fetch_sub(size, Ordering::AcqRel);
             }
+            #[cfg(test)]
             Job::Flush(done) => _ = done.send(()),
         }
         if written > files.capacity() / SURVEY_SHARE {
