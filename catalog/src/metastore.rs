@@ -21,8 +21,8 @@ pub use attachments::Attachments;
 pub use definitions::{Definitions, DropPartition, PartitionChange, PartitionChangeSummary, TableVersion};
 pub use grants::Grants;
 pub use memory::MemoryMetastore;
-pub(crate) use rules::dropped;
 pub use rules::checked_table;
+pub(crate) use rules::dropped;
 pub use sqlite::SqliteMetastore;
 
 /// A metastore with all three concerns.
