@@ -16,6 +16,7 @@ pub(crate) mod index_cache;
 mod memory;
 mod rules;
 mod sqlite;
+mod workgroups;
 
 pub use attachments::Attachments;
 pub use definitions::{Definitions, DropPartition, PartitionChange, PartitionChangeSummary, TableVersion};
@@ -24,8 +25,9 @@ pub use memory::MemoryMetastore;
 pub(crate) use rules::dropped;
 pub use rules::{checked_column, checked_table};
 pub use sqlite::SqliteMetastore;
+pub use workgroups::Workgroups;
 
 /// A metastore with all three concerns.
-pub trait Metastore: Definitions + Grants + Attachments {}
+pub trait Metastore: Definitions + Grants + Attachments + Workgroups {}
 
-impl<T: Definitions + Grants + Attachments> Metastore for T {}
+impl<T: Definitions + Grants + Attachments + Workgroups> Metastore for T {}

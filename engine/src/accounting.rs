@@ -4,6 +4,7 @@ mod details;
 mod in_flight;
 mod listing;
 mod meter;
+mod money;
 mod tariff;
 mod usage;
 
@@ -11,6 +12,7 @@ pub use details::{PrunedBy, ScanCounters, ScanDetails};
 pub use in_flight::{Flight, InFlight};
 pub use listing::{ListingCounters, ListingDetails};
 pub use meter::{FileMeter, Meter, ScanMeter};
+pub use money::Usd;
 pub use tariff::{Bill, Tariff};
 pub use usage::{Requests, Scanned, Timings, Usage};
 

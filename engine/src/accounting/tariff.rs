@@ -67,6 +67,11 @@ impl Bill {
         format!("{whole}.{}", digits.trim_end_matches('0'))
     }
 
+    #[must_use]
+    pub fn total(&self) -> super::Usd {
+        super::Usd::from_atto(self.atto_usd)
+    }
+
     /// The cost in 10^-18 USD.
     #[must_use]
     pub fn atto_usd(&self) -> u128 {
