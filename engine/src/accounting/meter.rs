@@ -1,7 +1,7 @@
 //! The meter of one query: counters that only grow, written by readers of files, by the store stack and by listings.
 //!
-//! It is shared by `Arc` and read at any time. A byte budget (`--max-scan`) is checked where bytes are consumed, so that a query stops
-//! before the read that would cross it.
+//! It is shared by `Arc` and read at any time. How much table data the query may scan is kept by its [`Allowance`], which is asked before a read
+//! and again where bytes are consumed.
 
 use std::{
     collections::HashSet,
@@ -15,12 +15,12 @@ use std::{
 
 use glaux_catalog::discovery::RepairProgress;
 
-use super::{InFlight, ListingCounters, RequestKind, Requests, ScanCounters, Scanned, Usage};
+use super::{Allowance, InFlight, ListingCounters, RequestKind, Requests, Reservation, ScanCounters, Scanned, Usage};
 
 /// The counters of one query.
 #[derive(Debug, Default)]
 pub struct Meter {
-    data_scanned: AtomicU64,
+    allowance: Arc<Allowance>,
     metadata: AtomicU64,
     fetched: AtomicU64,
     requests: [AtomicU64; 5],
@@ -33,8 +33,6 @@ pub struct Meter {
     row_groups_total: AtomicU64,
     rows: AtomicU64,
     listing_nanos: AtomicU64,
-    scan_limit: Option<u64>,
-    refused: AtomicBool,
     scan: ScanCounters,
     listing: ListingCounters,
     repair: RepairProgress,
@@ -45,13 +43,15 @@ impl Meter {
     /// A meter that lets a query consume at most `scan_limit` bytes of table data.
     #[must_use]
     pub fn new(scan_limit: Option<u64>) -> Arc<Self> {
-        Arc::new(Self { scan_limit, ..Self::default() })
+        let meter = Self::default();
+        meter.allowance.set_limit(scan_limit);
+        Arc::new(meter)
     }
 
-    /// The budget of table data in bytes, if there is one.
+    /// What the query may scan.
     #[must_use]
-    pub fn scan_limit(&self) -> Option<u64> {
-        self.scan_limit
+    pub fn allowance(&self) -> &Arc<Allowance> {
+        &self.allowance
     }
 
     /// How the scans got their bytes.
@@ -76,34 +76,6 @@ impl Meter {
     #[must_use]
     pub fn in_flight(&self) -> &InFlight {
         &self.in_flight
-    }
-
-    /// Counts table data that is handed to a decoder, unless that would go over the budget.
-    fn take(&self, bytes: u64) -> bool {
-        let limit = self.scan_limit.unwrap_or(u64::MAX);
-        let within = |scanned: u64| scanned.checked_add(bytes).filter(|scanned| *scanned <= limit);
-        let taken = self.data_scanned.fetch_update(Relaxed, Relaxed, within).is_ok();
-        if !taken {
-            self.refused.store(true, Relaxed);
-        }
-        taken
-    }
-
-    /// Whether the budget allows that many more bytes of table data.
-    #[must_use]
-    pub fn admits(&self, bytes: u64) -> bool {
-        self.scan_limit.is_none_or(|limit| self.data_scanned.load(Relaxed).saturating_add(bytes) <= limit)
-    }
-
-    /// Remembers that the query ends because of its budget.
-    pub fn refuse(&self) {
-        self.refused.store(true, Relaxed);
-    }
-
-    /// Whether something was refused because of the budget.
-    #[must_use]
-    pub fn is_over_limit(&self) -> bool {
-        self.refused.load(Relaxed)
     }
 
     /// An attempt of a request to a store.
@@ -155,7 +127,7 @@ impl Meter {
         let get = |counter: &AtomicU64| counter.load(Relaxed);
         let request = |kind: RequestKind| get(&self.requests[kind as usize]);
         Usage {
-            data_scanned_bytes: get(&self.data_scanned),
+            data_scanned_bytes: self.allowance.scanned(),
             metadata_bytes: get(&self.metadata),
             fetched_bytes: get(&self.fetched),
             requests: Requests {
@@ -229,15 +201,28 @@ impl FileMeter {
         }
     }
 
-    /// Counts a range of table data that is handed to a decoder; `false` if the query's budget does not allow it.
+    /// How many bytes of these ranges would count: those that were not consumed before.
+    #[must_use]
+    pub fn fresh(&self, ranges: &[Range<u64>]) -> u64 {
+        ranges.iter().map(|range| self.consumed.missing(range)).sum()
+    }
+
+    /// Counts a range of table data that is handed to a decoder; `false` if the query may not scan that much.
     #[must_use]
     pub fn consume(&mut self, range: &Range<u64>) -> bool {
+        let mut none = Reservation::none(self.scan.meter.allowance());
+        self.consume_reserved(range, &mut none)
+    }
+
+    /// The same, of what was reserved for it.
+    #[must_use]
+    pub fn consume_reserved(&mut self, range: &Range<u64>, reserved: &mut Reservation) -> bool {
         let fresh = self.consumed.insert(range.clone());
         if fresh == 0 {
             return true;
         }
         let meter = &self.scan.meter;
-        if !meter.take(fresh) {
+        if !meter.allowance.take(fresh, &mut reserved.bytes) {
             return false;
         }
         let mut scanned = self.scan.scanned.lock().unwrap_or_else(PoisonError::into_inner);
@@ -267,6 +252,15 @@ impl FileMeter {
 struct RangeSet(std::collections::BTreeMap<u64, u64>);
 
 impl RangeSet {
+    /// How many bytes of a range are not in the set.
+    fn missing(&self, range: &Range<u64>) -> u64 {
+        let before = self.0.range(..=range.start).next_back();
+        let within = self.0.range(range.start.saturating_add(1)..).take_while(|(start, _)| **start < range.end);
+        let known = |(start, end): (&u64, &u64)| (*end).min(range.end).saturating_sub((*start).max(range.start));
+        let known: u64 = before.into_iter().chain(within).map(known).sum();
+        range.end.saturating_sub(range.start) - known
+    }
+
     /// Adds a range; returns how many of its bytes were not in the set before.
     fn insert(&mut self, range: Range<u64>) -> u64 {
         if range.is_empty() {
@@ -303,7 +297,9 @@ mod tests {
             for (start, length) in ranges {
                 let before = brute.len();
                 brute.extend(start..start + length);
-                prop_assert_eq!(set.insert(start..start + length), (brute.len() - before) as u64);
+                let fresh = (brute.len() - before) as u64;
+                prop_assert_eq!(set.missing(&(start..start + length)), fresh);
+                prop_assert_eq!(set.insert(start..start + length), fresh);
             }
         }
     }

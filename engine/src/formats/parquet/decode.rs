@@ -25,6 +25,7 @@ use parquet::{
 
 use super::{fault, late, metadata::unreadable, unit::RowGroup};
 use crate::{
+    accounting::Reservation,
     error::Result,
     scan::{Held, Next, Rows, Sieve, Unit},
 };
@@ -77,6 +78,7 @@ impl RowGroup {
             self.execution.io.meter().scan().late();
         }
         let mut given: Vec<Range<u64>> = Vec::new();
+        let mut reserved: Option<Reservation> = None;
         let mut is_first = true;
         loop {
             let wanted = match self.file.decode(|| decoder.try_next_reader())? {
@@ -93,6 +95,7 @@ impl RowGroup {
                         is_thinned,
                         projector: None,
                         given,
+                        reserved,
                         unit: self,
                         _held: held,
                     }));
@@ -102,7 +105,7 @@ impl RowGroup {
             if !is_first && self.execution.excludes(&self, self.is_late) {
                 return Ok(None);
             }
-            let bytes = self.file.read(&wanted).await?;
+            let (bytes, mut reservation) = self.file.read(&wanted).await?;
             let bytes = self.file.corrected(self.group, &wanted, bytes);
             if self.is_late && !is_first {
                 let wanted: u64 = given.iter().chain(&wanted).map(|range| range.end.saturating_sub(range.start)).sum();
@@ -111,9 +114,13 @@ impl RowGroup {
             }
             if self.is_late && is_first {
                 // The filter looks at these at once.
-                self.file.consume(&wanted)?;
+                self.file.consume(&wanted, &mut reservation)?;
             } else {
                 given.extend(wanted.iter().cloned());
+                match &mut reserved {
+                    Some(reserved) => reserved.add(reservation),
+                    None => reserved = Some(reservation),
+                }
             }
             fault::decode(file, || decoder.push_ranges(wanted, bytes))?;
             is_first = false;
@@ -208,8 +215,9 @@ struct Ready {
     /// Whether its rows may be few of those that were decoded.
     is_thinned: bool,
     projector: Option<Projector>,
-    /// What the decoder was given and has not used yet.
+    /// What the decoder was given and has not used yet, and what is reserved for that.
     given: Vec<Range<u64>>,
+    reserved: Option<Reservation>,
     _held: Held,
 }
 
@@ -221,7 +229,9 @@ impl Rows for Ready {
     fn next(&mut self) -> Result<Next> {
         let file = Arc::clone(&self.unit.file);
         // From the first row on its bytes have been used.
-        file.consume(&std::mem::take(&mut self.given))?;
+        if let Some(mut reserved) = self.reserved.take() {
+            file.consume(&std::mem::take(&mut self.given), &mut reserved)?;
+        }
         loop {
             let decoded = file.decode(|| self.reader.next().transpose())?;
             let Some(batch) = decoded else {

@@ -31,7 +31,7 @@ pub(super) struct Footer {
 }
 
 impl Known {
-    /// Gets a file's footer; with `for_data`, a small file comes whole.
+    /// Gets a file's footer; with `for_data`, a small file comes whole, unless the query may hardly scan any more.
     ///
     /// # Errors
     /// Those of reading and decoding it, naming the file.
@@ -43,7 +43,8 @@ impl Known {
         for_data: bool,
     ) -> Result<Footer> {
         let buffer = Buffer::default();
-        let whole = (for_data && is_small(&planned.file)).then(|| Arc::clone(&buffer));
+        let has_room = || io.meter().allowance().has_room(planned.file.meta.size);
+        let whole = (for_data && is_small(&planned.file) && has_room()).then(|| Arc::clone(&buffer));
         let reads = MetadataReads { whole, ..reads(io) };
         let (metadata, was_known) = self.footers.open(&self.table, &planned.file, &reads).await?;
         // What this scan has read a moment ago was not known to it.

@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::{decoder::TextDecoder, file::OpenText, lines::LineRange, shape::Shaper};
 use crate::{
+    accounting::Reservation,
     error::{Error, Result},
     failure::from_datafusion,
     scan::{Execution, Held, Next, Rows, Unit},
@@ -63,7 +64,7 @@ struct Lines {
 /// A piece that is under way; given up with its holder.
 struct Coming {
     range: Range<u64>,
-    task: JoinHandle<Result<Bytes>>,
+    task: JoinHandle<Result<(Bytes, Reservation)>>,
 }
 
 impl Drop for Coming {
@@ -158,8 +159,10 @@ impl Rows for Lines {
             self.ask();
             let Some(mut coming) = self.coming.take() else { return Ok(()) };
             let ended = (&mut coming.task).await;
-            let bytes = ended.unwrap_or_else(|error| Err(Error::internal("a read was interrupted").with_source(error)))?;
-            self.unit.file.consume(&coming.range)?;
+            let (bytes, mut reserved) =
+                ended.unwrap_or_else(|error| Err(Error::internal("a read was interrupted").with_source(error)))?;
+            self.unit.file.consume(&coming.range, &mut reserved)?;
+            drop(reserved);
             self.decoder.push(bytes);
             if self.reads_ahead() {
                 self.ask();
