@@ -1,10 +1,14 @@
 //! The engine's settings: plain numbers and paths, read from a file or set by an embedding program. Live objects are passed as `runtime::Parts`.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use glaux_catalog::model::Access;
 use serde::{Deserialize, Serialize};
 
+pub use crate::hooks::HookOptions;
 use crate::{
     accounting::Tariff,
     lifecycle::HistoryOptions,
@@ -38,6 +42,9 @@ pub struct EngineOptions {
     /// What users who are not administrators may do where nothing is granted: `none`, `read` or `write`.
     pub default_access: Access,
     pub locations: LocationOptions,
+    /// What workgroups may have called when their budgets run low, by name.
+    #[serde(skip)]
+    pub hooks: BTreeMap<String, HookOptions>,
     pub tariff: Tariff,
     pub storage: StorageOptions,
 }
@@ -93,6 +100,7 @@ impl Default for EngineOptions {
             history: HistoryOptions::default(),
             default_access: Access::Read,
             locations: LocationOptions::default(),
+            hooks: BTreeMap::new(),
             tariff: Tariff::default(),
             storage: StorageOptions::default(),
         }

@@ -43,6 +43,7 @@ mod execute;
 mod failure;
 mod formats;
 mod functions;
+mod hooks;
 mod lifecycle;
 mod location;
 mod managed;
