@@ -10,6 +10,7 @@ mod ending;
 mod entry;
 mod guard;
 mod history;
+mod limits;
 mod manager;
 mod observer;
 mod registry;
@@ -26,6 +27,8 @@ pub(crate) use history::not_running;
 pub use history::{
     History, HistoryOptions, PageFilter, Position, QueryFilter, QueryRecord, TextBounds, UsageFilter, UsageTotal, Waiting,
 };
+pub(crate) use limits::MAX_QUEUED;
+pub use limits::{Budget, Limit, Limits};
 pub use manager::{QueryManager, RunningQuery};
 pub use observer::QueryObserver;
 pub use report::{Failure, QueryId, QueryReport, QueryState, RepairFigures};

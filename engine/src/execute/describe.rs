@@ -10,7 +10,7 @@ use crate::{
     accounting::Meter,
     error::Result,
     failure::from_datafusion,
-    lifecycle::CancelReason,
+    lifecycle::{CancelReason, Limits},
     session::Session,
     sql::{self, Answer, Statement},
     statements,
@@ -31,7 +31,7 @@ pub struct Description {
 /// Describes a statement without taking it in as a query.
 pub(crate) async fn describe(shared: &Arc<Shared>, session: &Session, text: &str) -> Result<Description> {
     let (of_engine, options, text) = (Arc::clone(shared), session.options(), text.to_owned());
-    let (timeout, user) = (options.timeout, options.user.clone());
+    let (limits, user) = (Limits::of_session(&options), options.user.clone());
     let work = Box::pin(async move {
         let statement = sql::parse(&text)?;
         let answer = statement.nature().answer;
@@ -47,10 +47,11 @@ pub(crate) async fn describe(shared: &Arc<Shared>, session: &Session, text: &str
         }
     });
     let described = planning::apart(&shared.planning, &user, work);
-    match timeout {
+    match limits.timeout {
         None => described.await,
         Some(limit) => {
-            tokio::time::timeout(limit, described).await.unwrap_or_else(|_| Err(CancelReason::Timeout.error(timeout, None)))
+            let in_time = tokio::time::timeout(limit.value, described).await;
+            in_time.unwrap_or_else(|_| Err(CancelReason::Timeout.error(&limits)))
         }
     }
 }

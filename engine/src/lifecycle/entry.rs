@@ -14,10 +14,11 @@ use super::{
     cancel::CancelReason,
     ending::Ending,
     history::QueryRecord,
+    limits::Limits,
     report::{QueryId, QueryReport, QueryState, RepairFigures},
 };
 use crate::{
-    accounting::{Bill, Meter, Tariff, Timings, Usage},
+    accounting::{Bill, Meter, Tariff, Timings, Usage, Usd},
     clock::Clock,
     error::{Error, ErrorKind},
     session::SessionOptions,
@@ -36,6 +37,8 @@ pub(crate) struct Entry {
     pub(crate) meter: Arc<Meter>,
     pub(crate) submitted_at: DateTime<Utc>,
     tariff: Tariff,
+    /// Those of the session, until those of its workgroup are known.
+    limits: Mutex<Arc<Limits>>,
     clock: Arc<dyn Clock>,
     cancel: watch::Sender<Option<CancelReason>>,
     progress: Mutex<Progress>,
@@ -90,6 +93,7 @@ impl Entry {
         Arc::new(Self {
             id: QueryId::next(),
             meter: Meter::new(options.max_scan),
+            limits: Mutex::new(Arc::new(Limits::of_session(&options))),
             options,
             statement: statement[..statement.floor_char_boundary(MAX_KEPT)].to_owned(),
             submitted_at: clock.now(),
@@ -107,6 +111,32 @@ impl Entry {
     pub(crate) fn classify(&self, statement_type: StatementKind, billable: bool) {
         let mut progress = self.lock();
         (progress.statement_type, progress.billable) = (Some(statement_type), billable);
+    }
+
+    /// Whether its kind of statement pays for what it scans.
+    pub(super) fn is_billable(&self) -> bool {
+        self.lock().billable
+    }
+
+    /// The limits that hold for it.
+    pub(crate) fn limits(&self) -> Arc<Limits> {
+        Arc::clone(&self.limits.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Sets the limits that hold for it, before it scans anything.
+    pub(super) fn enforce(&self, limits: Limits) {
+        self.meter.allowance().set_limit(limits.max_scan.map(|limit| limit.value));
+        *self.limits.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(limits);
+    }
+
+    /// What a usage costs by the tariff that holds for it.
+    fn bill(&self, data_scanned_bytes: u64) -> Bill {
+        self.limits().tariff.as_deref().unwrap_or(&self.tariff).bill(data_scanned_bytes)
+    }
+
+    /// What it costs once it has scanned so many bytes.
+    pub(super) fn cost_at(&self, data_scanned_bytes: u64) -> Usd {
+        self.bill(data_scanned_bytes).total()
     }
 
     pub(super) fn mark_planned(&self) {
@@ -137,8 +167,8 @@ impl Entry {
 
     /// The ending that this error makes.
     pub(super) fn ending(&self, error: Option<&Error>) -> Ending {
-        let cut_off = self.meter.is_over_limit() || *self.cancel.borrow() == Some(CancelReason::ScanLimit);
-        Ending::of(error.map(Error::kind), cut_off)
+        let is_cut_off = self.meter.allowance().is_refused() || self.cancel.borrow().as_ref().is_some_and(CancelReason::is_cut_off);
+        Ending::of(error.map(Error::kind), is_cut_off)
     }
 
     /// The query as the history holds it, now.
@@ -159,7 +189,7 @@ impl Entry {
             }
         };
         let pays = progress.billable && progress.end.as_ref().is_none_or(|end| end.ending.pays());
-        let bill = if pays { self.tariff.bill(usage.data_scanned_bytes) } else { Bill::default() };
+        let bill = if pays { self.bill(usage.data_scanned_bytes) } else { Bill::default() };
         let repair = self.meter.repair();
         let repair = RepairFigures { found: repair.found(), added: repair.added(), dropped: repair.dropped() };
         QueryReport {
@@ -196,13 +226,12 @@ impl Entry {
         }
     }
 
-    /// Stops the query; the first reason counts. Its requests in flight are aborted, except when it reaches its scan limit: as with every
-    /// failure, the store counts them, and so do we.
+    /// Stops the query; the first reason counts. Its requests in flight are aborted, except when it needs more than it may scan.
     pub(crate) fn cancel(&self, reason: CancelReason) -> bool {
         if self.lock().end.is_some() {
             return false;
         }
-        let gives_up = reason != CancelReason::ScanLimit;
+        let gives_up = !reason.is_cut_off();
         let first = self.cancel.send_if_modified(|current| {
             let first = current.is_none();
             if first {
@@ -220,7 +249,13 @@ impl Entry {
     /// The error of the reason that the query was stopped for, or of `otherwise` if it was not stopped.
     pub(crate) fn stop_error(&self, otherwise: &CancelReason) -> Error {
         let reason = self.cancel.borrow();
-        reason.as_ref().unwrap_or(otherwise).error(self.options.timeout, self.meter.scan_limit())
+        reason.as_ref().unwrap_or(otherwise).error(&self.limits())
+    }
+
+    /// Why the query ends, if it needs more than it may scan.
+    pub(super) fn over_limit(&self) -> Option<CancelReason> {
+        let allowance = self.meter.allowance();
+        allowance.is_refused().then(|| allowance.spent().map_or(CancelReason::ScanLimit, CancelReason::Budget))
     }
 
     /// The error that the query was stopped with, if it was.
@@ -233,7 +268,7 @@ impl Entry {
     pub(crate) fn stopped(self: &Arc<Self>) -> impl Future<Output = Error> + Send + use<> {
         let (entry, mut reasons) = (Arc::clone(self), self.cancel.subscribe());
         let received = self.lock().marks.received;
-        let deadline = self.options.timeout.and_then(|timeout| received.checked_add(timeout));
+        let deadline = self.limits().timeout.and_then(|timeout| received.checked_add(timeout.value));
         async move {
             let cancelled = async { _ = reasons.wait_for(Option::is_some).await };
             match deadline {

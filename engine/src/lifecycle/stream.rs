@@ -15,7 +15,6 @@ use futures::{
 };
 
 use super::{
-    cancel::CancelReason,
     canceller::Canceller,
     entry::Entry,
     guard::{Executing, QueryGuard},
@@ -107,9 +106,9 @@ impl Query {
         }
         let next = batches.poll_next_unpin(cx);
         // Checked after every step, the last one too, so that the limit does not depend on the size of batches.
-        if self.entry.meter.is_over_limit() {
-            self.entry.cancel(CancelReason::ScanLimit);
-            return Poll::Ready(Err(self.entry.stop_error(&CancelReason::ScanLimit)));
+        if let Some(reason) = self.entry.over_limit() {
+            self.entry.cancel(reason.clone());
+            return Poll::Ready(Err(self.entry.stop_error(&reason)));
         }
         let next = ready!(next).transpose();
         match &next {
