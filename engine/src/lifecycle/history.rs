@@ -15,6 +15,7 @@ mod read;
 mod record;
 mod retention;
 mod schema;
+mod spending;
 #[cfg(test)]
 mod tests;
 mod waiting;
@@ -31,6 +32,7 @@ use glaux_catalog::same_file::SameFile;
 pub use record::{PageFilter, Position, QueryFilter, QueryRecord, TextBounds, UsageFilter, UsageTotal};
 pub use retention::HistoryOptions;
 use rusqlite::Connection;
+pub(super) use spending::{Spending, WarningKey};
 pub use waiting::Waiting;
 
 use self::{
@@ -241,7 +243,7 @@ impl History {
 
     /// Commits what is queued, so that callers read what they wrote, and records the ends of dead processes' queries. If that cannot be
     /// written, the history can be read all the same.
-    async fn settle(&self) {
+    pub(super) async fn settle(&self) {
         let (folder, own) = (self.folder.clone(), self.instance.id().to_owned());
         let settled = self.writer.call(move |connection| folder.map_or(Ok(()), |folder| reap(connection, &folder, &own))).await;
         if let Err(error) = settled {

@@ -75,6 +75,18 @@ pub(super) const MIGRATIONS: &[&str] = &[
     CREATE INDEX queries_by_user ON queries (user, submitted_at);
     CREATE INDEX queries_by_workgroup ON queries (workgroup, submitted_at);
 ",
+    // The warnings of budgets that were given, each once.
+    "
+    CREATE TABLE budget_warnings (
+        workgroup TEXT NOT NULL,
+        period TEXT NOT NULL,
+        begins TEXT NOT NULL,
+        budget_usd TEXT NOT NULL,
+        level INTEGER NOT NULL,
+        given_at INTEGER NOT NULL,
+        PRIMARY KEY (workgroup, period, begins, budget_usd, level)
+    ) STRICT, WITHOUT ROWID;
+",
 ];
 
 pub(super) const ATTO_PER_NANO: u128 = 1_000_000_000;
