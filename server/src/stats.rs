@@ -10,7 +10,7 @@ use std::{
 use clap::ValueEnum;
 use glaux_engine::{
     Error, Result,
-    accounting::{Bill, Scanned},
+    accounting::Scanned,
     query::{QueryReport, QueryState},
 };
 
@@ -119,14 +119,14 @@ pub(crate) fn text(report: &QueryReport, columns: bool) -> String {
         let _ = write!(line, "; {}", figures::count(usage.requests.total(), "request"));
     }
     if touched {
-        let _ = write!(line, "; billed {} = {}", figures::bytes(report.bill.billed_bytes), report.bill);
-    }
-    let Bill { scan, requests, transfer, .. } = report.bill;
-    let parts = [("scan", scan), ("requests", requests), ("transfer", transfer)];
-    // A bill for the scan alone has no parts.
-    if touched && parts[1..].iter().any(|(_, cost)| !cost.is_zero()) {
-        let parts: Vec<String> = parts.iter().filter(|(_, cost)| !cost.is_zero()).map(|(part, cost)| format!("{part} {cost}")).collect();
-        let _ = write!(line, " ({})", parts.join(", "));
+        let bill = report.bill;
+        let _ = write!(line, "; billed {} = {bill}", figures::bytes(bill.billed_bytes));
+        // A bill for the scan alone has no parts.
+        if bill.total() != bill.scan {
+            let parts = [("scan", bill.scan), ("requests", bill.requests), ("transfer", bill.transfer)];
+            let parts = parts.into_iter().filter(|(_, cost)| !cost.is_zero()).map(|(part, cost)| format!("{part} {cost}"));
+            let _ = write!(line, " ({})", parts.collect::<Vec<_>>().join(", "));
+        }
     }
     line
 }
