@@ -152,6 +152,11 @@ impl Entry {
         self.report_of(&self.lock())
     }
 
+    /// The figures in all, by store and by table: so far, or at the end.
+    pub(crate) fn detail(&self) -> UsageDetail {
+        self.lock().end.as_ref().map_or_else(|| self.meter.detail(), |end| end.usage.clone())
+    }
+
     fn report_of(&self, progress: &Progress) -> QueryReport {
         let (state, usage, timings) = match &progress.end {
             Some(end) => (end.ending.state(), Cow::Borrowed(&end.usage), end.timings),
