@@ -7,7 +7,8 @@ use std::sync::{
 
 use crate::accounting::StoreMeter;
 
-/// The meter of the query that makes a request, for the store that is asked, as it travels in the request's extensions. One operation has one tag.
+/// The meter of the query that makes a request, for the store that is asked, as it travels in the request's extensions. One operation has one
+/// tag.
 #[derive(Debug, Clone)]
 pub(super) struct MeterTag {
     meter: Arc<StoreMeter>,

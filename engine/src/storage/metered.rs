@@ -1,5 +1,5 @@
-//! The store that a query uses over HTTP. It attaches the query's meter of the store to each request and adds the place to errors. Requests are counted below,
-//! in [`super::wire`].
+//! The store that a query uses over HTTP. It attaches the query's meter of the store to each request and adds the place to errors. Requests are
+//! counted below, in [`super::wire`].
 
 use std::{
     fmt,
