@@ -116,9 +116,9 @@ impl Tariffs {
             let tariff = options.over(&base, name, first_day, &key)?;
             let is_same = |other: &&Arc<Tariff>| other.effective_from == first_day || other.version == tariff.version;
             if let Some(other) = known.into_iter().flat_map(Versions::all).find(is_same) {
-                let (version, other) = (&tariff.version, other.id());
-                return Err(Error::invalid(format!("\"{key}\" is version {version} from {first_day}, and there is {other} already"))
-                    .with_hint("Give each version of a tariff a first day and a name of its own"));
+                let version = &tariff.version;
+                let text = format!("\"{key}\" is version {version} from {first_day}, and there is {} already", other.id());
+                return Err(Error::invalid(text).with_hint("Give each version of a tariff a first day and a name of its own"));
             }
             match self.by_name.get_mut(name) {
                 Some(known) => known.insert(tariff),
