@@ -161,7 +161,7 @@ mod tests {
             query_id: QueryId::next(),
             state: QueryState::Succeeded,
             bill: Tariff::default().bill(&UsageDetail::of_scan(usage.data_scanned_bytes)),
-            tariff: Tariff::default().id(),
+            tariff: Some(Tariff::default().id()),
             usage,
             timings: Timings { total: 41, ..Timings::default() },
             scan: None,

@@ -176,7 +176,7 @@ impl Entry {
             state,
             usage: usage.total,
             bill,
-            tariff: self.tariff.id(),
+            tariff: Some(self.tariff.id()),
             timings,
             scan: Some(self.meter.scan().snapshot()),
             listing: self.meter.listing().snapshot_of(),

@@ -83,8 +83,8 @@ pub struct QueryReport {
     pub usage: Usage,
     /// The price of the usage by the tariff; zero for statements that are free and for failed queries.
     pub bill: Bill,
-    /// The tariff by which the bill was made: `name@version`.
-    pub tariff: String,
+    /// The tariff by which the bill was made: `name@version`. Absent where it is not known.
+    pub tariff: Option<String>,
     pub timings: Timings,
     /// How the scans got their bytes; absent in a report from the history, which does not keep it. Not among the figures that every channel shows.
     pub scan: Option<ScanDetails>,

@@ -272,7 +272,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<QueryRecord> {
             rows: count("rows")?,
         },
         bill: bill(row.get("billed_bytes")?, row.get("cost_nano_usd")?, row.get("cost_rest_atto_usd")?),
-        tariff: String::new(),
+        tariff: None,
         timings: Timings {
             queued: count("queued_ms")?,
             planning: count("planning_ms")?,

@@ -34,8 +34,8 @@ pub struct QueryRecord {
     pub usage: Usage,
     /// Zero for free queries: DDL, `SHOW`, `EXPLAIN`, failed ones.
     pub bill: Bill,
-    /// The tariff by which the bill was made: `name@version`.
-    pub tariff: String,
+    /// The tariff by which the bill was made: `name@version`. Absent where it is not known.
+    pub tariff: Option<String>,
     pub timings: Timings,
 }
 

@@ -30,7 +30,7 @@ fn received(seconds: i64) -> QueryRecord {
         error_message: None,
         usage: Usage::default(),
         bill: Bill::default(),
-        tariff: String::new(),
+        tariff: None,
         timings: Timings::default(),
     }
 }

@@ -98,7 +98,7 @@ mod tests {
             state: QueryState::Succeeded,
             usage: Usage { data_scanned_bytes, ..Usage::default() },
             bill: Tariff::default().bill(&UsageDetail::of_scan(data_scanned_bytes)),
-            tariff: Tariff::default().id(),
+            tariff: Some(Tariff::default().id()),
             timings: Timings::default(),
             scan: None,
             listing: None,
