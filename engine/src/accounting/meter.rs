@@ -288,7 +288,7 @@ impl FileMeter {
 
 /// A set of bytes as disjoint ranges, in order.
 #[derive(Debug, Default)]
-struct RangeSet(std::collections::BTreeMap<u64, u64>);
+struct RangeSet(BTreeMap<u64, u64>);
 
 impl RangeSet {
     /// Adds a range; returns how many of its bytes were not in the set before.
