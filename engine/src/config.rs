@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::hooks::HookOptions;
 use crate::{
-    accounting::Tariff,
+    accounting::{DEFAULT_TARIFF, TariffOptions},
     lifecycle::HistoryOptions,
     scan::FetchOptions,
     storage::{DataCacheOptions, StorageOptions},
@@ -45,7 +45,10 @@ pub struct EngineOptions {
     /// What workgroups may have called when their budgets run low, by name.
     #[serde(skip)]
     pub hooks: BTreeMap<String, HookOptions>,
-    pub tariff: Tariff,
+    /// The name of the tariff by which queries are billed whose workgroup names no other.
+    pub tariff: String,
+    /// Versions of tariffs, by name, besides those that are built in.
+    pub tariffs: BTreeMap<String, Vec<TariffOptions>>,
     pub storage: StorageOptions,
 }
 
@@ -101,7 +104,8 @@ impl Default for EngineOptions {
             default_access: Access::Read,
             locations: LocationOptions::default(),
             hooks: BTreeMap::new(),
-            tariff: Tariff::default(),
+            tariff: DEFAULT_TARIFF.to_owned(),
+            tariffs: BTreeMap::new(),
             storage: StorageOptions::default(),
         }
     }

@@ -3,6 +3,7 @@
 //! Its figures change until it ends, and never after. It ends once.
 
 use std::{
+    borrow::Cow,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -18,7 +19,7 @@ use super::{
     report::{QueryId, QueryReport, QueryState, RepairFigures},
 };
 use crate::{
-    accounting::{Bill, Meter, Tariff, Timings, Usage, Usd},
+    accounting::{Bill, Meter, Tariff, Timings, UsageDetail, Usd},
     clock::Clock,
     error::{Error, ErrorKind},
     session::SessionOptions,
@@ -36,7 +37,8 @@ pub(crate) struct Entry {
     pub(crate) statement: String,
     pub(crate) meter: Arc<Meter>,
     pub(crate) submitted_at: DateTime<Utc>,
-    tariff: Tariff,
+    /// That of the engine, as it was when the query came in. Its workgroup may have another.
+    tariff: Arc<Tariff>,
     /// Those of the session, until those of its workgroup are known.
     limits: Mutex<Arc<Limits>>,
     clock: Arc<dyn Clock>,
@@ -65,7 +67,7 @@ struct Marks {
 struct End {
     ending: Ending,
     at: DateTime<Utc>,
-    usage: Usage,
+    usage: UsageDetail,
     timings: Timings,
     error: Option<(ErrorKind, String)>,
 }
@@ -88,7 +90,7 @@ impl Marks {
 }
 
 impl Entry {
-    pub(crate) fn new(options: SessionOptions, statement: &str, tariff: Tariff, clock: Arc<dyn Clock>) -> Arc<Self> {
+    pub(crate) fn new(options: SessionOptions, statement: &str, tariff: Arc<Tariff>, clock: Arc<dyn Clock>) -> Arc<Self> {
         let marks = Marks { received: Instant::now(), planned: None, executing: None };
         Arc::new(Self {
             id: QueryId::next(),
@@ -129,14 +131,21 @@ impl Entry {
         *self.limits.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(limits);
     }
 
-    /// What a usage costs by the tariff that holds for it.
-    fn bill(&self, data_scanned_bytes: u64) -> Bill {
-        self.limits().tariff.as_deref().unwrap_or(&self.tariff).bill(data_scanned_bytes)
+    /// What it is billed by.
+    pub(crate) fn tariff(&self) -> Arc<Tariff> {
+        Arc::clone(self.limits().tariff.as_ref().unwrap_or(&self.tariff))
     }
 
-    /// What it costs once it has scanned so many bytes.
+    /// What it costs once it has scanned so many bytes, with the requests that it has made until now. What it has not scanned yet is taken to come
+    /// from the store that it has fetched most from.
     pub(super) fn cost_at(&self, data_scanned_bytes: u64) -> Usd {
-        self.bill(data_scanned_bytes).total()
+        let mut usage = self.meter.detail();
+        let to_come = data_scanned_bytes.saturating_sub(usage.total.data_scanned_bytes);
+        if let Some(store) = usage.stores.iter_mut().max_by_key(|store| store.fetched_bytes) {
+            store.fetched_bytes = store.fetched_bytes.saturating_add(to_come);
+        }
+        usage.total.data_scanned_bytes = data_scanned_bytes;
+        self.tariff().bill(&usage).total()
     }
 
     pub(super) fn mark_planned(&self) {
@@ -158,7 +167,7 @@ impl Entry {
         progress.end = Some(End {
             ending: self.ending(error),
             at: self.clock.now(),
-            usage: self.meter.usage(),
+            usage: self.meter.detail(),
             timings: progress.marks.timings(Instant::now(), self.meter.listing_time()),
             error: error.map(|error| (error.kind(), error.to_string())),
         });
@@ -180,23 +189,32 @@ impl Entry {
         self.report_of(&self.lock())
     }
 
+    /// The figures in all, by store and by table: so far, or at the end.
+    pub(crate) fn detail(&self) -> UsageDetail {
+        self.lock().end.as_ref().map_or_else(|| self.meter.detail(), |end| end.usage.clone())
+    }
+
     fn report_of(&self, progress: &Progress) -> QueryReport {
         let (state, usage, timings) = match &progress.end {
-            Some(end) => (end.ending.state(), end.usage, end.timings),
+            Some(end) => (end.ending.state(), Cow::Borrowed(&end.usage), end.timings),
             None => {
                 let state = if progress.marks.executing.is_some() { QueryState::Running } else { QueryState::Queued };
-                (state, self.meter.usage(), progress.marks.timings(Instant::now(), self.meter.listing_time()))
+                let timings = progress.marks.timings(Instant::now(), self.meter.listing_time());
+                (state, Cow::Owned(self.meter.detail()), timings)
             }
         };
         let pays = progress.billable && progress.end.as_ref().is_none_or(|end| end.ending.pays());
-        let bill = if pays { self.bill(usage.data_scanned_bytes) } else { Bill::default() };
+        // Of a query that does not pay everything is free: its requests, too.
+        let tariff = self.tariff();
+        let bill = if pays { tariff.bill(&usage) } else { Bill::default() };
         let repair = self.meter.repair();
         let repair = RepairFigures { found: repair.found(), added: repair.added(), dropped: repair.dropped() };
         QueryReport {
             query_id: self.id,
             state,
-            usage,
+            usage: usage.total,
             bill,
+            tariff: Some(tariff.id()),
             timings,
             scan: Some(self.meter.scan().snapshot()),
             listing: self.meter.listing().snapshot_of(),
@@ -222,6 +240,7 @@ impl Entry {
             error_message: error.map(|(_, message)| message.clone()),
             usage: report.usage,
             bill: report.bill,
+            tariff: report.tariff,
             timings: report.timings,
         }
     }
