@@ -93,6 +93,11 @@ impl Hooks {
         Ok(Arc::new(Self { hooks, runner: Mutex::default() }))
     }
 
+    /// No hooks.
+    pub(crate) fn none() -> Self {
+        Self { hooks: BTreeMap::new(), runner: Mutex::default() }
+    }
+
     /// The hook of that name, to be called by a job.
     pub(crate) fn find(&self, name: &str) -> Option<HookCall> {
         self.hooks.get(name).map(|options| HookCall::new(name, options))

@@ -4,6 +4,7 @@
 //! It knows nothing of SQL and nothing of plans: a statement is its text, and [`QueryGuard::classify`] says what it costs.
 
 mod admission;
+mod budget;
 mod cancel;
 mod canceller;
 mod ending;

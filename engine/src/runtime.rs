@@ -26,6 +26,7 @@ use crate::{
     },
     formats::{Footers, KeptFooters},
     functions,
+    hooks::Hooks,
     lifecycle::{Failure, History, Query, QueryManager, QueryObserver, Slots},
     plan,
     scan::Fetcher,
@@ -95,6 +96,7 @@ impl Engine {
         let opened = tokio::task::spawn_blocking(move || open_files(&data_dir, metastore, history, open_history)).await;
         let (metastore, history) = opened.map_err(|error| Error::internal("opening was interrupted").with_source(error))??;
         let queries = QueryManager::new(history, tariffs, options.max_concurrent_queries, Arc::clone(&clock));
+        queries.set_hooks(Hooks::new(options.hooks.clone())?);
         if let Some(observer) = observer {
             queries.observe(observer)?;
         }

@@ -66,16 +66,33 @@ impl BudgetSpent {
     /// The error of a query that it ends, or does not let begin.
     #[must_use]
     pub fn error(&self) -> Error {
-        let Self { workgroup, period, begins, budget, spent, reserved } = self;
-        let name = period.name(*begins);
-        let mut message = format!("the budget of workgroup \"{workgroup}\" for {name} is used up: {spent} of {budget} USD are spent");
-        if !reserved.is_zero() {
-            message.push_str(&format!(", {reserved} USD are reserved by running queries"));
-        }
+        let (budget, figures) = (self.name(), self.figures());
+        self.refused(format!("{budget} is used up: {figures}"))
+    }
+
+    /// The error of a query that does not begin because it may cost this much.
+    #[must_use]
+    pub fn over_quote(&self, price: Usd) -> Error {
+        let (budget, figures) = (self.name(), self.figures());
+        self.refused(format!("the query may cost up to {price} USD, and {budget} has no room for it: {figures}"))
+    }
+
+    fn refused(&self, message: String) -> Error {
+        let period = self.period;
         Error::new(ErrorKind::LimitExceeded, message).with_hint(format!(
-            "Wait for the next {period}, or ask an administrator: ALTER WORKGROUP raises budget_per_{period}_usd; statements that \
+            "Wait for the next {period}, or ask an administrator: ALTER WORKGROUP raises budget_per_{period}_usd. Statements that \
              scan nothing still run"
         ))
+    }
+
+    fn name(&self) -> String {
+        format!("the budget of workgroup \"{}\" for {}", self.workgroup, self.period.name(self.begins))
+    }
+
+    fn figures(&self) -> String {
+        let Self { budget, spent, reserved, .. } = self;
+        let spent = format!("{spent} of {budget} USD are spent");
+        if reserved.is_zero() { spent } else { format!("{spent}, {reserved} USD are reserved by running queries") }
     }
 }
 

@@ -8,6 +8,7 @@
 //! A query counts for the day (UTC) that it was submitted on, as in `system.usage`.
 
 mod purse;
+mod spender;
 mod spending;
 #[cfg(test)]
 mod tests;
@@ -22,12 +23,12 @@ use std::{
 
 use chrono::{Months, NaiveDate};
 
-pub(super) use self::purse::Purse;
+pub(super) use self::{purse::Purse, spender::Spender};
 use self::{
     spending::Spent,
     warning::{Warning, announce},
 };
-use super::{history::History, limits::Limits, report::QueryId};
+use super::history::History;
 use crate::{
     accounting::{BudgetSpent, Period, Usd},
     clock::Clock,
@@ -46,15 +47,6 @@ pub(super) struct Budgets {
     workgroups: Mutex<HashMap<Arc<str>, Spent>>,
     /// One look at the history at a time, so that an older one never replaces a newer.
     looking: tokio::sync::Mutex<Option<Instant>>,
-}
-
-/// A query that is paid out of budgets.
-#[derive(Debug, Clone)]
-pub(super) struct Spender {
-    pub(super) query: QueryId,
-    /// That it was submitted on.
-    pub(super) day: NaiveDate,
-    pub(super) limits: Arc<Limits>,
 }
 
 impl Budgets {
@@ -110,7 +102,7 @@ impl Budgets {
         })
     }
 
-    /// Reserves this much for a query in all, if it has begun and not ended. `used` is what it has cost so far.
+    /// Reserves this much for a query in all, if it has begun and not ended. `used` is what it comes to cost now.
     fn reserve(&self, spender: &Spender, amount: Usd, used: Usd) -> Result<(), BudgetSpent> {
         let (reserved, warnings) = {
             let mut workgroups = self.lock();
@@ -137,8 +129,8 @@ impl Budgets {
         warnings.into_iter().for_each(|warning| self.announce(warning));
     }
 
-    /// A query ends, or does not begin, because of this budget.
-    fn refused(&self, spender: &Spender, spent: &BudgetSpent) {
+    /// A query has ended because of this budget.
+    pub(super) fn refused(&self, spender: &Spender, spent: &BudgetSpent) {
         self.announce(Warning::used_up(spender, spent));
     }
 

@@ -242,6 +242,7 @@ impl Entry {
             bill: report.bill,
             tariff: report.tariff,
             timings: report.timings,
+            queue_position: None,
         }
     }
 

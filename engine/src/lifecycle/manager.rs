@@ -22,6 +22,7 @@ use crate::{
     accounting::{Tariff, Tariffs, Usage},
     clock::Clock,
     error::{Error, ErrorKind, Result},
+    hooks::Hooks,
     session::SessionOptions,
 };
 
@@ -40,6 +41,8 @@ pub struct RunningQuery {
     pub usage: Usage,
     /// Since it came in, to the millisecond.
     pub elapsed: Duration,
+    /// Its place in the queue of its workgroup, from 1 on, while it waits there.
+    pub queue_position: Option<u64>,
 }
 
 /// All queries of one engine.
@@ -54,7 +57,7 @@ impl QueryManager {
     /// `max_concurrent_queries` is at least 1.
     #[must_use]
     pub fn new(history: Arc<History>, tariffs: Tariffs, max_concurrent_queries: usize, clock: Arc<dyn Clock>) -> Self {
-        Self { registry: Registry::new(history, max_concurrent_queries), tariffs, clock }
+        Self { registry: Registry::new(history, max_concurrent_queries, Arc::clone(&clock)), tariffs, clock }
     }
 
     /// The tariffs that there are.
@@ -85,6 +88,11 @@ impl QueryManager {
         Err(Error::new(ErrorKind::AlreadyExists, "the engine already has an observer").with_hint("Set one observer only"))
     }
 
+    /// Sets what is called when budgets run low, once.
+    pub(crate) fn set_hooks(&self, hooks: Arc<Hooks>) {
+        self.registry.budgets().set_hooks(hooks);
+    }
+
     /// Takes a statement in: from here on it is in the history, and its time runs. `session` is the session as it is now.
     ///
     /// # Errors
@@ -113,6 +121,7 @@ impl QueryManager {
             submitted_at: record.submitted_at,
             usage: record.usage,
             elapsed: Duration::from_millis(record.timings.total),
+            queue_position: record.queue_position,
         };
         self.running_records().into_iter().map(running).collect()
     }
@@ -120,7 +129,9 @@ impl QueryManager {
     /// The same as the history would hold them now.
     #[must_use]
     pub fn running_records(&self) -> Vec<QueryRecord> {
-        self.registry.entries().iter().map(|entry| entry.record()).collect()
+        let places = self.registry.slots().places();
+        let record = |entry: &Arc<Entry>| QueryRecord { queue_position: places.get(&entry.id).copied(), ..entry.record() };
+        self.registry.entries().iter().map(record).collect()
     }
 
     /// Stops all queries of this process, which is shutting down.

@@ -87,6 +87,11 @@ const COLUMNS: &[(&str, Values, &str)] = &[
     ("listing_ms", Figure(|r| r.timings.listing), "Milliseconds of listing files"),
     ("execution_ms", Figure(|r| r.timings.execution), "Milliseconds of execution"),
     ("total_ms", Figure(|r| r.timings.total), "Milliseconds from submission to the end"),
+    (
+        "queue_position",
+        Known(|r| r.queue_position),
+        "Place in the queue of its workgroup, from 1 on, while it waits there in this process; NULL otherwise",
+    ),
 ];
 
 /// The column that rows are ordered by.

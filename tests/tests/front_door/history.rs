@@ -54,6 +54,7 @@ fn made() -> Vec<QueryRecord> {
             bill: Default::default(),
             tariff: None,
             timings: Default::default(),
+            queue_position: None,
         };
         record.usage.rows = at as u64;
         record

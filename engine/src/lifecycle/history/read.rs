@@ -280,6 +280,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<QueryRecord> {
             execution: count("execution_ms")?,
             total: count("total_ms")?,
         },
+        queue_position: None,
     })
 }
 

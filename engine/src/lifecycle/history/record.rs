@@ -37,6 +37,8 @@ pub struct QueryRecord {
     /// The tariff by which the bill was made: `name@version`. Absent where it is not known.
     pub tariff: Option<String>,
     pub timings: Timings,
+    /// Its place in the queue of its workgroup, from 1 on, while it waits there. The history does not keep it.
+    pub queue_position: Option<u64>,
 }
 
 impl QueryRecord {

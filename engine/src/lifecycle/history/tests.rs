@@ -32,6 +32,7 @@ fn received(seconds: i64) -> QueryRecord {
         bill: Bill::default(),
         tariff: None,
         timings: Timings::default(),
+        queue_position: None,
     }
 }
 
