@@ -25,10 +25,13 @@ use super::{
     feed::Running,
     format::Format,
     io::ScanIo,
+    quote,
+    quoted::{Basis, ScanQuote},
     source::LakeSource,
     spec::{ScanSpec, Split, TopRows},
     stream,
 };
+use crate::error::Error;
 
 /// Reads the rows of a table's files.
 #[derive(Debug)]
@@ -60,6 +63,7 @@ impl LakeScan {
         splits.sort_by_key(|split| split.position);
         let spec = ScanSpec {
             table: Arc::clone(&source.table),
+            pruning: Arc::clone(&source.pruning),
             schema: source.schema.clone(),
             splits,
             projection: source.projection.clone(),
@@ -100,7 +104,7 @@ impl LakeScan {
         }
     }
 
-    pub(super) fn spec(&self) -> &Arc<ScanSpec> {
+    pub(crate) fn spec(&self) -> &Arc<ScanSpec> {
         &self.spec
     }
 
@@ -115,6 +119,14 @@ impl LakeScan {
     /// The sizes of the files that it may read.
     pub(crate) fn files(&self) -> impl Iterator<Item = u64> {
         self.spec.files().map(|file| file.file.meta.size)
+    }
+
+    /// What it takes at most, each time that it runs.
+    ///
+    /// # Errors
+    /// Those of reading and decoding metadata, naming the file.
+    pub(crate) async fn quote(&self, basis: Basis) -> Result<ScanQuote, Error> {
+        quote::of_scan(&self.spec, &self.io, &self.format, basis, true).await
     }
 
     /// The execution that a stream belongs to: its own; or, where streams share their work, that of the streams before it, or a new one if it was

@@ -40,10 +40,11 @@ use super::{
     statistics::{self, Known},
 };
 use crate::{
+    accounting::Scanned,
     error::{Error, Result, to_datafusion},
     failure::from_datafusion,
     formats,
-    scan::{Analyzed, DataFile, Format, LakeSource, Own, PlannedFile, Split},
+    scan::{Analyzed, DataFile, Format, LakeSource, Own, PlannedFile, Pruning, Split},
 };
 
 /// Bytes of files for which one stream is enough.
@@ -88,14 +89,16 @@ impl LakeTable {
         }
     }
 
-    /// The files to read: of surviving partitions, and not excluded by hidden columns.
-    async fn files(&self, index: &PartitionIndex, props: &ExecutionProps, filters: &[Expr]) -> Result<Vec<DataFile>> {
+    /// The files to read, and how the partitions were pruned: those of surviving partitions that are not excluded by hidden columns.
+    async fn files(&self, index: &PartitionIndex, props: &ExecutionProps, filters: &[Expr]) -> Result<(Vec<DataFile>, Pruning)> {
         let meter = &self.context.meter;
+        let mut pruning = Pruning::default();
         let survivors = if self.table.is_partitioned() {
             let survivors = prune::partitions::surviving(index, filters, props);
             // How many a projection has in all is not enumerated.
             let total = self.projection.is_none().then_some(index.len() as u64);
             meter.add_partitions(survivors.len() as u64, total);
+            pruning = self.pruning(filters, Scanned { scanned: survivors.len() as u64, total });
             survivors
         } else {
             Vec::new()
@@ -112,7 +115,14 @@ impl LakeTable {
                 files = rows.into_iter().map(|row| files[row as usize].clone()).collect();
             }
         }
-        Ok(files)
+        Ok((files, pruning))
+    }
+
+    /// How the partitions were pruned by these filters.
+    fn pruning(&self, filters: &[Expr], partitions: Scanned) -> Pruning {
+        let keys: Vec<String> = self.table.partition_keys.iter().map(|key| key.name.clone()).collect();
+        let usable = prune::usable(filters, &|name| keys.iter().any(|key| key == name));
+        Pruning { keys, partitions, is_filtered: usable.is_filtered, unusable: usable.others }
     }
 
     /// One row a file: its partition's values and its hidden columns.
@@ -209,7 +219,7 @@ impl LakeTable {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let index = self.partitions(filters, state.execution_props())?;
-        let files = self.files(&index, state.execution_props(), filters).await?;
+        let (files, pruning) = self.files(&index, state.execution_props(), filters).await?;
         let Some(first) = files.first() else {
             let schema = match projection {
                 Some(columns) => Arc::new(self.schema().project(columns).map_err(|error| Error::internal(error.to_string()))?),
@@ -220,6 +230,7 @@ impl LakeTable {
         let store_url = ObjectStoreUrl::parse(first.store_url.as_ref()).map_err(from_datafusion)?;
         let source = LakeSource::new(
             Arc::from(self.table.name.to_string()),
+            Arc::new(pruning),
             self.schema.clone(),
             Arc::clone(&self.format),
             self.context.io(),

@@ -16,6 +16,7 @@ use datafusion::{
     },
     logical_expr::{
         BinaryExpr, Expr, Operator, execution_props::ExecutionProps, physical_planning_context::PhysicalPlanningContext,
+        utils::split_conjunction,
     },
     physical_expr::create_physical_expr,
 };
@@ -65,13 +66,60 @@ fn implied(filter: &Expr, is_known: &dyn Fn(&str) -> bool) -> Option<Expr> {
             Some(implied(left, is_known)?.or(implied(right, is_known)?))
         }
         Expr::Alias(alias) => implied(&alias.expr, is_known),
-        other => {
-            let columns = other.column_refs();
-            let usable = columns.iter().all(|column| is_known(&column.name)) && !other.is_volatile() && !has_subquery(other);
-            let decides = !columns.is_empty() || matches!(other, Expr::Literal(ScalarValue::Boolean(_), _));
-            (usable && decides).then(|| unqualified(other))
+        other => decides(other, is_known).then(|| unqualified(other)),
+    }
+}
+
+/// Whether a filter implies anything for the known columns, and speaks of them.
+fn implies(filter: &Expr, is_known: &dyn Fn(&str) -> bool) -> bool {
+    match filter {
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::And, right }) => implies(left, is_known) || implies(right, is_known),
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) => implies(left, is_known) && implies(right, is_known),
+        Expr::Alias(alias) => implies(&alias.expr, is_known),
+        other => decides(other, is_known),
+    }
+}
+
+/// Whether a condition can be evaluated on the known columns alone.
+fn decides(condition: &Expr, is_known: &dyn Fn(&str) -> bool) -> bool {
+    let columns = condition.column_refs();
+    let is_usable = columns.iter().all(|column| is_known(&column.name)) && !condition.is_volatile() && !has_subquery(condition);
+    is_usable && (!columns.is_empty() || matches!(condition, Expr::Literal(ScalarValue::Boolean(_), _)))
+}
+
+/// Characters of a filter that are shown.
+const SHOWN: usize = 200;
+
+/// Which filters can leave out partitions.
+#[derive(Debug, Default)]
+pub(super) struct Usable {
+    /// Whether any can.
+    pub is_filtered: bool,
+    /// Those that speak of partition keys and cannot, as text.
+    pub others: Vec<String>,
+}
+
+/// Tells filters that say which values of partition keys are wanted from those that only speak of them.
+pub(super) fn usable(filters: &[Expr], is_key: &dyn Fn(&str) -> bool) -> Usable {
+    let mut usable = Usable::default();
+    for conjunct in filters.iter().flat_map(split_conjunction) {
+        if !conjunct.column_refs().iter().any(|column| is_key(&column.name)) {
+            continue;
+        }
+        if implies(conjunct, is_key) {
+            usable.is_filtered = true;
+            continue;
+        }
+        let mut text = conjunct.human_display().to_string();
+        if let Some((end, _)) = text.char_indices().nth(SHOWN) {
+            text.truncate(end);
+            text.push_str("...");
+        }
+        if !usable.others.contains(&text) {
+            usable.others.push(text);
         }
     }
+    usable
 }
 
 fn has_subquery(filter: &Expr) -> bool {
