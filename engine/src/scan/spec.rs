@@ -23,7 +23,6 @@ use datafusion::{
 use glaux_catalog::model::{Column, SerDe};
 
 use super::file::DataFile;
-use crate::accounting::Scanned;
 
 /// A file of a planned scan.
 #[derive(Debug)]
@@ -60,13 +59,11 @@ impl Split {
     }
 }
 
-/// What pruning the partitions of a table came to.
+/// What a query's filters were for pruning the partitions of a table.
 #[derive(Debug, Default)]
 pub(crate) struct Pruning {
     /// The partition keys.
     pub keys: Vec<String>,
-    /// Partitions that are left, and how many there are, if that is known.
-    pub partitions: Scanned,
     /// Whether a filter says which values of partition keys are wanted.
     pub is_filtered: bool,
     /// Filters that speak of partition keys and do not say which values are wanted, as text.

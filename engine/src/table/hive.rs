@@ -40,7 +40,6 @@ use super::{
     statistics::{self, Known},
 };
 use crate::{
-    accounting::Scanned,
     error::{Error, Result, to_datafusion},
     failure::from_datafusion,
     formats,
@@ -92,13 +91,15 @@ impl LakeTable {
     /// The files to read, and how the partitions were pruned: those of surviving partitions that are not excluded by hidden columns.
     async fn files(&self, index: &PartitionIndex, props: &ExecutionProps, filters: &[Expr]) -> Result<(Vec<DataFile>, Pruning)> {
         let meter = &self.context.meter;
+        let of_table = meter.table(&self.table.name);
         let mut pruning = Pruning::default();
         let survivors = if self.table.is_partitioned() {
             let survivors = prune::partitions::surviving(index, filters, props);
             // How many a projection has in all is not enumerated.
             let total = self.projection.is_none().then_some(index.len() as u64);
-            meter.add_partitions(survivors.len() as u64, total);
-            pruning = self.pruning(filters, Scanned { scanned: survivors.len() as u64, total });
+            let is_filtered = prune::partitions::is_filtered(index, filters);
+            of_table.add_partitions(survivors.len() as u64, total, is_filtered);
+            pruning = self.pruning(filters, is_filtered);
             survivors
         } else {
             Vec::new()
@@ -107,7 +108,7 @@ impl LakeTable {
         let listed = self.context.listing.files(&self.table, index, &survivors).await;
         meter.add_listing_time(started.elapsed());
         let mut files = listed?;
-        meter.add_files_total(files.len() as u64);
+        of_table.add_files_total(files.len() as u64);
         if self.has_hidden && !filters.is_empty() {
             let known = self.known_of_files(index, &files)?;
             if let Some(kept) = prune::keep(&known, filters, props) {
@@ -118,11 +119,11 @@ impl LakeTable {
         Ok((files, pruning))
     }
 
-    /// How the partitions were pruned by these filters.
-    fn pruning(&self, filters: &[Expr], partitions: Scanned) -> Pruning {
+    /// What the filters were for pruning the partitions.
+    fn pruning(&self, filters: &[Expr], is_filtered: bool) -> Pruning {
         let keys: Vec<String> = self.table.partition_keys.iter().map(|key| key.name.clone()).collect();
-        let usable = prune::usable(filters, &|name| keys.iter().any(|key| key == name));
-        Pruning { keys, partitions, is_filtered: usable.is_filtered, unusable: usable.others }
+        let unusable = prune::unusable(filters, &|name| keys.iter().any(|key| key == name));
+        Pruning { keys, is_filtered, unusable }
     }
 
     /// One row a file: its partition's values and its hidden columns.
@@ -233,7 +234,7 @@ impl LakeTable {
             Arc::new(pruning),
             self.schema.clone(),
             Arc::clone(&self.format),
-            self.context.io(),
+            self.context.io(&self.table.name),
         );
         let analyzed = Analyzed::of_table(self.context.listing.metastore.as_ref(), &self.table).await;
         let known = Known { format: self.format.as_ref(), analyzed: analyzed.as_ref() };

@@ -90,24 +90,12 @@ fn decides(condition: &Expr, is_known: &dyn Fn(&str) -> bool) -> bool {
 /// Characters of a filter that are shown.
 const SHOWN: usize = 200;
 
-/// Which filters can leave out partitions.
-#[derive(Debug, Default)]
-pub(super) struct Usable {
-    /// Whether any can.
-    pub is_filtered: bool,
-    /// Those that speak of partition keys and cannot, as text.
-    pub others: Vec<String>,
-}
-
-/// Tells filters that say which values of partition keys are wanted from those that only speak of them.
-pub(super) fn usable(filters: &[Expr], is_key: &dyn Fn(&str) -> bool) -> Usable {
-    let mut usable = Usable::default();
+/// The filters that speak of partition keys and do not say which of their values are wanted, as text.
+pub(super) fn unusable(filters: &[Expr], is_key: &dyn Fn(&str) -> bool) -> Vec<String> {
+    let mut texts = Vec::new();
     for conjunct in filters.iter().flat_map(split_conjunction) {
-        if !conjunct.column_refs().iter().any(|column| is_key(&column.name)) {
-            continue;
-        }
-        if implies(conjunct, is_key) {
-            usable.is_filtered = true;
+        let speaks_of_keys = conjunct.column_refs().iter().any(|column| is_key(&column.name));
+        if !speaks_of_keys || implies(conjunct, is_key) {
             continue;
         }
         let mut text = conjunct.human_display().to_string();
@@ -115,11 +103,11 @@ pub(super) fn usable(filters: &[Expr], is_key: &dyn Fn(&str) -> bool) -> Usable 
             text.truncate(end);
             text.push_str("...");
         }
-        if !usable.others.contains(&text) {
-            usable.others.push(text);
+        if !texts.contains(&text) {
+            texts.push(text);
         }
     }
-    usable
+    texts
 }
 
 fn has_subquery(filter: &Expr) -> bool {

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use tokio::sync::OnceCell;
 
 use crate::{
-    accounting::Meter,
+    accounting::ScanMeter,
     error::{Error, Result},
     scan::{DataFile, QueryFetch, ScanIo},
 };
@@ -24,7 +24,7 @@ pub(crate) type Buffer = Arc<OnceCell<(u64, Bytes)>>;
 #[derive(Debug, Clone)]
 pub(crate) struct MetadataReads {
     pub fetch: QueryFetch,
-    pub meter: Arc<Meter>,
+    pub scan: Arc<ScanMeter>,
     /// For a small file, which is read whole as soon as anything of it is.
     pub whole: Option<Buffer>,
     /// For a quote: what is asked for beside the footer.
@@ -62,7 +62,7 @@ impl Noted {
 impl MetadataReads {
     /// Those of a scan.
     pub(crate) fn of(io: &ScanIo) -> Self {
-        Self { fetch: io.fetch.clone(), meter: Arc::clone(io.meter()), whole: None, noted: None }
+        Self { fetch: io.fetch.clone(), scan: Arc::clone(&io.scan), whole: None, noted: None }
     }
 
     /// Those of a quote.
@@ -90,7 +90,7 @@ impl MetadataReads {
     }
 
     pub(super) async fn get(&self, file: &DataFile, range: Range<u64>) -> Result<Bytes> {
-        self.meter.add_metadata(range.end - range.start);
+        self.scan.table().add_metadata(range.end - range.start);
         let fetch = async |range: Range<u64>| {
             Ok::<_, Error>(self.fetch.fetch(file, std::slice::from_ref(&range)).await?.pop().unwrap_or_default())
         };
