@@ -81,6 +81,10 @@ impl Format for Parquet {
         "Parquet"
     }
 
+    fn is_columnar(&self) -> bool {
+        true
+    }
+
     fn split_bytes(&self, _: &DataFile, shares: bool) -> Option<u64> {
         (!shares).then_some(SPLIT_BYTES)
     }

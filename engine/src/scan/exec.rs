@@ -108,6 +108,11 @@ impl LakeScan {
         &self.spec
     }
 
+    /// What planning knows of its rows.
+    pub(crate) fn known(&self) -> &Statistics {
+        &self.statistics
+    }
+
     pub(super) fn io(&self) -> &ScanIo {
         &self.io
     }

@@ -25,6 +25,11 @@ pub(crate) trait Format: fmt::Debug + Send + Sync {
     /// As users know it: `Parquet`.
     fn name(&self) -> &'static str;
 
+    /// Whether files store columns apart, so that only those are read that are wanted.
+    fn is_columnar(&self) -> bool {
+        false
+    }
+
     /// The bytes of a file that one split reads; `None` if it is read as a whole. Where streams share their work (`shares`), a file need only be divided
     /// if its units are not known once it is open.
     fn split_bytes(&self, file: &DataFile, shares: bool) -> Option<u64>;

@@ -49,7 +49,7 @@ pub(super) async fn of_scan(
         }
     });
     let mut quotes = quotes.buffer_unordered(io.fetch.fetcher().requests());
-    let mut all = ScanQuote::new(spec, format.name());
+    let mut all = ScanQuote::new(spec, format.name(), format.is_columnar());
     while let Some((planned, quote)) = quotes.try_next().await? {
         all.add(&planned.file, quote);
     }

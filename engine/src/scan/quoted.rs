@@ -89,8 +89,9 @@ pub(crate) struct Unpruned {
 pub(crate) struct ScanQuote {
     /// The table's full name.
     pub table: Arc<str>,
-    /// The format as users know it.
+    /// The format as users know it, and whether it stores columns apart.
     pub format: &'static str,
+    pub is_columnar: bool,
     pub pruning: Arc<Pruning>,
     pub data_bytes: u64,
     pub metadata_bytes: u64,
@@ -117,10 +118,11 @@ pub(crate) struct ScanQuote {
 
 impl ScanQuote {
     /// Of a scan without files.
-    pub(super) fn new(spec: &ScanSpec, format: &'static str) -> Self {
+    pub(super) fn new(spec: &ScanSpec, format: &'static str, is_columnar: bool) -> Self {
         Self {
             table: Arc::clone(&spec.table),
             format,
+            is_columnar,
             pruning: Arc::clone(&spec.pruning),
             files: Scanned { scanned: 0, total: Some(0) },
             row_groups: Scanned { scanned: 0, total: Some(0) },
