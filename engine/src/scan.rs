@@ -49,7 +49,7 @@ pub(crate) use self::{
     fetch::FetchBound,
     format::{Asked, Format, KnownFile, Opener, Quoter, Summaries},
     io::{ScanIo, consume},
-    quoted::{FileQuote, QuotedScan, ScanQuote, Unpruned},
+    quoted::{FileQuote, QuotedScan, Reads, ScanQuote},
     rule::UseLakeScan,
     sieve::Sieve,
     source::LakeSource,

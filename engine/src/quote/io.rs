@@ -42,7 +42,8 @@ pub(crate) fn document(plan: &Arc<dyn ExecutionPlan>) -> Result<String> {
     let read = inputs.iter().map(|input| input.estimate.cpu_cost.0).sum();
     let estimate = Estimate { cpu_cost: Figure(read), max_memory: Figure(f64::NAN), ..Estimate::of(&statistics) };
     let document = Document { input_table_column_infos: inputs, estimate };
-    serde_json::to_string_pretty(&document).map_err(|error| Error::internal("a plan's document cannot be written").with_source(error))
+    let text = serde_json::to_string_pretty(&document);
+    text.map_err(|error| Error::internal("a plan's document cannot be written").with_source(error))
 }
 
 #[derive(Serialize)]

@@ -59,7 +59,9 @@ impl fmt::Display for Reason {
             }
             Self::TextFormat => f.write_str("text is read whole, whichever columns and rows are wanted"),
             Self::Recursion => f.write_str("it is read again with every step of a recursion"),
-            Self::Minimum { billed_bytes } => write!(f, "a query that scans anything is billed for at least {billed_bytes} bytes"),
+            Self::Minimum { billed_bytes } => {
+                write!(f, "a query that scans anything is billed for at least {billed_bytes} bytes")
+            }
         }
     }
 }

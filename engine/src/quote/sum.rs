@@ -34,7 +34,7 @@ pub(crate) async fn of(
         };
         let quote = match quote {
             Some(answered) => answered,
-            None => found.scan.quote(basis).await?,
+            None => found.scan.quote(basis, found.answer.is_some()).await?,
         };
         sum.add(&found, &quote);
     }

@@ -16,7 +16,8 @@ impl fmt::Display for Quote {
         }
         let usage = &self.usage.total;
         writeln!(f, "data scanned: {}", amount(usage.data_scanned_bytes, self.is_bounded, self.is_exact))?;
-        writeln!(f, "metadata: at most {} bytes; requests: {}", usage.metadata_bytes, requests(&usage.requests, self.is_bounded))?;
+        let requests = requests(&usage.requests, self.is_bounded);
+        writeln!(f, "metadata: at most {} bytes; requests: {requests}", usage.metadata_bytes)?;
         let guessed: u64 = self.tables.iter().map(|table| table.guessed_files).sum();
         if self.basis == Basis::Known {
             writeln!(f, "estimated: nothing was read, and {guessed} files whose metadata are not known count with their size")?;

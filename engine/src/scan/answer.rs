@@ -32,7 +32,7 @@ use super::{
     format::{Asked, Format},
     io::ScanIo,
     quote,
-    quoted::{Basis, ScanQuote},
+    quoted::{Basis, Reads, ScanQuote},
     spec::ScanSpec,
 };
 use crate::error::{Result, to_datafusion};
@@ -110,7 +110,7 @@ impl FooterAggregate {
             return Ok(None);
         }
         let Scan { spec, io, format } = &self.scan;
-        quote::of_scan(spec, io, format, basis, false).await.map(Some)
+        quote::of_scan(spec, io, format, basis, Reads::Metadata).await.map(Some)
     }
 
     /// The answer of this run, which its streams share; `None` if the rows have to be read.

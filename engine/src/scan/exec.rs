@@ -26,7 +26,7 @@ use super::{
     format::Format,
     io::ScanIo,
     quote,
-    quoted::{Basis, ScanQuote},
+    quoted::{Basis, Reads, ScanQuote},
     source::LakeSource,
     spec::{ScanSpec, Split, TopRows},
     stream,
@@ -126,12 +126,13 @@ impl LakeScan {
         self.spec.files().map(|file| file.file.meta.size)
     }
 
-    /// What it takes at most, each time that it runs.
+    /// What it takes at most, each time that it runs: from its start, or after an attempt to answer from its files' metadata alone.
     ///
     /// # Errors
     /// Those of reading and decoding metadata, naming the file.
-    pub(crate) async fn quote(&self, basis: Basis) -> Result<ScanQuote, Error> {
-        quote::of_scan(&self.spec, &self.io, &self.format, basis, true).await
+    pub(crate) async fn quote(&self, basis: Basis, was_asked: bool) -> Result<ScanQuote, Error> {
+        let reads = if was_asked { Reads::MetadataThenRows } else { Reads::Rows };
+        quote::of_scan(&self.spec, &self.io, &self.format, basis, reads).await
     }
 
     /// The execution that a stream belongs to: its own; or, where streams share their work, that of the streams before it, or a new one if it was

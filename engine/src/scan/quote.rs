@@ -8,13 +8,13 @@ use super::{
     feed::{Ended, given_up},
     format::Format,
     io::ScanIo,
-    quoted::{Basis, FileQuote, QuotedScan, ScanQuote},
+    quoted::{Basis, FileQuote, QuotedScan, Reads, ScanQuote},
     spec::{ScanSpec, Split},
     top::TopBound,
 };
 use crate::error::{Error, Result};
 
-/// What a scan takes at most: `for_data`, of its files' rows, and else of their metadata alone.
+/// What a scan takes at most.
 ///
 /// # Errors
 /// Those of reading and decoding metadata, naming the file.
@@ -23,10 +23,10 @@ pub(super) async fn of_scan(
     io: &ScanIo,
     format: &Arc<dyn Format>,
     basis: Basis,
-    for_data: bool,
+    reads: Reads,
 ) -> Result<ScanQuote> {
     let has_top = TopBound::of(spec).is_some();
-    let scan = Arc::new(QuotedScan { spec: Arc::clone(spec), io: io.clone(), basis, for_data, has_top });
+    let scan = Arc::new(QuotedScan { spec: Arc::clone(spec), io: io.clone(), basis, reads, has_top });
     let quoter = Arc::clone(format).quoter(&scan);
     quoter.prepare().await?;
     let filters_by_values = spec.filters_by_values();

@@ -27,14 +27,24 @@ pub enum Basis {
     Known,
 }
 
+/// What a scan's files are read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reads {
+    /// Their rows.
+    Rows,
+    /// Their rows, after their metadata did not answer instead.
+    MetadataThenRows,
+    /// What their metadata tell.
+    Metadata,
+}
+
 /// A scan whose files are quoted.
 #[derive(Debug)]
 pub(crate) struct QuotedScan {
     pub spec: Arc<ScanSpec>,
     pub io: ScanIo,
     pub basis: Basis,
-    /// Whether its files are read for their rows; else only for what their metadata tell.
-    pub for_data: bool,
+    pub reads: Reads,
     /// Whether it finds the best rows by a bound of its own.
     pub has_top: bool,
 }

@@ -31,7 +31,7 @@ use super::{
 use crate::{
     accounting::ScanCounters,
     error::Result,
-    scan::{Basis, DataFile, FetchBound, FileQuote, PlannedFile, QuotedScan, Quoter, Split},
+    scan::{Basis, DataFile, FetchBound, FileQuote, PlannedFile, QuotedScan, Quoter, Reads, Split},
     storage::covered,
 };
 
@@ -62,7 +62,7 @@ impl Quoter for ParquetQuoter {
         };
         let total = footer.metadata().num_row_groups();
         let mut quote = FileQuote { is_exact: true, row_groups: Some((0, total as u64)), ..FileQuote::default() };
-        if self.scan.for_data {
+        if self.scan.reads != Reads::Metadata {
             // What the run counts by itself.
             let counters = ScanCounters::default();
             let mut filtered = Filtered::default();
@@ -86,7 +86,7 @@ impl ParquetQuoter {
     }
 
     fn needs_data(&self) -> bool {
-        self.scan.for_data && self.scan.spec.needs_data()
+        self.scan.reads != Reads::Metadata && self.scan.spec.needs_data()
     }
 
     /// The requests for some ranges.
@@ -129,11 +129,14 @@ impl ParquetQuoter {
             quote.data_bytes += bytes;
             quote.row_groups = quote.row_groups.map(|(read, all)| (read + 1, all));
             columns_of(shape, metadata, survivor.group, mask, &mut quote.columns);
-            let is_late =
-                late::is_late(top, shape, metadata, survivor.group, survivor.fixed_holds, survivor.rows.as_ref());
+            let rows = survivor.rows.as_ref();
+            let is_late = late::is_late(top, shape, metadata, survivor.group, survivor.fixed_holds, rows);
             quote.is_exact &= !is_late;
             if !is_small(file) {
-                quote.fetch += if is_late { self.in_two_rounds(file, &reader, selected, survivor)? } else { self.at_most(&ranges) };
+                quote.fetch += match is_late {
+                    true => self.in_two_rounds(file, &reader, selected, survivor)?,
+                    false => self.at_most(&ranges),
+                };
             }
         }
         Ok(())
@@ -169,10 +172,12 @@ impl ParquetQuoter {
         let (file, size) = (&planned.file, planned.file.meta.size);
         let others_bytes: u64 = others.iter().map(|range| range.end - range.start).sum();
         if self.needs_data() && is_small(file) {
-            // It comes whole.
-            quote.metadata_bytes = footer.length() + others_bytes;
+            // All that is wanted of it comes at once, with its footer if that was not asked for before.
             quote.fetch = self.at_most(std::slice::from_ref(&(0..size)));
-            return;
+            if self.scan.reads == Reads::Rows {
+                quote.metadata_bytes = footer.length() + others_bytes;
+                return;
+            }
         }
         let mut first = self.known.table.first_bytes(size);
         // The first file tells how long the others' footers are.
