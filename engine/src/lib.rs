@@ -28,8 +28,8 @@
 //!                                       +- plan -> scan (prunes, lists, reads, meters) -> RecordBatch stream
 //! ```
 //!
-//! Statements enter through [`Engine::query`], [`Engine::submit`] and [`Engine::plan`], rows through [`Engine::ingest`], so that every query is
-//! recorded, metered and billed the same way.
+//! Statements enter through [`Engine::query`], [`Engine::submit`], [`Engine::plan`] and [`Engine::quote`], rows through [`Engine::ingest`], so that every
+//! query is recorded, metered and billed the same way.
 
 mod access;
 pub mod accounting;
@@ -50,6 +50,7 @@ mod managed;
 mod plan;
 pub mod prelude;
 pub mod probe;
+mod quote;
 mod reserved;
 pub mod runtime;
 pub mod scan;
@@ -81,11 +82,13 @@ pub use system::Browser;
 /// A query, as its caller sees it: planned, running, ended and recorded.
 pub mod query {
     pub use crate::{
-        execute::{Description, Estimate, Parameters, PlannedQuery},
+        execute::{Description, Parameters, PlannedQuery},
         lifecycle::{
             CancelReason, Canceller, Ending, Executing, Failure, History, HistoryOptions, PageFilter, Planned, Position, Query,
             QueryFilter, QueryGuard, QueryId, QueryManager, QueryObserver, QueryRecord, QueryReport, QueryState, Received,
             RepairFigures, RunningQuery, TextBounds, UsageFilter, UsageTotal, Waiting,
         },
+        quote::{ColumnsRead, Estimate, Quote, Reason, TableQuote, WideColumn},
+        scan::Basis,
     };
 }

@@ -21,7 +21,7 @@ use crate::{
     data_dir::{CACHE_DIRECTORY, RUN_DIRECTORY, SPILL_DIRECTORY},
     error::{Error, Result},
     execute::{
-        Description, Parameters, PlannedQuery, describe::describe, executor::Executor, ingest::ingest, planning, run,
+        Description, Parameters, PlannedQuery, describe::describe, executor::Executor, ingest::ingest, planning, quoting, run,
         shared::Shared,
     },
     formats::{Footers, KeptFooters},
@@ -29,7 +29,8 @@ use crate::{
     hooks::Hooks,
     lifecycle::{Failure, History, Query, QueryManager, QueryObserver, Slots},
     plan,
-    scan::Fetcher,
+    quote::Quote,
+    scan::{Basis, Fetcher},
     scratch::ScratchFolder,
     session::{Session, SessionOptions},
     storage::{ClosedFiles, DataCache, Stores},
@@ -157,6 +158,21 @@ impl Engine {
     /// As [`Engine::submit`].
     pub async fn plan(&self, session: &Session, statement: &str, parameters: &Parameters) -> Result<PlannedQuery, Failure> {
         run::plan(&self.0, session, statement, parameters).await
+    }
+
+    /// What a statement takes at most, without running it: bytes, requests and price, from the plan that would be run and the metadata of the files
+    /// that it would read. Metadata that are not known are read; with [`Basis::Known`], nothing is. It is recorded as `EXPLAIN (TYPE COST)`, and free.
+    ///
+    /// # Errors
+    /// The error with the report of quoting: the statement's, of parsing and planning it; those of reading and decoding the metadata of files.
+    pub async fn quote(
+        &self,
+        session: &Session,
+        statement: &str,
+        parameters: &Parameters,
+        basis: Basis,
+    ) -> Result<Quote, Failure> {
+        quoting::quote(&self.0, session, statement, parameters, basis).await
     }
 
     /// The columns that a statement returns and its parameters. It is not recorded, and makes no request to a store.

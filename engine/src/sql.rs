@@ -29,8 +29,8 @@ pub use split::{ScriptStatement, split};
 pub use statement::{
     ANALYZE_COLUMNS, AlterTable, Analyze, AnalyzePartitions, Answer, CRAWL_COLUMNS, Changes, ClusteredBy, ColumnPosition, Crawl,
     CrawlDeletions, CrawlPolicy, CreateDatabase, CreateTable, CreateView, Delimited, Describe, DescribeDetail, Explain,
-    ExplainWhat, Grant, GrantOn, Nature, PartitionSpec, Query, Revoke, RowFormat, Show, Statement, StatementKind, StoredAs,
-    TableRef,
+    ExplainFormat, ExplainWhat, Grant, GrantOn, Nature, PartitionSpec, Query, Revoke, RowFormat, Show, Statement, StatementKind,
+    StoredAs, TableRef,
 };
 
 use crate::error::{Error, ErrorKind, Result};

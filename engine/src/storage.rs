@@ -51,6 +51,7 @@ pub use failure::from_store;
 pub use options::{BucketOptions, Secret, StorageOptions};
 pub use origin::StoreOrigin;
 pub use ranges::RangePolicy;
+pub(crate) use ranges::covered;
 pub(crate) use real::RealLocation;
 pub use registry::{Location, QueryStores, Stores};
 pub(crate) use scheme::wording;

@@ -10,7 +10,7 @@ use std::{
 use clap::ValueEnum;
 use glaux_engine::{
     Error, Result,
-    accounting::Scanned,
+    accounting::{Bill, Scanned},
     query::{QueryReport, QueryState},
 };
 
@@ -119,16 +119,21 @@ pub(crate) fn text(report: &QueryReport, columns: bool) -> String {
         let _ = write!(line, "; {}", figures::count(usage.requests.total(), "request"));
     }
     if touched {
-        let bill = report.bill;
-        let _ = write!(line, "; billed {} = {bill}", figures::bytes(bill.billed_bytes));
-        // A bill for the scan alone has no parts.
-        if bill.total() != bill.scan {
-            let parts = [("scan", bill.scan), ("requests", bill.requests), ("transfer", bill.transfer)];
-            let parts = parts.into_iter().filter(|(_, cost)| !cost.is_zero()).map(|(part, cost)| format!("{part} {cost}"));
-            let _ = write!(line, " ({})", parts.collect::<Vec<_>>().join(", "));
-        }
+        let _ = write!(line, "; billed {}", billed(&report.bill));
     }
     line
+}
+
+/// `10 MB = 0.00005 USD`, with its parts if it has several.
+pub(crate) fn billed(bill: &Bill) -> String {
+    let mut text = format!("{} = {bill}", figures::bytes(bill.billed_bytes));
+    // A bill for the scan alone has no parts.
+    if bill.total() != bill.scan {
+        let parts = [("scan", bill.scan), ("requests", bill.requests), ("transfer", bill.transfer)];
+        let parts = parts.into_iter().filter(|(_, cost)| !cost.is_zero()).map(|(part, cost)| format!("{part} {cost}"));
+        let _ = write!(text, " ({})", parts.collect::<Vec<_>>().join(", "));
+    }
+    text
 }
 
 /// `1 of 84 files`, or `1 file` where the total is not known.

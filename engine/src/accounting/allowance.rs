@@ -224,6 +224,15 @@ impl Reservation {
         Self { allowance: Arc::clone(allowance), bytes: 0 }
     }
 
+    /// Gives back all but these bytes; `None`, and all of it, if it has fewer.
+    #[must_use]
+    pub fn keep(mut self, bytes: u64) -> Option<Self> {
+        let rest = self.bytes.checked_sub(bytes)?;
+        self.bytes = bytes;
+        self.allowance.give_back(rest);
+        Some(self)
+    }
+
     /// Takes in another one of the same query.
     pub fn add(&mut self, mut other: Self) {
         self.bytes += mem::take(&mut other.bytes);
@@ -272,6 +281,15 @@ mod tests {
         assert_eq!(allowance.reserve(8).unwrap_err(), Refusal::Never);
         assert!(allowance.reserve(7).is_ok());
         assert!(!allowance.is_refused(), "a read that is refused may not be needed");
+    }
+
+    #[test]
+    fn a_part_of_a_reservation_is_kept() {
+        let allowance = limited(10);
+        let part = allowance.reserve(10).unwrap().keep(4).unwrap();
+        assert!(allowance.has_room(6) && !allowance.has_room(7));
+        assert!(part.keep(5).is_none());
+        assert!(allowance.has_room(10));
     }
 
     #[test]

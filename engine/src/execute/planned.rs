@@ -8,11 +8,13 @@ use std::{fmt, sync::Arc};
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use datafusion::{execution::TaskContext, physical_plan::ExecutionPlan};
 
-use super::{estimate::Estimate, explain, output::Output, shared::Shared};
+use super::{explain, output::Output, quoting, shared::Shared};
 use crate::{
     access::Guarded,
     error::Result,
     lifecycle::{Canceller, Planned, QueryGuard, QueryId, QueryReport},
+    quote::{Estimate, Quote},
+    scan::Basis,
     session::{Session, SessionOptions},
     sql::Statement,
     statements,
@@ -25,9 +27,20 @@ pub(super) enum Work {
     /// A statement that is no query: carried out when it is run.
     Statement(Box<Statement>),
     /// A query, or one for each row of its parameters, whose rows follow one another.
-    Run { plans: Vec<Arc<dyn ExecutionPlan>>, context: Arc<TaskContext>, output: Output, estimate: Estimate },
+    Run { plans: Vec<Arc<dyn ExecutionPlan>>, context: Arc<TaskContext>, output: Output },
     /// `EXPLAIN ANALYZE`: runs the query and reports its figures.
-    Analyze { plan: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>, estimate: Estimate },
+    Analyze { plan: Arc<dyn ExecutionPlan>, context: Arc<TaskContext> },
+}
+
+impl Work {
+    /// The plans that scan, if any do.
+    fn plans(&self) -> Option<&[Arc<dyn ExecutionPlan>]> {
+        match self {
+            Self::Run { plans, .. } => Some(plans),
+            Self::Analyze { plan, .. } => Some(std::slice::from_ref(plan)),
+            Self::Answer(_) | Self::Statement(_) => None,
+        }
+    }
 }
 
 /// A statement that has been planned and not been run.
@@ -83,13 +96,23 @@ impl PlannedQuery {
         }
     }
 
-    /// An upper bound of what it will read; `None` for statements that scan nothing.
+    /// An upper bound of what it will read, by the sizes of its files alone; `None` for statements that scan nothing. A [`PlannedQuery::quote`] is
+    /// nearer.
     #[must_use]
     pub fn estimate(&self) -> Option<Estimate> {
-        match &self.work {
-            Work::Run { estimate, .. } | Work::Analyze { estimate, .. } => Some(*estimate),
-            Work::Answer(_) | Work::Statement(_) => None,
-        }
+        let entry = self.guard.entry();
+        self.work.plans().map(|plans| Estimate::of(plans, &entry.meter.detail(), &entry.tariff()))
+    }
+
+    /// What it takes at most. Metadata that are read for it are read by this query, and not again when it runs.
+    ///
+    /// # Errors
+    /// Those of reading and decoding the metadata of files, naming the file; those of being stopped.
+    pub async fn quote(&self, basis: Basis) -> Result<Quote> {
+        let entry = self.guard.entry();
+        let tariff = entry.tariff();
+        let Some(plans) = self.work.plans() else { return Ok(Quote::nothing(basis, tariff.id())) };
+        self.guard.run(quoting::of_plans(&self.shared, plans.to_vec(), entry.meter.detail(), tariff, basis)).await
     }
 
     /// Whether the order of the rows is part of the result.

@@ -10,13 +10,12 @@ use futures::{StreamExt, stream};
 
 use super::{
     context,
-    estimate::Estimate,
     executor::Executor,
     explain,
-    output::Output,
     parameters::Parameters,
+    physical::{Plans, plans},
     planned::{PlannedQuery, Work},
-    planning,
+    planning, quoting,
     shared::Shared,
     start::{in_turn, needs_slot},
     views::Views,
@@ -26,9 +25,11 @@ use crate::{
     error::{Error, Result},
     failure::from_datafusion,
     lifecycle::{self, Entry, Executing, Failure, Query, QueryGuard},
-    plan::{PlanContext, Stop, bounded, cooperative},
+    plan::PlanContext,
+    quote,
+    scan::Basis,
     session::{Session, SessionOptions},
-    sql::{self, Statement},
+    sql::{self, Explain, ExplainWhat, Statement},
     statements,
 };
 
@@ -73,33 +74,45 @@ async fn prepare(shared: Arc<Shared>, entry: Arc<Entry>, text: String, parameter
     let Some(query) = statement.query() else {
         return parameters.none_wanted().map(|()| (Work::Statement(Box::new(statement)), None));
     };
-    let explain = if let Statement::Explain(explain) = &statement { Some(explain) } else { None };
     let context = context::for_query(&shared, &entry.meter, &entry.options);
     let access = Some(Arc::clone(&context.guard));
-    let (state, logical) = context.logical(query, &context.session.database).await?;
-    let (mut plans, mut output) = (Vec::new(), None);
-    let tariff = entry.tariff();
-    let stop: Stop = Arc::new(move || entry.stopped_with());
-    for logical in parameters.bind(logical, query.parameters)? {
-        if let Some(explain) = explain {
-            parameters.one_row()?;
-            if !explain.analyze {
-                return explain::answer(explain.what, &state, &logical).await.map(|answer| (Work::Answer(answer), access));
-            }
+    let work = match &statement {
+        Statement::Explain(explain) => prepare_explain(explain, &shared, &entry, &context, &parameters).await?,
+        _ => {
+            let Plans { plans, context, output } = plans(&context, &entry, query, &parameters, false).await?;
+            Work::Run { plans, context, output }
         }
-        let optimized = state.optimize(&logical).map_err(from_datafusion)?;
-        output.get_or_insert_with(|| Output::of(&optimized));
-        let plan = state.query_planner().create_physical_plan(&optimized, &state).await.map_err(from_datafusion)?;
-        plans.push(bounded(cooperative(plan, &stop)?, context.session.max_recursion_depth)?);
-    }
-    let estimate = Estimate::of(&plans, &tariff);
-    let context = state.task_ctx();
-    let unbound = || Error::internal("a statement was bound to no values");
-    let work = match explain {
-        Some(_) => Work::Analyze { plan: plans.pop().ok_or_else(unbound)?, context, estimate },
-        None => Work::Run { plans, context, output: output.ok_or_else(unbound)?, estimate },
     };
     Ok((work, access))
+}
+
+async fn prepare_explain(
+    explain: &Explain,
+    shared: &Shared,
+    entry: &Arc<Entry>,
+    context: &PlanContext,
+    parameters: &Parameters,
+) -> Result<Work> {
+    let query = &explain.query;
+    if !explain.needs_plan() {
+        let (state, logical) = context.logical(query, &context.session.database).await?;
+        let bound = parameters.bind(logical, query.parameters)?;
+        parameters.one_row()?;
+        let logical = bound.first().ok_or_else(|| Error::internal("a statement was bound to no values"))?;
+        return explain::answer(explain.what, &state, logical).await.map(Work::Answer);
+    }
+    let (plan, task) = plans(context, entry, query, parameters, true).await?.into_one()?;
+    if explain.analyze {
+        return Ok(Work::Analyze { plan, context: task });
+    }
+    let answer = if explain.what == ExplainWhat::Io {
+        explain::document(&quote::document(&plan)?)
+    } else {
+        let (planning, tariff) = (entry.meter.detail(), entry.tariff());
+        let quote = quoting::of_plans(shared, vec![plan], planning, tariff, Basis::Footers).await?;
+        explain::cost(&quote, explain.format)
+    };
+    answer.map(Work::Answer)
 }
 
 impl PlannedQuery {
@@ -125,7 +138,7 @@ impl PlannedQuery {
                     Err(error) => Err(guard.fail(error).await),
                 }
             }
-            Work::Run { plans, context, output, .. } => {
+            Work::Run { plans, context, output } => {
                 let executor = plans.iter().any(needs_slot).then_some(&*shared.executor);
                 let mut guard = if executor.is_some() { guard.admit().await? } else { guard.start() };
                 let slot = guard.take_slot();
@@ -138,7 +151,7 @@ impl PlannedQuery {
                     Err(error) => Err(guard.fail(from_datafusion(error)).await),
                 }
             }
-            Work::Analyze { plan, context, .. } => {
+            Work::Analyze { plan, context } => {
                 let guard = guard.admit().await?;
                 let (meter, executor) = (Arc::clone(guard.meter()), Arc::clone(&shared.executor));
                 let analyzed = async move { executor.run(explain::analyze(plan, context, meter)).await };

@@ -285,7 +285,16 @@ pub struct Explain {
     /// Whether the query is run.
     pub analyze: bool,
     pub what: ExplainWhat,
+    pub format: ExplainFormat,
     pub query: Query,
+}
+
+impl Explain {
+    /// Whether it is answered by the plan that would be run: by running it, or by what it reads.
+    #[must_use]
+    pub const fn needs_plan(&self) -> bool {
+        self.analyze || matches!(self.what, ExplainWhat::Io | ExplainWhat::Cost)
+    }
 }
 
 /// What `EXPLAIN` shows.
@@ -297,4 +306,16 @@ pub enum ExplainWhat {
     Logical,
     /// Only whether the statement is valid.
     Validate,
+    /// Trino's document of the tables that are read, and what filters say of their columns.
+    Io,
+    /// A quote: what running it takes at most, and why not less.
+    Cost,
+}
+
+/// How `EXPLAIN` shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ExplainFormat {
+    #[default]
+    Text,
+    Json,
 }

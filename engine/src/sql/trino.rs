@@ -14,7 +14,7 @@ use super::{
     position::{from_parser, mismatched},
     refusal::unsupported,
     rewrite::{self, tokens},
-    statement::{CreateView, Explain, ExplainWhat, Query, Statement},
+    statement::{CreateView, Explain, ExplainFormat, ExplainWhat, Query, Statement},
 };
 use crate::error::{Error, Result};
 
@@ -111,17 +111,18 @@ fn explain(cursor: &mut Cursor<'_>) -> Result<Statement> {
     if analyze && cursor.at_words(&["VERBOSE"]) {
         return Err(unsupported("EXPLAIN ANALYZE VERBOSE", "EXPLAIN ANALYZE shows every operator's metrics already"));
     }
-    let mut what = ExplainWhat::Distributed;
+    let (mut what, mut format) = (ExplainWhat::Distributed, ExplainFormat::Text);
     let options = cursor.at_token(&Token::LParen) && ["TYPE", "FORMAT"].iter().any(|word| cursor.nth_word(1, word));
     if options {
         cursor.parenthesised(|cursor| {
             if cursor.eat_word("TYPE") {
-                what = match cursor.eat_any(&["LOGICAL", "DISTRIBUTED", "VALIDATE", "IO"]) {
+                what = match cursor.eat_any(&["LOGICAL", "DISTRIBUTED", "VALIDATE", "IO", "COST"]) {
                     Some("LOGICAL") => ExplainWhat::Logical,
                     Some("DISTRIBUTED") => ExplainWhat::Distributed,
                     Some("VALIDATE") => ExplainWhat::Validate,
-                    Some(_) => return Err(unsupported("EXPLAIN (TYPE IO)", "EXPLAIN shows the files that a scan reads")),
-                    None => return Err(cursor.unexpected(&["'LOGICAL'", "'DISTRIBUTED'", "'VALIDATE'", "'IO'"])),
+                    Some("IO") => ExplainWhat::Io,
+                    Some(_) => ExplainWhat::Cost,
+                    None => return Err(cursor.unexpected(&["'LOGICAL'", "'DISTRIBUTED'", "'VALIDATE'", "'IO'", "'COST'"])),
                 };
                 if analyze {
                     return Err(cursor.fault("EXPLAIN ANALYZE takes no TYPE"));
@@ -129,16 +130,19 @@ fn explain(cursor: &mut Cursor<'_>) -> Result<Statement> {
                 Ok(())
             } else if cursor.eat_word("FORMAT") {
                 match cursor.eat_any(&["TEXT", "GRAPHVIZ", "JSON"]) {
-                    Some("TEXT") => Ok(()),
-                    Some(format) => {
-                        Err(unsupported(&format!("EXPLAIN (FORMAT {format})"), "Only FORMAT TEXT, the default, is supported"))
-                    }
-                    None => Err(cursor.unexpected(&["'TEXT'", "'GRAPHVIZ'", "'JSON'"])),
+                    Some("TEXT") => format = ExplainFormat::Text,
+                    Some("JSON") => format = ExplainFormat::Json,
+                    Some(other) => return Err(format_unsupported(other)),
+                    None => return Err(cursor.unexpected(&["'TEXT'", "'GRAPHVIZ'", "'JSON'"])),
                 }
+                Ok(())
             } else {
                 Err(cursor.unexpected(&["'TYPE'", "'FORMAT'"]))
             }
         })?;
+    }
+    if format == ExplainFormat::Json && !matches!(what, ExplainWhat::Io | ExplainWhat::Cost) {
+        return Err(format_unsupported("JSON"));
     }
     if !at_query(cursor) && !cursor.is_end() {
         for verb in ["CREATE", "INSERT", "UNLOAD", "MERGE", "UPDATE", "DELETE", "EXECUTE", "SHOW", "DESCRIBE", "ALTER", "DROP"] {
@@ -147,7 +151,14 @@ fn explain(cursor: &mut Cursor<'_>) -> Result<Statement> {
             }
         }
     }
-    Ok(Statement::Explain(Explain { analyze, what, query: query(cursor)? }))
+    Ok(Statement::Explain(Explain { analyze, what, format, query: query(cursor)? }))
+}
+
+fn format_unsupported(format: &str) -> Error {
+    unsupported(
+        &format!("EXPLAIN (FORMAT {format})"),
+        "Only FORMAT TEXT, the default, is supported; with TYPE IO or COST also JSON",
+    )
 }
 
 /// `CREATE [OR REPLACE] VIEW`; of what else begins with `CREATE`, only Hive's half is offered.

@@ -35,6 +35,7 @@ mod nesting;
 mod partitions;
 mod planned;
 mod pruning;
+mod quote;
 mod scan;
 mod scan_faults;
 mod stalls;
@@ -56,6 +57,7 @@ fn main() {
     trials.extend(partitions::trials());
     trials.extend(planned::trials());
     trials.extend(pruning::trials());
+    trials.extend(quote::trials());
     trials.extend(scan::trials());
     trials.extend(scan_faults::trials());
     trials.extend(stalls::trials());

@@ -16,7 +16,7 @@ use parquet::{
     DecodeResult,
     arrow::{
         ProjectionMask,
-        arrow_reader::{ArrowPredicate, ParquetRecordBatchReader, RowFilter},
+        arrow_reader::{ArrowPredicate, ArrowReaderMetadata, ParquetRecordBatchReader, RowFilter, RowSelection},
         push_decoder::{ParquetPushDecoder, ParquetPushDecoderBuilder},
     },
     basic::Type as PhysicalType,
@@ -35,6 +35,22 @@ const TOP_BATCH: usize = 1 << 18;
 
 /// Bytes that they take at most, as far as can be told.
 const TOP_BATCH_BYTES: u64 = 32 << 20;
+
+/// What decodes some columns of a row group, of all its rows or some.
+pub(super) fn decoder(
+    reader: &ArrowReaderMetadata,
+    group: usize,
+    columns: &ProjectionMask,
+    rows: Option<&RowSelection>,
+) -> ParquetPushDecoderBuilder {
+    let builder = ParquetPushDecoderBuilder::new_with_metadata(reader.clone())
+        .with_projection(columns.clone())
+        .with_row_groups(vec![group]);
+    match rows {
+        Some(rows) => builder.with_row_selection(rows.clone()),
+        None => builder,
+    }
+}
 
 impl Unit for RowGroup {
     fn bytes(&self) -> u64 {
@@ -131,15 +147,9 @@ impl RowGroup {
         let (shape, execution) = (&self.file.shape, &self.execution);
         let sieve = self.sieve();
         let has_filter = self.filter.is_some() || sieve.is_some();
-        let mask = if self.is_late || !has_filter { &shape.output_mask } else { &shape.all_mask };
+        let mask = shape.mask(has_filter && !self.is_late);
         let batch_size = if execution.has_top() { self.top_batch(execution.batch_size) } else { execution.batch_size };
-        let mut builder = ParquetPushDecoderBuilder::new_with_metadata(self.file.reader.clone())
-            .with_projection(mask.clone())
-            .with_row_groups(vec![self.group])
-            .with_batch_size(batch_size);
-        if let Some(rows) = &self.rows {
-            builder = builder.with_row_selection(rows.clone());
-        }
+        let mut builder = decoder(&self.file.reader, self.group, mask, self.rows.as_ref()).with_batch_size(batch_size);
         if let Some(limit) = execution.spec.limit.filter(|_| !has_filter || self.is_late) {
             builder = builder.with_limit(limit);
         }

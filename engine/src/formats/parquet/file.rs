@@ -42,6 +42,8 @@ pub(super) struct OpenFile {
     /// The stretch of a small file in which all that is wanted of it lies, and where it begins.
     pub buffer: Buffer,
     pub stretch: Option<Range<u64>>,
+    /// What was reserved to read a small file whole, until it is known what of it is needed first.
+    pub ahead: Mutex<Option<Reservation>>,
 }
 
 impl OpenFile {
@@ -83,7 +85,11 @@ impl OpenFile {
             return Err(unreadable(&file.url(), "its page index points outside the file"));
         }
         let fresh = self.meter.lock().unwrap_or_else(PoisonError::into_inner).fresh(ranges);
-        let reservation = io.reserve(fresh).await?;
+        let ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let reservation = match ahead.and_then(|ahead| ahead.keep(fresh)) {
+            Some(reservation) => reservation,
+            None => io.reserve(fresh).await?,
+        };
         if let Some(stretch) = &self.stretch {
             let fetched = async {
                 let bytes = io.fetch.fetch(file, std::slice::from_ref(stretch)).await?.pop().unwrap_or_default();

@@ -4,7 +4,7 @@
 
 use glaux_catalog::model::Access;
 
-use super::{AlterTable, Query, Show, Statement, StatementKind};
+use super::{AlterTable, ExplainWhat, Query, Show, Statement, StatementKind};
 
 /// What holds for every statement of a kind. What it takes to be allowed to run it depends on what it names: `access` says that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,6 +110,8 @@ impl Statement {
             Self::ShowQueries => shown("SHOW_QUERIES", &RUNNING_COLUMNS),
             Self::KillQuery { .. } => utility("KILL_QUERY", Changes::Queries, Nothing),
             Self::Query(_) => query("SELECT", true, Rows),
+            // Not Athena's: nothing of the query's answer is shown.
+            Self::Explain(explain) if explain.what == ExplainWhat::Cost => utility("EXPLAIN", Changes::Nothing, Plan),
             Self::Explain(explain) => query("EXPLAIN", explain.analyze, Plan),
         }
     }

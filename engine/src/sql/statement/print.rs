@@ -9,7 +9,7 @@ use glaux_catalog::{
 
 use super::{
     AlterTable, ColumnPosition, CreateDatabase, CreateTable, CreateView, Delimited, Describe, DescribeDetail, Explain,
-    ExplainWhat, Grant, GrantOn, PartitionSpec, Revoke, RowFormat, Show, Statement, StoredAs, TableRef,
+    ExplainFormat, ExplainWhat, Grant, GrantOn, PartitionSpec, Revoke, RowFormat, Show, Statement, StoredAs, TableRef,
 };
 use crate::sql::quote::{hive_name, hive_string, trino_name, trino_string};
 
@@ -306,10 +306,14 @@ impl Display for Describe {
 
 impl Display for Explain {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let options = match self.what {
-            ExplainWhat::Distributed => "",
-            ExplainWhat::Logical => "(TYPE LOGICAL) ",
-            ExplainWhat::Validate => "(TYPE VALIDATE) ",
+        let options = match (self.what, self.format) {
+            (ExplainWhat::Distributed, _) => "",
+            (ExplainWhat::Logical, _) => "(TYPE LOGICAL) ",
+            (ExplainWhat::Validate, _) => "(TYPE VALIDATE) ",
+            (ExplainWhat::Io, ExplainFormat::Text) => "(TYPE IO) ",
+            (ExplainWhat::Io, ExplainFormat::Json) => "(TYPE IO, FORMAT JSON) ",
+            (ExplainWhat::Cost, ExplainFormat::Text) => "(TYPE COST) ",
+            (ExplainWhat::Cost, ExplainFormat::Json) => "(TYPE COST, FORMAT JSON) ",
         };
         write!(f, "EXPLAIN {}{options}{}", if self.analyze { "ANALYZE " } else { "" }, self.query.text)
     }

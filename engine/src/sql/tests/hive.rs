@@ -182,8 +182,9 @@ fn what_athena_refuses_or_glaux_lacks_says_so() {
         "vacuum t",
         "using external function f(x int) returns int lambda 'l' select f(1)",
         "alter view v dialect",
-        "explain (type io) select 1",
         "explain (format json) select 1",
+        "explain (type logical, format json) select 1",
+        "explain (type cost, format graphviz) select 1",
         "explain create table t as select 1",
     ] {
         let error = parse(text).unwrap_err();
@@ -205,6 +206,7 @@ fn kinds_are_athenas() {
         ("select 1", StatementKind::Dml, "SELECT", true),
         ("explain select 1", StatementKind::Dml, "EXPLAIN", false),
         ("explain analyze select 1", StatementKind::Dml, "EXPLAIN", true),
+        ("explain (type cost) select 1", StatementKind::Utility, "EXPLAIN", false),
     ] {
         let statement = ok(text);
         assert_eq!((statement.kind(), statement.sub_kind(), statement.is_billable()), (kind, sub_kind, billable), "{text}");
