@@ -1,11 +1,12 @@
 //! Statements from text to result: `run` names every stage. `shared` holds the engine's handles, `context` makes of them what one query works with,
-//! `physical` its plans. `quoting` quotes statements instead of running them.
+//! `physical` its plans, `limits` the limits that hold for it. `quoting` quotes statements instead of running them.
 
 pub(crate) mod context;
 pub(crate) mod describe;
 pub(crate) mod executor;
 mod explain;
 pub(crate) mod ingest;
+mod limits;
 mod merge;
 mod output;
 mod parameters;

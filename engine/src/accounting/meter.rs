@@ -30,6 +30,7 @@ pub struct Meter {
     no_table: Arc<TableMeter>,
     allowance: Arc<Allowance>,
     rows: AtomicU64,
+    peak_memory: AtomicU64,
     listing_nanos: AtomicU64,
     scan: ScanCounters,
     listing: ListingCounters,
@@ -101,6 +102,17 @@ impl Meter {
 
     pub fn add_rows(&self, rows: u64) {
         self.rows.fetch_add(rows, Relaxed);
+    }
+
+    /// Bytes of memory that the query holds; the most at a time counts.
+    pub fn note_memory(&self, bytes: u64) {
+        self.peak_memory.fetch_max(bytes, Relaxed);
+    }
+
+    /// The most bytes of memory that the query has held at a time.
+    #[must_use]
+    pub fn peak_memory(&self) -> u64 {
+        self.peak_memory.load(Relaxed)
     }
 
     /// Wall time that a scan spent on listing.

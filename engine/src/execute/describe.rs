@@ -39,7 +39,8 @@ pub(crate) async fn describe(shared: &Arc<Shared>, session: &Session, text: &str
         let Some(query) = statement.query().filter(|query| query.parameters > 0 || answer == Answer::Rows) else {
             return Ok(Description::of_statement(&statement));
         };
-        let context = context::for_query(&of_engine, &Meter::new(options.max_scan), &options);
+        let limits = Limits::of_session(&options);
+        let context = context::for_query(&of_engine, &Meter::new(options.max_scan), &options, &limits);
         let (state, logical) = context.logical(query, &options.database).await?;
         match answer {
             Answer::Rows => Description::of_query(&state, logical, query.parameters),

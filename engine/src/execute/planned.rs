@@ -3,12 +3,16 @@
 //!
 //! A front end that announces a result before it runs it holds one of these. Dropping it ends the query as cancelled, with the cost of planning.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use datafusion::{execution::TaskContext, physical_plan::ExecutionPlan};
 
-use super::{explain, output::Output, quoting, shared::Shared};
+use super::{explain, limits, output::Output, quoting, shared::Shared};
 use crate::{
     access::Guarded,
     error::Result,
@@ -34,7 +38,7 @@ pub(super) enum Work {
 
 impl Work {
     /// The plans that scan, if any do.
-    fn plans(&self) -> Option<&[Arc<dyn ExecutionPlan>]> {
+    pub(super) fn plans(&self) -> Option<&[Arc<dyn ExecutionPlan>]> {
         match self {
             Self::Run { plans, .. } => Some(plans),
             Self::Analyze { plan, .. } => Some(std::slice::from_ref(plan)),
@@ -51,7 +55,13 @@ pub struct PlannedQuery {
     pub(super) work: Work,
     /// The catalog that it was planned on.
     pub(super) access: Option<Arc<Guarded>>,
+    /// Bytes of table data that it scans at most, if it was judged by that.
+    pub(super) quoted_bytes: Option<u64>,
+    pub(super) planned_at: Instant,
 }
+
+/// How long what a workgroup allowed is taken to hold.
+const FRESH: Duration = Duration::from_secs(1);
 
 impl PlannedQuery {
     /// Says who asks for its result: groups and roles may have changed since it was planned, and the same user may fetch it in another session.
@@ -69,6 +79,30 @@ impl PlannedQuery {
             Some(access) => access.renew(self.shared.caller(&self.session.options())).await,
             None => Ok(()),
         }
+    }
+
+    /// Whether it may still run, and within which limits, as it is run now.
+    ///
+    /// # Errors
+    /// As [`PlannedQuery::check_access`]; `NotFound` and `Denied` for its workgroup.
+    pub(super) async fn check_again(&self) -> Result<()> {
+        self.check_access().await?;
+        if self.work.plans().is_none() || self.planned_at.elapsed() < FRESH {
+            return Ok(());
+        }
+        let SessionOptions { user, groups, role, .. } = self.session.options();
+        let asked = SessionOptions { user, groups, role, ..self.guard.options().clone() };
+        self.guard.enforce(limits::in_force(&self.shared, &asked).await?);
+        Ok(())
+    }
+
+    /// Bytes of table data that it scans at most, where it pays out of a budget and that is known.
+    pub(super) fn most_scanned(&self) -> Option<u64> {
+        if !self.guard.entry().limits().budget.is_set() {
+            return None;
+        }
+        let estimated = || self.estimate().filter(|estimate| !estimate.is_unbounded).map(|estimate| estimate.bytes);
+        self.quoted_bytes.or_else(estimated)
     }
 
     #[must_use]

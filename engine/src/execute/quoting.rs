@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use datafusion::physical_plan::ExecutionPlan;
 
-use super::{context, parameters::Parameters, physical, planning, shared::Shared};
+use super::{context, limits, parameters::Parameters, physical, planning, shared::Shared};
 use crate::{
     accounting::{Tariff, UsageDetail},
     error::Result,
@@ -28,6 +28,10 @@ pub(crate) async fn quote(
     basis: Basis,
 ) -> Result<Quote, Failure> {
     let guard = shared.queries.receive(session.options(), &format!("{EXPLAINED}{text}"))?;
+    match guard.run(limits::in_force(shared, guard.options())).await {
+        Ok(limits) => guard.enforce(limits),
+        Err(error) => return Err(guard.fail(error).await),
+    }
     let (entry, text, parameters) = (Arc::clone(guard.entry()), text.to_owned(), parameters.clone());
     let quoted = Box::pin(quoted(Arc::clone(shared), entry, text, parameters, basis));
     let quoted = planning::apart(&shared.planning, &guard.options().user, quoted);
@@ -49,9 +53,24 @@ async fn quoted(shared: Arc<Shared>, entry: Arc<Entry>, text: String, parameters
         }
         return Ok(Quote::nothing(basis, entry.tariff().id()));
     };
-    let context = context::for_query(&shared, &entry.meter, &entry.options);
+    let context = context::for_query(&shared, &entry.meter, &entry.options, &entry.limits());
     let plans = physical::plans(&context, &entry, query, &parameters, false).await?.plans;
     of_plans(&shared, plans, entry.meter.detail(), entry.tariff(), basis).await
+}
+
+/// The bytes of table data that plans scan at most, if their query is judged by that before it runs.
+///
+/// # Errors
+/// `LimitExceeded` for more than the query may scan; those of reading the metadata of files.
+pub(super) async fn judged(shared: &Shared, entry: &Entry, plans: &[Arc<dyn ExecutionPlan>]) -> Result<Option<u64>> {
+    let limits = entry.limits();
+    if !limits.judges_quotes() {
+        return Ok(None);
+    }
+    let quote = of_plans(shared, plans.to_vec(), entry.meter.detail(), entry.tariff(), Basis::Footers).await?;
+    let quoted = quote.data_scanned_bytes();
+    limits.check_quote(quoted)?;
+    Ok(quoted)
 }
 
 /// Quotes plans that run one after another, after what planning them counted.

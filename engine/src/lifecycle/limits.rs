@@ -91,15 +91,22 @@ impl Limits {
         }
     }
 
-    /// Refuses a query whose quote is above what it may scan, if such queries are to be refused.
+    /// Whether a query is quoted before it begins, to judge it by that.
+    pub(crate) fn judges_quotes(&self) -> bool {
+        self.refuse_over_quote && (self.max_scan.is_some() || self.budget.is_set())
+    }
+
+    /// Refuses a query whose quote is above what it may scan, if such queries are to be refused. Without a quote nothing bounds what it scans.
     ///
     /// # Errors
     /// `LimitExceeded`.
-    pub(crate) fn check_quote(&self, quoted_bytes: u64) -> Result<()> {
-        let Some(limit) = self.max_scan.filter(|limit| self.refuse_over_quote && quoted_bytes > limit.value) else {
-            return Ok(());
+    pub(crate) fn check_quote(&self, quoted_bytes: Option<u64>) -> Result<()> {
+        let is_over = |limit: u64| quoted_bytes.is_none_or(|bytes| bytes > limit);
+        let Some(limit) = self.max_scan.filter(|limit| self.refuse_over_quote && is_over(limit.value)) else { return Ok(()) };
+        let message = match quoted_bytes {
+            Some(bytes) => format!("the query may scan up to {bytes} bytes, more than its limit of {} bytes", limit.value),
+            None => format!("nothing bounds what the query may scan, and its limit is {} bytes", limit.value),
         };
-        let message = format!("the query may scan up to {quoted_bytes} bytes, more than its limit of {} bytes", limit.value);
         Err(Error::new(ErrorKind::LimitExceeded, message).with_hint(format!(
             "Filter by partition keys or select fewer columns. Workgroup \"{}\" refuses queries by their quotes: refuse_over_quote",
             self.workgroup
@@ -144,12 +151,13 @@ mod tests {
     fn a_quote_above_the_limit_is_refused_if_that_is_wanted() {
         let session = SessionOptions { max_scan: Some(10), ..SessionOptions::default() };
         let mut limits = Limits::of_session(&session);
-        assert!(limits.check_quote(11).is_ok());
+        assert!(limits.check_quote(Some(11)).is_ok() && !limits.judges_quotes());
         limits.refuse_over_quote = true;
-        assert!(limits.check_quote(10).is_ok());
-        let error = limits.check_quote(11).unwrap_err();
+        assert!(limits.check_quote(Some(10)).is_ok() && limits.judges_quotes());
+        let error = limits.check_quote(Some(11)).unwrap_err();
         assert_eq!(error.message(), "the query may scan up to 11 bytes, more than its limit of 10 bytes");
+        assert!(limits.check_quote(None).unwrap_err().message().contains("nothing bounds"));
         limits.max_scan = None;
-        assert!(limits.check_quote(u64::MAX).is_ok());
+        assert!(limits.check_quote(None).is_ok() && !limits.judges_quotes());
     }
 }
