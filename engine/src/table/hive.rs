@@ -36,7 +36,7 @@ use glaux_catalog::{
 
 use super::{
     context::ScanContext,
-    hidden, projected, prune,
+    hidden, partition_filter, projected, prune,
     statistics::{self, Known},
 };
 use crate::{
@@ -219,6 +219,7 @@ impl LakeTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
+        partition_filter::check(&self.table, &self.index, filters, self.context.requires_partition_filter)?;
         let index = self.partitions(filters, state.execution_props())?;
         let (files, pruning) = self.files(&index, state.execution_props(), filters).await?;
         let Some(first) = files.first() else {
