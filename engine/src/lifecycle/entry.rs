@@ -176,7 +176,8 @@ impl Entry {
 
     /// The ending that this error makes.
     pub(super) fn ending(&self, error: Option<&Error>) -> Ending {
-        let is_cut_off = self.meter.allowance().is_refused() || self.cancel.borrow().as_ref().is_some_and(CancelReason::is_cut_off);
+        let is_stopped = || self.cancel.borrow().as_ref().is_some_and(CancelReason::is_cut_off);
+        let is_cut_off = self.meter.allowance().is_refused() || is_stopped();
         Ending::of(error.map(Error::kind), is_cut_off)
     }
 
