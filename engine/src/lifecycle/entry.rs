@@ -13,11 +13,12 @@ use tokio::sync::watch;
 use super::{
     cancel::CancelReason,
     ending::Ending,
-    history::QueryRecord,
+    history::{QueryRecord, Quoted},
     report::{QueryId, QueryReport, QueryState, RepairFigures},
+    statement_text::{StatementText, TextRules},
 };
 use crate::{
-    accounting::{Bill, Meter, Tariff, Timings, Usage},
+    accounting::{Bill, Meter, Tariff, Timings, UsageDetail},
     clock::Clock,
     error::{Error, ErrorKind},
     session::SessionOptions,
@@ -35,6 +36,9 @@ pub(crate) struct Entry {
     pub(crate) statement: String,
     pub(crate) meter: Arc<Meter>,
     pub(crate) submitted_at: DateTime<Utc>,
+    /// The statement as the history keeps it.
+    text: StatementText,
+    rules: TextRules,
     tariff: Tariff,
     clock: Arc<dyn Clock>,
     cancel: watch::Sender<Option<CancelReason>>,
@@ -45,6 +49,8 @@ pub(crate) struct Entry {
 struct Progress {
     statement_type: Option<StatementKind>,
     billable: bool,
+    quoted: Option<Quoted>,
+    peak_memory_bytes: Option<u64>,
     marks: Marks,
     end: Option<End>,
 }
@@ -62,7 +68,7 @@ struct Marks {
 struct End {
     ending: Ending,
     at: DateTime<Utc>,
-    usage: Usage,
+    usage: UsageDetail,
     timings: Timings,
     error: Option<(ErrorKind, String)>,
 }
@@ -85,18 +91,29 @@ impl Marks {
 }
 
 impl Entry {
-    pub(crate) fn new(options: SessionOptions, statement: &str, tariff: Tariff, clock: Arc<dyn Clock>) -> Arc<Self> {
+    pub(crate) fn new(
+        options: SessionOptions,
+        statement: &str,
+        rules: TextRules,
+        tariff: Tariff,
+        clock: Arc<dyn Clock>,
+    ) -> Arc<Self> {
         let marks = Marks { received: Instant::now(), planned: None, executing: None };
+        let progress =
+            Progress { statement_type: None, billable: false, quoted: None, peak_memory_bytes: None, marks, end: None };
+        let statement = statement[..statement.floor_char_boundary(MAX_KEPT)].to_owned();
         Arc::new(Self {
             id: QueryId::next(),
             meter: Meter::new(options.max_scan),
             options,
-            statement: statement[..statement.floor_char_boundary(MAX_KEPT)].to_owned(),
+            text: (rules.describe)(&statement),
+            rules,
+            statement,
             submitted_at: clock.now(),
             tariff,
             clock,
             cancel: watch::Sender::new(None),
-            progress: Mutex::new(Progress { statement_type: None, billable: false, marks, end: None }),
+            progress: Mutex::new(progress),
         })
     }
 
@@ -107,6 +124,17 @@ impl Entry {
     pub(crate) fn classify(&self, statement_type: StatementKind, billable: bool) {
         let mut progress = self.lock();
         (progress.statement_type, progress.billable) = (Some(statement_type), billable);
+    }
+
+    /// Notes what the query was quoted.
+    pub(crate) fn note_quote(&self, quoted: Quoted) {
+        self.lock().quoted = Some(quoted);
+    }
+
+    /// Notes how many bytes of memory the query held at a time; the most counts.
+    pub(crate) fn note_memory(&self, bytes: u64) {
+        let mut progress = self.lock();
+        progress.peak_memory_bytes = progress.peak_memory_bytes.max(Some(bytes));
     }
 
     pub(super) fn mark_planned(&self) {
@@ -128,9 +156,9 @@ impl Entry {
         progress.end = Some(End {
             ending: self.ending(error),
             at: self.clock.now(),
-            usage: self.meter.usage(),
+            usage: self.meter.detail(),
             timings: progress.marks.timings(Instant::now(), self.meter.listing_time()),
-            error: error.map(|error| (error.kind(), error.to_string())),
+            error: error.map(|error| (error.kind(), (self.rules.error)(error.to_string(), &self.statement))),
         });
         Some(self.record_of(&progress))
     }
@@ -152,7 +180,7 @@ impl Entry {
 
     fn report_of(&self, progress: &Progress) -> QueryReport {
         let (state, usage, timings) = match &progress.end {
-            Some(end) => (end.ending.state(), end.usage, end.timings),
+            Some(end) => (end.ending.state(), end.usage.total, end.timings),
             None => {
                 let state = if progress.marks.executing.is_some() { QueryState::Running } else { QueryState::Queued };
                 (state, self.meter.usage(), progress.marks.timings(Instant::now(), self.meter.listing_time()))
@@ -176,7 +204,9 @@ impl Entry {
 
     fn record_of(&self, progress: &Progress) -> QueryRecord {
         let report = self.report_of(progress);
-        let error = progress.end.as_ref().and_then(|end| end.error.as_ref());
+        let end = progress.end.as_ref();
+        let error = end.and_then(|end| end.error.as_ref());
+        let UsageDetail { stores, tables, .. } = end.map_or_else(|| self.meter.detail(), |end| end.usage.clone());
         QueryRecord {
             query_id: self.id,
             state: report.state,
@@ -184,14 +214,23 @@ impl Entry {
             workgroup: self.options.workgroup.clone(),
             database: self.options.database.clone(),
             labels: self.options.labels.clone(),
-            statement: self.statement.clone(),
+            origin: self.options.origin.clone(),
+            statement: self.text.redacted.as_ref().unwrap_or(&self.statement).clone(),
+            normalized: self.text.normalized.clone(),
+            fingerprint: self.text.fingerprint,
             statement_type: progress.statement_type,
             submitted_at: self.submitted_at,
-            ended_at: progress.end.as_ref().map(|end| end.at),
+            ended_at: end.map(|end| end.at),
+            ending: end.map(|end| end.ending),
             error_kind: error.map(|(kind, _)| *kind),
             error_message: error.map(|(_, message)| message.clone()),
             usage: report.usage,
+            stores,
+            tables,
             bill: report.bill,
+            tariff: Some(self.tariff.id()),
+            quoted: progress.quoted,
+            peak_memory_bytes: progress.peak_memory_bytes,
             timings: report.timings,
         }
     }

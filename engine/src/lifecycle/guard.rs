@@ -22,6 +22,7 @@ use super::{
     cancel::CancelReason,
     canceller::Canceller,
     entry::Entry,
+    history::Quoted,
     registry::Registry,
     report::{Failure, QueryId, QueryReport},
 };
@@ -141,6 +142,16 @@ impl<Phase> QueryGuard<Phase> {
     /// `EXPLAIN ANALYZE` pay. Until this is called, the query is free.
     pub fn classify(&self, statement_type: StatementKind, billable: bool) {
         self.life.entry.classify(statement_type, billable);
+    }
+
+    /// Notes what the query was quoted before it runs.
+    pub fn note_quote(&self, quoted: Quoted) {
+        self.life.entry.note_quote(quoted);
+    }
+
+    /// Notes how many bytes of memory the query held at a time; the most of them is recorded.
+    pub fn note_memory(&self, bytes: u64) {
+        self.life.entry.note_memory(bytes);
     }
 
     /// Does a piece of the query's work, unless the query is stopped or its time is up before the work is done.
