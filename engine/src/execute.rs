@@ -11,6 +11,7 @@ mod output;
 mod parameters;
 mod planned;
 pub(crate) mod planning;
+pub(crate) mod recorded;
 pub(crate) mod run;
 pub(crate) mod shared;
 mod start;
