@@ -23,7 +23,7 @@ pub use canceller::Canceller;
 pub use ending::Ending;
 pub(crate) use entry::{Entry, MAX_KEPT};
 pub use guard::{Executing, Planned, QueryGuard, Received};
-pub(crate) use history::{Cell, HistoryColumn, HistoryTable, Kind, Next, NumberBounds, Page, Scan, Sink, not_running};
+pub(crate) use history::{Cell, HistoryColumn, HistoryTable, Kind, NumberBounds, Scan, Sink, not_running};
 pub use history::{
     History, HistoryOptions, QueryFilter, QueryRecord, Quoted, TableTotal, TextBounds, UsageFilter, UsageTotal, Waiting,
 };

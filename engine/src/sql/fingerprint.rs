@@ -45,8 +45,8 @@ pub fn fingerprint(text: &str) -> Fingerprint {
 pub fn redact(text: &str) -> String {
     let (mut redacted, mut end) = (String::with_capacity(text.len()), 0);
     for token in tokens(text) {
-        redacted += &gap(&text[end..token.start]);
-        redacted += if token.kind == TokenKind::Literal { LITERAL } else { &text[token.start..token.end] };
+        redacted.push_str(&gap(&text[end..token.start]));
+        redacted.push_str(if token.kind == TokenKind::Literal { LITERAL } else { &text[token.start..token.end] });
         end = token.end;
     }
     redacted.trim().to_owned()
@@ -314,9 +314,7 @@ fn literals<'a, 'b>(tokens: &'b [Token<'a>], start: usize) -> (&'b [Token<'a>], 
     };
     let len = element(start);
     let first = &tokens[start.min(tokens.len())..(start + len).min(tokens.len())];
-    let is_same = |at: usize| {
-        element(at) == len && (len < 2 || tokens[at].text.eq_ignore_ascii_case(tokens[start].text))
-    };
+    let is_same = |at: usize| element(at) == len && (len < 2 || tokens[at].text.eq_ignore_ascii_case(tokens[start].text));
     if len == 0 {
         return (first, start);
     }

@@ -135,7 +135,9 @@ fn read_page(
         let row = found.next()?;
         let seq = row.map(|row| row.get::<_, i64>(0)).transpose()?;
         let comes_before = |at: i64| seq.is_none_or(|seq| if scan.newest_first { at > seq } else { at < seq });
-        while let Some((at, record)) = running.pop_front_if(|(at, _)| comes_before(*at)) {
+        while running.front().is_some_and(|(at, _)| comes_before(*at))
+            && let Some((at, record)) = running.pop_front()
+        {
             if rows >= limit {
                 return Ok(Page { rows, next: last.map(|after| Next { way, after }) });
             }
