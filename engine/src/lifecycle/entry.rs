@@ -3,6 +3,7 @@
 //! Its figures change until it ends, and never after. It ends once.
 
 use std::{
+    borrow::Cow,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -39,7 +40,8 @@ pub(crate) struct Entry {
     /// The statement as the history keeps it.
     text: StatementText,
     rules: TextRules,
-    tariff: Tariff,
+    /// What it is billed by, as it was when the query came in.
+    pub(crate) tariff: Arc<Tariff>,
     clock: Arc<dyn Clock>,
     cancel: watch::Sender<Option<CancelReason>>,
     progress: Mutex<Progress>,
@@ -95,7 +97,7 @@ impl Entry {
         options: SessionOptions,
         statement: &str,
         rules: TextRules,
-        tariff: Tariff,
+        tariff: Arc<Tariff>,
         clock: Arc<dyn Clock>,
     ) -> Arc<Self> {
         let marks = Marks { received: Instant::now(), planned: None, executing: None };
@@ -178,23 +180,31 @@ impl Entry {
         self.report_of(&self.lock())
     }
 
+    /// The figures in all, by store and by table: so far, or at the end.
+    pub(crate) fn detail(&self) -> UsageDetail {
+        self.lock().end.as_ref().map_or_else(|| self.meter.detail(), |end| end.usage.clone())
+    }
+
     fn report_of(&self, progress: &Progress) -> QueryReport {
         let (state, usage, timings) = match &progress.end {
-            Some(end) => (end.ending.state(), end.usage.total, end.timings),
+            Some(end) => (end.ending.state(), Cow::Borrowed(&end.usage), end.timings),
             None => {
                 let state = if progress.marks.executing.is_some() { QueryState::Running } else { QueryState::Queued };
-                (state, self.meter.usage(), progress.marks.timings(Instant::now(), self.meter.listing_time()))
+                let timings = progress.marks.timings(Instant::now(), self.meter.listing_time());
+                (state, Cow::Owned(self.meter.detail()), timings)
             }
         };
         let pays = progress.billable && progress.end.as_ref().is_none_or(|end| end.ending.pays());
-        let bill = if pays { self.tariff.bill(usage.data_scanned_bytes) } else { Bill::default() };
+        // Of a query that does not pay everything is free: its requests, too.
+        let bill = if pays { self.tariff.bill(&usage) } else { Bill::default() };
         let repair = self.meter.repair();
         let repair = RepairFigures { found: repair.found(), added: repair.added(), dropped: repair.dropped() };
         QueryReport {
             query_id: self.id,
             state,
-            usage,
+            usage: usage.total,
             bill,
+            tariff: Some(self.tariff.id()),
             timings,
             scan: Some(self.meter.scan().snapshot()),
             listing: self.meter.listing().snapshot_of(),
@@ -228,7 +238,7 @@ impl Entry {
             stores,
             tables,
             bill: report.bill,
-            tariff: Some(self.tariff.id()),
+            tariff: report.tariff,
             quoted: progress.quoted,
             peak_memory_bytes: progress.peak_memory_bytes,
             timings: report.timings,

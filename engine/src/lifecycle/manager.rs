@@ -20,7 +20,7 @@ use super::{
     statement_text::TextRules,
 };
 use crate::{
-    accounting::{Tariff, Usage},
+    accounting::{Tariff, Tariffs, Usage},
     clock::Clock,
     error::{Error, ErrorKind, Result},
     session::SessionOptions,
@@ -47,7 +47,7 @@ pub struct RunningQuery {
 #[derive(Debug)]
 pub struct QueryManager {
     registry: Arc<Registry>,
-    tariff: Tariff,
+    tariffs: Tariffs,
     texts: TextRules,
     clock: Arc<dyn Clock>,
 }
@@ -55,8 +55,8 @@ pub struct QueryManager {
 impl QueryManager {
     /// `max_concurrent_queries` is at least 1.
     #[must_use]
-    pub fn new(history: Arc<History>, tariff: Tariff, max_concurrent_queries: usize, clock: Arc<dyn Clock>) -> Self {
-        Self { registry: Registry::new(history, max_concurrent_queries), tariff, texts: TextRules::default(), clock }
+    pub fn new(history: Arc<History>, tariffs: Tariffs, max_concurrent_queries: usize, clock: Arc<dyn Clock>) -> Self {
+        Self { registry: Registry::new(history, max_concurrent_queries), tariffs, texts: TextRules::default(), clock }
     }
 
     /// The same, with rules for the texts that are recorded.
@@ -65,9 +65,16 @@ impl QueryManager {
         Self { texts, ..self }
     }
 
+    /// The tariffs that there are.
     #[must_use]
-    pub fn tariff(&self) -> &Tariff {
-        &self.tariff
+    pub fn tariffs(&self) -> &Tariffs {
+        &self.tariffs
+    }
+
+    /// The tariff by which queries are billed that come in now, where nothing names another.
+    #[must_use]
+    pub fn tariff(&self) -> Arc<Tariff> {
+        self.tariffs.default_tariff()
     }
 
     #[must_use]
@@ -92,7 +99,7 @@ impl QueryManager {
     /// `LimitExceeded` while too many queries that have ended wait to be written to the history; the statement is in no history then.
     #[expect(clippy::result_large_err, reason = "what ends a query carries its figures, everywhere")]
     pub fn receive(&self, session: SessionOptions, statement: &str) -> Result<QueryGuard<Received>, Failure> {
-        let entry = Entry::new(session, statement, self.texts, self.tariff, Arc::clone(&self.clock));
+        let entry = Entry::new(session, statement, self.texts, self.tariff(), Arc::clone(&self.clock));
         if let Err(error) = self.history().check_room() {
             entry.end(Some(&error));
             return Err(Failure { error, report: entry.report() });

@@ -47,7 +47,7 @@ pub struct QueryRecord {
     pub tables: Vec<TableUsage>,
     /// Zero for free queries: DDL, `SHOW`, `EXPLAIN`, failed ones.
     pub bill: Bill,
-    /// The tariff that the bill is by: `name@version`.
+    /// The tariff by which the bill was made: `name@version`. Absent where it is not known.
     pub tariff: Option<String>,
     /// Absent if nothing was quoted.
     pub quoted: Option<Quoted>,
@@ -98,8 +98,17 @@ impl QueryRecord {
 
     #[must_use]
     pub fn report(&self) -> QueryReport {
-        let (query_id, state, usage) = (self.query_id, self.state, self.usage);
-        QueryReport { query_id, state, usage, bill: self.bill, timings: self.timings, scan: None, listing: None, repair: None }
+        QueryReport {
+            query_id: self.query_id,
+            state: self.state,
+            usage: self.usage,
+            bill: self.bill,
+            tariff: self.tariff.clone(),
+            timings: self.timings,
+            scan: None,
+            listing: None,
+            repair: None,
+        }
     }
 }
 
