@@ -302,6 +302,7 @@ fn session_options(section: &SessionSection, overrides: &Overrides, variables: &
         groups: default.groups,
         role: default.role,
         labels,
+        origin: default.origin,
         time_zone: parse_time_zone(&section.time_zone)?,
         max_scan: wanted(&section.max_scan).as_deref().map(parse_bytes).transpose()?,
         timeout: wanted(&section.timeout).as_deref().map(parse_duration).transpose()?,

@@ -5,13 +5,15 @@ use glaux_catalog::{HiveType, model};
 use super::{
     columns::Column,
     files::Files,
+    history::Recorded,
     partitions::Partitions,
-    queries::{Queries, UsageByDay},
     repair_findings::RepairFindings,
+    usage::{TableUsageByDay, UsageByDay},
     view::View,
 };
 use crate::{
     error::Result,
+    lifecycle::HistoryTable,
     reserved::{INFORMATION_SCHEMA, SYSTEM},
 };
 
@@ -22,13 +24,16 @@ pub(super) enum OwnTable {
     Files,
     Partitions,
     Queries,
+    QueryStores,
+    QueryTables,
     RepairFindings,
+    TableUsage,
     Usage,
 }
 
 impl OwnTable {
     /// By schema and name.
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::InformationSchema(View::Columns),
         Self::InformationSchema(View::Schemata),
         Self::InformationSchema(View::Tables),
@@ -36,7 +41,10 @@ impl OwnTable {
         Self::Files,
         Self::Partitions,
         Self::Queries,
+        Self::QueryStores,
+        Self::QueryTables,
         Self::RepairFindings,
+        Self::TableUsage,
         Self::Usage,
     ];
 
@@ -53,7 +61,14 @@ impl OwnTable {
     pub(super) const fn schema_name(self) -> &'static str {
         match self {
             Self::InformationSchema(_) => INFORMATION_SCHEMA,
-            Self::Files | Self::Partitions | Self::Queries | Self::RepairFindings | Self::Usage => SYSTEM,
+            Self::Files
+            | Self::Partitions
+            | Self::Queries
+            | Self::QueryStores
+            | Self::QueryTables
+            | Self::RepairFindings
+            | Self::TableUsage
+            | Self::Usage => SYSTEM,
         }
     }
 
@@ -63,7 +78,10 @@ impl OwnTable {
             Self::Files => "files",
             Self::Partitions => "partitions",
             Self::Queries => "queries",
+            Self::QueryStores => "query_stores",
+            Self::QueryTables => "query_tables",
             Self::RepairFindings => "repair_findings",
+            Self::TableUsage => "table_usage",
             Self::Usage => "usage",
         }
     }
@@ -73,8 +91,11 @@ impl OwnTable {
             Self::InformationSchema(view) => view.columns(),
             Self::Files => Files::columns(),
             Self::Partitions => Partitions::columns(),
-            Self::Queries => Queries::columns(),
+            Self::Queries => Recorded::columns(HistoryTable::Queries),
+            Self::QueryStores => Recorded::columns(HistoryTable::Stores),
+            Self::QueryTables => Recorded::columns(HistoryTable::Tables),
             Self::RepairFindings => RepairFindings::columns(),
+            Self::TableUsage => TableUsageByDay::columns(),
             Self::Usage => UsageByDay::columns(),
         }
     }

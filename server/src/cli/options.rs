@@ -8,7 +8,8 @@ use clap::{
     parser::ValueSource,
 };
 use glaux_catalog::Metastore;
-use glaux_engine::{Engine, Error, Result, Session, runtime::Parts, session};
+use glaux_engine::{Engine, Error, Origin, Result, Session, SessionOptions, runtime::Parts, session};
+use uuid::Uuid;
 
 use crate::{
     config::{self, Loaded, Overrides},
@@ -152,7 +153,9 @@ impl CommonOptions {
         if let Some(created) = created {
             created.announce();
         }
-        Ok((engine, Session::new(loaded.session)))
+        // What one process asks is one session of the history.
+        let origin = Origin { session_id: Some(Uuid::now_v7().to_string()), ..loaded.session.origin };
+        Ok((engine, Session::new(SessionOptions { origin, ..loaded.session })))
     }
 }
 

@@ -229,6 +229,12 @@ pub(crate) const KEYS: &[Key] = &[
         "Size of the history's file beyond which its oldest queries are removed. 0 is no limit.",
     ),
     Key::new(
+        "engine.history.redact_literals",
+        Switch,
+        "Whether statements and their errors are kept in the history and the log with `?` in place of the literals of the statement, \
+         and without comments.",
+    ),
+    Key::new(
         "engine.history.max_waiting",
         Count,
         "Ended queries that wait in memory while the history cannot be written. Beyond it, new statements are refused.",
