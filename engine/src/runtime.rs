@@ -21,9 +21,8 @@ use crate::{
     data_dir::{CACHE_DIRECTORY, RUN_DIRECTORY, SPILL_DIRECTORY},
     error::{Error, Result},
     execute::{
-        Description, Parameters, PlannedQuery, describe::describe, executor::Executor, ingest::ingest, planning, quoting, recorded,
-        run,
-        shared::Shared,
+        Description, Parameters, PlannedQuery, describe::describe, executor::Executor, ingest::ingest, planning, quoting,
+        recorded, run, shared::Shared,
     },
     formats::{Footers, KeptFooters},
     functions,

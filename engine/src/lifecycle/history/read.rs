@@ -278,7 +278,8 @@ fn bill(row: &Row<'_>) -> rusqlite::Result<Bill> {
     Ok(Bill { billed_bytes: count(row, "billed_bytes")?, scan, requests, transfer })
 }
 
-fn amount(nano: i64, rest: i64) -> Usd {
+/// An amount as it is stored: 10^-9 USD, and what is below them.
+pub(super) fn amount(nano: i64, rest: i64) -> Usd {
     Usd::from_atto(u128::from(unsigned(nano)) * ATTO_PER_NANO + u128::from(unsigned(rest)))
 }
 
@@ -299,7 +300,7 @@ fn time(millis: i64) -> DateTime<Utc> {
     DateTime::from_timestamp_millis(millis).unwrap_or_default()
 }
 
-pub(super) fn unsigned(value: i64) -> u64 {
+fn unsigned(value: i64) -> u64 {
     u64::try_from(value).unwrap_or(0)
 }
 
