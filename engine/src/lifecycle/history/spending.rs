@@ -80,8 +80,8 @@ impl History {
         let note = move |connection: &Connection| {
             let WarningKey { workgroup, period, begins, budget, level } = &key;
             let (begins, budget) = (begins.to_string(), budget.to_string());
-            let values = params![workgroup, period.as_str(), begins, budget, level, at.timestamp_millis()];
-            connection.prepare_cached(SQL)?.execute(values)
+            let mut statement = connection.prepare_cached(SQL)?;
+            statement.execute(params![workgroup, period.as_str(), begins, budget, level, at.timestamp_millis()])
         };
         Ok(self.writer.call(move |connection| note(connection).map_err(|e| failed(&e))).await? > 0)
     }
