@@ -232,7 +232,7 @@ const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "workgroup",
-        description: "The workgroup that queries are recorded under",
+        description: "The workgroup that queries run in",
         get: |options| options.workgroup.clone(),
         set: |options, _, value| set_workgroup(options, value),
         reset: |options, from| set_workgroup(options, &from.workgroup),

@@ -41,7 +41,7 @@ pub(crate) struct CommonOptions {
     #[arg(long, global = true, value_name = "NAME")]
     database: Option<String>,
 
-    /// Workgroup that queries are recorded under [default: primary]
+    /// Workgroup that queries run in [default: primary]
     #[arg(long, global = true, value_name = "NAME")]
     workgroup: Option<String>,
 
