@@ -164,7 +164,7 @@ async fn queries_that_run_together_do_not_overrun_it() {
 async fn a_long_query_reserves_in_steps_and_a_judged_one_its_whole_quote() {
     let clock = hand();
     let (manager, limits) = (manager(&clock), of_day("0.001"));
-    // 100 MB at a time, although 10 GB were quoted.
+    // Ten megabytes at a time, although 10 GB were quoted.
     let long = begin(&manager, &limits, Some(10_000 * MB)).await.unwrap();
     let other = begin(&manager, &limits, Some(100 * MB)).await.unwrap();
     scan(other, 100).await.unwrap();
