@@ -143,6 +143,21 @@ async fn a_session_tightens_a_cut_off_and_never_widens_it() -> Result<(), Failed
     let widened = session("ada", "lenient");
     widened.set("max_scan", "1TB")?;
     instance.try_run_as(&widened, ALL).await?;
+    // What is changed holds at once, for sessions that there are too.
+    let narrow = session("ada", "narrow");
+    for (alter, told) in [
+        ("SET (bytes_scanned_cutoff_per_query = 100000000)", None),
+        ("DISABLE", Some((ErrorKind::Denied, "workgroup \"narrow\" is disabled"))),
+        ("ENABLE", None),
+        ("SET (bytes_scanned_cutoff_per_query = 20000000)", Some((ErrorKind::LimitExceeded, "limit of 20000000 bytes"))),
+    ] {
+        instance.run(&format!("ALTER WORKGROUP narrow {alter}")).await;
+        let ended = instance.try_run_as(&narrow, ALL).await.err().map(|failure| failure.error);
+        let is_told = |(kind, message): (ErrorKind, &str)| {
+            ended.as_ref().is_some_and(|error| error.kind() == kind && error.message().ends_with(message))
+        };
+        assert!(told.map_or(ended.is_none(), is_told), "{alter}: {ended:?}");
+    }
     Ok(())
 }
 
