@@ -1,4 +1,4 @@
-//! Tables about the engine, which any client can query: `system.{files,partitions,queries,repair_findings,usage}`, `information_schema`, and
+//! Tables about the engine, which any client can query: `system.{files,partitions,queries,repair_findings,usage,workgroups}`, `information_schema`, and
 //! Trino's `"t$partitions"`.
 //!
 //! They only show what others hold: the history, the metastore, a listing. Nothing is looked up while a query is planned; filters on names
@@ -23,6 +23,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 mod view;
+mod workgroups;
 
 use std::sync::Arc;
 
@@ -44,6 +45,7 @@ use self::{
     queries::{Queries, UsageByDay},
     repair_findings::RepairFindings,
     source::RowSource,
+    workgroups::Workgroups,
 };
 use crate::error::Result;
 
@@ -58,6 +60,7 @@ pub(crate) fn provider(schema: &str, table: &str, context: &SystemContext) -> Op
         OwnTable::Queries => Arc::new(Queries(context.clone())),
         OwnTable::RepairFindings => Arc::new(RepairFindings(metastore())),
         OwnTable::Usage => Arc::new(UsageByDay(context.clone())),
+        OwnTable::Workgroups => Arc::new(Workgroups(metastore())),
     };
     Some(Arc::new(SystemTable(source)))
 }

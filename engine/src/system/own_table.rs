@@ -9,6 +9,7 @@ use super::{
     queries::{Queries, UsageByDay},
     repair_findings::RepairFindings,
     view::View,
+    workgroups::Workgroups,
 };
 use crate::{
     error::Result,
@@ -24,11 +25,12 @@ pub(super) enum OwnTable {
     Queries,
     RepairFindings,
     Usage,
+    Workgroups,
 }
 
 impl OwnTable {
     /// By schema and name.
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::InformationSchema(View::Columns),
         Self::InformationSchema(View::Schemata),
         Self::InformationSchema(View::Tables),
@@ -38,6 +40,7 @@ impl OwnTable {
         Self::Queries,
         Self::RepairFindings,
         Self::Usage,
+        Self::Workgroups,
     ];
 
     /// The tables of a schema, by name; of a schema that is not the engine's own none.
@@ -53,7 +56,7 @@ impl OwnTable {
     pub(super) const fn schema_name(self) -> &'static str {
         match self {
             Self::InformationSchema(_) => INFORMATION_SCHEMA,
-            Self::Files | Self::Partitions | Self::Queries | Self::RepairFindings | Self::Usage => SYSTEM,
+            Self::Files | Self::Partitions | Self::Queries | Self::RepairFindings | Self::Usage | Self::Workgroups => SYSTEM,
         }
     }
 
@@ -65,6 +68,7 @@ impl OwnTable {
             Self::Queries => "queries",
             Self::RepairFindings => "repair_findings",
             Self::Usage => "usage",
+            Self::Workgroups => "workgroups",
         }
     }
 
@@ -76,6 +80,7 @@ impl OwnTable {
             Self::Queries => Queries::columns(),
             Self::RepairFindings => RepairFindings::columns(),
             Self::Usage => UsageByDay::columns(),
+            Self::Workgroups => Workgroups::columns(),
         }
     }
 }

@@ -33,6 +33,7 @@ fn about(table: OwnTable) -> &'static str {
         OwnTable::Partitions => "A row for each partition in the catalog. Partitions that are computed are not in it.",
         OwnTable::Queries => "A row for each running query, and for each query in the history (`engine.history.keep_days`).",
         OwnTable::RepairFindings => "A row for each folder that the last repair ignored: [partitions.md](partitions.md).",
+        OwnTable::Workgroups => "A row for each workgroup that you may use: [workgroups.md](workgroups.md). Lists are JSON arrays.",
         OwnTable::Usage => "Sums of the queries that have ended, also of those that are no longer in the history.",
     }
 }

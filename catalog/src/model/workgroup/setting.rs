@@ -67,41 +67,41 @@ macro_rules! table {
 /// All settings, in the order in which they are shown. A new one is a row here and a field of [`WorkgroupSettings`].
 pub const WORKGROUP_SETTINGS: &[WorkgroupSetting] = table! {
     result_location: SettingKind::Text,
-        "Location for results that are kept in storage.";
+        "Location for results that are kept in storage";
     tariff: SettingKind::Text,
-        "Tariff that its queries are billed by; otherwise engine.tariff of the configuration.";
+        "Tariff that its queries are billed by; otherwise engine.tariff of the configuration";
     bytes_scanned_cutoff_per_query: SettingKind::Whole(10_000_000),
-        "Bytes of table data that one query may scan; it is cancelled before it scans more.";
+        "Bytes of table data that one query may scan; it is cancelled before it scans more";
     refuse_over_quote: SettingKind::Boolean,
-        "Whether a query whose quote is above a limit or budget does not begin. Otherwise it runs until it reaches the limit.";
+        "Whether a query whose quote is above a limit or budget does not begin. Otherwise it runs until it reaches the limit";
     budget_per_day_usd: SettingKind::Usd,
-        "What its queries may cost in a day (UTC).";
+        "What its queries may cost in a day (UTC)";
     budget_per_month_usd: SettingKind::Usd,
-        "What its queries may cost in a month (UTC).";
+        "What its queries may cost in a month (UTC)";
     budget_warning_levels: SettingKind::Percents,
-        "Percentages of a budget at which a warning is logged and the hook is called.";
+        "Percentages of a budget at which a warning is logged and the hook is called";
     budget_hard_stop: SettingKind::Boolean,
-        "Whether queries are refused and cancelled when a budget is used up; true by default.";
+        "Whether queries are refused and cancelled when a budget is used up; true by default";
     hook: SettingKind::Text,
-        "What is called when a budget reaches a warning level: a hook of the configuration, by its name.";
+        "What is called when a budget reaches a warning level: a hook of the configuration, by its name";
     max_concurrent_queries: SettingKind::Whole(1),
-        "Queries that run at the same time; others wait in its queue.";
+        "Queries that run at the same time; others wait in its queue";
     max_queued_queries: SettingKind::Whole(0),
-        "Queries that wait in its queue; more are refused. 1000 by default.";
+        "Queries that wait in its queue; more are refused. 1000 by default";
     timeout_ms: SettingKind::Whole(1),
-        "Milliseconds that one query may take.";
+        "Milliseconds that one query may take";
     memory_limit: SettingKind::Whole(1),
-        "Bytes of memory that one query may hold.";
+        "Bytes of memory that one query may hold";
     dialect: SettingKind::OneOf(&["athena"]),
-        "Dialect of its statements; athena is the only one.";
+        "Dialect of its statements; athena is the only one";
     require_partition_filter: SettingKind::Boolean,
-        "Whether a query of a partitioned table must have a filter on a partition key.";
+        "Whether a query of a partitioned table must have a filter on a partition key";
     allowed_users: SettingKind::Names,
-        "Users who may use it. If neither users nor groups are named, everybody may.";
+        "Users who may use it. If neither users nor groups are named, everybody may";
     allowed_groups: SettingKind::Names,
-        "Groups whose members may use it.";
+        "Groups whose members may use it";
     enforce: SettingKind::Boolean,
-        "Whether its limits hold whatever a session sets, which may only tighten them; true by default. Otherwise they are defaults.";
+        "Whether its limits hold whatever a session sets, which may only tighten them; true by default. Otherwise they are defaults";
 };
 
 impl WorkgroupSetting {
