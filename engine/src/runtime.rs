@@ -12,9 +12,9 @@ use glaux_catalog::{
     metastore::{MemoryMetastore, SqliteMetastore},
 };
 
-pub use crate::data_dir::CATALOG_FILE;
+pub use crate::{access::WorkgroupAssignments, data_dir::CATALOG_FILE};
 use crate::{
-    access::LocationPolicy,
+    access::{LocationPolicy, WorkgroupsInUse},
     accounting::Tariffs,
     clock::{Clock, system_clock},
     config::EngineOptions,
@@ -51,6 +51,8 @@ pub struct Parts {
     pub clock: Option<Arc<dyn Clock>>,
     /// Is called for every query that ends.
     pub observer: Option<Arc<dyn QueryObserver>>,
+    /// What workgroups are assigned to, which keeps them from being dropped.
+    pub workgroup_assignments: Option<Arc<dyn WorkgroupAssignments>>,
 }
 
 impl Engine {
@@ -89,7 +91,7 @@ impl Engine {
 
     async fn start(options: EngineOptions, parts: Parts, scratch: Option<ScratchFolder>) -> Result<Self> {
         options.storage.check()?;
-        let Parts { metastore, history, clock, observer } = parts;
+        let Parts { metastore, history, clock, observer, workgroup_assignments } = parts;
         let clock = clock.unwrap_or_else(system_clock);
         let tariffs = Tariffs::new(&options.tariff, &options.tariffs, Arc::clone(&clock))?;
         let (data_dir, kept, time) = (options.data_dir.clone(), options.history, Arc::clone(&clock));
@@ -102,6 +104,7 @@ impl Engine {
         if let Some(observer) = observer {
             queries.observe(observer)?;
         }
+        let queries = Arc::new(queries);
         let caches = options.data_dir.join(CACHE_DIRECTORY);
         let kept = KeptFooters::open(&caches, options.footer_disk_bytes, Arc::clone(&clock));
         let cache = DataCache::open(&options.data_cache, &caches.join("data"))?;
@@ -115,7 +118,8 @@ impl Engine {
             footers: Footers::new(options.footer_cache_bytes, kept),
             listings: Arc::default(),
             fetcher: Fetcher::new(options.fetch, &options.storage, cache),
-            queries: Arc::new(queries),
+            workgroups_in_use: WorkgroupsInUse::new(&queries, workgroup_assignments),
+            queries,
             planning: Slots::new(planning::SLOTS),
             executor: Arc::new(Executor::new()?),
             state: RwLock::new(Arc::new(plan::base_state(&options)?)),

@@ -21,6 +21,7 @@ mod statement;
 #[cfg(test)]
 mod tests;
 mod trino;
+mod workgroup;
 
 pub(crate) use cursor::check_catalog;
 pub use dialect::AthenaDialect;
@@ -29,10 +30,10 @@ pub(crate) use route::only_sets;
 pub use route::{Grammar, grammar};
 pub use split::{ScriptStatement, split};
 pub use statement::{
-    ANALYZE_COLUMNS, AlterTable, Analyze, AnalyzePartitions, Answer, CRAWL_COLUMNS, Changes, ClusteredBy, ColumnPosition, Crawl,
-    CrawlDeletions, CrawlPolicy, CreateDatabase, CreateTable, CreateView, Delimited, Describe, DescribeDetail, Explain,
-    ExplainFormat, ExplainWhat, Grant, GrantOn, Nature, PartitionSpec, Query, Revoke, RowFormat, Show, Statement, StatementKind,
-    StoredAs, TableRef,
+    ANALYZE_COLUMNS, AlterTable, AlterWorkgroup, Analyze, AnalyzePartitions, Answer, CRAWL_COLUMNS, Changes, ClusteredBy,
+    ColumnPosition, Crawl, CrawlDeletions, CrawlPolicy, CreateDatabase, CreateTable, CreateView, CreateWorkgroup, Delimited,
+    Describe, DescribeDetail, Explain, ExplainFormat, ExplainWhat, Grant, GrantOn, Nature, PartitionSpec, Query, Revoke,
+    RowFormat, Show, Statement, StatementKind, StoredAs, TableRef,
 };
 
 use crate::error::{Error, ErrorKind, Result};

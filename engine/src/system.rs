@@ -1,5 +1,5 @@
 //! Tables about the engine, which any client can query: those of `system` (files, partitions, queries with their tables and stores, usage, findings of
-//! repairs), `information_schema`, and Trino's `"t$partitions"`.
+//! repairs, workgroups), `information_schema`, and Trino's `"t$partitions"`.
 //!
 //! They only show what others hold: the history, the metastore, a listing. Nothing is looked up while a query is planned; filters on names
 //! keep what is not wanted from being read.
@@ -24,6 +24,7 @@ mod source;
 mod tests;
 mod usage;
 mod view;
+mod workgroups;
 
 use std::sync::Arc;
 
@@ -46,6 +47,7 @@ use self::{
     repair_findings::RepairFindings,
     source::RowSource,
     usage::{TableUsageByDay, UsageByDay},
+    workgroups::Workgroups,
 };
 use crate::{error::Result, lifecycle::HistoryTable};
 
@@ -64,6 +66,7 @@ pub(crate) fn provider(schema: &str, table: &str, context: &SystemContext) -> Op
         OwnTable::RepairFindings => Arc::new(RepairFindings(metastore())),
         OwnTable::TableUsage => Arc::new(TableUsageByDay(context.clone())),
         OwnTable::Usage => Arc::new(UsageByDay(context.clone())),
+        OwnTable::Workgroups => Arc::new(Workgroups(metastore())),
     };
     Some(Arc::new(SystemTable(source)))
 }

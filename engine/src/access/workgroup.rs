@@ -36,15 +36,16 @@ pub(crate) async fn workgroup_of(session: &SessionOptions, metastore: &dyn Metas
 
 /// Why a session may not use a workgroup.
 fn refused(workgroup: &Workgroup, session: &SessionOptions) -> Option<String> {
-    let Workgroup { name, state, settings, .. } = workgroup;
+    let Workgroup { name, state, .. } = workgroup;
     if *state == WorkgroupState::Disabled {
         return Some(format!("workgroup \"{name}\" is disabled"));
     }
-    let (users, groups) = (&settings.allowed_users, &settings.allowed_groups);
-    let is_for_all = users.is_empty() && groups.is_empty();
-    let is_meant = users.contains(&session.user) || session.groups.iter().any(|group| groups.contains(group));
-    let is_allowed = is_for_all || is_meant || session.role == Role::Administrator;
-    (!is_allowed).then(|| format!("user \"{}\" may not use workgroup \"{name}\"", session.user))
+    let is_allowed = session.role == Role::Administrator || workgroup.is_for(&session.user, &session.groups);
+    (!is_allowed).then(|| not_for(&session.user, name))
+}
+
+pub(super) fn not_for(user: &str, workgroup: &str) -> String {
+    format!("user \"{user}\" may not use workgroup \"{workgroup}\"")
 }
 
 #[cfg(test)]

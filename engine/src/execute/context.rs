@@ -76,6 +76,7 @@ pub(crate) fn for_statement<'a>(
         stores: plan.scan.stores.as_ref(),
         views,
         queries: &shared.queries,
+        hooks: &shared.options.hooks,
         unguarded: shared.metastore.as_ref(),
     }
 }

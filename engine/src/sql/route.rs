@@ -9,7 +9,8 @@ pub enum Grammar {
 }
 
 /// The grammar of a statement, by Athena's rules: `DESCRIBE`, `SHOW`, `MSCK` and `REFRESH` are Hive's; so are `CREATE`, `ALTER` and `DROP` of a
-/// database, a schema or an external table, and of anything but a view where no `SELECT` follows. All else is Trino's.
+/// database, a schema or an external table, and of anything but a view where no `SELECT` follows. All else is Trino's; so are `CREATE`, `ALTER` and
+/// `DROP` of a workgroup, which Athena has no statements for.
 #[must_use]
 pub fn grammar(text: &str) -> Grammar {
     let mut words = Scanner::new(text, is_hive_lexis(text)).take_while(|lexeme| lexeme.kind != LexemeKind::Semicolon);
@@ -18,7 +19,7 @@ pub fn grammar(text: &str) -> Grammar {
         Some(first) if first.is_any(&["ANALYZE"]) => words.next().is_some_and(|second| second.is_any(&["TABLE"])),
         Some(first) if first.is_any(&["CREATE", "ALTER", "DROP"]) => match words.next() {
             Some(second) if second.is_any(&["DATABASE", "SCHEMA", "EXTERNAL"]) => true,
-            Some(second) if second.is_any(&["VIEW"]) => false,
+            Some(second) if second.is_any(&["VIEW", "WORKGROUP"]) => false,
             Some(second) if second.is_any(&["OR"]) && first.is_any(&["CREATE"]) => false,
             _ => !words.any(|lexeme| lexeme.is_any(&["SELECT"])),
         },
@@ -38,7 +39,9 @@ pub(super) fn is_hive_lexis(text: &str) -> bool {
     match words.next() {
         Some(first) if first.is_any(&["DESCRIBE", "DESC", "SHOW", "MSCK", "REFRESH"]) => true,
         Some(first) if first.is_any(&["ANALYZE"]) => words.next().is_some_and(|second| second.is_any(&["TABLE"])),
-        Some(first) if first.is_any(&["ALTER", "DROP"]) => words.next().is_some_and(|second| !second.is_any(&["VIEW"])),
+        Some(first) if first.is_any(&["ALTER", "DROP"]) => {
+            words.next().is_some_and(|second| !second.is_any(&["VIEW", "WORKGROUP"]))
+        }
         Some(first) if first.is_any(&["CREATE"]) => {
             words.next().is_some_and(|second| second.is_any(&["DATABASE", "SCHEMA", "EXTERNAL"]))
         }
@@ -172,6 +175,9 @@ mod tests {
             "create or replace view v as select 1",
             "create view v as values 1",
             "drop view v",
+            "create workgroup w with (tariff = 'free')",
+            "alter workgroup w enable",
+            "drop workgroup if exists w",
             "unload (select 1) to 's3://b/' with (format = 'parquet')",
             "using external function f(x int) returns int lambda 'l' select f(1)",
             "explain select 1",

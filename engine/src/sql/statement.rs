@@ -1,6 +1,6 @@
 //! Statements as plain data: the same for the code that executes, describes, bills and prints them.
 //!
-//! Names are folded to lower case and strings are unescaped; nothing is resolved or checked against a catalog. `Display` (`print`) writes a statement
+//! Names are folded to lower case (those of workgroups only if they are not quoted) and strings are unescaped; nothing is resolved or checked against a catalog. `Display` (`print`) writes a statement
 //! back so that it parses to the same value.
 
 mod analyze;
@@ -8,6 +8,7 @@ mod crawl;
 mod names;
 mod nature;
 mod print;
+mod workgroup;
 
 pub use analyze::{Analyze, AnalyzePartitions};
 pub use crawl::{Crawl, CrawlDeletions, CrawlPolicy};
@@ -17,6 +18,7 @@ use glaux_catalog::{
 };
 pub use names::{PartitionSpec, TableRef};
 pub use nature::{ANALYZE_COLUMNS, Answer, CRAWL_COLUMNS, Changes, Nature};
+pub use workgroup::{AlterWorkgroup, CreateWorkgroup};
 
 pub use crate::statement_kind::StatementKind;
 
@@ -66,8 +68,20 @@ pub enum Statement {
     /// `GRANT` and `DENY`.
     Grant(Grant),
     Revoke(Revoke),
+    CreateWorkgroup(CreateWorkgroup),
+    AlterWorkgroup {
+        name: String,
+        action: AlterWorkgroup,
+    },
+    DropWorkgroup {
+        name: String,
+        if_exists: bool,
+    },
     Show(Show),
     Describe(Describe),
+    DescribeWorkgroup {
+        name: String,
+    },
     Use {
         database: String,
     },
@@ -247,6 +261,12 @@ pub enum Show {
     /// Of one object, or all.
     Grants {
         on: Option<GrantOn>,
+    },
+    Workgroups {
+        pattern: Option<String>,
+    },
+    CreateWorkgroup {
+        name: String,
     },
 }
 

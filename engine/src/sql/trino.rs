@@ -1,4 +1,4 @@
-//! The Trino half of Athena's SQL: queries, `EXPLAIN`, views and session statements. Queries are parsed by `sqlparser` and rewritten;
+//! The Trino half of Athena's SQL: queries, `EXPLAIN`, views, workgroups and session statements. Queries are parsed by `sqlparser` and rewritten;
 //! the words around them are parsed here.
 
 use sqlparser::{
@@ -15,6 +15,7 @@ use super::{
     refusal::unsupported,
     rewrite::{self, tokens},
     statement::{CreateView, Explain, ExplainFormat, ExplainWhat, Query, Statement},
+    workgroup,
 };
 use crate::error::{Error, Result};
 
@@ -31,7 +32,9 @@ pub(super) fn parse(text: &str) -> Result<Statement> {
         .eat_any(&["EXPLAIN", "CREATE", "DROP", "USE", "SET", "RESET", "CALL", "ANALYZE", "GRANT", "DENY", "REVOKE", "KILL"])
     {
         Some("EXPLAIN") => return explain(&mut cursor),
+        Some("CREATE") if cursor.eat_word("WORKGROUP") => workgroup::create(&mut cursor)?,
         Some("CREATE") => return create(&mut cursor),
+        Some("DROP") if cursor.eat_word("WORKGROUP") => workgroup::drop(&mut cursor)?,
         Some("DROP") => {
             cursor.expect_words(&["VIEW"])?;
             let if_exists = cursor.if_exists();
@@ -63,6 +66,7 @@ pub(super) fn parse(text: &str) -> Result<Statement> {
             cursor.expect_words(&["QUERY"])?;
             Statement::KillQuery { id: cursor.string()? }
         }
+        None if cursor.eat_words(&["ALTER", "WORKGROUP"]) => workgroup::alter(&mut cursor)?,
         None => return Err(other(&cursor)),
     };
     cursor.expect_end()?;
@@ -238,7 +242,7 @@ fn other(cursor: &Cursor<'_>) -> Error {
         (&["DEALLOCATE"], "DEALLOCATE PREPARE", PREPARED),
         (&["USING"], "a user-defined function (USING EXTERNAL FUNCTION)", "Only built-in functions are supported"),
         (&["ALTER", "VIEW"], "ALTER VIEW", "Write CREATE OR REPLACE VIEW"),
-        (&["ALTER"], "this ALTER", "Only ALTER TABLE and ALTER DATABASE are supported"),
+        (&["ALTER"], "this ALTER", "Only ALTER TABLE, ALTER DATABASE and ALTER WORKGROUP are supported"),
         (&["START"], "a transaction", OTHER),
         (&["COMMIT"], "a transaction", OTHER),
         (&["ROLLBACK"], "a transaction", OTHER),

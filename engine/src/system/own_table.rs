@@ -10,6 +10,7 @@ use super::{
     repair_findings::RepairFindings,
     usage::{TableUsageByDay, UsageByDay},
     view::View,
+    workgroups::Workgroups,
 };
 use crate::{
     error::Result,
@@ -29,11 +30,12 @@ pub(super) enum OwnTable {
     RepairFindings,
     TableUsage,
     Usage,
+    Workgroups,
 }
 
 impl OwnTable {
     /// By schema and name.
-    pub(super) const ALL: [Self; 12] = [
+    pub(super) const ALL: [Self; 13] = [
         Self::InformationSchema(View::Columns),
         Self::InformationSchema(View::Schemata),
         Self::InformationSchema(View::Tables),
@@ -46,6 +48,7 @@ impl OwnTable {
         Self::RepairFindings,
         Self::TableUsage,
         Self::Usage,
+        Self::Workgroups,
     ];
 
     /// The tables of a schema, by name; of a schema that is not the engine's own none.
@@ -68,7 +71,8 @@ impl OwnTable {
             | Self::QueryTables
             | Self::RepairFindings
             | Self::TableUsage
-            | Self::Usage => SYSTEM,
+            | Self::Usage
+            | Self::Workgroups => SYSTEM,
         }
     }
 
@@ -83,6 +87,7 @@ impl OwnTable {
             Self::RepairFindings => "repair_findings",
             Self::TableUsage => "table_usage",
             Self::Usage => "usage",
+            Self::Workgroups => "workgroups",
         }
     }
 
@@ -97,6 +102,7 @@ impl OwnTable {
             Self::RepairFindings => RepairFindings::columns(),
             Self::TableUsage => TableUsageByDay::columns(),
             Self::Usage => UsageByDay::columns(),
+            Self::Workgroups => Workgroups::columns(),
         }
     }
 }

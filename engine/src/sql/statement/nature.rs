@@ -24,7 +24,7 @@ pub enum Changes {
     Nothing,
     /// What the session's next statements find: its database and settings.
     Session,
-    /// Databases, tables, views, partitions, statistics or grants.
+    /// Databases, tables, views, partitions, statistics, grants or workgroups.
     Catalog,
     /// Other queries.
     Queries,
@@ -100,8 +100,12 @@ impl Statement {
             Self::Grant(grant) if grant.access == Access::None => definition("DENY", Nothing),
             Self::Grant(_) => definition("GRANT", Nothing),
             Self::Revoke(_) => definition("REVOKE", Nothing),
+            Self::CreateWorkgroup(_) => definition("CREATE_WORKGROUP", Nothing),
+            Self::AlterWorkgroup { .. } => definition("ALTER_WORKGROUP", Nothing),
+            Self::DropWorkgroup { .. } => definition("DROP_WORKGROUP", Nothing),
             Self::Show(what) => show(what),
             Self::Describe(_) => shown("DESCRIBE_TABLE", &["col_name", "data_type", "comment"]),
+            Self::DescribeWorkgroup { .. } => shown("DESCRIBE_WORKGROUP", &["name", "setting", "value", "meaning"]),
             Self::Use { .. } => utility("USE", Changes::Session, Nothing),
             Self::SetSession { .. } => utility("SET_SESSION", Changes::Session, Nothing),
             Self::ResetSession { .. } => utility("RESET_SESSION", Changes::Session, Nothing),
@@ -137,8 +141,12 @@ impl Statement {
             | Self::Crawl(_)
             | Self::Grant(_)
             | Self::Revoke(_)
+            | Self::CreateWorkgroup(_)
+            | Self::AlterWorkgroup { .. }
+            | Self::DropWorkgroup { .. }
             | Self::Show(_)
             | Self::Describe(_)
+            | Self::DescribeWorkgroup { .. }
             | Self::Use { .. }
             | Self::SetSession { .. }
             | Self::ResetSession { .. }
@@ -197,5 +205,7 @@ const fn show(what: &Show) -> Nature {
             &["column_name", "data_size", "distinct_values_count", "nulls_fraction", "row_count", "low_value", "high_value"],
         ),
         Show::Grants { .. } => shown("SHOW_GRANTS", &["object", "database", "table", "grantee_type", "grantee", "access"]),
+        Show::Workgroups { .. } => shown("SHOW_WORKGROUPS", &["name", "state", "description"]),
+        Show::CreateWorkgroup { .. } => shown("SHOW_CREATE_WORKGROUP", &["createworkgroup_stmt"]),
     }
 }
