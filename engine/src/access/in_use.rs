@@ -52,8 +52,8 @@ impl WorkgroupsInUse {
             [] => Ok(()),
             [first, ..] => {
                 let (count, id, user) = (running.len(), first.query_id, &first.user);
-                let queries = if count == 1 { "1 query runs or waits".to_owned() } else { format!("{count} queries run or wait") };
-                let what = format!("{queries} in it, such as {id} of user \"{user}\"");
+                let queries = if count == 1 { "query runs or waits" } else { "queries run or wait" };
+                let what = format!("{count} {queries} in it, such as {id} of user \"{user}\"");
                 Err(refused(ErrorKind::Conflict, &what)
                     .with_hint("Wait until they have ended, or KILL QUERY. ALTER WORKGROUP ... DISABLE keeps others out of it"))
             }
