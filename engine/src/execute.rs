@@ -14,6 +14,7 @@ mod physical;
 mod planned;
 pub(crate) mod planning;
 pub(crate) mod quoting;
+pub(crate) mod recorded;
 pub(crate) mod run;
 pub(crate) mod shared;
 mod start;

@@ -4,6 +4,7 @@
 //! They are called on a thread of their own, a few at a time, so that a query never waits for one. A hook that hangs is ended by its timeout.
 
 mod call;
+mod options;
 
 use std::{
     collections::BTreeMap,
@@ -19,10 +20,10 @@ use std::{
 
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use tokio::{runtime::Builder, sync::mpsc::UnboundedSender};
-use url::Url;
 
 pub(crate) use self::call::HookCall;
-use crate::error::{Error, Result};
+pub use self::options::HookOptions;
+use crate::error::Result;
 
 /// Jobs that run at a time.
 const AT_ONCE: usize = 4;
@@ -30,43 +31,6 @@ const AT_ONCE: usize = 4;
 const MOST: usize = 64;
 /// How long the end of the process waits for jobs that run.
 const DRAIN: Duration = Duration::from_secs(5);
-
-/// A hook of the configuration: a URL that a JSON document is posted to, or a command that gets it on standard input.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HookOptions {
-    pub url: Option<String>,
-    /// The program and its arguments; no shell is involved.
-    pub command: Vec<String>,
-    /// How long a call may take.
-    pub timeout: Duration,
-}
-
-impl HookOptions {
-    /// How long a call may take where nobody says otherwise.
-    pub const TIMEOUT: Duration = Duration::from_secs(10);
-
-    /// Refuses what cannot be called.
-    ///
-    /// # Errors
-    /// `Invalid`, naming the hook.
-    pub fn check(&self, name: &str) -> Result<()> {
-        let refused = |fault: &str| Error::invalid(format!("hook \"{name}\" {fault}"));
-        let has_command = self.command.first().is_some_and(|program| !program.is_empty());
-        match &self.url {
-            Some(_) if !self.command.is_empty() => Err(refused("has a URL and a command").with_hint("Set one of them")),
-            Some(url) if !is_web(url) => Err(refused("has no valid URL").with_hint("Write it with http:// or https://")),
-            None if !has_command => {
-                Err(refused("has neither a URL nor a command").with_hint("Set url, or command = [\"program\", \"argument\"]"))
-            }
-            _ if self.timeout.is_zero() => Err(refused("has a timeout of 0").with_hint("Give it a second or more")),
-            _ => Ok(()),
-        }
-    }
-}
-
-fn is_web(url: &str) -> bool {
-    Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
-}
 
 /// The hooks of an engine. Dropping them waits a moment for those that are being called.
 pub(crate) struct Hooks {
@@ -182,6 +146,7 @@ mod tests {
     };
 
     use super::*;
+    use crate::error::Error;
 
     fn hooks(name: &str, options: HookOptions) -> Arc<Hooks> {
         Hooks::new([(name.to_owned(), options)].into()).unwrap()
@@ -253,7 +218,9 @@ mod tests {
         let options = of_command(&["sh", "-c", &script], Duration::from_secs(60));
         call(&hooks("ops", options), "ops").unwrap();
         assert_eq!(std::fs::read_to_string(&file).unwrap(), r#"{"event":"budget_warning","level":80}"#);
-        for (command, fault) in [(&["sh", "-c", "exit 3"][..], "exit status: 3"), (&["/nowhere/at/all"][..], "could not be started")] {
+        let failing: [(&[&str], &str); 2] =
+            [(&["sh", "-c", "exit 3"], "exit status: 3"), (&["/nowhere/x"], "could not be started")];
+        for (command, fault) in failing {
             let error = call(&hooks("ops", of_command(command, Duration::from_secs(60))), "ops").unwrap_err();
             assert!(format!("{error:?}").contains(fault), "{error:?}");
         }

@@ -76,7 +76,7 @@ pub use error::{Error, ErrorKind, Result};
 pub use object_store;
 pub use reserved::SYSTEM_SCHEMAS;
 pub use runtime::Engine;
-pub use session::{Role, Session, SessionOptions};
+pub use session::{Origin, Role, Session, SessionOptions};
 pub use system::Browser;
 
 /// A query, as its caller sees it: planned, running, ended and recorded.
@@ -84,9 +84,9 @@ pub mod query {
     pub use crate::{
         execute::{Description, Parameters, PlannedQuery},
         lifecycle::{
-            CancelReason, Canceller, Ending, Executing, Failure, History, HistoryOptions, PageFilter, Planned, Position, Query,
-            QueryFilter, QueryGuard, QueryId, QueryManager, QueryObserver, QueryRecord, QueryReport, QueryState, Received,
-            RepairFigures, RunningQuery, TextBounds, UsageFilter, UsageTotal, Waiting,
+            CancelReason, Canceller, Ending, Executing, Failure, History, HistoryOptions, Planned, Query, QueryFilter, QueryGuard,
+            QueryId, QueryManager, QueryObserver, QueryRecord, QueryReport, QueryState, Quoted, Received, RepairFigures,
+            RunningQuery, StatementText, TableTotal, TextBounds, TextRules, UsageFilter, UsageTotal, Waiting,
         },
         quote::{ColumnsRead, Estimate, Quote, Reason, TableQuote, WideColumn},
         scan::Basis,

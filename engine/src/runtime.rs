@@ -21,8 +21,8 @@ use crate::{
     data_dir::{CACHE_DIRECTORY, RUN_DIRECTORY, SPILL_DIRECTORY},
     error::{Error, Result},
     execute::{
-        Description, Parameters, PlannedQuery, describe::describe, executor::Executor, ingest::ingest, planning, quoting, run,
-        shared::Shared,
+        Description, Parameters, PlannedQuery, describe::describe, executor::Executor, ingest::ingest, planning, quoting,
+        recorded, run, shared::Shared,
     },
     formats::{Footers, KeptFooters},
     functions,
@@ -98,7 +98,8 @@ impl Engine {
         let open_history = move |data_dir: &Path| History::open_with(data_dir, kept, time);
         let opened = tokio::task::spawn_blocking(move || open_files(&data_dir, metastore, history, open_history)).await;
         let (metastore, history) = opened.map_err(|error| Error::internal("opening was interrupted").with_source(error))??;
-        let queries = QueryManager::new(history, tariffs, options.max_concurrent_queries, Arc::clone(&clock));
+        let queries = QueryManager::new(history, tariffs, options.max_concurrent_queries, Arc::clone(&clock))
+            .with_texts(recorded::rules(options.history.redact_literals));
         queries.set_hooks(Hooks::new(options.hooks.clone())?);
         if let Some(observer) = observer {
             queries.observe(observer)?;

@@ -7,6 +7,7 @@ mod analyze;
 mod call;
 mod cursor;
 mod dialect;
+mod fingerprint;
 mod grant;
 mod hive_ddl;
 mod limits;
@@ -24,6 +25,7 @@ mod workgroup;
 
 pub(crate) use cursor::check_catalog;
 pub use dialect::AthenaDialect;
+pub use fingerprint::{Fingerprint, fingerprint, redact, redact_message};
 pub(crate) use route::only_sets;
 pub use route::{Grammar, grammar};
 pub use split::{ScriptStatement, split};

@@ -2,6 +2,7 @@
 //! and where it stands. What each key means is in `setting/keys`, which flags there are in `cli`.
 
 mod catalog;
+mod hooks;
 mod origin;
 mod server;
 mod sizes;
@@ -26,6 +27,7 @@ use glaux_engine::{
     session::{parse_bytes, parse_duration, parse_time_zone},
     storage::StorageOptions,
 };
+use hooks::HookSection;
 use origin::Variable;
 use serde::{Deserialize, Serialize};
 pub(crate) use server::ServerOptions;
@@ -85,6 +87,8 @@ pub(crate) struct Config {
     storage: StorageOptions,
     /// Tariffs besides those that are built in: what scanned bytes and requests cost.
     tariffs: BTreeMap<String, Vec<TariffOptions>>,
+    /// What is called when a budget is used.
+    hooks: BTreeMap<String, HookSection>,
     /// The catalog service to use in place of the data directory's catalog.
     catalog: CatalogOptions,
     /// What a session begins with.
@@ -192,9 +196,11 @@ pub(crate) fn load(overrides: &Overrides, variables: &[(String, String)]) -> Res
     let config: Config = figment.extract().map_err(|error| extract_error(&error))?;
     refuse_copies(&figment)?;
     config.storage.check()?;
-    let Config { engine, storage, tariffs, catalog, session, server, flight, log, telemetry, auth, tls } = config;
+    let Config { engine, storage, tariffs, hooks, catalog, session, server, flight, log, telemetry, auth, tls } = config;
     let session = session_options(&session, overrides, variables)?;
-    let mut engine = EngineOptions { tariffs, storage, ..engine };
+    let hooks: BTreeMap<_, _> = hooks.into_iter().map(|(name, hook)| (name, hook.options())).collect();
+    hooks.iter().try_for_each(|(name, hook)| hook.check(name))?;
+    let mut engine = EngineOptions { tariffs, hooks, storage, ..engine };
     let tariffs = Tariffs::new(&engine.tariff, &engine.tariffs, system_clock())?;
     engine.locations.closed.extend([Some(&file), auth.users_file.as_ref(), tls.key.as_ref()].into_iter().flatten().cloned());
     let file = exists.then_some(file);
@@ -302,6 +308,7 @@ fn session_options(section: &SessionSection, overrides: &Overrides, variables: &
         groups: default.groups,
         role: default.role,
         labels,
+        origin: default.origin,
         time_zone: parse_time_zone(&section.time_zone)?,
         max_scan: wanted(&section.max_scan).as_deref().map(parse_bytes).transpose()?,
         timeout: wanted(&section.timeout).as_deref().map(parse_duration).transpose()?,

@@ -24,8 +24,9 @@ pub(crate) async fn workgroup_of(session: &SessionOptions, metastore: &dyn Metas
         Err(error) if error.kind() == ErrorKind::NotFound => Error::not_found(format!("workgroup \"{name}\" does not exist")),
         Err(error) => return Err(error),
     };
-    let usable = metastore.workgroups().await?;
-    let usable: Vec<_> = usable.iter().filter(|other| refused(other, session).is_none()).map(|other| other.name.as_str()).collect();
+    let all = metastore.workgroups().await?;
+    let usable = all.iter().filter(|other| refused(other, session).is_none());
+    let usable: Vec<_> = usable.map(|other| other.name.as_str()).collect();
     Err(refusal.with_hint(match usable[..] {
         [] => "Ask an administrator: there is no workgroup that you may use".to_owned(),
         _ if session.workgroup_bound => "Ask an administrator: they assign users to workgroups".to_owned(),

@@ -17,7 +17,8 @@ use std::{
 use glaux_catalog::{TableName, discovery::RepairProgress};
 
 use super::{
-    Allowance, InFlight, ListingCounters, Reservation, ScanCounters, StoreMeter, StoreUsage, TableMeter, TableUsage, Usage, UsageDetail,
+    Allowance, InFlight, ListingCounters, Reservation, ScanCounters, StoreMeter, StoreUsage, TableMeter, TableUsage, Usage,
+    UsageDetail,
 };
 
 /// The counters of one query.

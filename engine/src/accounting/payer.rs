@@ -80,8 +80,8 @@ impl BudgetSpent {
     fn refused(&self, message: String) -> Error {
         let period = self.period;
         Error::new(ErrorKind::LimitExceeded, message).with_hint(format!(
-            "Wait for the next {period}, or ask an administrator: ALTER WORKGROUP raises budget_per_{period}_usd. Statements that \
-             scan nothing still run"
+            "Wait for the next {period}, or ask an administrator: ALTER WORKGROUP raises budget_per_{period}_usd. Statements \
+             that scan nothing still run"
         ))
     }
 

@@ -8,7 +8,7 @@ use super::{context, limits, parameters::Parameters, physical, planning, shared:
 use crate::{
     accounting::{Tariff, UsageDetail},
     error::Result,
-    lifecycle::{Entry, Failure},
+    lifecycle::{Entry, Failure, Quoted},
     quote::{self, Quote},
     scan::Basis,
     session::Session,
@@ -69,6 +69,9 @@ pub(super) async fn judged(shared: &Shared, entry: &Entry, plans: &[Arc<dyn Exec
     }
     let quote = of_plans(shared, plans.to_vec(), entry.meter.detail(), entry.tariff(), Basis::Footers).await?;
     let quoted = quote.data_scanned_bytes();
+    if let Some(data_scanned_bytes) = quoted {
+        entry.note_quote(Quoted { data_scanned_bytes, cost: quote.bill.total() });
+    }
     limits.check_quote(quoted)?;
     Ok(quoted)
 }

@@ -5,7 +5,7 @@ use std::{io, process::Stdio, time::Duration};
 use serde_json::Value;
 use tokio::{io::AsyncWriteExt, process::Command};
 
-use super::HookOptions;
+use super::options::HookOptions;
 use crate::error::{Error, ErrorKind, Result};
 
 /// A hook that is to be called.

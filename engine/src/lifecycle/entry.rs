@@ -14,9 +14,10 @@ use tokio::sync::watch;
 use super::{
     cancel::CancelReason,
     ending::Ending,
-    history::QueryRecord,
+    history::{QueryRecord, Quoted},
     limits::Limits,
     report::{QueryId, QueryReport, QueryState, RepairFigures},
+    statement_text::{StatementText, TextRules},
 };
 use crate::{
     accounting::{Bill, Meter, Tariff, Timings, UsageDetail, Usd},
@@ -37,6 +38,9 @@ pub(crate) struct Entry {
     pub(crate) statement: String,
     pub(crate) meter: Arc<Meter>,
     pub(crate) submitted_at: DateTime<Utc>,
+    /// The statement as the history keeps it.
+    text: StatementText,
+    rules: TextRules,
     /// That of the engine, as it was when the query came in. Its workgroup may have another.
     tariff: Arc<Tariff>,
     /// Those of the session, until those of its workgroup are known.
@@ -50,6 +54,8 @@ pub(crate) struct Entry {
 struct Progress {
     statement_type: Option<StatementKind>,
     billable: bool,
+    quoted: Option<Quoted>,
+    peak_memory_bytes: Option<u64>,
     marks: Marks,
     end: Option<End>,
 }
@@ -90,19 +96,30 @@ impl Marks {
 }
 
 impl Entry {
-    pub(crate) fn new(options: SessionOptions, statement: &str, tariff: Arc<Tariff>, clock: Arc<dyn Clock>) -> Arc<Self> {
+    pub(crate) fn new(
+        options: SessionOptions,
+        statement: &str,
+        rules: TextRules,
+        tariff: Arc<Tariff>,
+        clock: Arc<dyn Clock>,
+    ) -> Arc<Self> {
         let marks = Marks { received: Instant::now(), planned: None, executing: None };
+        let progress =
+            Progress { statement_type: None, billable: false, quoted: None, peak_memory_bytes: None, marks, end: None };
+        let statement = statement[..statement.floor_char_boundary(MAX_KEPT)].to_owned();
         Arc::new(Self {
             id: QueryId::next(),
             meter: Meter::new(options.max_scan),
             limits: Mutex::new(Arc::new(Limits::of_session(&options))),
             options,
-            statement: statement[..statement.floor_char_boundary(MAX_KEPT)].to_owned(),
+            text: (rules.describe)(&statement),
+            rules,
+            statement,
             submitted_at: clock.now(),
             tariff,
             clock,
             cancel: watch::Sender::new(None),
-            progress: Mutex::new(Progress { statement_type: None, billable: false, marks, end: None }),
+            progress: Mutex::new(progress),
         })
     }
 
@@ -148,6 +165,17 @@ impl Entry {
         self.tariff().bill(&usage).total()
     }
 
+    /// Notes what the query was quoted.
+    pub(crate) fn note_quote(&self, quoted: Quoted) {
+        self.lock().quoted = Some(quoted);
+    }
+
+    /// Notes how many bytes of memory the query held at a time; the most counts.
+    pub(crate) fn note_memory(&self, bytes: u64) {
+        let mut progress = self.lock();
+        progress.peak_memory_bytes = progress.peak_memory_bytes.max(Some(bytes));
+    }
+
     pub(super) fn mark_planned(&self) {
         self.lock().marks.planned = Some((Instant::now(), self.meter.listing_time()));
     }
@@ -169,14 +197,15 @@ impl Entry {
             at: self.clock.now(),
             usage: self.meter.detail(),
             timings: progress.marks.timings(Instant::now(), self.meter.listing_time()),
-            error: error.map(|error| (error.kind(), error.to_string())),
+            error: error.map(|error| (error.kind(), (self.rules.error)(error.to_string(), &self.statement))),
         });
         Some(self.record_of(&progress))
     }
 
     /// The ending that this error makes.
     pub(super) fn ending(&self, error: Option<&Error>) -> Ending {
-        let is_cut_off = self.meter.allowance().is_refused() || self.cancel.borrow().as_ref().is_some_and(CancelReason::is_cut_off);
+        let is_stopped = || self.cancel.borrow().as_ref().is_some_and(CancelReason::is_cut_off);
+        let is_cut_off = self.meter.allowance().is_refused() || is_stopped();
         Ending::of(error.map(Error::kind), is_cut_off)
     }
 
@@ -224,7 +253,10 @@ impl Entry {
 
     fn record_of(&self, progress: &Progress) -> QueryRecord {
         let report = self.report_of(progress);
-        let error = progress.end.as_ref().and_then(|end| end.error.as_ref());
+        let end = progress.end.as_ref();
+        let error = end.and_then(|end| end.error.as_ref());
+        let held = Some(self.meter.peak_memory()).filter(|bytes| *bytes > 0);
+        let UsageDetail { stores, tables, .. } = end.map_or_else(|| self.meter.detail(), |end| end.usage.clone());
         QueryRecord {
             query_id: self.id,
             state: report.state,
@@ -232,15 +264,23 @@ impl Entry {
             workgroup: self.options.workgroup.clone(),
             database: self.options.database.clone(),
             labels: self.options.labels.clone(),
-            statement: self.statement.clone(),
+            origin: self.options.origin.clone(),
+            statement: self.text.redacted.as_ref().unwrap_or(&self.statement).clone(),
+            normalized: self.text.normalized.clone(),
+            fingerprint: self.text.fingerprint,
             statement_type: progress.statement_type,
             submitted_at: self.submitted_at,
-            ended_at: progress.end.as_ref().map(|end| end.at),
+            ended_at: end.map(|end| end.at),
+            ending: end.map(|end| end.ending),
             error_kind: error.map(|(kind, _)| *kind),
             error_message: error.map(|(_, message)| message.clone()),
             usage: report.usage,
+            stores,
+            tables,
             bill: report.bill,
             tariff: report.tariff,
+            quoted: progress.quoted,
+            peak_memory_bytes: progress.peak_memory_bytes.max(held),
             timings: report.timings,
             queue_position: None,
         }

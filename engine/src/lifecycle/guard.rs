@@ -23,6 +23,7 @@ use super::{
     cancel::CancelReason,
     canceller::Canceller,
     entry::Entry,
+    history::Quoted,
     limits::Limits,
     registry::Registry,
     report::{Failure, QueryId, QueryReport},
@@ -162,6 +163,16 @@ impl<Phase> QueryGuard<Phase> {
     /// Sets the limits that hold for the query in the place of its session's, before it scans anything.
     pub(crate) fn enforce(&self, limits: Limits) {
         self.life.entry.enforce(limits);
+    }
+
+    /// Notes what the query was quoted before it runs.
+    pub fn note_quote(&self, quoted: Quoted) {
+        self.life.entry.note_quote(quoted);
+    }
+
+    /// Notes how many bytes of memory the query held at a time; the most of them is recorded.
+    pub fn note_memory(&self, bytes: u64) {
+        self.life.entry.note_memory(bytes);
     }
 
     /// Does a piece of the query's work, unless the query is stopped or its time is up before the work is done.

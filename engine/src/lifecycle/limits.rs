@@ -108,7 +108,8 @@ impl Limits {
             None => format!("nothing bounds what the query may scan, and its limit is {} bytes", limit.value),
         };
         Err(Error::new(ErrorKind::LimitExceeded, message).with_hint(format!(
-            "Filter by partition keys or select fewer columns. Workgroup \"{}\" refuses queries by their quotes: refuse_over_quote",
+            "Filter by partition keys, or select fewer columns. Workgroup \"{}\" refuses queries by their quotes: its \
+             refuse_over_quote is true",
             self.workgroup
         )))
     }

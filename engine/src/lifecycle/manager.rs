@@ -17,6 +17,7 @@ use super::{
     observer::QueryObserver,
     registry::Registry,
     report::{Failure, QueryId, QueryState},
+    statement_text::TextRules,
 };
 use crate::{
     accounting::{Tariff, Tariffs, Usage},
@@ -50,6 +51,7 @@ pub struct RunningQuery {
 pub struct QueryManager {
     registry: Arc<Registry>,
     tariffs: Tariffs,
+    texts: TextRules,
     clock: Arc<dyn Clock>,
 }
 
@@ -57,7 +59,14 @@ impl QueryManager {
     /// `max_concurrent_queries` is at least 1.
     #[must_use]
     pub fn new(history: Arc<History>, tariffs: Tariffs, max_concurrent_queries: usize, clock: Arc<dyn Clock>) -> Self {
-        Self { registry: Registry::new(history, max_concurrent_queries, Arc::clone(&clock)), tariffs, clock }
+        let registry = Registry::new(history, max_concurrent_queries, Arc::clone(&clock));
+        Self { registry, tariffs, texts: TextRules::default(), clock }
+    }
+
+    /// The same, with rules for the texts that are recorded.
+    #[must_use]
+    pub fn with_texts(self, texts: TextRules) -> Self {
+        Self { texts, ..self }
     }
 
     /// The tariffs that there are.
@@ -99,7 +108,7 @@ impl QueryManager {
     /// `LimitExceeded` while too many queries that have ended wait to be written to the history; the statement is in no history then.
     #[expect(clippy::result_large_err, reason = "what ends a query carries its figures, everywhere")]
     pub fn receive(&self, session: SessionOptions, statement: &str) -> Result<QueryGuard<Received>, Failure> {
-        let entry = Entry::new(session, statement, self.tariff(), Arc::clone(&self.clock));
+        let entry = Entry::new(session, statement, self.texts, self.tariff(), Arc::clone(&self.clock));
         if let Err(error) = self.history().check_room() {
             entry.end(Some(&error));
             return Err(Failure { error, report: entry.report() });

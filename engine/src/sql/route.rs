@@ -53,7 +53,9 @@ pub(super) fn is_hive_lexis(text: &str) -> bool {
 pub(super) enum LexemeKind {
     Word,
     Semicolon,
-    /// A string, a quoted name, or any other character.
+    /// A string or a quoted name, and whether it ends.
+    Quoted(bool),
+    /// Any other character.
     Other,
 }
 
@@ -101,18 +103,18 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// The length of what is in quotes, with the quotes.
-    fn quoted(&self, rest: &str, quote: char) -> usize {
+    /// The length of what is in quotes, with the quotes, and whether it ends.
+    fn quoted(&self, rest: &str, quote: char) -> (usize, bool) {
         let escapes = self.hive && quote != '`';
         let mut chars = rest.char_indices().skip(1);
         while let Some((index, c)) = chars.next() {
             if escapes && c == '\\' {
                 chars.next();
             } else if c == quote {
-                return index + 1;
+                return (index + 1, true);
             }
         }
-        rest.len()
+        (rest.len(), false)
     }
 }
 
@@ -125,7 +127,10 @@ impl<'a> Iterator for Scanner<'a> {
         let first = rest.chars().next()?;
         let (kind, len) = match first {
             ';' => (LexemeKind::Semicolon, 1),
-            '\'' | '"' | '`' => (LexemeKind::Other, self.quoted(rest, first)),
+            '\'' | '"' | '`' => {
+                let (len, is_closed) = self.quoted(rest, first);
+                (LexemeKind::Quoted(is_closed), len)
+            }
             c if c.is_alphanumeric() || c == '_' => {
                 let end = rest.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '$' | '@'))).unwrap_or(rest.len());
                 (LexemeKind::Word, end)

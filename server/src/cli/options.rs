@@ -8,7 +8,8 @@ use clap::{
     parser::ValueSource,
 };
 use glaux_catalog::Metastore;
-use glaux_engine::{Engine, Error, Result, Session, runtime::Parts, session};
+use glaux_engine::{Engine, Error, Origin, Result, Session, SessionOptions, runtime::Parts, session};
+use uuid::Uuid;
 
 use crate::{
     auth::Assigned,
@@ -41,7 +42,7 @@ pub(crate) struct CommonOptions {
     #[arg(long, global = true, value_name = "NAME")]
     database: Option<String>,
 
-    /// Workgroup that queries are recorded under [default: primary]
+    /// Workgroup that queries run in [default: primary]
     #[arg(long, global = true, value_name = "NAME")]
     workgroup: Option<String>,
 
@@ -155,7 +156,9 @@ impl CommonOptions {
         if let Some(created) = created {
             created.announce();
         }
-        Ok((engine, Session::new(loaded.session)))
+        // What one process asks is one session of the history.
+        let origin = Origin { session_id: Some(Uuid::now_v7().to_string()), ..loaded.session.origin };
+        Ok((engine, Session::new(SessionOptions { origin, ..loaded.session })))
     }
 }
 

@@ -58,7 +58,7 @@ is an error. Changes of the file take effect at the next start.
 "#;
 
 /// The sections in the order of the page, each with what it is about.
-const CHAPTERS: [(&str, &str); 11] = [
+const CHAPTERS: [(&str, &str); 12] = [
     ("session", "What a session begins with. The meaning ends with what else sets the key: for one command, or for one session."),
     (
         "engine",
@@ -66,6 +66,7 @@ const CHAPTERS: [(&str, &str); 11] = [
          [access.md](access.md) and [security.md](security.md#where-tables-may-lie).",
     ),
     ("tariffs", "What scanned bytes and requests cost: [billing.md](billing.md). `engine.tariff` names the one that holds."),
+    ("hooks", "What is called when a workgroup's budget is used: [limits.md](limits.md#hooks)."),
     (
         "storage",
         "Stores, and how they are asked. `[storage.defaults]` is for every bucket. Keys that are not set come from the usual\n\
@@ -177,7 +178,7 @@ fn every_key_is_in_the_table_and_takes_what_it_says() {
 #[test]
 fn every_key_takes_a_value_of_its_kind() {
     for key in KEYS {
-        for value in samples(key.takes) {
+        for value in samples(key) {
             let file = Sizes(Toml::string(&format!("{} = {value}", key.name)));
             let read = Figment::from(Serialized::defaults(Config::default())).merge(file).extract::<Config>();
             assert!(read.is_ok(), "{} = {value}: {:?}", key.name, read.err());
@@ -186,12 +187,15 @@ fn every_key_takes_a_value_of_its_kind() {
 }
 
 /// Values that a key takes, in all the ways to write them.
-fn samples(takes: Takes) -> Vec<String> {
-    let texts: &[&str] = match takes {
+fn samples(key: &Key) -> Vec<String> {
+    let texts: &[&str] = match key.takes {
         Takes::Text | Takes::Url => &["\"x\""],
         Takes::Texts => &["[]", "[\"x\", \"y\"]"],
         Takes::TextOrTexts => &["\"x\"", "[\"x\", \"y\"]"],
         Takes::NamedTexts => &["{ a = \"x\" }"],
+        Takes::NamedSections if key.name == "hooks" => {
+            &["{ a = { url = \"http://h/\", timeout = \"5s\" } }", "{ a = { command = [\"x\", \"y\"] } }"]
+        }
         Takes::NamedSections => &["{ a = { region = \"x\" } }"],
         Takes::NamedLists => &["{ a = [{ effective_from = \"2027-01-01\", usd_per_tb = \"4.5\" }] }"],
         Takes::Path => &["\"/x/y\""],

@@ -2,6 +2,7 @@
 
 use std::{fs, time::Duration};
 
+use glaux_engine::config::HookOptions;
 use tempfile::TempDir;
 
 use super::*;
@@ -134,6 +135,36 @@ fn tariffs_that_do_not_fit_are_refused_at_the_start() {
         let error = case.load().unwrap_err();
         assert!(error.message().contains(told), "{text}: {error}");
         assert!(error.hint().is_some(), "{text}: {error:?}");
+    }
+}
+
+#[test]
+fn hooks_come_from_their_sections_and_their_urls_are_not_shown() {
+    let case = Case::new();
+    case.file(
+        "[hooks.alert]\nurl = \"https://user:secret@hooks.example/services/secret\"\n\
+         [hooks.page]\ncommand = [\"/bin/page\", \"--now\"]\ntimeout = \"250ms\"",
+    );
+    let loaded = case.load().unwrap();
+    let hooks = &loaded.engine.hooks;
+    assert_eq!(hooks["alert"].url.as_deref(), Some("https://user:secret@hooks.example/services/secret"));
+    assert_eq!((hooks["alert"].command.len(), hooks["alert"].timeout), (0, HookOptions::TIMEOUT));
+    assert_eq!((hooks["page"].command.join(" "), hooks["page"].timeout), ("/bin/page --now".to_owned(), Duration::from_millis(250)));
+    let shown = loaded.settings().unwrap();
+    let url = shown.iter().find(|setting| setting.key == "hooks.alert.url").unwrap();
+    assert_eq!(url.value, "\"https://hooks.example/***\"");
+
+    for (text, told) in [
+        ("[hooks.alert]\ntimeout = \"1s\"", "hook \"alert\" has neither a URL nor a command"),
+        ("[hooks.alert]\nurl = \"http://h/\"\ncommand = [\"x\"]", "hook \"alert\" has a URL and a command"),
+        ("[hooks.alert]\nurl = \"ftp://h/\"", "hook \"alert\" has no valid URL"),
+        ("[hooks.alert]\nurl = \"http://h/\"\ntimeout = 0", "hook \"alert\" has a timeout of 0"),
+        ("[hooks.alert]\naddress = \"http://h/\"", "unknown key \"hooks.alert.address\""),
+        ("[hooks.alert]\nurl = \"http://h/\"\ntimeout = \"soon\"", "invalid \"hooks.alert.timeout\""),
+    ] {
+        case.file(text);
+        let error = case.load().unwrap_err();
+        assert!(error.message().contains(told) && error.hint().is_some(), "{text}: {error:?}");
     }
 }
 

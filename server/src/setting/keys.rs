@@ -122,9 +122,11 @@ impl Key {
     }
 }
 
-/// The key of that name; one of a single bucket is that of all buckets, one of a tariff that of all tariffs.
+/// The key of that name; one of a single bucket is that of all buckets, one of a tariff that of all tariffs, one of a hook that of all
+/// hooks.
 pub(crate) fn find(name: &str) -> Option<&'static Key> {
-    let name = if name.starts_with("tariffs.") { "tariffs" } else { name };
+    let named = ["tariffs", "hooks"].into_iter().find(|section| name.split('.').next() == Some(*section));
+    let name = named.unwrap_or(name);
     let of_bucket = name.strip_prefix("storage.buckets.").and_then(|rest| rest.rsplit_once('.'));
     let general = of_bucket.map(|(_, last)| format!("storage.defaults.{last}"));
     let name = general.as_deref().unwrap_or(name);
@@ -135,7 +137,7 @@ pub(crate) fn find(name: &str) -> Option<&'static Key> {
 pub(crate) const KEYS: &[Key] = &[
     Key::new("session.database", Text, "Database of table names that name none. `USE` changes it for the session.")
         .flag("--database"),
-    Key::new("session.workgroup", Text, "Workgroup that queries are recorded under.").flag("--workgroup").in_session(),
+    Key::new("session.workgroup", Text, "Workgroup that queries run in: its limits hold for them.").flag("--workgroup").in_session(),
     Key::new(
         "session.labels",
         NamedTexts,
@@ -229,6 +231,12 @@ pub(crate) const KEYS: &[Key] = &[
         "Size of the history's file beyond which its oldest queries are removed. 0 is no limit.",
     ),
     Key::new(
+        "engine.history.redact_literals",
+        Switch,
+        "Whether statements and their errors are kept in the history and the log with `?` in place of the literals of the statement, \
+         and without comments.",
+    ),
+    Key::new(
         "engine.history.max_waiting",
         Count,
         "Ended queries that wait in memory while the history cannot be written. Beyond it, new statements are refused.",
@@ -263,6 +271,13 @@ pub(crate) const KEYS: &[Key] = &[
          version before it or from `base`: `version`, `units`, `usd_per_tb`, `increment_bytes`, `minimum_bytes`, \
          `bill_metadata`, and for stores, `[[tariffs.mine.stores]]` with `prefix`, `get_usd_per_1000`, `list_usd_per_1000`, \
          `put_usd_per_1000`, `delete_usd_per_1000`, `transfer_usd_per_gb`. Prices are in USD.",
+    ),
+    Key::new(
+        "hooks",
+        NamedSections,
+        "What is called when a workgroup's budget reaches a warning level or is used up. `[hooks.alert]` has `url`, which a JSON \
+         document is posted to, or `command`, a list of a program and its arguments, which gets the document on standard input; and \
+         `timeout`, how long a call may take, 10s if not set.",
     ),
     Key::new("storage.defaults.region", Text, "S3: the region. `us-east-1` if not set."),
     Key::new(

@@ -14,8 +14,8 @@ use crate::{
     error::Result,
 };
 
-/// Bytes for which money is reserved at a time.
-const STEP: u64 = 100_000_000;
+/// Bytes for which money is reserved at a time: few, so that queries that run together leave each other what they do not need.
+const STEP: u64 = 10_000_000;
 
 type Cost = Box<dyn Fn(u64) -> Usd + Send + Sync>;
 

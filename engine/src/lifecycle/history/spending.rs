@@ -10,9 +10,9 @@ use rusqlite::{Connection, params};
 
 use super::{
     History,
-    read::{self, unsigned},
+    read,
     record::{TextBounds, UsageFilter},
-    schema::{ATTO_PER_NANO, failed},
+    schema::failed,
 };
 use crate::{
     accounting::{Period, Usd},
@@ -80,8 +80,8 @@ impl History {
         let note = move |connection: &Connection| {
             let WarningKey { workgroup, period, begins, budget, level } = &key;
             let (begins, budget) = (begins.to_string(), budget.to_string());
-            let values = params![workgroup, period.as_str(), begins, budget, level, at.timestamp_millis()];
-            connection.prepare_cached(SQL)?.execute(values)
+            let mut statement = connection.prepare_cached(SQL)?;
+            statement.execute(params![workgroup, period.as_str(), begins, budget, level, at.timestamp_millis()])
         };
         Ok(self.writer.call(move |connection| note(connection).map_err(|e| failed(&e))).await? > 0)
     }
@@ -115,9 +115,7 @@ fn running_elsewhere(connection: &Connection, workgroup: &str, instance: &str) -
     let mut statement = connection.prepare_cached(SQL)?;
     let rows = statement.query_map([instance, workgroup], |row| {
         let day: String = row.get(0)?;
-        let (nano, rest): (i64, i64) = (row.get(1)?, row.get(2)?);
-        let cost = Usd::from_atto(u128::from(unsigned(nano)) * ATTO_PER_NANO + u128::from(unsigned(rest)));
-        Ok((day.parse::<NaiveDate>().unwrap_or_default(), cost))
+        Ok((day.parse::<NaiveDate>().unwrap_or_default(), read::amount(row.get(1)?, row.get(2)?)))
     })?;
     rows.collect()
 }
