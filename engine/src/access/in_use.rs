@@ -52,10 +52,41 @@ impl WorkgroupsInUse {
             [] => Ok(()),
             [first, ..] => {
                 let (count, id, user) = (running.len(), first.query_id, &first.user);
-                let what = format!("{count} queries run or wait in it, such as {id} of user \"{user}\"");
+                let queries = if count == 1 { "query runs or waits" } else { "queries run or wait" };
+                let what = format!("{count} {queries} in it, such as {id} of user \"{user}\"");
                 Err(refused(ErrorKind::Conflict, &what)
                     .with_hint("Wait until they have ended, or KILL QUERY. ALTER WORKGROUP ... DISABLE keeps others out of it"))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{accounting::Tariffs, clock::system_clock, lifecycle::History};
+
+    /// What the workgroup `bi` is assigned to.
+    #[derive(Debug)]
+    struct Held(&'static [&'static str]);
+
+    impl WorkgroupAssignments for Held {
+        fn holders(&self, workgroup: &str) -> Result<Vec<String>> {
+            let holders = self.0.iter().filter(|_| workgroup == "bi");
+            Ok(holders.map(|holder| (*holder).to_owned()).collect())
+        }
+    }
+
+    #[test]
+    fn an_assigned_workgroup_is_in_use() {
+        let history = Arc::new(History::in_memory().unwrap());
+        let queries = Arc::new(QueryManager::new(history, Tariffs::default(), 4, system_clock()));
+        let of = |holders: &'static [&'static str]| WorkgroupsInUse::new(&queries, Some(Arc::new(Held(holders))));
+        of(&[]).check_unused("bi").unwrap();
+        of(&["user \"ada\""]).check_unused("etl").unwrap();
+        let error = of(&["user \"ada\"", "a", "b", "c", "d"]).check_unused("bi").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert_eq!(error.message(), "workgroup \"bi\" is in use: it is assigned to user \"ada\", a, b and 2 more");
+        WorkgroupsInUse::new(&queries, None).check_unused("bi").unwrap();
     }
 }

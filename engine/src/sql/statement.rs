@@ -1,7 +1,7 @@
 //! Statements as plain data: the same for the code that executes, describes, bills and prints them.
 //!
-//! Names are folded to lower case (those of workgroups only if they are not quoted) and strings are unescaped; nothing is resolved or checked against a catalog. `Display` (`print`) writes a statement
-//! back so that it parses to the same value.
+//! Names are folded to lower case (those of workgroups only if they are not quoted) and strings are unescaped; nothing is resolved or checked against
+//! a catalog. `Display` (`print`) writes a statement back so that it parses to the same value.
 
 mod analyze;
 mod crawl;

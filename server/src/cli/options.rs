@@ -12,6 +12,7 @@ use glaux_engine::{Engine, Error, Origin, Result, Session, SessionOptions, runti
 use uuid::Uuid;
 
 use crate::{
+    auth::Assigned,
     config::{self, Loaded, Overrides},
     data_dir::NewCatalog,
     setting,
@@ -149,7 +150,9 @@ impl CommonOptions {
         let loaded = self.load()?;
         let metastore = loaded.catalog.connect().await?.map(|remote| remote as Arc<dyn Metastore>);
         let created = if metastore.is_none() { NewCatalog::expected(&loaded.engine.data_dir) } else { None };
-        let engine = Engine::open_with(loaded.engine, Parts { metastore, ..Parts::default() }).await?;
+        let assigned = Assigned { users: loaded.auth.users_path(&loaded.engine.data_dir), of_sessions: None };
+        let parts = Parts { metastore, workgroup_assignments: Some(Arc::new(assigned)), ..Parts::default() };
+        let engine = Engine::open_with(loaded.engine, parts).await?;
         if let Some(created) = created {
             created.announce();
         }

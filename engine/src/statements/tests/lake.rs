@@ -102,6 +102,10 @@ impl Lake {
         }
     }
 
+    pub(super) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
     pub(super) fn put(&self, keys: &[&str]) {
         self.keys.0.lock().unwrap().extend(keys.iter().map(|key| (*key).to_owned()));
     }
