@@ -28,8 +28,8 @@
 //!                                       +- plan -> scan (prunes, lists, reads, meters) -> RecordBatch stream
 //! ```
 //!
-//! Statements enter through [`Engine::query`], [`Engine::submit`] and [`Engine::plan`], rows through [`Engine::ingest`], so that every query is
-//! recorded, metered and billed the same way.
+//! Statements enter through [`Engine::query`], [`Engine::submit`], [`Engine::plan`] and [`Engine::quote`], rows through [`Engine::ingest`], so that every
+//! query is recorded, metered and billed the same way.
 
 mod access;
 pub mod accounting;
@@ -43,12 +43,14 @@ mod execute;
 mod failure;
 mod formats;
 mod functions;
+mod hooks;
 mod lifecycle;
 mod location;
 mod managed;
 mod plan;
 pub mod prelude;
 mod probe;
+mod quote;
 mod reserved;
 mod runtime;
 mod scan;
@@ -63,6 +65,7 @@ mod table;
 mod units;
 pub mod write;
 
+pub use access::WorkgroupAssignments;
 /// Re-exported, so that an embedding program uses the engine's own versions.
 pub use arrow;
 pub use config::EngineOptions;
@@ -78,17 +81,19 @@ pub use object_store;
 pub use probe::exchange;
 pub use reserved::SYSTEM_SCHEMAS;
 pub use runtime::{Engine, Parts};
-pub use session::{Role, Session, SessionOptions};
+pub use session::{Origin, Role, Session, SessionOptions};
 pub use system::Browser;
 
 /// A query, as its caller sees it: planned, running, ended and recorded.
 pub mod query {
     pub use crate::{
-        execute::{Description, Estimate, Parameters, PlannedQuery},
+        execute::{Description, Parameters, PlannedQuery},
         lifecycle::{
-            CancelReason, Canceller, Ending, Executing, Failure, History, HistoryOptions, PageFilter, Planned, Position, Query,
-            QueryFilter, QueryGuard, QueryId, QueryManager, QueryObserver, QueryRecord, QueryReport, QueryState, Received,
-            RepairFigures, RunningQuery, TextBounds, UsageFilter, UsageTotal, Waiting,
+            CancelReason, Canceller, Ending, Executing, Failure, History, HistoryOptions, Planned, Query, QueryFilter, QueryGuard,
+            QueryId, QueryManager, QueryObserver, QueryRecord, QueryReport, QueryState, Quoted, Received, RepairFigures,
+            RunningQuery, StatementText, TableTotal, TextBounds, TextRules, UsageFilter, UsageTotal, Waiting,
         },
+        quote::{ColumnsRead, Estimate, Quote, Reason, TableQuote, WideColumn},
+        scan::Basis,
     };
 }

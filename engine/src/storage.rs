@@ -50,7 +50,7 @@ pub use environment::Environment;
 pub use failure::from_store;
 pub use options::{BucketOptions, Secret, StorageOptions};
 pub use origin::StoreOrigin;
-pub(crate) use ranges::RangePolicy;
+pub(crate) use ranges::{RangePolicy, covered};
 pub(crate) use real::RealLocation;
 pub use registry::{Location, QueryStores, Stores};
 pub(crate) use scheme::wording;

@@ -17,7 +17,7 @@ use arrow::array::RecordBatch;
 use futures::{Stream, StreamExt};
 use glaux_engine::{
     Engine, Error, ErrorKind, Result, SessionOptions,
-    query::{Failure, Parameters, QueryId, QueryReport},
+    query::{Basis, Failure, Parameters, QueryId, QueryReport, Quote},
     write::IngestTarget,
 };
 use uuid::Uuid;
@@ -136,6 +136,15 @@ impl Statements {
             self.keep_settings(caller);
         }
         Ok(held)
+    }
+
+    /// What a statement of the caller's takes at most, without running it.
+    ///
+    /// # Errors
+    /// Those of the statement, and of reading the metadata of its files; `Unavailable` once the server is shutting down.
+    pub(crate) async fn quote(&self, caller: &Caller, sql: &str) -> Result<Quote> {
+        self.accepting()?;
+        Ok(self.engine.quote(&caller.client.session, sql, &Parameters::default(), Basis::Footers).await?)
     }
 
     /// A statement that is held for the caller.

@@ -42,6 +42,12 @@ impl InFlight {
         *self.running.borrow() == 0
     }
 
+    /// Whether no request is under way.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        *self.running.borrow() == 0
+    }
+
     /// Lets no more begin, and waits for those under way.
     pub async fn settle(&self) {
         self.raise(Stop::Settling);

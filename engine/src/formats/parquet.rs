@@ -1,8 +1,9 @@
 //! Parquet files.
 //!
 //! `metadata` reads and keeps footers, page indexes and bloom filters (`kept`: on disk), and `belief` takes out of them what must not be believed.
-//! `evolve` makes a file's columns the table's; `shape` is what a file's schema makes of a scan's expressions. `open` decides which row groups are read
-//! (`prune`) and how (`late`), `unit` is one row group, and `decode` reads it. `summary` answers aggregations from footers, `figures` ANALYZE.
+//! `evolve` makes a file's columns the table's; `shape` is what a file's schema makes of a scan's expressions. `select` decides which row groups are read
+//! (`prune`), `open` opens them, `unit` is one row group, `late` says in which order its columns are read, and `decode` reads it. `quote` tells from the same
+//! decisions what a scan takes. `summary` answers aggregations from footers, `figures` ANALYZE.
 
 mod belief;
 mod decode;
@@ -18,6 +19,8 @@ mod mask;
 mod metadata;
 mod open;
 mod prune;
+mod quote;
+mod select;
 mod shape;
 mod summary;
 mod unit;
@@ -34,14 +37,18 @@ pub(crate) use self::metadata::{arrow_schema as file_schema, meaning};
 use self::{
     evolve::EvolveFactory,
     footer::Known,
-    metadata::{MetadataReads, Reading, TableFiles},
+    metadata::{MetadataReads, Noted, Reading, TableFiles},
     open::ParquetOpener,
+    quote::ParquetQuoter,
     shape::Shape,
 };
 pub(crate) use self::{kept::KeptFooters, metadata::Footers};
 use crate::{
     error::Result,
-    scan::{Analyzed, Asked, DataFile, Execution, Format, KnownFile, Opener, PlannedFile, ScanIo, ScanSpec, Summaries},
+    scan::{
+        Analyzed, Asked, Basis, DataFile, Execution, Format, KnownFile, Opener, PlannedFile, QuotedScan, Quoter, ScanIo, ScanSpec,
+        Summaries,
+    },
 };
 
 /// Bytes of a file for one split, where the streams of a plan do not share their work.
@@ -74,6 +81,10 @@ impl Format for Parquet {
         "Parquet"
     }
 
+    fn is_columnar(&self) -> bool {
+        true
+    }
+
     fn split_bytes(&self, _: &DataFile, shares: bool) -> Option<u64> {
         (!shares).then_some(SPLIT_BYTES)
     }
@@ -85,6 +96,10 @@ impl Format for Parquet {
 
     fn begin(self: Arc<Self>, execution: &Arc<Execution>) -> Result<Arc<dyn Opener>> {
         Ok(Arc::new(ParquetOpener::new(execution, &self.known, &self.evolve)))
+    }
+
+    fn quoter(self: Arc<Self>, scan: &Arc<QuotedScan>) -> Arc<dyn Quoter> {
+        Arc::new(ParquetQuoter::new(scan, &self.known, &self.evolve))
     }
 
     fn summaries(&self) -> Option<&dyn Summaries> {
@@ -99,9 +114,8 @@ impl Summaries for Parquet {
     }
 
     async fn analyze(&self, io: &ScanIo, file: &DataFile, columns: &[Column]) -> Result<Analyzed> {
-        let reads = MetadataReads { fetch: io.fetch.clone(), meter: Arc::clone(io.meter()), whole: None };
-        let (footer, _) = self.known.footers.open(&self.known.table, file, &reads).await?;
-        Ok(figures::of_footer(&footer, file.meta.size, columns))
+        let (footer, _) = self.known.footers.open(&self.known.table, file, &MetadataReads::of(io)).await?;
+        Ok(figures::of_footer(footer.metadata(), file.meta.size, columns))
     }
 
     async fn prepare(&self, spec: &ScanSpec, io: &ScanIo) -> Result<()> {
@@ -114,15 +128,24 @@ impl Summaries for Parquet {
         io: &ScanIo,
         file: &Arc<PlannedFile>,
         asked: &[Asked],
+        quoted: Option<Basis>,
     ) -> Result<Option<Vec<ScalarValue>>> {
-        let opened = self.known.footer(spec, io, file, false).await?;
-        if !opened.metadata.row_groups().iter().all(belief::is_sound) {
+        let metadata = match quoted {
+            None => self.known.footer(spec, io, file, false).await?.metadata,
+            Some(basis) => {
+                let reads = MetadataReads::quoted(io, &Noted::new(basis == Basis::Footers));
+                let known = self.known.quoted(&file.file, basis, &reads).await?;
+                let Some(known) = known else { return Ok(None) };
+                Arc::clone(known.metadata())
+            }
+        };
+        if !metadata.row_groups().iter().all(belief::is_sound) {
             return Ok(None);
         }
         let name = |error| fault::named(error, &file.file);
-        let shape = Shape::new(spec, &self.evolve, file, &opened.metadata).map_err(name)?;
+        let shape = Shape::new(spec, &self.evolve, file, &metadata).map_err(name)?;
         let projection = shape.projection_of(spec, file).map_err(name)?;
-        Ok(asked.iter().map(|asked| summary::of_file(spec, &projection, &shape, &opened.metadata, asked)).collect())
+        Ok(asked.iter().map(|asked| summary::of_file(spec, &projection, &shape, &metadata, asked)).collect())
     }
 }
 
@@ -138,6 +161,6 @@ pub(crate) async fn footer(footers: &Footers, io: &ScanIo, root: &str, file: &Da
         first_read: OnceLock::new(),
         learned: AtomicBool::new(false),
     };
-    let reads = MetadataReads { fetch: io.fetch.clone(), meter: Arc::clone(io.meter()), whole: None };
-    Ok(footers.open(&files, file, &reads).await?.0)
+    let (known, _) = footers.open(&files, file, &MetadataReads::of(io)).await?;
+    Ok(Arc::clone(known.metadata()))
 }

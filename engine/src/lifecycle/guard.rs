@@ -18,15 +18,18 @@ use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
 
 use super::{
-    admission::Slot,
+    admission::{Claim, Slot},
+    budget::{Purse, Spender},
     cancel::CancelReason,
     canceller::Canceller,
     entry::Entry,
+    history::Quoted,
+    limits::Limits,
     registry::Registry,
     report::{Failure, QueryId, QueryReport},
 };
 use crate::{
-    accounting::Meter,
+    accounting::{Meter, Payer, Usd},
     error::{Error, Result},
     session::SessionOptions,
     statement_kind::StatementKind,
@@ -65,6 +68,14 @@ impl Life {
         let Some(record) = self.entry.end(error) else {
             return Box::pin(std::future::ready(()));
         };
+        if let Some(spender) = spender_of(&self.entry) {
+            // Before the history has it, which then says what was spent.
+            let budgets = self.registry.budgets();
+            budgets.end(&spender, record.bill.total());
+            if let Some(CancelReason::Budget(spent)) = self.entry.over_limit() {
+                budgets.refused(&spender, &spent);
+            }
+        }
         // First into the history, then out of the registry, so that at every moment it is in one of them.
         let report = record.report();
         self.registry.report_end(&record);
@@ -79,6 +90,12 @@ impl Life {
             }
         })
     }
+}
+
+/// The query as one that is paid out of budgets, if its workgroup has any.
+fn spender_of(entry: &Entry) -> Option<Spender> {
+    let limits = entry.limits();
+    limits.budget.is_set().then(|| Spender { query: entry.id, day: entry.submitted_at.date_naive(), limits })
 }
 
 /// How long a query that has ended waits for the responses to requests whose bytes it no longer needs.
@@ -143,6 +160,21 @@ impl<Phase> QueryGuard<Phase> {
         self.life.entry.classify(statement_type, billable);
     }
 
+    /// Sets the limits that hold for the query in the place of its session's, before it scans anything.
+    pub(crate) fn enforce(&self, limits: Limits) {
+        self.life.entry.enforce(limits);
+    }
+
+    /// Notes what the query was quoted before it runs.
+    pub fn note_quote(&self, quoted: Quoted) {
+        self.life.entry.note_quote(quoted);
+    }
+
+    /// Notes how many bytes of memory the query held at a time; the most of them is recorded.
+    pub fn note_memory(&self, bytes: u64) {
+        self.life.entry.note_memory(bytes);
+    }
+
     /// Does a piece of the query's work, unless the query is stopped or its time is up before the work is done.
     ///
     /// # Errors
@@ -203,19 +235,51 @@ impl QueryGuard<Received> {
 }
 
 impl QueryGuard<Planned> {
-    /// Waits for a slot, which is given back when the query ends. Slots are shared among users (`lifecycle/admission`).
+    /// Waits for a slot, which is given back when the query ends. Slots are shared among workgroups and users (`lifecycle/admission`).
     ///
     /// # Errors
-    /// The query was stopped, or its time was up, while it waited; it has ended.
-    pub async fn admit(mut self) -> Result<QueryGuard<Executing>, Failure> {
-        let slots = Arc::clone(self.life.registry.slots());
-        match self.run(async { Ok(slots.acquire(&self.options().user).await) }).await {
+    /// The queue or a budget of its workgroup had no room for it, or it was stopped, or its time was up, while it waited; it has ended.
+    pub async fn admit(self) -> Result<QueryGuard<Executing>, Failure> {
+        self.admit_quoted(None).await
+    }
+
+    /// The same for a query of which it is known how many bytes of table data it scans at most.
+    ///
+    /// # Errors
+    /// As [`QueryGuard::admit`].
+    pub(crate) async fn admit_quoted(mut self, quoted_bytes: Option<u64>) -> Result<QueryGuard<Executing>, Failure> {
+        match self.run(self.admitted(quoted_bytes)).await {
             Ok(slot) => {
                 self.life.slot = Some(slot);
                 Ok(self.start())
             }
             Err(error) => Err(self.fail(error).await),
         }
+    }
+
+    /// Waits for a slot, and for money where the query pays out of a budget.
+    async fn admitted(&self, quoted_bytes: Option<u64>) -> Result<Slot> {
+        let (entry, registry) = (&self.life.entry, &self.life.registry);
+        let limits = entry.limits();
+        let spender = spender_of(entry).filter(|_| entry.is_billable());
+        let purse = spender.map(|spender| Purse::new(registry.budgets(), spender, cost_of(entry)));
+        // What scans nothing goes on when nothing is left.
+        if let Some(purse) = purse.as_ref().filter(|_| quoted_bytes != Some(0)) {
+            purse.check().await?;
+        }
+        let claim = Claim {
+            query: Some(entry.id),
+            workgroup: Arc::clone(&limits.workgroup),
+            user: entry.options.user.as_str().into(),
+            max_running: limits.max_concurrent_queries.unwrap_or(usize::MAX),
+            max_waiting: limits.max_queued_queries,
+        };
+        let slot = registry.slots().enter(claim).await?;
+        if let Some(purse) = purse {
+            let granted = purse.open(quoted_bytes)?;
+            entry.meter.allowance().pay_by(Arc::new(purse) as Arc<dyn Payer>, granted);
+        }
+        Ok(slot)
     }
 
     /// Runs at once, for statements that need no slot: DDL, `SHOW`, `EXPLAIN`, and queries that read no store and compute little.
@@ -225,6 +289,12 @@ impl QueryGuard<Planned> {
         self.life.registry.history().update_running(self.life.entry.record());
         self.into_phase()
     }
+}
+
+/// What a query costs once it has scanned so many bytes. It does not keep the query.
+fn cost_of(entry: &Arc<Entry>) -> Box<dyn Fn(u64) -> Usd + Send + Sync> {
+    let entry = Arc::downgrade(entry);
+    Box::new(move |bytes| entry.upgrade().map(|entry| entry.cost_at(bytes)).unwrap_or_default())
 }
 
 impl QueryGuard<Executing> {

@@ -15,13 +15,15 @@ use futures::{
 };
 
 use super::{
-    cancel::CancelReason,
     canceller::Canceller,
     entry::Entry,
     guard::{Executing, QueryGuard},
     report::{QueryId, QueryReport},
 };
-use crate::error::{Error, Result};
+use crate::{
+    accounting::UsageDetail,
+    error::{Error, Result},
+};
 
 /// A running query: a stream of its record batches.
 ///
@@ -73,6 +75,12 @@ impl Query {
         self.entry.report()
     }
 
+    /// The same by store and by table.
+    #[must_use]
+    pub fn detail(&self) -> UsageDetail {
+        self.entry.detail()
+    }
+
     /// Reads the result to its end, into memory.
     ///
     /// # Errors
@@ -107,9 +115,9 @@ impl Query {
         }
         let next = batches.poll_next_unpin(cx);
         // Checked after every step, the last one too, so that the limit does not depend on the size of batches.
-        if self.entry.meter.is_over_limit() {
-            self.entry.cancel(CancelReason::ScanLimit);
-            return Poll::Ready(Err(self.entry.stop_error(&CancelReason::ScanLimit)));
+        if let Some(reason) = self.entry.over_limit() {
+            self.entry.cancel(reason.clone());
+            return Poll::Ready(Err(self.entry.stop_error(&reason)));
         }
         let next = ready!(next).transpose();
         match &next {

@@ -34,6 +34,11 @@ impl Default for RangePolicy {
 }
 
 impl RangePolicy {
+    /// Bytes of gaps that are read at most where so many are wanted.
+    pub(crate) fn spare(wanted: u64) -> u64 {
+        (wanted / WANTED_PER_GAP).max(LEAST_SPARE)
+    }
+
     /// The requests that cover `ranges`: in order, apart from each other, none longer than allowed, none for empty ranges. All gaps that are read
     /// together are a small part of what is wanted; the smallest are closed first.
     #[must_use]
@@ -43,7 +48,7 @@ impl RangePolicy {
         let mut gaps: Vec<(u64, usize)> =
             pieces.windows(2).enumerate().map(|(at, pair)| (pair[1].start - pair[0].end, at)).collect();
         gaps.sort_unstable();
-        let mut spare = (wanted / WANTED_PER_GAP).max(LEAST_SPARE).min(self.gap.saturating_mul(gaps.len() as u64));
+        let mut spare = Self::spare(wanted).min(self.gap.saturating_mul(gaps.len() as u64));
         let mut closed = vec![false; pieces.len()];
         for (gap, at) in gaps {
             if gap > self.gap || gap > spare {
@@ -93,6 +98,12 @@ impl RangePolicy {
     pub(crate) fn assemble(ranges: &[Range<u64>], requests: &[Range<u64>], pieces: &[Bytes]) -> Vec<Bytes> {
         ranges.iter().map(|range| assemble(range, requests, pieces)).collect()
     }
+}
+
+/// How many bytes ranges have, each byte once.
+#[must_use]
+pub(crate) fn covered(ranges: &[Range<u64>]) -> u64 {
+    disjoint(ranges).iter().map(|piece| piece.end - piece.start).sum()
 }
 
 /// The same bytes as ranges in order, none of which touches the next.
@@ -151,6 +162,13 @@ mod tests {
             (vec![0..15, 10..30], vec![0..20, 20..30]),
         ] {
             assert_eq!(policy.requests(&ranges), requests, "{ranges:?}");
+        }
+    }
+
+    #[test]
+    fn bytes_of_ranges_that_overlap_count_once() {
+        for (ranges, bytes) in [(vec![], 0), (vec![5..5], 0), (vec![4..9, 0..2], 7), (vec![0..6, 4..8, 8..9], 9)] {
+            assert_eq!(covered(&ranges), bytes, "{ranges:?}");
         }
     }
 

@@ -32,7 +32,11 @@ fn about(table: OwnTable) -> &'static str {
         OwnTable::Files => "A row for each data file of a table, as scans find them. Name the table: `WHERE \"table\" = 'name'`.",
         OwnTable::Partitions => "A row for each partition in the catalog. Partitions that are computed are not in it.",
         OwnTable::Queries => "A row for each running query, and for each query in the history (`engine.history.keep_days`).",
+        OwnTable::QueryStores => "A row for each store that a query in the history asked.",
+        OwnTable::QueryTables => "A row for each table that a query in the history read.",
         OwnTable::RepairFindings => "A row for each folder that the last repair ignored: [partitions.md](partitions.md).",
+        OwnTable::TableUsage => "What queries that have ended read of each table, also those that are no longer in the history.",
+        OwnTable::Workgroups => "A row for each workgroup that you may use: [workgroups.md](workgroups.md). Lists are JSON arrays.",
         OwnTable::Usage => "Sums of the queries that have ended, also of those that are no longer in the history.",
     }
 }

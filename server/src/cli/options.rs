@@ -8,9 +8,11 @@ use clap::{
     parser::ValueSource,
 };
 use glaux_catalog::Metastore;
-use glaux_engine::{Engine, Error, Parts, Result, Session, session};
+use glaux_engine::{Engine, Error, Origin, Parts, Result, Session, SessionOptions, session};
+use uuid::Uuid;
 
 use crate::{
+    auth::Assigned,
     config::{self, Loaded, Overrides},
     data_dir::NewCatalog,
     setting,
@@ -40,7 +42,7 @@ pub(crate) struct CommonOptions {
     #[arg(long, global = true, value_name = "NAME")]
     database: Option<String>,
 
-    /// Workgroup that queries are recorded under [default: primary]
+    /// Workgroup that queries run in [default: primary]
     #[arg(long, global = true, value_name = "NAME")]
     workgroup: Option<String>,
 
@@ -148,11 +150,15 @@ impl CommonOptions {
         let loaded = self.load()?;
         let metastore = loaded.catalog.connect().await?.map(|remote| remote as Arc<dyn Metastore>);
         let created = if metastore.is_none() { NewCatalog::expected(&loaded.engine.data_dir) } else { None };
-        let engine = Engine::open_with(loaded.engine, Parts { metastore, ..Parts::default() }).await?;
+        let assigned = Assigned { users: loaded.auth.users_path(&loaded.engine.data_dir), of_sessions: None };
+        let parts = Parts { metastore, workgroup_assignments: Some(Arc::new(assigned)), ..Parts::default() };
+        let engine = Engine::open_with(loaded.engine, parts).await?;
         if let Some(created) = created {
             created.announce();
         }
-        Ok((engine, Session::new(loaded.session)))
+        // What one process asks is one session of the history.
+        let origin = Origin { session_id: Some(Uuid::now_v7().to_string()), ..loaded.session.origin };
+        Ok((engine, Session::new(SessionOptions { origin, ..loaded.session })))
     }
 }
 

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use glaux_engine::{Result, Role, Session, SessionOptions, query::QueryReport};
+use glaux_engine::{Origin, Result, Role, Session, SessionOptions, query::QueryReport};
 use uuid::Uuid;
 
 use super::shares::{Holder, Kept, Limit, Precedence, Shared, Shares};
@@ -35,7 +35,8 @@ pub(crate) struct ClientSession {
 
 impl ClientSession {
     fn new(id: Uuid, identity: &Identity, defaults: &SessionOptions) -> Arc<Self> {
-        let options = SessionOptions { user: identity.user.clone(), ..defaults.clone() };
+        let origin = Origin { session_id: Some(id.to_string()), ..defaults.origin.clone() };
+        let options = SessionOptions { user: identity.user.clone(), origin, ..defaults.clone() };
         let session = Self {
             id,
             user: identity.user.clone(),
@@ -58,7 +59,7 @@ impl ClientSession {
 
     /// The figures of the last query that has ended.
     pub(crate) fn last_query(&self) -> Option<QueryReport> {
-        *lock(&self.last_query)
+        lock(&self.last_query).clone()
     }
 
     /// Remembers a query's figures as the last's.

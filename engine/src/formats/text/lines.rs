@@ -11,7 +11,7 @@ use memchr::memchr2;
 use crate::error::{Error, Result};
 
 /// Bytes of the longest line that is read, as in Trino.
-const LONGEST_LINE: usize = 100 << 20;
+pub(super) const LONGEST_LINE: usize = 100 << 20;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 

@@ -28,8 +28,9 @@ use tokio::sync::oneshot;
 use super::{
     record::QueryRecord,
     retention::HistoryOptions,
-    schema::{self, failed},
+    schema::failed,
     waiting::Backlog,
+    write,
 };
 use crate::{
     clock::Clock,
@@ -298,7 +299,7 @@ impl Means {
 
     /// Writes a record. A record that can never be written is logged, so that it does not hold up others.
     fn put(&self, transaction: &Transaction<'_>, record: &QueryRecord) -> rusqlite::Result<()> {
-        match schema::put(transaction, &self.instance, record) {
+        match write::put(transaction, &self.instance, record) {
             Err(error) if is_of_the_record(&error) => {
                 let (query_id, billed) = (record.query_id, record.bill.billed_bytes);
                 tracing::error!(%query_id, billed, %error, "a query cannot be written to the history");
