@@ -89,9 +89,8 @@ pub mod query {
     pub use crate::{
         execute::{Description, Parameters, PlannedQuery},
         lifecycle::{
-            CancelReason, Canceller, Ending, Executing, Failure, History, HistoryOptions, Planned, Query, QueryFilter, QueryGuard,
-            QueryId, QueryManager, QueryObserver, QueryRecord, QueryReport, QueryState, Quoted, Received, RepairFigures,
-            RunningQuery, StatementText, TableTotal, TextBounds, TextRules, UsageFilter, UsageTotal, Waiting,
+            CancelReason, Canceller, Ending, Failure, History, HistoryOptions, Query, QueryFilter, QueryId, QueryManager,
+            QueryObserver, QueryRecord, QueryReport, QueryState, Quoted, RepairFigures, RunningQuery, Waiting,
         },
         quote::{ColumnsRead, Estimate, Quote, Reason, TableQuote, WideColumn},
         scan::Basis,

@@ -24,15 +24,14 @@ pub use cancel::CancelReason;
 pub use canceller::Canceller;
 pub use ending::Ending;
 pub(crate) use entry::{Entry, MAX_KEPT};
-pub use guard::{Executing, Planned, QueryGuard, Received};
-pub(crate) use history::{Cell, HistoryColumn, HistoryTable, Kind, NumberBounds, Scan, Sink, not_running};
-pub use history::{
-    History, HistoryOptions, QueryFilter, QueryRecord, Quoted, TableTotal, TextBounds, UsageFilter, UsageTotal, Waiting,
+pub(crate) use guard::{Executing, Planned, QueryGuard, Received};
+pub(crate) use history::{
+    Cell, HistoryColumn, HistoryTable, Kind, NumberBounds, Scan, Sink, TableTotal, TextBounds, UsageFilter, UsageTotal, not_running,
 };
-pub(crate) use limits::MAX_QUEUED;
-pub use limits::{Budget, Limit, Limits};
+pub use history::{History, HistoryOptions, QueryFilter, QueryRecord, Quoted, Waiting};
+pub(crate) use limits::{Budget, Limit, Limits, MAX_QUEUED};
 pub use manager::{QueryManager, RunningQuery};
 pub use observer::QueryObserver;
 pub use report::{Failure, QueryId, QueryReport, QueryState, RepairFigures};
-pub use statement_text::{StatementText, TextRules};
+pub(crate) use statement_text::{StatementText, TextRules};
 pub use stream::Query;

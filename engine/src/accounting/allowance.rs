@@ -21,7 +21,7 @@ const READS: u64 = 256;
 
 /// The table data that one query may scan, has reserved, and has scanned.
 #[derive(Debug)]
-pub struct Allowance {
+pub(crate) struct Allowance {
     /// What decoders were handed; never beyond `bound`.
     scanned: AtomicU64,
     /// The same, and what is reserved.
@@ -45,7 +45,7 @@ struct Terms {
 
 /// Why bytes cannot be reserved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     /// There is room only if some of what is reserved is given back.
     Later,
     /// There is no room in any case.
@@ -72,7 +72,7 @@ impl Allowance {
     }
 
     /// Sets how much the query may scan, before it scans anything.
-    pub fn set_limit(&self, limit: Option<u64>) {
+    pub(crate) fn set_limit(&self, limit: Option<u64>) {
         let mut terms = self.lock();
         terms.limit = limit;
         if terms.payer.is_none() {
@@ -82,12 +82,12 @@ impl Allowance {
 
     /// How much the query may scan, if there is a limit.
     #[must_use]
-    pub fn limit(&self) -> Option<u64> {
+    pub(crate) fn limit(&self) -> Option<u64> {
         self.lock().limit
     }
 
     /// Has everything beyond `granted` paid by `payer`, within the limit.
-    pub fn pay_by(&self, payer: Arc<dyn Payer>, granted: u64) {
+    pub(crate) fn pay_by(&self, payer: Arc<dyn Payer>, granted: u64) {
         let mut terms = self.lock();
         self.bound.store(granted.min(terms.limit.unwrap_or(u64::MAX)), Relaxed);
         terms.payer = Some(payer);
@@ -95,35 +95,35 @@ impl Allowance {
 
     /// What decoders were handed.
     #[must_use]
-    pub fn scanned(&self) -> u64 {
+    pub(crate) fn scanned(&self) -> u64 {
         self.scanned.load(Relaxed)
     }
 
     /// Whether so many more bytes fit without asking for more.
-    #[must_use]
-    pub fn has_room(&self, bytes: u64) -> bool {
+    #[cfg(test)]
+    fn has_room(&self, bytes: u64) -> bool {
         self.committed.load(Relaxed).saturating_add(bytes) <= self.bound.load(Relaxed)
     }
 
     /// Remembers that the query ends because it needs more than it may scan.
-    pub fn refuse(&self) {
+    pub(crate) fn refuse(&self) {
         self.is_refused.store(true, Relaxed);
     }
 
     /// Whether the query needs more than it may scan.
     #[must_use]
-    pub fn is_refused(&self) -> bool {
+    pub(crate) fn is_refused(&self) -> bool {
         self.is_refused.load(Relaxed)
     }
 
     /// The budget because of which something was refused; `None` if it was the limit.
     #[must_use]
-    pub fn spent(&self) -> Option<BudgetSpent> {
+    pub(crate) fn spent(&self) -> Option<BudgetSpent> {
         self.lock().spent.clone()
     }
 
     /// Ready when something was scanned or given back since this was called.
-    pub fn changed(&self) -> Notified<'_> {
+    pub(crate) fn changed(&self) -> Notified<'_> {
         self.changed.notified()
     }
 
@@ -131,7 +131,7 @@ impl Allowance {
     ///
     /// # Errors
     /// Why they cannot be.
-    pub fn reserve(self: &Arc<Self>, bytes: u64) -> Result<Reservation, Refusal> {
+    pub(crate) fn reserve(self: &Arc<Self>, bytes: u64) -> Result<Reservation, Refusal> {
         if self.reads.fetch_add(1, Relaxed) % READS == READS - 1
             && let Err(spent) = self.extend(self.wanted(bytes), true)
         {
@@ -147,7 +147,7 @@ impl Allowance {
     }
 
     /// Reserves bytes although there is no room: something that is reserved must be given back before they can be scanned.
-    pub fn force(self: &Arc<Self>, bytes: u64) -> Reservation {
+    pub(crate) fn force(self: &Arc<Self>, bytes: u64) -> Reservation {
         self.committed.fetch_add(bytes, Relaxed);
         // Whoever waits goes on waiting from now.
         self.changed.notify_waiters();
@@ -213,20 +213,21 @@ impl Allowance {
 /// Bytes that are reserved until they are counted, or until this is dropped.
 #[derive(Debug)]
 #[must_use = "what is reserved is given back when this is dropped"]
-pub struct Reservation {
+pub(crate) struct Reservation {
     allowance: Arc<Allowance>,
     pub(super) bytes: u64,
 }
 
 impl Reservation {
     /// Of nothing.
+    #[cfg(test)]
     pub(super) fn none(allowance: &Arc<Allowance>) -> Self {
         Self { allowance: Arc::clone(allowance), bytes: 0 }
     }
 
     /// Gives back all but these bytes; `None`, and all of it, if it has fewer.
     #[must_use]
-    pub fn keep(mut self, bytes: u64) -> Option<Self> {
+    pub(crate) fn keep(mut self, bytes: u64) -> Option<Self> {
         let rest = self.bytes.checked_sub(bytes)?;
         self.bytes = bytes;
         self.allowance.give_back(rest);
@@ -234,7 +235,7 @@ impl Reservation {
     }
 
     /// Takes in another one of the same query.
-    pub fn add(&mut self, mut other: Self) {
+    pub(crate) fn add(&mut self, mut other: Self) {
         self.bytes += mem::take(&mut other.bytes);
     }
 }

@@ -50,37 +50,37 @@ impl Meter {
 
     /// What the query may scan.
     #[must_use]
-    pub fn allowance(&self) -> &Arc<Allowance> {
+    pub(crate) fn allowance(&self) -> &Arc<Allowance> {
         &self.allowance
     }
 
     /// How the scans got their bytes.
     #[must_use]
-    pub fn scan(&self) -> &ScanCounters {
+    pub(crate) fn scan(&self) -> &ScanCounters {
         &self.scan
     }
 
     /// How the scans came to know their files.
     #[must_use]
-    pub fn listing(&self) -> &ListingCounters {
+    pub(crate) fn listing(&self) -> &ListingCounters {
         &self.listing
     }
 
     /// How far a repair is, if the query is one.
     #[must_use]
-    pub fn repair(&self) -> &RepairProgress {
+    pub(crate) fn repair(&self) -> &RepairProgress {
         &self.repair
     }
 
     /// The requests that are under way.
     #[must_use]
-    pub fn in_flight(&self) -> &InFlight {
+    pub(crate) fn in_flight(&self) -> &InFlight {
         &self.in_flight
     }
 
     /// The counters of a store. Look them up once, and keep them for all its requests.
     #[must_use]
-    pub fn store(&self, url: &str) -> Arc<StoreMeter> {
+    pub(crate) fn store(&self, url: &str) -> Arc<StoreMeter> {
         let mut stores = self.stores.lock().unwrap_or_else(PoisonError::into_inner);
         match stores.get(url) {
             Some(store) => Arc::clone(store),
@@ -90,39 +90,39 @@ impl Meter {
 
     /// The counters of a table.
     #[must_use]
-    pub fn table(&self, name: &TableName) -> Arc<TableMeter> {
+    pub(crate) fn table(&self, name: &TableName) -> Arc<TableMeter> {
         let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(tables.entry(name.clone()).or_default())
     }
 
     /// The counters of files that belong to no table, such as those that a crawl looks at.
     #[must_use]
-    pub fn no_table(&self) -> &Arc<TableMeter> {
+    pub(crate) fn no_table(&self) -> &Arc<TableMeter> {
         &self.no_table
     }
 
-    pub fn add_rows(&self, rows: u64) {
+    pub(crate) fn add_rows(&self, rows: u64) {
         self.rows.fetch_add(rows, Relaxed);
     }
 
     /// Bytes of memory that the query holds; the most at a time counts.
-    pub fn note_memory(&self, bytes: u64) {
+    pub(crate) fn note_memory(&self, bytes: u64) {
         self.peak_memory.fetch_max(bytes, Relaxed);
     }
 
     /// The most bytes of memory that the query has held at a time.
     #[must_use]
-    pub fn peak_memory(&self) -> u64 {
+    pub(crate) fn peak_memory(&self) -> u64 {
         self.peak_memory.load(Relaxed)
     }
 
     /// Wall time that a scan spent on listing.
-    pub fn add_listing_time(&self, time: Duration) {
+    pub(crate) fn add_listing_time(&self, time: Duration) {
         self.listing_nanos.fetch_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Relaxed);
     }
 
     #[must_use]
-    pub fn listing_time(&self) -> Duration {
+    pub(crate) fn listing_time(&self) -> Duration {
         Duration::from_nanos(self.listing_nanos.load(Relaxed))
     }
 
@@ -171,7 +171,7 @@ impl Meter {
 
 /// One scan node of a query's plan; tells a file that is read by several streams from several files.
 #[derive(Debug)]
-pub struct ScanMeter {
+pub(crate) struct ScanMeter {
     meter: Arc<Meter>,
     table: Arc<TableMeter>,
     opened: Mutex<HashSet<String>>,
@@ -188,39 +188,39 @@ struct ScannedFiles {
 impl ScanMeter {
     /// Of files that belong to no table.
     #[must_use]
-    pub fn new(meter: Arc<Meter>) -> Arc<Self> {
+    pub(crate) fn new(meter: Arc<Meter>) -> Arc<Self> {
         let table = Arc::clone(&meter.no_table);
         Arc::new(Self { meter, table, opened: Mutex::default(), scanned: Mutex::default() })
     }
 
     /// Of a table's files.
     #[must_use]
-    pub fn of_table(meter: Arc<Meter>, table: &TableName) -> Arc<Self> {
+    pub(crate) fn of_table(meter: Arc<Meter>, table: &TableName) -> Arc<Self> {
         let table = meter.table(table);
         Arc::new(Self { meter, table, opened: Mutex::default(), scanned: Mutex::default() })
     }
 
     /// The counters of the table.
     #[must_use]
-    pub fn table(&self) -> &TableMeter {
+    pub(crate) fn table(&self) -> &TableMeter {
         &self.table
     }
 
     #[must_use]
-    pub fn meter(&self) -> &Arc<Meter> {
+    pub(crate) fn meter(&self) -> &Arc<Meter> {
         &self.meter
     }
 
     /// The meter of one opening of a file by one stream of one execution.
     #[must_use]
-    pub fn file(self: &Arc<Self>, path: impl Into<String>) -> FileMeter {
+    pub(crate) fn file(self: &Arc<Self>, path: impl Into<String>) -> FileMeter {
         FileMeter { scan: Arc::clone(self), path: path.into(), row_groups: Vec::new(), consumed: RangeSet::default() }
     }
 }
 
 /// Counts what the decoders of one opened file consume: each byte once, however often it is asked for.
 #[derive(Debug)]
-pub struct FileMeter {
+pub(crate) struct FileMeter {
     scan: Arc<ScanMeter>,
     path: String,
     /// The byte range of each row group's data, and whether it was counted.
@@ -230,7 +230,7 @@ pub struct FileMeter {
 
 impl FileMeter {
     /// Tells where the row groups' data lie, once the footer is known.
-    pub fn opened(&mut self, row_groups: impl IntoIterator<Item = Range<u64>>) {
+    pub(crate) fn opened(&mut self, row_groups: impl IntoIterator<Item = Range<u64>>) {
         self.row_groups = row_groups.into_iter().map(|range| (range, false)).collect();
         let mut opened = self.scan.opened.lock().unwrap_or_else(PoisonError::into_inner);
         if opened.insert(self.path.clone()) {
@@ -240,20 +240,13 @@ impl FileMeter {
 
     /// How many bytes of these ranges would count: those that were not consumed before.
     #[must_use]
-    pub fn fresh(&self, ranges: &[Range<u64>]) -> u64 {
+    pub(crate) fn fresh(&self, ranges: &[Range<u64>]) -> u64 {
         ranges.iter().map(|range| self.consumed.missing(range)).sum()
     }
 
-    /// Counts a range of table data that is handed to a decoder; `false` if the query may not scan that much.
+    /// Counts a range of table data that is handed to a decoder, of what was reserved for it; `false` if the query may not scan that much.
     #[must_use]
-    pub fn consume(&mut self, range: &Range<u64>) -> bool {
-        let mut none = Reservation::none(self.scan.meter.allowance());
-        self.consume_reserved(range, &mut none)
-    }
-
-    /// The same, of what was reserved for it.
-    #[must_use]
-    pub fn consume_reserved(&mut self, range: &Range<u64>, reserved: &mut Reservation) -> bool {
+    pub(crate) fn consume_reserved(&mut self, range: &Range<u64>, reserved: &mut Reservation) -> bool {
         let fresh = self.consumed.insert(range.clone());
         if fresh == 0 {
             return true;
@@ -279,8 +272,15 @@ impl FileMeter {
         true
     }
 
+    /// The same, with nothing reserved for it.
+    #[cfg(test)]
+    pub(crate) fn consume(&mut self, range: &Range<u64>) -> bool {
+        let mut none = Reservation::none(self.scan.meter.allowance());
+        self.consume_reserved(range, &mut none)
+    }
+
     #[must_use]
-    pub fn meter(&self) -> &Arc<Meter> {
+    pub(crate) fn meter(&self) -> &Arc<Meter> {
         &self.scan.meter
     }
 }

@@ -97,7 +97,7 @@ impl BudgetSpent {
 }
 
 /// Pays for what one query scans.
-pub trait Payer: Debug + Send + Sync {
+pub(crate) trait Payer: Debug + Send + Sync {
     /// Grants at least `scanned_bytes` of table data in all; returns how many bytes are granted. What the query's requests have cost until then is
     /// paid as well.
     ///

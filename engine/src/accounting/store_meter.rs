@@ -6,19 +6,19 @@ use super::{RequestKind, Requests, StoreUsage};
 
 /// The counters of one store, for one query.
 #[derive(Debug, Default)]
-pub struct StoreMeter {
+pub(crate) struct StoreMeter {
     fetched: AtomicU64,
     requests: [AtomicU64; 5],
 }
 
 impl StoreMeter {
     /// An attempt of a request to the store.
-    pub fn add_request(&self, kind: RequestKind) {
+    pub(crate) fn add_request(&self, kind: RequestKind) {
         self.requests[kind as usize].fetch_add(1, Relaxed);
     }
 
     /// Bytes of a response body as they arrive, or of a local read.
-    pub fn add_fetched(&self, bytes: u64) {
+    pub(crate) fn add_fetched(&self, bytes: u64) {
         self.fetched.fetch_add(bytes, Relaxed);
     }
 

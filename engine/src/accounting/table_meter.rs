@@ -8,7 +8,7 @@ use super::{Scanned, TableUsage};
 
 /// The counters of one table, for one query: of all scans of it together.
 #[derive(Debug, Default)]
-pub struct TableMeter {
+pub(crate) struct TableMeter {
     data_scanned: AtomicU64,
     metadata: AtomicU64,
     partitions_scanned: AtomicU64,
@@ -25,13 +25,13 @@ pub struct TableMeter {
 
 impl TableMeter {
     /// Bytes of footers, indexes, bloom filters and schema probes, as fetched.
-    pub fn add_metadata(&self, bytes: u64) {
+    pub(crate) fn add_metadata(&self, bytes: u64) {
         self.metadata.fetch_add(bytes, Relaxed);
     }
 
     /// The partitions of one scan of a table with partition keys: those that survived pruning, of all it has (`None` where that is not
     /// enumerated), and whether a filter on a partition key took part in that.
-    pub fn add_partitions(&self, scanned: u64, total: Option<u64>, is_filtered: bool) {
+    pub(crate) fn add_partitions(&self, scanned: u64, total: Option<u64>, is_filtered: bool) {
         self.partitions_scanned.fetch_add(scanned, Relaxed);
         match total {
             Some(total) => _ = self.partitions_total.fetch_add(total, Relaxed),
@@ -44,7 +44,7 @@ impl TableMeter {
     }
 
     /// Files in the surviving partitions of one scan.
-    pub fn add_files_total(&self, files: u64) {
+    pub(crate) fn add_files_total(&self, files: u64) {
         self.files_total.fetch_add(files, Relaxed);
     }
 

@@ -55,7 +55,6 @@ struct Progress {
     statement_type: Option<StatementKind>,
     billable: bool,
     quoted: Option<Quoted>,
-    peak_memory_bytes: Option<u64>,
     marks: Marks,
     end: Option<End>,
 }
@@ -104,8 +103,7 @@ impl Entry {
         clock: Arc<dyn Clock>,
     ) -> Arc<Self> {
         let marks = Marks { received: Instant::now(), planned: None, executing: None };
-        let progress =
-            Progress { statement_type: None, billable: false, quoted: None, peak_memory_bytes: None, marks, end: None };
+        let progress = Progress { statement_type: None, billable: false, quoted: None, marks, end: None };
         let statement = statement[..statement.floor_char_boundary(MAX_KEPT)].to_owned();
         Arc::new(Self {
             id: QueryId::next(),
@@ -168,12 +166,6 @@ impl Entry {
     /// Notes what the query was quoted.
     pub(crate) fn note_quote(&self, quoted: Quoted) {
         self.lock().quoted = Some(quoted);
-    }
-
-    /// Notes how many bytes of memory the query held at a time; the most counts.
-    pub(crate) fn note_memory(&self, bytes: u64) {
-        let mut progress = self.lock();
-        progress.peak_memory_bytes = progress.peak_memory_bytes.max(Some(bytes));
     }
 
     pub(super) fn mark_planned(&self) {
@@ -255,7 +247,6 @@ impl Entry {
         let report = self.report_of(progress);
         let end = progress.end.as_ref();
         let error = end.and_then(|end| end.error.as_ref());
-        let held = Some(self.meter.peak_memory()).filter(|bytes| *bytes > 0);
         let UsageDetail { stores, tables, .. } = end.map_or_else(|| self.meter.detail(), |end| end.usage.clone());
         QueryRecord {
             query_id: self.id,
@@ -280,7 +271,7 @@ impl Entry {
             bill: report.bill,
             tariff: report.tariff,
             quoted: progress.quoted,
-            peak_memory_bytes: progress.peak_memory_bytes.max(held),
+            peak_memory_bytes: Some(self.meter.peak_memory()).filter(|bytes| *bytes > 0),
             timings: report.timings,
             queue_position: None,
         }

@@ -14,7 +14,6 @@ mod tests;
 
 use std::{marker::PhantomData, sync::Arc, time::Duration};
 
-use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
 
 use super::{
@@ -23,7 +22,6 @@ use super::{
     cancel::CancelReason,
     canceller::Canceller,
     entry::Entry,
-    history::Quoted,
     limits::Limits,
     registry::Registry,
     report::{Failure, QueryId, QueryReport},
@@ -37,19 +35,19 @@ use crate::{
 
 /// Taken in: being parsed, checked and planned. Call [`QueryGuard::classify`] as soon as the kind of statement is known.
 #[derive(Debug)]
-pub struct Received(());
+pub(crate) struct Received(());
 
 /// Planned: waiting to be admitted.
 #[derive(Debug)]
-pub struct Planned(());
+pub(crate) struct Planned(());
 
 /// Admitted: running.
 #[derive(Debug)]
-pub struct Executing(());
+pub(crate) struct Executing(());
 
 /// A query in one phase of its life. Dropping it cancels the query.
 #[derive(Debug)]
-pub struct QueryGuard<Phase> {
+pub(crate) struct QueryGuard<Phase> {
     life: Life,
     phase: PhantomData<fn() -> Phase>,
 }
@@ -116,47 +114,35 @@ impl<Phase> QueryGuard<Phase> {
     }
 
     #[must_use]
-    pub fn id(&self) -> QueryId {
+    pub(crate) fn id(&self) -> QueryId {
         self.life.entry.id
     }
 
     #[must_use]
-    pub fn meter(&self) -> &Arc<Meter> {
+    pub(crate) fn meter(&self) -> &Arc<Meter> {
         &self.life.entry.meter
     }
 
     /// The session as it was when the query came in.
     #[must_use]
-    pub fn options(&self) -> &SessionOptions {
+    pub(crate) fn options(&self) -> &SessionOptions {
         &self.life.entry.options
-    }
-
-    /// The statement as it came in.
-    #[must_use]
-    pub fn statement(&self) -> &str {
-        &self.life.entry.statement
-    }
-
-    /// What `now()` and `current_date` mean in this query.
-    #[must_use]
-    pub fn submitted_at(&self) -> DateTime<Utc> {
-        self.life.entry.submitted_at
     }
 
     /// The figures so far.
     #[must_use]
-    pub fn report(&self) -> QueryReport {
+    pub(crate) fn report(&self) -> QueryReport {
         self.life.entry.report()
     }
 
     #[must_use]
-    pub fn canceller(&self) -> Canceller {
+    pub(crate) fn canceller(&self) -> Canceller {
         Canceller::new(&self.life.entry)
     }
 
     /// Says what kind of statement it is, and whether its kind pays for what it scans. DDL, `SHOW` and `EXPLAIN` are free; queries and
     /// `EXPLAIN ANALYZE` pay. Until this is called, the query is free.
-    pub fn classify(&self, statement_type: StatementKind, billable: bool) {
+    pub(crate) fn classify(&self, statement_type: StatementKind, billable: bool) {
         self.life.entry.classify(statement_type, billable);
     }
 
@@ -165,21 +151,11 @@ impl<Phase> QueryGuard<Phase> {
         self.life.entry.enforce(limits);
     }
 
-    /// Notes what the query was quoted before it runs.
-    pub fn note_quote(&self, quoted: Quoted) {
-        self.life.entry.note_quote(quoted);
-    }
-
-    /// Notes how many bytes of memory the query held at a time; the most of them is recorded.
-    pub fn note_memory(&self, bytes: u64) {
-        self.life.entry.note_memory(bytes);
-    }
-
     /// Does a piece of the query's work, unless the query is stopped or its time is up before the work is done.
     ///
     /// # Errors
     /// Those of the work; `Cancelled`, `Aborted`, `TimedOut` or `LimitExceeded`. The query has not ended then: pass the error to [`QueryGuard::fail`].
-    pub async fn run<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+    pub(crate) async fn run<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         let stopped = self.life.entry.stopped();
         tokio::select! {
             biased;
@@ -190,7 +166,7 @@ impl<Phase> QueryGuard<Phase> {
     }
 
     /// Ends the query with an error; returns when the history has it.
-    pub async fn fail(self, error: Error) -> Failure {
+    pub(crate) async fn fail(self, error: Error) -> Failure {
         let report = self.end(Some(&error)).await;
         Failure { error, report }
     }
@@ -228,7 +204,7 @@ impl QueryGuard<Received> {
 
     /// Planning is over.
     #[must_use]
-    pub fn planned(self) -> QueryGuard<Planned> {
+    pub(crate) fn planned(self) -> QueryGuard<Planned> {
         self.life.entry.mark_planned();
         self.into_phase()
     }
@@ -239,7 +215,7 @@ impl QueryGuard<Planned> {
     ///
     /// # Errors
     /// The queue or a budget of its workgroup had no room for it, or it was stopped, or its time was up, while it waited; it has ended.
-    pub async fn admit(self) -> Result<QueryGuard<Executing>, Failure> {
+    pub(crate) async fn admit(self) -> Result<QueryGuard<Executing>, Failure> {
         self.admit_quoted(None).await
     }
 
@@ -284,7 +260,7 @@ impl QueryGuard<Planned> {
 
     /// Runs at once, for statements that need no slot: DDL, `SHOW`, `EXPLAIN`, and queries that read no store and compute little.
     #[must_use]
-    pub fn start(self) -> QueryGuard<Executing> {
+    pub(crate) fn start(self) -> QueryGuard<Executing> {
         self.life.entry.mark_executing();
         self.life.registry.history().update_running(self.life.entry.record());
         self.into_phase()
@@ -299,7 +275,7 @@ fn cost_of(entry: &Arc<Entry>) -> Box<dyn Fn(u64) -> Usd + Send + Sync> {
 
 impl QueryGuard<Executing> {
     /// Ends the query successfully; returns when the history has it.
-    pub async fn succeed(self) -> QueryReport {
+    pub(crate) async fn succeed(self) -> QueryReport {
         self.end(None).await
     }
 

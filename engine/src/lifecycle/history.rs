@@ -34,8 +34,8 @@ use std::{
 use chrono::{DateTime, Utc};
 pub(crate) use columns::{Cell, HistoryColumn, HistoryTable, Kind};
 use glaux_catalog::same_file::SameFile;
-pub(crate) use record::NumberBounds;
-pub use record::{QueryFilter, QueryRecord, Quoted, TableTotal, TextBounds, UsageFilter, UsageTotal};
+pub(crate) use record::{NumberBounds, TableTotal, TextBounds, UsageFilter, UsageTotal};
+pub use record::{QueryFilter, QueryRecord, Quoted};
 pub use retention::HistoryOptions;
 use rusqlite::Connection;
 pub(crate) use scan::{Next, Page, Scan, Sink};
@@ -120,7 +120,7 @@ impl History {
 
     /// Whether other processes may use it too.
     #[must_use]
-    pub fn is_shared(&self) -> bool {
+    pub(crate) fn is_shared(&self) -> bool {
         self.folder.is_some()
     }
 
@@ -130,7 +130,7 @@ impl History {
     }
 
     /// Records what a running query has used so far. Queued, not waited for; it never undoes an end that was recorded before.
-    pub fn update_running(&self, record: QueryRecord) {
+    pub(crate) fn update_running(&self, record: QueryRecord) {
         drop(self.writer.put(record));
     }
 
@@ -161,7 +161,7 @@ impl History {
     ///
     /// # Errors
     /// `LimitExceeded`, with the reason why so many wait.
-    pub fn check_room(&self) -> Result<()> {
+    pub(crate) fn check_room(&self) -> Result<()> {
         self.backlog.check()
     }
 
@@ -211,7 +211,7 @@ impl History {
     ///
     /// # Errors
     /// As of the file.
-    pub async fn totals(&self, filter: UsageFilter) -> Result<Vec<UsageTotal>> {
+    pub(crate) async fn totals(&self, filter: UsageFilter) -> Result<Vec<UsageTotal>> {
         self.settle().await;
         self.read(move |connection| read::totals(connection, &filter)).await
     }
@@ -220,7 +220,7 @@ impl History {
     ///
     /// # Errors
     /// As of the file.
-    pub async fn table_totals(&self, filter: UsageFilter) -> Result<Vec<TableTotal>> {
+    pub(crate) async fn table_totals(&self, filter: UsageFilter) -> Result<Vec<TableTotal>> {
         self.settle().await;
         self.read(move |connection| read::table_totals(connection, &filter)).await
     }
@@ -237,7 +237,7 @@ impl History {
     ///
     /// # Errors
     /// `NotFound`, naming the id, if no living process runs it.
-    pub async fn request_kill(&self, id: QueryId, by: &str) -> Result<()> {
+    pub(crate) async fn request_kill(&self, id: QueryId, by: &str) -> Result<()> {
         self.settle().await;
         let by = by.to_owned();
         let update = move |connection: &Connection| {

@@ -13,7 +13,7 @@ pub(crate) const MAX_QUEUED: usize = 1_000;
 
 /// The limits that hold for one query.
 #[derive(Debug, Clone)]
-pub struct Limits {
+pub(crate) struct Limits {
     pub workgroup: Arc<str>,
     /// Bytes of table data that it may scan.
     pub max_scan: Option<Limit<u64>>,
@@ -36,7 +36,7 @@ pub struct Limits {
 
 /// A limit, and whose it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limit<T> {
+pub(crate) struct Limit<T> {
     pub value: T,
     /// The workgroup's; else the session's.
     pub is_workgroups: bool,
@@ -44,7 +44,7 @@ pub struct Limit<T> {
 
 /// What the queries of a workgroup may cost.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Budget {
+pub(crate) struct Budget {
     /// In a day (UTC).
     pub per_day: Option<Usd>,
     /// In a month (UTC).
@@ -61,7 +61,7 @@ impl<T: PartialOrd> Limit<T> {
     /// Which of the two limits holds. A session tightens its workgroup's and never widens it if that is enforced; else the workgroup's is for
     /// sessions that have none.
     #[must_use]
-    pub fn of(session: Option<T>, workgroup: Option<T>, is_enforced: bool) -> Option<Self> {
+    pub(crate) fn of(session: Option<T>, workgroup: Option<T>, is_enforced: bool) -> Option<Self> {
         match (session, workgroup) {
             (Some(session), Some(workgroup)) if is_enforced && workgroup < session => {
                 Some(Self { value: workgroup, is_workgroups: true })
@@ -76,7 +76,7 @@ impl<T: PartialOrd> Limit<T> {
 impl Limits {
     /// Those of a session alone.
     #[must_use]
-    pub fn of_session(session: &SessionOptions) -> Self {
+    pub(crate) fn of_session(session: &SessionOptions) -> Self {
         Self {
             workgroup: session.workgroup.as_str().into(),
             max_scan: Limit::of(session.max_scan, None, true),
@@ -118,12 +118,12 @@ impl Limits {
 impl Budget {
     /// Whether there is one.
     #[must_use]
-    pub fn is_set(&self) -> bool {
+    pub(crate) fn is_set(&self) -> bool {
         self.per_day.is_some() || self.per_month.is_some()
     }
 
     /// The amounts that there are.
-    pub fn amounts(&self) -> impl Iterator<Item = (Period, Usd)> + use<> {
+    pub(crate) fn amounts(&self) -> impl Iterator<Item = (Period, Usd)> + use<> {
         let amounts = [(Period::Day, self.per_day), (Period::Month, self.per_month)];
         amounts.into_iter().filter_map(|(period, amount)| Some((period, amount?)))
     }

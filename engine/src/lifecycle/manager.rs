@@ -58,14 +58,14 @@ pub struct QueryManager {
 impl QueryManager {
     /// `max_concurrent_queries` is at least 1.
     #[must_use]
-    pub fn new(history: Arc<History>, tariffs: Tariffs, max_concurrent_queries: usize, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(history: Arc<History>, tariffs: Tariffs, max_concurrent_queries: usize, clock: Arc<dyn Clock>) -> Self {
         let registry = Registry::new(history, max_concurrent_queries, Arc::clone(&clock));
         Self { registry, tariffs, texts: TextRules::default(), clock }
     }
 
     /// The same, with rules for the texts that are recorded.
     #[must_use]
-    pub fn with_texts(self, texts: TextRules) -> Self {
+    pub(crate) fn with_texts(self, texts: TextRules) -> Self {
         Self { texts, ..self }
     }
 
@@ -107,7 +107,7 @@ impl QueryManager {
     /// # Errors
     /// `LimitExceeded` while too many queries that have ended wait to be written to the history; the statement is in no history then.
     #[expect(clippy::result_large_err, reason = "what ends a query carries its figures, everywhere")]
-    pub fn receive(&self, session: SessionOptions, statement: &str) -> Result<QueryGuard<Received>, Failure> {
+    pub(crate) fn receive(&self, session: SessionOptions, statement: &str) -> Result<QueryGuard<Received>, Failure> {
         let entry = Entry::new(session, statement, self.texts, self.tariff(), Arc::clone(&self.clock));
         if let Err(error) = self.history().check_room() {
             entry.end(Some(&error));

@@ -2,7 +2,7 @@
 
 /// A statement's text as the history keeps it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct StatementText {
+pub(crate) struct StatementText {
     /// The text without its literals; absent where it is kept as it is.
     pub redacted: Option<String>,
     /// In one form of writing, with `?` in place of literals; absent for what cannot be read.
@@ -13,7 +13,7 @@ pub struct StatementText {
 
 /// How texts are recorded.
 #[derive(Debug, Clone, Copy)]
-pub struct TextRules {
+pub(crate) struct TextRules {
     /// What is recorded of a statement.
     pub describe: fn(statement: &str) -> StatementText,
     /// What is recorded of the error that a statement ended with.

@@ -53,7 +53,7 @@ enum Flow {
 impl Query {
     /// The stream of a query that has been admitted.
     #[must_use]
-    pub fn new(guard: QueryGuard<Executing>, schema: SchemaRef, batches: BoxStream<'static, Result<RecordBatch>>) -> Self {
+    pub(crate) fn new(guard: QueryGuard<Executing>, schema: SchemaRef, batches: BoxStream<'static, Result<RecordBatch>>) -> Self {
         let (entry, canceller) = (Arc::clone(guard.entry()), guard.canceller());
         let stopped = entry.stopped().boxed();
         Self { entry, canceller, schema, flow: Flow::Rows { batches, stopped, guard } }

@@ -7,7 +7,7 @@ use crate::{
     accounting::{RequestKind, ScanMeter, Tariffs, Usd},
     clock::system_clock,
     error::ErrorKind,
-    lifecycle::{Ending, History, QueryManager, QueryObserver, QueryRecord, QueryState},
+    lifecycle::{Ending, History, QueryManager, QueryObserver, QueryRecord, QueryState, Quoted},
     session::Origin,
     statement_kind::StatementKind,
 };
@@ -63,9 +63,9 @@ async fn where_it_came_from_and_what_was_quoted_are_recorded() {
     let origin = Origin { application: Some("dbt".to_owned()), root_id: Some("run 7".to_owned()), ..Origin::default() };
     let guard = receive(&manager, SessionOptions { origin: origin.clone(), ..SessionOptions::default() });
     let quoted = Quoted { data_scanned_bytes: 10, cost: Usd::from_atto(5) };
-    guard.note_quote(quoted);
+    guard.entry().note_quote(quoted);
     for bytes in [1, 70, 7] {
-        guard.note_memory(bytes);
+        guard.meter().note_memory(bytes);
     }
     let record = recorded(&manager).await;
     assert_eq!((record.quoted, record.peak_memory_bytes, record.ending), (Some(quoted), Some(70), None));

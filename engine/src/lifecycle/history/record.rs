@@ -131,7 +131,7 @@ pub struct QueryFilter {
 
 /// Which values of a text column are wanted. More may pass than were asked for, never fewer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct TextBounds {
+pub(crate) struct TextBounds {
     /// One of these; `None` is any.
     pub values: Option<BTreeSet<String>>,
     /// Not before this one, byte by byte.
@@ -143,13 +143,13 @@ pub struct TextBounds {
 impl TextBounds {
     /// Only these.
     #[must_use]
-    pub fn of(values: BTreeSet<String>) -> Self {
+    pub(crate) fn of(values: BTreeSet<String>) -> Self {
         Self { values: Some(values), ..Self::default() }
     }
 
     /// The values that pass both.
     #[must_use]
-    pub fn and(self, other: Self) -> Self {
+    pub(crate) fn and(self, other: Self) -> Self {
         let values = match (self.values, other.values) {
             (Some(mut values), Some(other)) => {
                 values.retain(|value| other.contains(value));
@@ -165,7 +165,7 @@ impl TextBounds {
     }
 
     #[must_use]
-    pub fn allow(&self, text: &str) -> bool {
+    pub(crate) fn allow(&self, text: &str) -> bool {
         self.values.as_ref().is_none_or(|values| values.contains(text))
             && self.from.as_deref().is_none_or(|from| text >= from)
             && self.until.as_deref().is_none_or(|until| text <= until)
@@ -195,7 +195,7 @@ impl NumberBounds {
 
 /// Which sums are wanted, by day of submission (UTC).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct UsageFilter {
+pub(crate) struct UsageFilter {
     /// This day or later.
     pub since: Option<NaiveDate>,
     /// This day or before.
@@ -206,7 +206,7 @@ pub struct UsageFilter {
 
 /// The ended queries of one day (UTC), user, workgroup and database, summed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UsageTotal {
+pub(crate) struct UsageTotal {
     /// The day of submission.
     pub day: NaiveDate,
     pub user: String,
@@ -223,7 +223,7 @@ pub struct UsageTotal {
 
 /// The ended queries of one day (UTC), user and workgroup that read one table, summed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TableTotal {
+pub(crate) struct TableTotal {
     /// The day of submission.
     pub day: NaiveDate,
     pub user: String,
