@@ -37,6 +37,8 @@ pub mod clock;
 pub mod config;
 mod data_dir;
 mod definition;
+#[cfg(test)]
+mod docs_page;
 mod embed;
 mod error;
 mod execute;

@@ -1,10 +1,9 @@
 //! docs/system-tables.md: generated from the columns of the tables, and compared with the committed page.
 
-use std::{fmt::Write as _, fs};
+use std::fmt::Write as _;
 
 use super::{own_table::OwnTable, table_columns, view::View};
-
-const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/system-tables.md");
+use crate::docs_page;
 
 const INTRODUCTION: &str = r#"# System tables
 
@@ -56,15 +55,5 @@ fn page() -> String {
 
 #[test]
 fn the_page_is_what_the_tables_say() {
-    let page = page();
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        fs::write(PAGE, &page).unwrap();
-    }
-    let committed = fs::read_to_string(PAGE).unwrap_or_default();
-    let differs = page.lines().zip(committed.lines()).find(|(new, old)| new != old);
-    assert!(
-        page == committed,
-        "docs/system-tables.md is not what the code says: {differs:?}. \
-         UPDATE_DOCS=1 cargo test -p glaux-engine system::reference updates it"
-    );
+    docs_page::check("system-tables.md", "system::reference", &page());
 }

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::ok;
 use crate::{
+    docs_page,
     error::ErrorKind,
     sql::{AlterWorkgroup, CreateWorkgroup, Statement, parse, split},
 };
@@ -108,11 +109,5 @@ fn the_page_lists_the_settings() {
         let _ = writeln!(rows, "| `{}` | {} | {} |", setting.name, setting.kind.values(), setting.meaning);
     }
     let written = format!("{before}{HEAD}{rows}\n{after}");
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        fs::write(PAGE, &written).unwrap();
-    }
-    assert!(
-        page == written,
-        "docs/workgroups.md is not what the code says. UPDATE_DOCS=1 cargo test -p glaux-engine sql::tests::workgroup updates it"
-    );
+    docs_page::check("workgroups.md", "sql::tests::workgroup", &written);
 }
