@@ -1,6 +1,6 @@
-//! The options that every command takes, and how they become an open engine and a session.
+//! The options that every command takes, and those of the server; how they become a configuration, an open engine and a session.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use clap::{
     ArgMatches, Args,
@@ -79,6 +79,22 @@ pub(crate) struct CommonOptions {
     from_variables: Vec<&'static str>,
 }
 
+// Not a doc comment, which would be the help of the commands that have them: the options of `glaux serve`, which `glaux config show` takes too.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct ServerFlags {
+    /// Address of Flight SQL; port 0 takes any free one [default: 127.0.0.1:32010]
+    #[arg(long, value_name = "ADDR")]
+    flight_addr: Option<SocketAddr>,
+
+    /// Address of health and metrics [default: 127.0.0.1:8686]
+    #[arg(long, value_name = "ADDR")]
+    http_addr: Option<SocketAddr>,
+
+    /// Let anybody on the network read and change everything
+    #[arg(long)]
+    allow_anonymous_network: bool,
+}
+
 impl CommonOptions {
     /// Notes which values came from the environment: parsed, they are as those of flags. An empty variable is none.
     pub(crate) fn note_sources(&mut self, matches: &ArgMatches) {
@@ -119,6 +135,7 @@ impl CommonOptions {
             catalog_ca_certificate: self.catalog_ca_certificate.clone(),
             catalog_token: self.catalog_token.clone(),
             from_variables: self.from_variables.clone(),
+            ..Overrides::default()
         }
     }
 
@@ -132,12 +149,26 @@ impl CommonOptions {
     /// # Errors
     /// As [`config::load`].
     pub(crate) fn load(&self) -> Result<Loaded> {
+        self.load_with(&ServerFlags::default())
+    }
+
+    /// The effective configuration of a server with these flags.
+    ///
+    /// # Errors
+    /// As [`config::load`].
+    pub(crate) fn load_with(&self, server: &ServerFlags) -> Result<Loaded> {
         let variables: Vec<_> =
             std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
         if self.names_no_data_dir() {
             return Err(Error::invalid("--data-dir is empty").with_hint("Leave it out for ./glaux-data"));
         }
-        let loaded = config::load(&self.overrides(), &variables)?;
+        let overrides = Overrides {
+            flight_addr: server.flight_addr,
+            http_addr: server.http_addr,
+            allow_anonymous_network: server.allow_anonymous_network,
+            ..self.overrides()
+        };
+        let loaded = config::load(&overrides, &variables)?;
         setting::note_origins(loaded.settings()?);
         Ok(loaded)
     }

@@ -56,11 +56,14 @@ fn flags_win_over_the_environment_over_the_file_over_defaults() {
     assert_eq!((loaded.engine.memory_limit, loaded.session.max_scan), (Some(3_000_000_000), Some(2_000)));
     assert_eq!((loaded.session.timeout, loaded.session.user.as_str()), (Some(Duration::from_secs(300)), "ada"));
 
-    let flags = Overrides { memory_limit: Some(7), max_scan: Some("1kB".to_owned()), ..case.overrides() };
+    let address = Some("[::1]:7".parse().unwrap());
+    let flags = Overrides { memory_limit: Some(7), max_scan: Some("1kB".to_owned()), http_addr: address, ..case.overrides() };
     let loaded = load(&flags, &case.variables).unwrap();
+    assert_eq!((Some(loaded.server.http_addr), loaded.server.allow_anonymous_network), (address, false));
     assert_eq!((loaded.engine.memory_limit, loaded.session.max_scan), (Some(7), Some(1_000)));
     let origin = |key: &str| loaded.settings().unwrap().into_iter().find(|setting| setting.key == key).unwrap().origin;
     assert_eq!(origin("engine.memory_limit"), "flag --memory-limit");
+    assert_eq!((origin("server.http_addr").as_str(), origin("server.flight_addr").as_str()), ("flag --http-addr", "default"));
     assert_eq!(origin("engine.data_dir"), "flag --data-dir");
     assert_eq!(origin("session.timeout"), "environment variable GLAUX__SESSION__TIMEOUT");
     assert!(origin("engine.max_concurrent_queries").ends_with("glaux.toml\""));
@@ -75,7 +78,7 @@ fn tariffs_and_labels_come_from_their_sections() {
         [[tariffs.mine]]\neffective_from = \"2026-01-01\"\nusd_per_tb = 6.25\nminimum_bytes = \"20MB\"\n\
         [[tariffs.mine.stores]]\nprefix = \"s3://\"\nget_usd_per_1000 = \"0.0004\"";
     fs::write(&file, text).unwrap();
-    let labels = vec![("job".to_owned(), "y".to_owned())];
+    let labels = vec![("job".to_owned(), "x.y".to_owned()), ("a.b".to_owned(), "1".to_owned())];
     let loaded = load(&Overrides { file: Some(file), labels, ..case.overrides() }, &[]).unwrap();
     let tariff = loaded.tariffs.default_tariff();
     assert_eq!((tariff.id().as_str(), tariff.minimum_bytes), ("mine@2026-01-01", 20_000_000));
@@ -83,7 +86,9 @@ fn tariffs_and_labels_come_from_their_sections() {
     let shown = loaded.settings().unwrap();
     assert!(shown.iter().any(|setting| setting.key == "tariffs.mine" && setting.value.contains("6.25")), "{shown:?}");
     assert!(shown.iter().all(|setting| !setting.key.starts_with("engine.tariffs")), "{shown:?}");
-    assert_eq!(loaded.session.labels, BTreeMap::from([("job".into(), "y".into()), ("team".into(), "a".into())]));
+    assert!(shown.iter().any(|setting| setting.key == "session.labels.job" && setting.origin == "flag --label"), "{shown:?}");
+    let labels = [("a.b".into(), "1".into()), ("job".into(), "x.y".into()), ("team".into(), "a".into())];
+    assert_eq!(loaded.session.labels, BTreeMap::from(labels));
 }
 
 #[test]

@@ -28,6 +28,15 @@ fn settings_say_where_they_come_from() {
     assert!(line(&shown).ends_with("# flag --data-dir"), "{}", line(&shown));
     let shown = ok(&run(glaux(folder.path()).args(["config", "show", "--data-dir"]).arg(folder.path())));
     assert!(line(&shown).ends_with("# flag --data-dir"), "{}", line(&shown));
+    let serve = ["config", "show", "--flight-addr", "0.0.0.0:7", "--allow-anonymous-network", "--label", "team=a"];
+    let shown = ok(&run(glaux(folder.path()).args(serve)));
+    for line in [
+        "server.flight_addr = \"0.0.0.0:7\"  # flag --flight-addr",
+        "server.allow_anonymous_network = true  # flag --allow-anonymous-network",
+        "session.labels.team = \"a\"  # flag --label",
+    ] {
+        assert!(shown.lines().any(|shown| shown == line), "{line} is not in\n{shown}");
+    }
 }
 
 #[test]
