@@ -31,10 +31,10 @@ pub(crate) use self::{
     shares::{Limit, Shares},
 };
 use self::{
-    caller::Owner,
     held::{HeldStatements, carry_out},
     prepared::{Prepared, PreparedStatements},
     session::Sessions,
+    shares::Owner,
 };
 use crate::{auth::Identity, shutdown::Drain};
 
