@@ -65,6 +65,7 @@ pub mod storage;
 mod system;
 mod table;
 mod units;
+mod worker;
 pub mod write;
 
 pub use access::WorkgroupAssignments;

@@ -123,6 +123,16 @@ struct Setting {
     reset: fn(&mut SessionOptions, &SessionOptions) -> Result<()>,
 }
 
+/// Gives a field what the session began with.
+macro_rules! reset {
+    ($($field:ident).+) => {
+        |options, from| {
+            options.$($field).+.clone_from(&from.$($field).+);
+            Ok(())
+        }
+    };
+}
+
 const SETTINGS: &[Setting] = &[
     Setting {
         name: "application",
@@ -132,10 +142,7 @@ const SETTINGS: &[Setting] = &[
             options.origin.application = origin_text("application", value)?;
             Ok(())
         },
-        reset: |options, from| {
-            options.origin.application.clone_from(&from.origin.application);
-            Ok(())
-        },
+        reset: reset!(origin.application),
     },
     Setting {
         name: LISTING,
@@ -145,10 +152,7 @@ const SETTINGS: &[Setting] = &[
             options.listing = if value.is_empty() { None } else { Some(value.parse()?) };
             Ok(())
         },
-        reset: |options, from| {
-            options.listing = from.listing;
-            Ok(())
-        },
+        reset: reset!(listing),
     },
     Setting {
         name: "max_recursion_depth",
@@ -158,10 +162,7 @@ const SETTINGS: &[Setting] = &[
             options.max_recursion_depth = parse_depth(value)?;
             Ok(())
         },
-        reset: |options, from| {
-            options.max_recursion_depth = from.max_recursion_depth;
-            Ok(())
-        },
+        reset: reset!(max_recursion_depth),
     },
     Setting {
         name: "max_scan",
@@ -172,10 +173,7 @@ const SETTINGS: &[Setting] = &[
             options.max_scan = within("max_scan", wanted, configured.max_scan)?;
             Ok(())
         },
-        reset: |options, from| {
-            options.max_scan = from.max_scan;
-            Ok(())
-        },
+        reset: reset!(max_scan),
     },
     Setting {
         name: "parent_id",
@@ -185,10 +183,7 @@ const SETTINGS: &[Setting] = &[
             options.origin.parent_id = origin_text("parent_id", value)?;
             Ok(())
         },
-        reset: |options, from| {
-            options.origin.parent_id.clone_from(&from.origin.parent_id);
-            Ok(())
-        },
+        reset: reset!(origin.parent_id),
     },
     Setting {
         name: "root_id",
@@ -198,10 +193,7 @@ const SETTINGS: &[Setting] = &[
             options.origin.root_id = origin_text("root_id", value)?;
             Ok(())
         },
-        reset: |options, from| {
-            options.origin.root_id.clone_from(&from.origin.root_id);
-            Ok(())
-        },
+        reset: reset!(origin.root_id),
     },
     Setting {
         name: "time_zone",
@@ -211,10 +203,7 @@ const SETTINGS: &[Setting] = &[
             options.time_zone = parse_time_zone(value)?;
             Ok(())
         },
-        reset: |options, from| {
-            options.time_zone.clone_from(&from.time_zone);
-            Ok(())
-        },
+        reset: reset!(time_zone),
     },
     Setting {
         name: "timeout",
@@ -225,10 +214,7 @@ const SETTINGS: &[Setting] = &[
             options.timeout = within("timeout", wanted, configured.timeout)?;
             Ok(())
         },
-        reset: |options, from| {
-            options.timeout = from.timeout;
-            Ok(())
-        },
+        reset: reset!(timeout),
     },
     Setting {
         name: "workgroup",

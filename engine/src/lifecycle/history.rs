@@ -191,7 +191,7 @@ impl History {
             self.settle().await;
         }
         self.read(move |connection| {
-            let page = scan::page(connection, &scan, next, limit, &live, &mut sink)?;
+            let page = scan::page(connection, &scan, next, limit, &live, &mut sink).map_err(|error| failed(&error))?;
             Ok((page, sink))
         })
         .await

@@ -62,31 +62,24 @@ impl Field for Option<bool> {
     }
 }
 
-impl Field for Option<u64> {
-    fn value(&self) -> Option<SettingValue> {
-        self.map(|number| SettingValue::Number(number.to_string()))
-    }
+macro_rules! number {
+    ($($number:ty),+) => {$(
+        impl Field for Option<$number> {
+            fn value(&self) -> Option<SettingValue> {
+                self.map(|number| SettingValue::Number(number.to_string()))
+            }
 
-    fn holding(value: &SettingValue) -> Option<Self> {
-        match value {
-            SettingValue::Number(digits) => digits.parse().ok().map(Some),
-            _ => None,
+            fn holding(value: &SettingValue) -> Option<Self> {
+                match value {
+                    SettingValue::Number(digits) => digits.parse().ok().map(Some),
+                    _ => None,
+                }
+            }
         }
-    }
+    )+};
 }
 
-impl Field for Option<u32> {
-    fn value(&self) -> Option<SettingValue> {
-        self.map(|number| SettingValue::Number(number.to_string()))
-    }
-
-    fn holding(value: &SettingValue) -> Option<Self> {
-        match value {
-            SettingValue::Number(digits) => digits.parse().ok().map(Some),
-            _ => None,
-        }
-    }
-}
+number!(u32, u64);
 
 impl Field for Vec<String> {
     fn value(&self) -> Option<SettingValue> {

@@ -14,10 +14,10 @@ use super::{
     columns::{Cell, HistoryColumn, HistoryTable, Kind, parse_hash},
     read::{MAX_VALUES, not_ended},
     record::{NumberBounds, QueryRecord, TextBounds},
-    schema::{ATTO_PER_NANO, failed},
+    schema::ATTO_PER_NANO,
     write::first_seq,
 };
-use crate::{error::Result, lifecycle::QueryId};
+use crate::lifecycle::QueryId;
 
 /// How many queries of one value, and of several, are looked up in an index. The latter are then sorted.
 const FEW: i64 = 20_000;
@@ -100,17 +100,6 @@ impl Conditions {
 
 /// Reads the next page of about `limit` rows; a query's rows are in one page. `live` is what is known of queries that have not ended.
 pub(super) fn page(
-    connection: &Connection,
-    scan: &Scan,
-    next: Option<Next>,
-    limit: usize,
-    live: &HashMap<QueryId, QueryRecord>,
-    sink: &mut dyn Sink,
-) -> Result<Page> {
-    read_page(connection, scan, next, limit, live, sink).map_err(|error| failed(&error))
-}
-
-fn read_page(
     connection: &Connection,
     scan: &Scan,
     next: Option<Next>,

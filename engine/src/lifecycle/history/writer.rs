@@ -12,12 +12,10 @@
 
 use std::{
     collections::VecDeque,
-    fmt,
     sync::{
         Arc,
-        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+        mpsc::{Receiver, RecvTimeoutError},
     },
-    thread::JoinHandle,
     time::{Duration, Instant},
 };
 
@@ -35,6 +33,7 @@ use super::{
 use crate::{
     clock::Clock,
     error::{Error, ErrorKind, Result},
+    worker::Worker,
 };
 
 /// How long after the last write the log is synced.
@@ -73,19 +72,12 @@ pub(super) struct Means {
 }
 
 /// The thread's handle. Dropping it waits until everything is written.
-pub(super) struct Writer {
-    jobs: Option<Sender<Job>>,
-    thread: Option<JoinHandle<()>>,
-}
+#[derive(Debug)]
+pub(super) struct Writer(Worker<Job>);
 
 impl Writer {
     pub(super) fn start(means: Means) -> Result<Self> {
-        let (jobs, receiver) = channel();
-        let thread = std::thread::Builder::new()
-            .name("glaux-history".to_owned())
-            .spawn(move || means.run(&receiver))
-            .map_err(|e| Error::internal("the thread of the query history cannot be started").with_source(e))?;
-        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+        Worker::start("glaux-history", "the query history", move |jobs| means.run(jobs)).map(Self)
     }
 
     /// Queues a record now, whether or not the future is awaited; it is ready once the record is committed, or waits in memory.
@@ -114,7 +106,7 @@ impl Writer {
     }
 
     fn queue(&self, job: Job) {
-        if self.jobs.as_ref().is_none_or(|jobs| jobs.send(job).is_err()) {
+        if !self.0.queue(job) {
             tracing::error!("the query history was not written: its thread has ended");
         }
     }
@@ -141,23 +133,6 @@ where
 
 fn ended() -> Error {
     Error::internal("the thread of the query history has ended")
-}
-
-impl Drop for Writer {
-    fn drop(&mut self) {
-        self.jobs.take();
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the thread of the query history panicked");
-        }
-    }
-}
-
-impl fmt::Debug for Writer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Writer").finish_non_exhaustive()
-    }
 }
 
 impl Means {
