@@ -125,7 +125,7 @@ impl TariffOptions {
             let prefix = options.prefix.trim();
             check_prefix(prefix, &key)?;
             if stores.iter().any(|store| store.prefix == prefix) {
-                return Err(Error::invalid(format!("\"{key}.prefix\" is \"{prefix}\" a second time"))
+                return Err(Error::invalid(format!("\"{key}.prefix\" is \"{prefix}\", which another section has"))
                     .with_hint("Write all prices of a prefix in one section"));
             }
             let free = StorePrice { prefix: prefix.to_owned(), ..StorePrice::default() };

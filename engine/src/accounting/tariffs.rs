@@ -117,7 +117,7 @@ impl Tariffs {
             let is_same = |other: &&Arc<Tariff>| other.effective_from == first_day || other.version == tariff.version;
             if let Some(other) = known.into_iter().flat_map(Versions::all).find(is_same) {
                 let version = &tariff.version;
-                let text = format!("\"{key}\" is version {version} from {first_day}, and there is {} already", other.id());
+                let text = format!("\"{key}\" is version {version} from {first_day}, but {} already exists", other.id());
                 return Err(Error::invalid(text).with_hint("Give each version of a tariff a first day and a name of its own"));
             }
             match self.by_name.get_mut(name) {

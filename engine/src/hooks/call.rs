@@ -30,7 +30,7 @@ impl HookCall {
             match (url, command.split_first()) {
                 (Some(url), _) => self.post(url, document, *timeout).await,
                 (None, Some((program, arguments))) => self.run(program, arguments, document).await,
-                (None, None) => Err(self.failed("has nothing to call")),
+                (None, None) => Err(self.failed("has neither a URL nor a command")),
             }
         };
         tokio::time::timeout(*timeout, called).await.unwrap_or_else(|_| {
@@ -68,12 +68,12 @@ impl HookCall {
             match input.write_all(document.to_string().as_bytes()).await {
                 // A command may not care what it is called for.
                 Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                    return Err(self.failed("does not take its document").with_source(error));
+                    return Err(self.failed("did not accept its input").with_source(error));
                 }
                 Ok(()) | Err(_) => {}
             }
         }
-        let status = child.wait().await.map_err(|error| self.failed("cannot be waited for").with_source(error))?;
+        let status = child.wait().await.map_err(|error| self.failed("ended without an exit status").with_source(error))?;
         if status.success() { Ok(()) } else { Err(self.failed(&format!("failed: {status}"))) }
     }
 

@@ -150,7 +150,7 @@ impl Budgets {
         let running: Vec<Spender> = self.lock().values().filter_map(Spent::running).collect();
         for spender in running {
             if let Err(error) = self.look(&spender).await {
-                tracing::warn!(%error, workgroup = %spender.limits.workgroup, "what other processes spend cannot be seen");
+                tracing::warn!(%error, workgroup = %spender.limits.workgroup, "what other processes spend could not be read");
             }
         }
     }

@@ -105,7 +105,7 @@ impl Limits {
         let Some(limit) = self.max_scan.filter(|limit| self.refuse_over_quote && is_over(limit.value)) else { return Ok(()) };
         let message = match quoted_bytes {
             Some(bytes) => format!("the query may scan up to {bytes} bytes, more than its limit of {} bytes", limit.value),
-            None => format!("nothing bounds what the query may scan, and its limit is {} bytes", limit.value),
+            None => format!("there is no upper bound on what the query may scan, and its limit is {} bytes", limit.value),
         };
         Err(Error::new(ErrorKind::LimitExceeded, message).with_hint(format!(
             "Filter by partition keys, or select fewer columns. Workgroup \"{}\" refuses queries by their quotes: its \
@@ -157,7 +157,7 @@ mod tests {
         assert!(limits.check_quote(Some(10)).is_ok() && limits.judges_quotes());
         let error = limits.check_quote(Some(11)).unwrap_err();
         assert_eq!(error.message(), "the query may scan up to 11 bytes, more than its limit of 10 bytes");
-        assert!(limits.check_quote(None).unwrap_err().message().contains("nothing bounds"));
+        assert!(limits.check_quote(None).unwrap_err().message().contains("no upper bound"));
         limits.max_scan = None;
         assert!(limits.check_quote(None).is_ok() && !limits.judges_quotes());
     }

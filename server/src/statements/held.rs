@@ -336,16 +336,15 @@ pub(crate) fn gone() -> Error {
 /// A result was dropped, because a share was used up.
 fn displaced(share: Share, shares: Shares) -> Error {
     let whose = match share {
-        Share::Session => "its session",
-        Share::User => "its user",
-        Share::All => "all users",
+        Share::Session => "one session",
+        Share::User => "one user",
+        Share::All => "all users together",
     };
     let Limit { most, setting } = shares.limit(share);
     let message =
-        format!("the result of this statement was displaced by newer ones: {most} results of {whose} waited to be fetched");
-    Error::not_found(message).with_hint(format!(
-        "Run the statement again and fetch its result at once, or cancel it; the setting {setting} is the limit"
-    ))
+        format!("the result of this statement was dropped for newer ones: at most {most} results of {whose} wait to be fetched");
+    Error::not_found(message)
+        .with_hint(format!("Run the statement again and fetch its result at once, or cancel it; {setting} is the limit"))
 }
 
 /// Runs a statement to its end.

@@ -138,10 +138,10 @@ impl PreparedStatements {
 /// A prepared statement went, because a share was used up.
 fn displaced(share: Share, shares: Shares) -> Error {
     let whose = match share {
-        Share::Session => "the session has",
-        Share::User => "the user has",
-        Share::All => "all users together have",
+        Share::Session => "one session",
+        Share::User => "one user",
+        Share::All => "all users together",
     };
     let Limit { most, setting } = shares.limit(share);
-    Error::not_found(format!("the prepared statement was displaced by newer ones, idle for longest: {whose} {most} ({setting})"))
+    Error::not_found(format!("the prepared statement was closed for newer ones: {whose} may have at most {most} ({setting})"))
 }

@@ -137,7 +137,7 @@ impl Sessions {
             let kept = lock(&self.kept);
             if let Some(share) = kept.displaced_by(&id) {
                 let Limit { most, setting } = kept.shares().limit(share);
-                let message = format!("the session was displaced by newer ones, idle for longest of {most} ({setting})");
+                let message = format!("the session was ended for newer ones: there may be at most {most} ({setting})");
                 return Err(unauthenticated(&message).with_hint("Connect again: what was set in the session is lost"));
             }
             kept.of_user(&id, &identity.user).cloned()

@@ -47,7 +47,7 @@ impl Metrics {
     pub(crate) fn install() -> Result<Arc<Self>> {
         let (metrics, recorder) = Self::with_recorder()?;
         metrics::set_global_recorder(recorder)
-            .map_err(|error| Error::internal("metrics are already counted").with_source(error))?;
+            .map_err(|error| Error::internal("metrics are already set up").with_source(error))?;
         describe();
         let handle = metrics.handle.clone();
         tokio::spawn(async move {

@@ -71,7 +71,7 @@ pub(super) async fn announce(
         Ok(true) => {}
         Ok(false) => return,
         // Better twice than never.
-        Err(error) => tracing::warn!(%error, "that a budget runs low cannot be noted"),
+        Err(error) => tracing::warn!(%error, "the warning of a budget could not be recorded"),
     }
     let WarningKey { workgroup, period, begins, budget, level } = &warning.key;
     let spent = warning.spent;
