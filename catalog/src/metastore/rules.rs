@@ -323,7 +323,7 @@ pub(super) fn workgroup_changed(name: &str) -> Error {
 
 pub(super) fn keep_primary_workgroup() -> Error {
     Error::invalid(format!("workgroup \"{}\" cannot be dropped", Workgroup::PRIMARY))
-        .with_hint("New sessions begin in it. ALTER WORKGROUP ... RESET removes its settings, and DISABLE keeps all queries out of it")
+        .with_hint("New sessions begin in it. ALTER WORKGROUP ... RESET removes its settings, DISABLE keeps queries out of it")
 }
 
 /// The existing name with the fewest edits to the one asked for, if they are few for its length.
