@@ -224,8 +224,7 @@ impl Statements {
     /// # Errors
     /// `NotFound` if there is none; those of the history.
     pub(crate) async fn report(&self, caller: &Caller, id: QueryId) -> Result<QueryReport> {
-        let running = self.engine.queries().running_records().into_iter().find(|record| record.query_id == id);
-        let record = match running {
+        let record = match self.engine.queries().running_record(id) {
             Some(record) => record,
             None => self.engine.history().get(id).await?,
         };

@@ -45,7 +45,6 @@ pub(crate) fn for_query(shared: &Shared, meter: &Arc<Meter>, session: &SessionOp
         footers: Arc::clone(&shared.footers),
         fetch: Fetcher::for_query(&shared.fetcher, Arc::clone(meter)),
         listing,
-        listing_concurrency: shared.options.listing_concurrency,
         requires_partition_filter: limits.require_partition_filter,
     };
     let base = shared.state();

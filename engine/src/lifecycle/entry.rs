@@ -207,27 +207,35 @@ impl Entry {
     }
 
     pub(crate) fn report(&self) -> QueryReport {
-        self.report_of(&self.lock())
+        let progress = self.lock();
+        self.report_of(&progress, &self.usage_of(&progress))
     }
 
     /// The figures in all, by store and by table: so far, or at the end.
     pub(crate) fn detail(&self) -> UsageDetail {
-        self.lock().end.as_ref().map_or_else(|| self.meter.detail(), |end| end.usage.clone())
+        let progress = self.lock();
+        self.usage_of(&progress).into_owned()
     }
 
-    fn report_of(&self, progress: &Progress) -> QueryReport {
-        let (state, usage, timings) = match &progress.end {
-            Some(end) => (end.ending.state(), Cow::Borrowed(&end.usage), end.timings),
+    fn usage_of<'a>(&self, progress: &'a Progress) -> Cow<'a, UsageDetail> {
+        match &progress.end {
+            Some(end) => Cow::Borrowed(&end.usage),
+            None => Cow::Owned(self.meter.detail()),
+        }
+    }
+
+    fn report_of(&self, progress: &Progress, usage: &UsageDetail) -> QueryReport {
+        let (state, timings) = match &progress.end {
+            Some(end) => (end.ending.state(), end.timings),
             None => {
                 let state = if progress.marks.executing.is_some() { QueryState::Running } else { QueryState::Queued };
-                let timings = progress.marks.timings(Instant::now(), self.meter.listing_time());
-                (state, Cow::Owned(self.meter.detail()), timings)
+                (state, progress.marks.timings(Instant::now(), self.meter.listing_time()))
             }
         };
         let pays = progress.billable && progress.end.as_ref().is_none_or(|end| end.ending.pays());
         // Of a query that does not pay everything is free: its requests, too.
         let tariff = self.tariff();
-        let bill = if pays { tariff.bill(&usage) } else { Bill::default() };
+        let bill = if pays { tariff.bill(usage) } else { Bill::default() };
         let repair = self.meter.repair();
         let repair = RepairFigures { found: repair.found(), added: repair.added(), dropped: repair.dropped() };
         QueryReport {
@@ -244,10 +252,11 @@ impl Entry {
     }
 
     fn record_of(&self, progress: &Progress) -> QueryRecord {
-        let report = self.report_of(progress);
+        let usage = self.usage_of(progress);
+        let report = self.report_of(progress, &usage);
         let end = progress.end.as_ref();
         let error = end.and_then(|end| end.error.as_ref());
-        let UsageDetail { stores, tables, .. } = end.map_or_else(|| self.meter.detail(), |end| end.usage.clone());
+        let UsageDetail { stores, tables, .. } = usage.into_owned();
         QueryRecord {
             query_id: self.id,
             state: report.state,

@@ -135,9 +135,15 @@ impl QueryManager {
         self.running_records().into_iter().map(running).collect()
     }
 
-    /// The same as the history would hold them now.
+    /// One of them, as the history would hold it now; `None` if it has ended, or is another process's.
     #[must_use]
-    pub fn running_records(&self) -> Vec<QueryRecord> {
+    pub fn running_record(&self, id: QueryId) -> Option<QueryRecord> {
+        self.registry.get(id).map(|entry| entry.record())
+    }
+
+    /// All of them, as the history would hold them now.
+    #[must_use]
+    pub(crate) fn running_records(&self) -> Vec<QueryRecord> {
         let places = self.registry.slots().places();
         let record = |entry: &Arc<Entry>| QueryRecord { queue_position: places.get(&entry.id).copied(), ..entry.record() };
         self.registry.entries().iter().map(record).collect()

@@ -94,10 +94,7 @@ impl Query {
     /// # Errors
     /// The query's.
     pub async fn collect_with_report(mut self) -> Result<(Vec<RecordBatch>, QueryReport)> {
-        let mut batches = Vec::new();
-        while let Some(batch) = self.try_next().await? {
-            batches.push(batch);
-        }
+        let batches = (&mut self).try_collect().await?;
         Ok((batches, self.report()))
     }
 

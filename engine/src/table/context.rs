@@ -22,8 +22,6 @@ pub(crate) struct ScanContext {
     pub footers: Arc<Footers>,
     pub fetch: QueryFetch,
     pub listing: Listing,
-    /// Listing requests in flight.
-    pub listing_concurrency: usize,
     /// Whether tables with partition keys have to be filtered by one of them, whatever their properties say.
     pub requires_partition_filter: bool,
 }
