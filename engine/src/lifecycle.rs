@@ -26,7 +26,8 @@ pub use ending::Ending;
 pub(crate) use entry::{Entry, MAX_KEPT};
 pub(crate) use guard::{Executing, Planned, QueryGuard, Received};
 pub(crate) use history::{
-    Cell, HistoryColumn, HistoryTable, Kind, NumberBounds, Scan, Sink, TableTotal, TextBounds, UsageFilter, UsageTotal, not_running,
+    Cell, HistoryColumn, HistoryTable, Kind, NumberBounds, Scan, Sink, TableTotal, TextBounds, UsageFilter, UsageTotal,
+    not_running,
 };
 pub use history::{History, HistoryOptions, QueryFilter, QueryRecord, Quoted, Waiting};
 pub(crate) use limits::{Budget, Limit, Limits, MAX_QUEUED};

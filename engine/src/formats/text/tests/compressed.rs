@@ -98,7 +98,7 @@ fn members_of_gzip_may_be_padded() {
     let mut wrong = file.clone();
     let end = wrong.len();
     wrong[end - 6] ^= 1;
-    assert_eq!(lines(Compression::Gzip, &wrong, 5).unwrap_err().message(), "the checksum of the compressed text does not match");
+    assert_eq!(lines(Compression::Gzip, &wrong, 5).unwrap_err().message(), "the checksum of the compressed text is wrong");
     let message = lines(Compression::Gzip, b"a\nb\n", 5).unwrap_err().message().to_owned();
     assert_eq!(message, "the file is not valid gzip: it has no header");
     // With a name, a comment, an extra field and a checksum of the header.
