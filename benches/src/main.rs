@@ -8,6 +8,7 @@ mod catalog;
 mod contestant;
 mod figures;
 mod flight;
+mod history;
 mod partitions;
 mod process;
 mod scan;
@@ -55,13 +56,15 @@ async fn run(mut arguments: Vec<String>) -> i32 {
         ("contestant", _) => return finish(contestant::role::play(&arguments).await.map(|()| true)),
         ("catalog", _) => return catalog::run(&arguments).await,
         ("flight", _) => return flight::run(arguments).await,
+        ("history", _) => return history::run(&arguments).await,
         ("partitions", _) => return partitions::run(&arguments).await,
         ("scan", _) => return scan::run(&arguments).await,
         ("prune", Some(partitions)) => prune(partitions).await,
         _ => {
             eprintln!(
-                "usage: lake_bench prune [PARTITIONS]\n       lake_bench {}\n       lake_bench {}\n       lake_bench {}\n       lake_bench {}",
+                "usage: lake_bench prune [PARTITIONS]\n       lake_bench {}\n       lake_bench {}\n       lake_bench {}\n       lake_bench {}\n       lake_bench {}",
                 catalog::USAGE,
+                history::USAGE,
                 partitions::USAGE,
                 scan::USAGE,
                 flight::USAGE

@@ -7,8 +7,7 @@ mod repair;
 mod store;
 mod walk;
 
-pub use directory::{Found, Ignored, IgnoredReason};
+pub use directory::{Ignored, IgnoredReason};
 pub use findings::{Finding, findings};
 pub use repair::{Named, RepairMode, RepairOptions, RepairProgress, Repaired, repair};
 pub use store::{ListPage, ListRequest, Lister, OpenLocation, StoreProvider};
-pub use walk::{Piece, Walk, WalkOptions};

@@ -4,7 +4,7 @@
 //!   folds names to lower case.
 //! - [`partition`] names partitions (`key=value/`, escaped as in Hive), types their raw values, and holds a table's partitions as
 //!   Arrow columns, a [`partition::PartitionIndex`], on which the engine prunes.
-//! - [`metastore`] stores definitions, grants and attachments. [`Metastore`] is the contract, and every implementation passes the same tests:
+//! - [`metastore`] stores definitions, grants, attachments and workgroups. [`Metastore`] is the contract, and every implementation passes the same tests:
 //!   [`metastore::SqliteMetastore`] is the default, one file that several processes share; [`metastore::MemoryMetastore`] serves tests.
 //!   Every change is atomic, and raises the table's version.
 //! - [`grpc`] serves any metastore over gRPC; its client, [`grpc::RemoteMetastore`], is a metastore again.

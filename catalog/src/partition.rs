@@ -8,7 +8,8 @@ mod text;
 mod value;
 
 pub use index::{Level, LevelMask, PartitionEntry, PartitionIndex, PartitionIndexBuilder, PartitionOwn};
-pub use path::{HIVE_DEFAULT_PARTITION, escape, hive_name, parse_name, parse_segment, unescape};
-pub use projection::{KeyFilter, MOST_PARTITIONS, Projection};
+pub(crate) use path::escape;
+pub use path::{HIVE_DEFAULT_PARTITION, hive_name, parse_name, parse_segment};
+pub use projection::{KeyFilter, Projection};
 pub(crate) use value::check_count;
-pub use value::{canonical, check_value, parse_values, typed_array};
+pub use value::{canonical, check_value, typed_array};

@@ -38,7 +38,7 @@ pub fn create_database(path: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// Those of the file system.
-pub fn create_file(path: &Path) -> io::Result<()> {
+pub(crate) fn create_file(path: &Path) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

@@ -1,14 +1,17 @@
-//! The engine's settings: plain numbers and paths, read from a file or set by an embedding program. Live objects are passed as `runtime::Parts`.
+//! The engine's settings: plain numbers and paths, read from a file or set by an embedding program. Live objects are passed as `Parts`.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use glaux_catalog::model::Access;
 use serde::{Deserialize, Serialize};
 
+pub use crate::{hooks::HookOptions, scan::FetchOptions};
 use crate::{
-    accounting::Tariff,
+    accounting::{DEFAULT_TARIFF, TariffOptions},
     lifecycle::HistoryOptions,
-    scan::FetchOptions,
     storage::{DataCacheOptions, StorageOptions},
 };
 
@@ -38,7 +41,13 @@ pub struct EngineOptions {
     /// What users who are not administrators may do where nothing is granted: `none`, `read` or `write`.
     pub default_access: Access,
     pub locations: LocationOptions,
-    pub tariff: Tariff,
+    /// What workgroups may have called when their budgets run low, by name.
+    #[serde(skip)]
+    pub hooks: BTreeMap<String, HookOptions>,
+    /// The name of the tariff by which queries are billed whose workgroup names no other.
+    pub tariff: String,
+    /// Versions of tariffs, by name, besides those that are built in.
+    pub tariffs: BTreeMap<String, Vec<TariffOptions>>,
     pub storage: StorageOptions,
 }
 
@@ -93,7 +102,9 @@ impl Default for EngineOptions {
             history: HistoryOptions::default(),
             default_access: Access::Read,
             locations: LocationOptions::default(),
-            tariff: Tariff::default(),
+            hooks: BTreeMap::new(),
+            tariff: DEFAULT_TARIFF.to_owned(),
+            tariffs: BTreeMap::new(),
             storage: StorageOptions::default(),
         }
     }

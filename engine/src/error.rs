@@ -3,11 +3,12 @@
 //! Errors of libraries become ours elsewhere: those of stores in `storage/failure`, those of DataFusion in `failure`.
 
 use datafusion::{common::utils::datafusion_strsim::levenshtein, error::DataFusionError};
-pub use glaux_catalog::{Error, ErrorKind, Result, printable};
+pub(crate) use glaux_catalog::printable;
+pub use glaux_catalog::{Error, ErrorKind, Result};
 
 /// Hands one of our errors to DataFusion.
 #[must_use]
-pub fn to_datafusion(error: Error) -> DataFusionError {
+pub(crate) fn to_datafusion(error: Error) -> DataFusionError {
     DataFusionError::External(Box::new(error))
 }
 

@@ -9,6 +9,7 @@ mod wording;
 
 use arrow::datatypes::DataType;
 use datafusion::{common::SchemaError, error::DataFusionError};
+pub(crate) use wording::QUERY_LIMIT;
 
 use crate::{
     error::{Error, ErrorKind, nearest},
@@ -39,9 +40,19 @@ pub(crate) fn from_datafusion(error: DataFusionError) -> Error {
     match error.find_root() {
         DataFusionError::SchemaError(schema, _) => from_schema_error(schema),
         DataFusionError::SQL(parser, _) => Error::new(kind, parser.to_string()),
-        root @ DataFusionError::ResourcesExhausted(_) => Error::new(kind, wording::exhausted(&root.strip_backtrace()))
-            .with_hint("Join and sort less at once (joins do not spill to disk), or raise the memory limit")
-            .with_setting("engine.memory_limit"),
+        root @ DataFusionError::ResourcesExhausted(_) => {
+            let text = root.strip_backtrace();
+            let error = Error::new(kind, wording::exhausted(&text));
+            match text.contains(wording::QUERY_LIMIT) {
+                true => error.with_hint(
+                    "Join and sort less at once (joins do not spill to disk), or ask an administrator: ALTER WORKGROUP raises \
+                     memory_limit",
+                ),
+                false => error
+                    .with_hint("Join and sort less at once (joins do not spill to disk), or raise the memory limit")
+                    .with_setting("engine.memory_limit"),
+            }
+        }
         root => {
             let wording = wording::of(&root.strip_backtrace());
             let error = Error::new(wording.kind.unwrap_or(kind), wording.message);

@@ -28,8 +28,8 @@
 //!                                       +- plan -> scan (prunes, lists, reads, meters) -> RecordBatch stream
 //! ```
 //!
-//! Statements enter through [`Engine::query`], [`Engine::submit`] and [`Engine::plan`], rows through [`Engine::ingest`], so that every query is
-//! recorded, metered and billed the same way.
+//! Statements enter through [`Engine::query`], [`Engine::submit`], [`Engine::plan`] and [`Engine::quote`], rows through [`Engine::ingest`], so that every
+//! query is recorded, metered and billed the same way.
 
 mod access;
 pub mod accounting;
@@ -37,21 +37,25 @@ pub mod clock;
 pub mod config;
 mod data_dir;
 mod definition;
+#[cfg(test)]
+mod docs_page;
 mod embed;
-pub mod error;
+mod error;
 mod execute;
 mod failure;
 mod formats;
 mod functions;
+mod hooks;
 mod lifecycle;
 mod location;
 mod managed;
 mod plan;
 pub mod prelude;
-pub mod probe;
+mod probe;
+mod quote;
 mod reserved;
-pub mod runtime;
-pub mod scan;
+mod runtime;
+mod scan;
 mod scratch;
 pub mod session;
 pub mod sql;
@@ -61,30 +65,37 @@ pub mod storage;
 mod system;
 mod table;
 mod units;
+mod worker;
 pub mod write;
 
+pub use access::WorkgroupAssignments;
 /// Re-exported, so that an embedding program uses the engine's own versions.
 pub use arrow;
 pub use config::EngineOptions;
+pub use data_dir::CATALOG_FILE;
 /// Re-exported for the functions that [`Engine::register_udf`] and its like take.
 pub use datafusion;
 pub use embed::{QueryRequest, Value};
+#[doc(hidden)]
+pub use error::nearest;
 pub use error::{Error, ErrorKind, Result};
 /// Re-exported for the stores that [`Engine::register_object_store`] takes.
 pub use object_store;
+pub use probe::exchange;
 pub use reserved::SYSTEM_SCHEMAS;
-pub use runtime::Engine;
-pub use session::{Role, Session, SessionOptions};
+pub use runtime::{Engine, Parts};
+pub use session::{Origin, Role, Session, SessionOptions};
 pub use system::Browser;
 
 /// A query, as its caller sees it: planned, running, ended and recorded.
 pub mod query {
     pub use crate::{
-        execute::{Description, Estimate, Parameters, PlannedQuery},
+        execute::{Description, Parameters, PlannedQuery},
         lifecycle::{
-            CancelReason, Canceller, Ending, Executing, Failure, History, HistoryOptions, PageFilter, Planned, Position, Query,
-            QueryFilter, QueryGuard, QueryId, QueryManager, QueryObserver, QueryRecord, QueryReport, QueryState, Received,
-            RepairFigures, RunningQuery, TextBounds, UsageFilter, UsageTotal, Waiting,
+            CancelReason, Canceller, Ending, Failure, History, HistoryOptions, Query, QueryFilter, QueryId, QueryManager,
+            QueryObserver, QueryRecord, QueryReport, QueryState, Quoted, RepairFigures, RunningQuery, Waiting,
         },
+        quote::{ColumnsRead, Estimate, Quote, Reason, TableQuote, WideColumn},
+        scan::Basis,
     };
 }

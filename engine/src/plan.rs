@@ -1,10 +1,11 @@
 //! From a query's syntax tree to DataFusion's plans: `state` sets DataFusion up, `resolve` finds the tables and views that a query names in the
-//! metastore, `types` has the types of times, `rules` gives expressions their meaning in Trino, `limits` bounds the size of plans. Planning changes
-//! nothing.
+//! metastore, `types` has the types of times, `rules` gives expressions their meaning in Trino, `limits` bounds the size of plans, `memory` what a
+//! query holds when it runs. Planning changes nothing.
 
 mod cooperate;
 mod interruptible;
 mod limits;
+mod memory;
 mod names;
 mod operators;
 mod recursion;
@@ -16,6 +17,7 @@ mod wide;
 
 pub(crate) use cooperate::cooperative;
 pub(crate) use interruptible::Stop;
+pub(crate) use memory::QueryMemory;
 pub(crate) use recursion::bounded;
 pub(crate) use resolve::PlanContext;
 pub(crate) use state::base_state;

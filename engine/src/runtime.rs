@@ -12,22 +12,24 @@ use glaux_catalog::{
     metastore::{MemoryMetastore, SqliteMetastore},
 };
 
-pub use crate::data_dir::CATALOG_FILE;
 use crate::{
-    access::LocationPolicy,
+    access::{LocationPolicy, WorkgroupAssignments, WorkgroupsInUse},
+    accounting::Tariffs,
     clock::{Clock, system_clock},
     config::EngineOptions,
-    data_dir::{CACHE_DIRECTORY, RUN_DIRECTORY, SPILL_DIRECTORY},
+    data_dir::{CACHE_DIRECTORY, CATALOG_FILE, RUN_DIRECTORY, SPILL_DIRECTORY},
     error::{Error, Result},
     execute::{
-        Description, Parameters, PlannedQuery, describe::describe, executor::Executor, ingest::ingest, planning, run,
-        shared::Shared,
+        Description, Parameters, PlannedQuery, describe::describe, executor::Executor, ingest::ingest, planning, quoting,
+        recorded, run, shared::Shared,
     },
     formats::{Footers, KeptFooters},
     functions,
+    hooks::Hooks,
     lifecycle::{Failure, History, Query, QueryManager, QueryObserver, Slots},
     plan,
-    scan::Fetcher,
+    quote::Quote,
+    scan::{Basis, Fetcher},
     scratch::ScratchFolder,
     session::{Session, SessionOptions},
     storage::{ClosedFiles, DataCache, Stores},
@@ -48,13 +50,16 @@ pub struct Parts {
     pub clock: Option<Arc<dyn Clock>>,
     /// Is called for every query that ends.
     pub observer: Option<Arc<dyn QueryObserver>>,
+    /// What workgroups are assigned to, which keeps them from being dropped.
+    pub workgroup_assignments: Option<Arc<dyn WorkgroupAssignments>>,
 }
 
 impl Engine {
     /// Opens a data directory, by its path or by [`EngineOptions`] that name it. It is created if it does not exist.
     ///
     /// # Errors
-    /// `Invalid` if the directory cannot be created or written, `CorruptData` if its files are not Glaux's.
+    /// `Invalid` if the directory cannot be created or written, `CorruptData` if its files are not Glaux's; those of options that do not
+    /// fit, such as a tariff that does not exist.
     pub async fn open(options: impl Into<EngineOptions>) -> Result<Self> {
         Self::open_with(options.into(), Parts::default()).await
     }
@@ -85,16 +90,20 @@ impl Engine {
 
     async fn start(options: EngineOptions, parts: Parts, scratch: Option<ScratchFolder>) -> Result<Self> {
         options.storage.check()?;
-        let Parts { metastore, history, clock, observer } = parts;
+        let Parts { metastore, history, clock, observer, workgroup_assignments } = parts;
         let clock = clock.unwrap_or_else(system_clock);
+        let tariffs = Tariffs::new(&options.tariff, &options.tariffs, Arc::clone(&clock))?;
         let (data_dir, kept, time) = (options.data_dir.clone(), options.history, Arc::clone(&clock));
         let open_history = move |data_dir: &Path| History::open_with(data_dir, kept, time);
         let opened = tokio::task::spawn_blocking(move || open_files(&data_dir, metastore, history, open_history)).await;
         let (metastore, history) = opened.map_err(|error| Error::internal("opening was interrupted").with_source(error))??;
-        let queries = QueryManager::new(history, options.tariff, options.max_concurrent_queries, Arc::clone(&clock));
+        let queries = QueryManager::new(history, tariffs, options.max_concurrent_queries, Arc::clone(&clock))
+            .with_texts(recorded::rules(options.history.redact_literals));
+        queries.set_hooks(Hooks::new(options.hooks.clone())?);
         if let Some(observer) = observer {
             queries.observe(observer)?;
         }
+        let queries = Arc::new(queries);
         let caches = options.data_dir.join(CACHE_DIRECTORY);
         let kept = KeptFooters::open(&caches, options.footer_disk_bytes, Arc::clone(&clock));
         let cache = DataCache::open(&options.data_cache, &caches.join("data"))?;
@@ -108,7 +117,8 @@ impl Engine {
             footers: Footers::new(options.footer_cache_bytes, kept),
             listings: Arc::default(),
             fetcher: Fetcher::new(options.fetch, &options.storage, cache),
-            queries: Arc::new(queries),
+            workgroups_in_use: WorkgroupsInUse::new(&queries, workgroup_assignments),
+            queries,
             planning: Slots::new(planning::SLOTS),
             executor: Arc::new(Executor::new()?),
             state: RwLock::new(Arc::new(plan::base_state(&options)?)),
@@ -152,6 +162,21 @@ impl Engine {
     /// As [`Engine::submit`].
     pub async fn plan(&self, session: &Session, statement: &str, parameters: &Parameters) -> Result<PlannedQuery, Failure> {
         run::plan(&self.0, session, statement, parameters).await
+    }
+
+    /// What a statement takes at most, without running it: bytes, requests and price, from the plan that would be run and the metadata of the files
+    /// that it would read. Metadata that are not known are read; with [`Basis::Known`], nothing is. It is recorded as `EXPLAIN (TYPE COST)`, and free.
+    ///
+    /// # Errors
+    /// The error with the report of quoting: the statement's, of parsing and planning it; those of reading and decoding the metadata of files.
+    pub async fn quote(
+        &self,
+        session: &Session,
+        statement: &str,
+        parameters: &Parameters,
+        basis: Basis,
+    ) -> Result<Quote, Failure> {
+        quoting::quote(&self.0, session, statement, parameters, basis).await
     }
 
     /// The columns that a statement returns and its parameters. It is not recorded, and makes no request to a store.

@@ -9,8 +9,9 @@
 //! ```
 //!
 //! `spec` is what planning settled; `format` is all that is asked of a format (`formats` has them), `unit` of a part that is read by itself;
-//! `fetch` is the only way to bytes, `io` counts them for the bill. Each file knows only those before it: file, fetch, io, columns, spec, budget, unit,
-//! top, execution, format, source, feed, stream, exec, answer, rule. An aggregation that a format can answer without rows is swapped as well (`answer`).
+//! `fetch` is the only way to bytes, `io` counts them for the bill. Each file knows only those before it: file, fetch, io, columns, spec, quoted, budget,
+//! unit, top, execution, format, source, feed, quote, stream, exec, answer, rule. An aggregation that a format can answer without rows is swapped as well
+//! (`answer`). `quote` is the same scan as its figures before it runs (`quoted`): formats decide once for both what is read.
 //!
 //! How many units are under way does not depend on the number of streams: as many as the requests in flight and the bytes that may be read ahead
 //! allow, fewer where rows may not be wanted (`LIMIT`, `ORDER BY ... LIMIT`, a join's filter that is still being found). Streams share the units of all
@@ -28,6 +29,8 @@ mod fetch;
 mod file;
 mod format;
 mod io;
+mod quote;
+mod quoted;
 mod rule;
 mod sieve;
 mod source;
@@ -36,22 +39,22 @@ mod stream;
 mod top;
 mod unit;
 
+pub use self::{fetch::FetchOptions, quoted::Basis};
 pub(crate) use self::{
     analyzed::{Analyzed, Figures, OF_PARTITION, OF_TABLE},
-    answer::merge,
+    answer::{FooterAggregate, merge},
     budget::Held,
     columns::{ColumnRange, FileColumns},
     exec::LakeScan,
     execution::Execution,
-    format::{Asked, Format, KnownFile, Opener, Summaries},
+    fetch::{FetchBound, Fetcher, QueryFetch},
+    file::DataFile,
+    format::{Asked, Format, KnownFile, Opener, Quoter, Summaries},
     io::{ScanIo, consume},
+    quoted::{FileQuote, QuotedScan, Reads, ScanQuote},
     rule::UseLakeScan,
     sieve::Sieve,
     source::LakeSource,
-    spec::{Own, PlannedFile, ScanSpec, Split},
+    spec::{Own, PlannedFile, Pruning, ScanSpec, Split},
     unit::{Next, Rows, Unit},
-};
-pub use self::{
-    fetch::{FetchOptions, Fetcher, QueryFetch},
-    file::DataFile,
 };

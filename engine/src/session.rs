@@ -27,6 +27,32 @@ pub enum Role {
     Administrator,
 }
 
+/// Where a session's statements come from, as their client says: kept in the history, so that a run of many statements has one price.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Origin {
+    /// The program that submits them, as it calls itself.
+    pub application: Option<String>,
+    /// Of the client's session.
+    pub session_id: Option<String>,
+    /// What they are a part of, such as a model, a cell or a panel.
+    pub parent_id: Option<String>,
+    /// What all of that is a part of, such as a run, a notebook or a dashboard.
+    pub root_id: Option<String>,
+}
+
+impl Origin {
+    /// The longest text of an origin, in bytes.
+    pub const MAX_BYTES: usize = 256;
+
+    /// A text as an origin has it: without whitespace around it and control characters, cut to the longest that there may be. `None` if nothing is left.
+    #[must_use]
+    pub fn text(text: &str) -> Option<String> {
+        let text: String = text.trim().chars().filter(|c| !c.is_control()).collect();
+        let cut = &text[..text.floor_char_boundary(Self::MAX_BYTES)];
+        (!cut.is_empty()).then(|| cut.to_owned())
+    }
+}
+
 /// What a front end knows of a session when it opens it.
 #[derive(Debug, Clone)]
 pub struct SessionOptions {
@@ -40,6 +66,8 @@ pub struct SessionOptions {
     pub role: Role,
     /// Free-form labels (`--label k=v`), kept in the history.
     pub labels: BTreeMap<String, String>,
+    /// Where its statements come from.
+    pub origin: Origin,
     /// A zone's name or a fixed offset, as [`parse_time_zone`] gives it.
     pub time_zone: String,
     /// Bytes of table data that one query may scan.
@@ -67,6 +95,7 @@ impl Default for SessionOptions {
             groups: Vec::new(),
             role: Role::default(),
             labels: BTreeMap::new(),
+            origin: Origin::default(),
             time_zone: UTC.to_owned(),
             max_scan: None,
             timeout: None,
@@ -94,7 +123,27 @@ struct Setting {
     reset: fn(&mut SessionOptions, &SessionOptions) -> Result<()>,
 }
 
+/// Gives a field what the session began with.
+macro_rules! reset {
+    ($($field:ident).+) => {
+        |options, from| {
+            options.$($field).+.clone_from(&from.$($field).+);
+            Ok(())
+        }
+    };
+}
+
 const SETTINGS: &[Setting] = &[
+    Setting {
+        name: "application",
+        description: "The program that submits the statements, kept in the history; empty for none",
+        get: |options| options.origin.application.clone().unwrap_or_default(),
+        set: |options, _, value| {
+            options.origin.application = origin_text("application", value)?;
+            Ok(())
+        },
+        reset: reset!(origin.application),
+    },
     Setting {
         name: LISTING,
         description: "When files are listed: live, ttl=5m or snapshot; empty for what each table's property \"listing\" says",
@@ -103,10 +152,7 @@ const SETTINGS: &[Setting] = &[
             options.listing = if value.is_empty() { None } else { Some(value.parse()?) };
             Ok(())
         },
-        reset: |options, from| {
-            options.listing = from.listing;
-            Ok(())
-        },
+        reset: reset!(listing),
     },
     Setting {
         name: "max_recursion_depth",
@@ -116,10 +162,7 @@ const SETTINGS: &[Setting] = &[
             options.max_recursion_depth = parse_depth(value)?;
             Ok(())
         },
-        reset: |options, from| {
-            options.max_recursion_depth = from.max_recursion_depth;
-            Ok(())
-        },
+        reset: reset!(max_recursion_depth),
     },
     Setting {
         name: "max_scan",
@@ -130,10 +173,27 @@ const SETTINGS: &[Setting] = &[
             options.max_scan = within("max_scan", wanted, configured.max_scan)?;
             Ok(())
         },
-        reset: |options, from| {
-            options.max_scan = from.max_scan;
+        reset: reset!(max_scan),
+    },
+    Setting {
+        name: "parent_id",
+        description: "What the statements are a part of, such as a model of dbt, kept in the history; empty for nothing",
+        get: |options| options.origin.parent_id.clone().unwrap_or_default(),
+        set: |options, _, value| {
+            options.origin.parent_id = origin_text("parent_id", value)?;
             Ok(())
         },
+        reset: reset!(origin.parent_id),
+    },
+    Setting {
+        name: "root_id",
+        description: "What all of that is a part of, such as a run of dbt, kept in the history; empty for nothing",
+        get: |options| options.origin.root_id.clone().unwrap_or_default(),
+        set: |options, _, value| {
+            options.origin.root_id = origin_text("root_id", value)?;
+            Ok(())
+        },
+        reset: reset!(origin.root_id),
     },
     Setting {
         name: "time_zone",
@@ -143,10 +203,7 @@ const SETTINGS: &[Setting] = &[
             options.time_zone = parse_time_zone(value)?;
             Ok(())
         },
-        reset: |options, from| {
-            options.time_zone.clone_from(&from.time_zone);
-            Ok(())
-        },
+        reset: reset!(time_zone),
     },
     Setting {
         name: "timeout",
@@ -157,14 +214,11 @@ const SETTINGS: &[Setting] = &[
             options.timeout = within("timeout", wanted, configured.timeout)?;
             Ok(())
         },
-        reset: |options, from| {
-            options.timeout = from.timeout;
-            Ok(())
-        },
+        reset: reset!(timeout),
     },
     Setting {
         name: "workgroup",
-        description: "The workgroup that queries are recorded under",
+        description: "The workgroup that queries run in",
         get: |options| options.workgroup.clone(),
         set: |options, _, value| set_workgroup(options, value),
         reset: |options, from| set_workgroup(options, &from.workgroup),
@@ -185,6 +239,26 @@ fn within<T: PartialOrd>(name: &str, wanted: Option<T>, configured: Option<T>) -
             .with_hint("A session can only lower its limits: SHOW SESSION lists the initial ones"));
     }
     Ok(wanted)
+}
+
+/// A text of the origin that a client sets; `None` for an empty one.
+///
+/// # Errors
+/// `Invalid` for one that is too long, or has control characters.
+fn origin_text(name: &str, value: &str) -> Result<Option<String>> {
+    if value.is_empty() {
+        return Ok(None);
+    }
+    let most = Origin::MAX_BYTES;
+    if value.len() > most {
+        return Err(Error::invalid(format!("session setting \"{name}\" is longer than {most} bytes"))
+            .with_hint(format!("Use an id of {most} bytes or fewer")));
+    }
+    if value.chars().any(char::is_control) {
+        return Err(Error::invalid(format!("session setting \"{name}\" contains control characters"))
+            .with_hint("Use printable characters only"));
+    }
+    Ok(Some(value.to_owned()))
 }
 
 /// # Errors
@@ -218,6 +292,14 @@ impl Session {
     #[must_use]
     pub fn options(&self) -> SessionOptions {
         self.lock().clone()
+    }
+
+    /// Sets the program that the session's statements come from, unless it has been set.
+    pub fn set_default_application(&self, application: &str) {
+        let mut options = self.lock();
+        if options.origin.application.is_none() {
+            options.origin.application = Origin::text(application);
+        }
     }
 
     #[must_use]
@@ -307,7 +389,7 @@ mod tests {
         assert_eq!(session.options().max_scan, Some(10_000_000));
         assert!(session.settings().iter().any(|[name, value, ..]| name == "time_zone" && value == "Europe/Berlin"));
         session.set("listing", "ttl=1m").unwrap();
-        assert_eq!(session.settings()[0][1], "ttl=60s");
+        assert!(session.settings().iter().any(|[name, value, ..]| name == "listing" && value == "ttl=60s"));
         assert_eq!(session.set("listing", "never").unwrap_err().kind(), ErrorKind::Invalid);
         session.reset("time_zone").unwrap();
         assert_eq!(session.options().time_zone, UTC);
@@ -324,6 +406,31 @@ mod tests {
         assert!(session.set("timeout", "soon").unwrap_err().to_string().contains("soon"));
         assert_eq!(session.reset("max_scan").map(|()| session.options().max_scan).unwrap(), None);
         assert!(session.set("nope", "1").unwrap_err().hint().unwrap().contains("workgroup"));
+    }
+
+    #[test]
+    fn origins_are_set_cleared_and_limited() {
+        let origin = Origin { application: Some("app".to_owned()), ..Origin::default() };
+        let session = Session::new(SessionOptions { origin, ..SessionOptions::default() });
+        for name in ["application", "parent_id", "root_id"] {
+            session.set(name, &"x".repeat(Origin::MAX_BYTES)).unwrap();
+            for refused in ["x".repeat(Origin::MAX_BYTES + 1), "a\nb".to_owned()] {
+                assert_eq!(session.set(name, &refused).unwrap_err().kind(), ErrorKind::Invalid, "{name}");
+            }
+        }
+        session.set("parent_id", "model.orders").unwrap();
+        session.set("root_id", "").unwrap();
+        session.reset("application").unwrap();
+        let (application, parent_id) = (Some("app".to_owned()), Some("model.orders".to_owned()));
+        let expected = Origin { application, parent_id, ..Origin::default() };
+        assert_eq!(session.options().origin, expected);
+        session.set_default_application("other");
+        assert_eq!(session.options().origin, expected);
+        session.set("application", "").unwrap();
+        session.set_default_application(" other\t1 ");
+        assert_eq!(session.options().origin.application.as_deref(), Some("other1"));
+        assert_eq!(Origin::text(" \n "), None);
+        assert_eq!(Origin::text(&"é".repeat(200)).unwrap().len(), Origin::MAX_BYTES);
     }
 
     #[test]

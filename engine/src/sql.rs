@@ -7,30 +7,34 @@ mod analyze;
 mod call;
 mod cursor;
 mod dialect;
+mod fingerprint;
 mod grant;
 mod hive_ddl;
 mod limits;
 mod position;
 mod quote;
 mod refusal;
-pub mod rewrite;
+pub(crate) mod rewrite;
 mod route;
 mod split;
 mod statement;
 #[cfg(test)]
 mod tests;
 mod trino;
+mod workgroup;
 
 pub(crate) use cursor::check_catalog;
-pub use dialect::AthenaDialect;
+pub use fingerprint::{Fingerprint, fingerprint};
+pub(crate) use fingerprint::{redact, redact_message};
 pub(crate) use route::only_sets;
-pub use route::{Grammar, grammar};
+use route::{Grammar, grammar};
 pub use split::{ScriptStatement, split};
+pub(crate) use statement::{ANALYZE_COLUMNS, CRAWL_COLUMNS};
 pub use statement::{
-    ANALYZE_COLUMNS, AlterTable, Analyze, AnalyzePartitions, Answer, CRAWL_COLUMNS, Changes, ClusteredBy, ColumnPosition, Crawl,
-    CrawlDeletions, CrawlPolicy, CreateDatabase, CreateTable, CreateView, Delimited, Describe, DescribeDetail, Explain,
-    ExplainWhat, Grant, GrantOn, Nature, PartitionSpec, Query, Revoke, RowFormat, Show, Statement, StatementKind, StoredAs,
-    TableRef,
+    AlterTable, AlterWorkgroup, Analyze, AnalyzePartitions, Answer, Changes, ClusteredBy, ColumnPosition, Crawl, CrawlDeletions,
+    CrawlPolicy, CreateDatabase, CreateTable, CreateView, CreateWorkgroup, Delimited, Describe, DescribeDetail, Explain,
+    ExplainFormat, ExplainWhat, Grant, GrantOn, Nature, PartitionSpec, Query, Revoke, RowFormat, Show, Statement, StatementKind,
+    StoredAs, TableRef,
 };
 
 use crate::error::{Error, ErrorKind, Result};

@@ -1,4 +1,4 @@
-//! Runs the statements that are not queries: definitions, `SHOW`, session settings, grants, and maintenance. One file for each verb; [`execute`]
+//! Runs the statements that are not queries: definitions, `SHOW`, session settings, grants, workgroups, and maintenance. One file for each verb; [`execute`]
 //! dispatches.
 //!
 //! Nothing here plans; what needs a plan (a view's columns) is asked of an injected [`ViewPlanner`]. Every statement's result has one schema,
@@ -27,6 +27,7 @@ mod show;
 mod stats;
 #[cfg(test)]
 mod tests;
+mod workgroup;
 
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 pub(crate) use context::{StatementContext, ViewPlanner};
@@ -59,8 +60,12 @@ pub(crate) async fn execute(statement: &Statement, context: &StatementContext<'_
         Statement::Crawl(what) => return probe::crawl(what, context).await,
         Statement::Grant(what) => grant::grant(what, context).await?,
         Statement::Revoke(what) => grant::revoke(what, context).await?,
+        Statement::CreateWorkgroup(create) => workgroup::create(create, context).await?,
+        Statement::AlterWorkgroup { name, action } => workgroup::alter(name, action, context).await?,
+        Statement::DropWorkgroup { name, if_exists } => workgroup::drop(name, *if_exists, context).await?,
         Statement::Show(what) => show::show(what, context).await?,
         Statement::Describe(what) => describe::describe(what, context).await?,
+        Statement::DescribeWorkgroup { name } => workgroup::describe(name, context).await?,
         Statement::Use { database } => session::set_database(database, context).await?,
         Statement::SetSession { name, value } => session::set(name, value, context)?,
         Statement::ResetSession { name } => session::reset(name, context)?,

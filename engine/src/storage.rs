@@ -42,15 +42,15 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-pub use cache::{DataCache, DataCacheOptions, ObjectVersion};
-pub use closed::ClosedFiles;
-pub(crate) use closed::refused as closed_location;
-pub use entity_tag::is_same_version;
+pub use cache::DataCacheOptions;
+pub(crate) use cache::{DataCache, ObjectVersion};
+pub(crate) use closed::{ClosedFiles, refused as closed_location};
+pub(crate) use entity_tag::is_same_version;
 pub use environment::Environment;
 pub use failure::from_store;
 pub use options::{BucketOptions, Secret, StorageOptions};
 pub use origin::StoreOrigin;
-pub use ranges::RangePolicy;
+pub(crate) use ranges::{RangePolicy, covered};
 pub(crate) use real::RealLocation;
 pub use registry::{Location, QueryStores, Stores};
 pub(crate) use scheme::wording;

@@ -2,6 +2,7 @@
 //! It says who somebody is and which groups they are in; what they may do is the engine's to decide, and how a refusal looks on the wire is
 //! each door's.
 
+mod assigned;
 mod authenticator;
 mod caller;
 mod credentials;
@@ -19,6 +20,7 @@ mod tokens;
 pub(crate) mod users;
 
 pub(crate) use self::{
+    assigned::Assigned,
     authenticator::{Authenticator, Identity},
     caller::Sender,
     exposure::refuse_open_listener,

@@ -12,6 +12,7 @@ mod execute;
 mod interpreter;
 mod man;
 mod options;
+mod quote;
 mod repair;
 mod runtime;
 mod say;
@@ -19,6 +20,7 @@ mod serve;
 mod shell;
 mod sql;
 mod stop;
+mod tariff;
 mod user;
 mod watch;
 
@@ -36,6 +38,7 @@ Examples:
   glaux --data-dir ./glaux-demo sql           a shell on that lake
   glaux sql -e \"SHOW TABLES\"                  one statement
   glaux sql report.sql --format csv > r.csv   a script; results on standard output, the bill on standard error
+  glaux quote \"SELECT * FROM lineitem\"       what a query would cost, without running it
   glaux doctor                                check the setup, and see what is wrong and how to fix it";
 
 /// Athena-style SQL over object-store lakes, with a bill for every query
@@ -56,6 +59,7 @@ pub(crate) struct Cli {
 enum Command {
     Demo(demo::DemoArgs),
     Sql(sql::SqlArgs),
+    Quote(quote::QuoteArgs),
     Serve(serve::ServeArgs),
     Catalog(catalog::CatalogArgs),
     Crawl(crawl::CrawlArgs),
@@ -72,6 +76,7 @@ impl Command {
         match self {
             Self::Demo(_)
             | Self::Sql(_)
+            | Self::Quote(_)
             | Self::Catalog(_)
             | Self::Crawl(_)
             | Self::Doctor(_)
@@ -102,6 +107,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
     let result = match command {
         Command::Demo(args) => demo::run(&options, &args),
         Command::Sql(args) => sql::run(&options, &args),
+        Command::Quote(args) => quote::run(&options, &args),
         Command::Serve(args) => serve::run(&options, &args),
         Command::Catalog(args) => catalog::run(&options, &args),
         Command::Crawl(args) => crawl::run(&options, &args),

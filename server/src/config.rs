@@ -2,12 +2,14 @@
 //! and where it stands. What each key means is in `setting/keys`, which flags there are in `cli`.
 
 mod catalog;
+mod hooks;
 mod origin;
 mod server;
 mod sizes;
 
 use std::{
     collections::BTreeMap,
+    net::SocketAddr,
     num::NonZeroU64,
     path::{Path, PathBuf},
 };
@@ -17,14 +19,17 @@ use figment::{
     Figment, Provider,
     error::Kind,
     providers::{Format, Serialized, Toml},
+    value::Value,
 };
 use glaux_engine::{
     EngineOptions, Error, Result, SessionOptions,
-    accounting::Tariff,
-    error::nearest,
+    accounting::{TariffOptions, Tariffs, Usd},
+    clock::system_clock,
+    nearest,
     session::{parse_bytes, parse_duration, parse_time_zone},
     storage::StorageOptions,
 };
+use hooks::HookSection;
 use origin::Variable;
 use serde::{Deserialize, Serialize};
 pub(crate) use server::ServerOptions;
@@ -63,6 +68,12 @@ pub(crate) struct Overrides {
     pub(crate) catalog_ca_certificate: Option<PathBuf>,
     /// `--catalog-token` or `GLAUX_CATALOG_TOKEN`.
     pub(crate) catalog_token: Option<String>,
+    /// `--flight-addr`.
+    pub(crate) flight_addr: Option<SocketAddr>,
+    /// `--http-addr`.
+    pub(crate) http_addr: Option<SocketAddr>,
+    /// `--allow-anonymous-network`.
+    pub(crate) allow_anonymous_network: bool,
     /// The variables that gave values in the place of flags.
     pub(crate) from_variables: Vec<&'static str>,
 }
@@ -82,8 +93,10 @@ pub(crate) struct Config {
     engine: EngineOptions,
     /// Stores, their endpoints and credentials.
     storage: StorageOptions,
-    /// What a scanned byte costs.
-    tariff: Tariff,
+    /// Tariffs besides those that are built in: what scanned bytes and requests cost.
+    tariffs: BTreeMap<String, Vec<TariffOptions>>,
+    /// What is called when a budget is used.
+    hooks: BTreeMap<String, HookSection>,
     /// The catalog service to use in place of the data directory's catalog.
     catalog: CatalogOptions,
     /// What a session begins with.
@@ -156,6 +169,7 @@ pub(crate) struct Loaded {
     pub(crate) auth: AuthOptions,
     pub(crate) tls: TlsOptions,
     pub(crate) catalog: CatalogOptions,
+    pub(crate) tariffs: Tariffs,
     /// The file that was read, if any.
     pub(crate) file: Option<PathBuf>,
     figment: Figment,
@@ -186,14 +200,19 @@ pub(crate) fn load(overrides: &Overrides, variables: &[(String, String)]) -> Res
     }
     figment = merge_flags(figment, overrides);
 
+    refuse_former_tariff(&figment)?;
     let config: Config = figment.extract().map_err(|error| extract_error(&error))?;
     refuse_copies(&figment)?;
     config.storage.check()?;
-    let Config { engine, storage, tariff, catalog, session, server, flight, log, telemetry, auth, tls } = config;
-    let session = session_options(&session, overrides, variables)?;
-    let mut engine = EngineOptions { tariff, storage, ..engine };
+    let Config { engine, storage, tariffs, hooks, catalog, session, server, flight, log, telemetry, auth, tls } = config;
+    let session = session_options(&session, variables)?;
+    let hooks: BTreeMap<_, _> = hooks.into_iter().map(|(name, hook)| (name, hook.options())).collect();
+    hooks.iter().try_for_each(|(name, hook)| hook.check(name))?;
+    let mut engine = EngineOptions { tariffs, hooks, storage, ..engine };
+    let tariffs = Tariffs::new(&engine.tariff, &engine.tariffs, system_clock())?;
     engine.locations.closed.extend([Some(&file), auth.users_file.as_ref(), tls.key.as_ref()].into_iter().flatten().cloned());
-    Ok(Loaded { engine, session, server, flight, log, telemetry, auth, tls, catalog, file: exists.then_some(file), figment })
+    let file = exists.then_some(file);
+    Ok(Loaded { engine, session, server, flight, log, telemetry, auth, tls, catalog, tariffs, file, figment })
 }
 
 impl Loaded {
@@ -203,16 +222,32 @@ impl Loaded {
     }
 }
 
-/// Refuses `[engine.tariff]` and `[engine.storage]`: they are sections of their own, which the engine's options hold only in memory.
+/// Refuses `[engine.tariffs]` and `[engine.storage]`: they are sections of their own, which the engine's options hold only in memory.
 fn refuse_copies(figment: &Figment) -> Result<()> {
     for setting in origin::all(figment, &default_name())? {
-        let section = ["tariff", "storage"].into_iter().find(|section| setting.key.starts_with(&format!("engine.{section}.")));
+        let section = ["tariffs", "storage"].into_iter().find(|section| setting.key.starts_with(&format!("engine.{section}.")));
         if let Some(section) = section.filter(|_| !setting.is_default()) {
             return Err(Error::invalid(format!("unknown key \"{}\" in {}", setting.key, setting.origin))
                 .with_hint(format!("Write it in its own section: [{section}]")));
         }
     }
     Ok(())
+}
+
+/// Refuses the section `[tariff]` of former versions, when there was one tariff without a name, and says what to write in its place.
+fn refuse_former_tariff(figment: &Figment) -> Result<()> {
+    let Some(metadata) = figment.find_metadata("tariff") else { return Ok(()) };
+    let number = |key: &str| figment.extract_inner::<u64>(&format!("tariff.{key}")).ok();
+    let mut written = vec!["effective_from = \"2026-01-01\"".to_owned()];
+    // Of millionths of a USD.
+    let price = number("micro_usd_per_terabyte").map(|micro| Usd::from_atto(u128::from(micro) * 1_000_000_000_000));
+    written.extend(price.map(|price| format!("usd_per_tb = \"{price}\"")));
+    for key in ["increment_bytes", "minimum_bytes"] {
+        written.extend(number(key).map(|bytes| format!("{key} = {bytes}")));
+    }
+    let written = written.join(", ");
+    Err(Error::invalid(format!("unknown key \"tariff\" in {}: tariffs have names", origin::describe(metadata)))
+        .with_hint(format!("Write a section [[tariffs.mine]] with {written}; and tariff = \"mine\" in the section [engine]")))
 }
 
 /// The name of the provider of the defaults.
@@ -244,34 +279,36 @@ fn merge_file(figment: Figment, file: &Path, named: bool) -> Result<Figment> {
     Ok(figment.merge(Sizes(Toml::file_exact(file))))
 }
 
-fn merge_flags(mut figment: Figment, overrides: &Overrides) -> Figment {
-    let set = |figment: Figment, key: &str, value: Option<String>| match value {
-        Some(value) => {
-            let variable = overrides.variable_of(key);
-            figment.merge(origin::Flag { key: key.to_owned(), value: value.into(), variable })
-        }
-        None => figment,
-    };
-    figment = set(figment, "engine.data_dir", overrides.data_dir.as_ref().map(|dir| dir.to_string_lossy().into_owned()));
-    if let Some(limit) = overrides.memory_limit {
-        figment = figment.merge(origin::Flag { key: "engine.memory_limit".to_owned(), value: limit.into(), variable: None });
-    }
-    figment = set(figment, "catalog.url", overrides.catalog.clone());
-    let ca_certificate = overrides.catalog_ca_certificate.as_ref().map(|file| file.to_string_lossy().into_owned());
-    figment = set(figment, "catalog.ca_certificate", ca_certificate);
-    figment = set(figment, "catalog.token", overrides.catalog_token.clone());
-    figment = set(figment, "session.database", overrides.database.clone());
-    figment = set(figment, "session.workgroup", overrides.workgroup.clone());
-    figment = set(figment, "session.max_scan", overrides.max_scan.clone());
-    figment = set(figment, "session.timeout", overrides.timeout.clone());
-    set(figment, "session.time_zone", overrides.time_zone.clone())
+fn merge_flags(figment: Figment, overrides: &Overrides) -> Figment {
+    let text = |text: &Option<String>| text.clone().map(Value::from);
+    let path = |path: &Option<PathBuf>| path.as_ref().map(|path| Value::from(path.to_string_lossy().into_owned()));
+    let address = |address: Option<SocketAddr>| address.map(|address| Value::from(address.to_string()));
+    let labels: BTreeMap<String, String> = overrides.labels.iter().cloned().collect();
+    let values = [
+        ("engine.data_dir", path(&overrides.data_dir)),
+        ("engine.memory_limit", overrides.memory_limit.map(Value::from)),
+        ("catalog.url", text(&overrides.catalog)),
+        ("catalog.ca_certificate", path(&overrides.catalog_ca_certificate)),
+        ("catalog.token", text(&overrides.catalog_token)),
+        ("session.database", text(&overrides.database)),
+        ("session.workgroup", text(&overrides.workgroup)),
+        ("session.labels", (!labels.is_empty()).then(|| Value::from(labels))),
+        ("session.max_scan", text(&overrides.max_scan)),
+        ("session.timeout", text(&overrides.timeout)),
+        ("session.time_zone", text(&overrides.time_zone)),
+        ("server.flight_addr", address(overrides.flight_addr)),
+        ("server.http_addr", address(overrides.http_addr)),
+        ("server.allow_anonymous_network", overrides.allow_anonymous_network.then(|| Value::from(true))),
+    ];
+    let given = values.into_iter().filter_map(|(key, value)| {
+        Some(origin::Flag { key: key.to_owned(), value: value?, variable: overrides.variable_of(key) })
+    });
+    given.fold(figment, Figment::merge)
 }
 
-fn session_options(section: &SessionSection, overrides: &Overrides, variables: &[(String, String)]) -> Result<SessionOptions> {
+fn session_options(section: &SessionSection, variables: &[(String, String)]) -> Result<SessionOptions> {
     let default = SessionOptions::default();
     let user = ["USER", "LOGNAME"].into_iter().find_map(|name| variable(variables, name));
-    let mut labels = section.labels.clone();
-    labels.extend(overrides.labels.iter().cloned());
     let wanted = |text: &Option<Text>| text.as_ref().map(Text::text).filter(|text| !text.is_empty());
     Ok(SessionOptions {
         database: glaux_catalog::ident::fold(&section.database),
@@ -280,7 +317,8 @@ fn session_options(section: &SessionSection, overrides: &Overrides, variables: &
         workgroup_bound: default.workgroup_bound,
         groups: default.groups,
         role: default.role,
-        labels,
+        labels: section.labels.clone(),
+        origin: default.origin,
         time_zone: parse_time_zone(&section.time_zone)?,
         max_scan: wanted(&section.max_scan).as_deref().map(parse_bytes).transpose()?,
         timeout: wanted(&section.timeout).as_deref().map(parse_duration).transpose()?,

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use glaux_engine::runtime::CATALOG_FILE;
+use glaux_engine::CATALOG_FILE;
 
 use crate::diagnostic;
 

@@ -10,11 +10,11 @@ use std::{
 use arrow_flight::flight_service_server::FlightServiceServer;
 use futures::{StreamExt, stream};
 use glaux_catalog::{Metastore, grpc::RemoteMetastore};
-use glaux_engine::{Engine, Error, ErrorKind, Result, runtime::Parts};
+use glaux_engine::{Engine, Error, ErrorKind, Parts, Result};
 use tonic::{service::Routes, transport::Server};
 
 use crate::{
-    auth::{Authenticator, refuse_open_listener},
+    auth::{Assigned, Authenticator, refuse_open_listener},
     config::Loaded,
     data_dir::NewCatalog,
     flight::{self, Flight},
@@ -74,7 +74,12 @@ async fn serve(loaded: Loaded, metrics: &Arc<Metrics>, telemetry: &Telemetry, sh
         refuse_partial_grants(remote).await?;
     }
     let created = if remote.is_none() { NewCatalog::expected(&data_dir) } else { None };
-    let parts = Parts { metastore: remote.map(|remote| remote as Arc<dyn Metastore>), ..Parts::default() };
+    let assigned = Assigned { users: auth.users_path(&data_dir), of_sessions: Some(session.workgroup.clone()) };
+    let parts = Parts {
+        metastore: remote.map(|remote| remote as Arc<dyn Metastore>),
+        workgroup_assignments: Some(Arc::new(assigned)),
+        ..Parts::default()
+    };
     let engine = Engine::open_with(engine, parts).await?;
     if let Some(created) = created {
         created.announce();

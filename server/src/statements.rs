@@ -17,7 +17,7 @@ use arrow::array::RecordBatch;
 use futures::{Stream, StreamExt};
 use glaux_engine::{
     Engine, Error, ErrorKind, Result, SessionOptions,
-    query::{Failure, Parameters, QueryId, QueryReport},
+    query::{Basis, Failure, Parameters, QueryId, QueryReport, Quote},
     write::IngestTarget,
 };
 use uuid::Uuid;
@@ -31,10 +31,10 @@ pub(crate) use self::{
     shares::{Limit, Shares},
 };
 use self::{
-    caller::Owner,
     held::{HeldStatements, carry_out},
     prepared::{Prepared, PreparedStatements},
     session::Sessions,
+    shares::Owner,
 };
 use crate::{auth::Identity, shutdown::Drain};
 
@@ -138,6 +138,15 @@ impl Statements {
         Ok(held)
     }
 
+    /// What a statement of the caller's takes at most, without running it.
+    ///
+    /// # Errors
+    /// Those of the statement, and of reading the metadata of its files; `Unavailable` once the server is shutting down.
+    pub(crate) async fn quote(&self, caller: &Caller, sql: &str) -> Result<Quote> {
+        self.accepting()?;
+        Ok(self.engine.quote(&caller.client.session, sql, &Parameters::default(), Basis::Footers).await?)
+    }
+
     /// A statement that is held for the caller.
     ///
     /// # Errors
@@ -215,8 +224,7 @@ impl Statements {
     /// # Errors
     /// `NotFound` if there is none; those of the history.
     pub(crate) async fn report(&self, caller: &Caller, id: QueryId) -> Result<QueryReport> {
-        let running = self.engine.queries().running_records().into_iter().find(|record| record.query_id == id);
-        let record = match running {
+        let record = match self.engine.queries().running_record(id) {
             Some(record) => record,
             None => self.engine.history().get(id).await?,
         };

@@ -373,7 +373,7 @@ def test_type_info_by_number(client):
 def test_flights_and_actions_are_listed(client):
     assert {action.type for action in client.connection.list_actions(client.options())} == {
         "CreatePreparedStatement", "ClosePreparedStatement", "CancelQuery", "CancelFlightInfo", "RenewFlightEndpoint",
-        "SetSessionOptions", "GetSessionOptions", "CloseSession", "GetQueryStats", "GetServerInfo"}
+        "SetSessionOptions", "GetSessionOptions", "CloseSession", "GetQueryStats", "GetServerInfo", "Quote"}
     assert isinstance(list(client.connection.list_flights(b"", client.options())), list)
 
 

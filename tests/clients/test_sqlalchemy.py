@@ -95,7 +95,8 @@ def test_exists_in_a_select_list(engine):
 def test_the_engine_s_own_tables(engine):
     inspector = sqlalchemy.inspect(engine)
     assert "system" in inspector.get_schema_names()
-    assert inspector.get_table_names("system") == ["files", "partitions", "queries", "repair_findings", "usage"]
+    names = ["files", "partitions", "queries", "query_stores", "query_tables", "repair_findings", "table_usage", "usage", "workgroups"]
+    assert inspector.get_table_names("system") == names
     columns = {column["name"]: column["type"] for column in inspector.get_columns("queries", "system")}
     assert isinstance(columns["query_id"], types.String) and isinstance(columns["cost_usd"], types.Numeric)
     queries = sqlalchemy.Table("queries", sqlalchemy.MetaData(), autoload_with=engine, schema="system")

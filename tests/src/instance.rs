@@ -6,11 +6,10 @@ use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use chrono::{DateTime, Utc};
 use futures::TryStreamExt;
 use glaux_engine::{
-    Engine, EngineOptions, Error, Session, SessionOptions,
+    Engine, EngineOptions, Error, Parts, Session, SessionOptions,
     clock::FixedClock,
     config::LocationOptions,
     query::{Failure, QueryReport},
-    runtime::Parts,
 };
 use tempfile::TempDir;
 

@@ -11,7 +11,7 @@ use crate::{
 
 /// A partition's directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub(crate) struct Found {
     /// The directory as named in the store, relative to the table's root, without a `/` at either end.
     pub path: String,
     /// Whether the path is the Hive name of its values.
@@ -21,7 +21,7 @@ pub struct Found {
 impl Found {
     /// The raw, decoded values.
     #[must_use]
-    pub fn values(&self) -> PartitionValues {
+    pub(crate) fn values(&self) -> PartitionValues {
         self.path.split('/').filter_map(parse_segment).map(|(_, value)| value).collect()
     }
 }

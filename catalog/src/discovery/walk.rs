@@ -34,7 +34,7 @@ use crate::{
 
 /// How to walk.
 #[derive(Debug, Clone)]
-pub struct WalkOptions {
+pub(crate) struct WalkOptions {
     /// Concurrent listings; at least one.
     pub concurrency: usize,
     /// The result of [`Walk::finish`] of an earlier walk.
@@ -51,7 +51,7 @@ impl Default for WalkOptions {
 
 /// What one page showed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Piece {
+pub(crate) struct Piece {
     /// In the order of keys; each directory once in the whole walk.
     pub found: Vec<Found>,
     /// Each directory once in a page, without hidden ones (which begin with `_` or `.`).
@@ -67,7 +67,7 @@ enum Probe {
 
 /// A running walk. Dropping it cancels it.
 #[derive(Debug)]
-pub struct Walk {
+pub(crate) struct Walk {
     place: Arc<Place>,
     options: WalkOptions,
     waiting: VecDeque<Job>,
@@ -85,7 +85,7 @@ impl Walk {
     /// It finds the directories at the level of the last key. In an object store a directory exists if a key is in it, or is its marker. As in Athena's
     /// `MSCK REPAIR TABLE`, keys must be in lower case.
     #[must_use]
-    pub fn new(location: &OpenLocation, keys: &[Column], options: WalkOptions) -> Self {
+    pub(crate) fn new(location: &OpenLocation, keys: &[Column], options: WalkOptions) -> Self {
         let place = Arc::new(Place::new(location, keys));
         let mut walk = Self {
             place,
@@ -134,7 +134,7 @@ impl Walk {
     }
 
     /// Sends requests up to the allowed concurrency.
-    pub fn send(&mut self) {
+    pub(crate) fn send(&mut self) {
         while self.running.len() < self.options.concurrency.max(1) {
             let Some(job) = self.waiting.pop_front() else { return };
             let place = Arc::clone(&self.place);
@@ -146,7 +146,7 @@ impl Walk {
     ///
     /// # Errors
     /// Those of the lister; `Unavailable` for a listing that does not advance.
-    pub async fn next(&mut self) -> Result<Option<Piece>> {
+    pub(crate) async fn next(&mut self) -> Result<Option<Piece>> {
         loop {
             self.send();
             let Some(listed) = self.running.join_next().await else { return Ok(None) };
@@ -173,13 +173,13 @@ impl Walk {
 
     /// Pages listed so far.
     #[must_use]
-    pub fn pages(&self) -> u64 {
+    pub(crate) fn pages(&self) -> u64 {
         self.pages
     }
 
     /// After the last piece: the ranges by which the next walk lists the same keys concurrently; `None` if that is of no use.
     #[must_use]
-    pub fn finish(self) -> Option<Vec<u8>> {
+    pub(crate) fn finish(self) -> Option<Vec<u8>> {
         self.notes.finish()
     }
 

@@ -14,6 +14,7 @@ mod repair;
 #[cfg(test)]
 mod tests;
 mod watch;
+mod workgroups;
 
 use std::{fmt, sync::Arc};
 

@@ -24,11 +24,14 @@ use state::{Messages, Reply, answered};
 use tonic::{Request, Response, Streaming};
 
 use super::{
-    message::definition as message,
+    message::{
+        definition as message,
+        workgroup::{read_workgroup, workgroup},
+    },
     protocol::{OLDEST_PROTOCOL, PROTOCOL, check_protocol},
     status::status_of,
 };
-use crate::ident::TableName;
+use crate::{ident::TableName, metastore::PutWorkgroup};
 
 /// The full name of the service, for health checks.
 pub const NAME: &str = "glaux.catalog.v1.CatalogService";
@@ -221,6 +224,36 @@ impl CatalogService for Service {
             caller.metastore.remove_grant(&object, &message::read_grantee(asked.grantee)?).await
         };
         self.changed(removed.await.map(|()| proto::RemoveGrantResponse {}))
+    }
+
+    async fn list_workgroups(&self, request: Request<proto::ListWorkgroupsRequest>) -> Reply<proto::ListWorkgroupsResponse> {
+        let (caller, _) = self.admit(request).await?;
+        let listed = caller.metastore.workgroups().await;
+        let messages = |all: Vec<_>| all.into_iter().map(workgroup).collect();
+        answered(listed.and_then(messages).map(|workgroups| proto::ListWorkgroupsResponse { workgroups }))
+    }
+
+    async fn get_workgroup(&self, request: Request<proto::GetWorkgroupRequest>) -> Reply<proto::GetWorkgroupResponse> {
+        let (caller, asked) = self.admit(request).await?;
+        let found = caller.metastore.workgroup(&asked.name).await.and_then(workgroup);
+        answered(found.map(|workgroup| proto::GetWorkgroupResponse { workgroup: Some(workgroup) }))
+    }
+
+    async fn put_workgroup(&self, request: Request<proto::PutWorkgroupRequest>) -> Reply<proto::PutWorkgroupResponse> {
+        let (caller, asked) = self.admit(request).await?;
+        let put = async {
+            let workgroup = read_workgroup(asked.workgroup)?;
+            let seen = asked.seen.map(|seen| read_workgroup(Some(seen))).transpose()?;
+            let mode = seen.as_ref().map_or(PutWorkgroup::Create, PutWorkgroup::Replace);
+            caller.metastore.put_workgroup(workgroup, mode).await
+        };
+        // Watchers are not told of workgroups.
+        answered(put.await.map(|()| proto::PutWorkgroupResponse {}))
+    }
+
+    async fn remove_workgroup(&self, request: Request<proto::RemoveWorkgroupRequest>) -> Reply<proto::RemoveWorkgroupResponse> {
+        let (caller, asked) = self.admit(request).await?;
+        answered(caller.metastore.remove_workgroup(&asked.name).await.map(|()| proto::RemoveWorkgroupResponse {}))
     }
 
     async fn watch(&self, request: Request<proto::WatchRequest>) -> Reply<Self::WatchStream> {

@@ -7,6 +7,7 @@ mod grants;
 mod install;
 mod partitions;
 mod tables;
+mod workgroups;
 
 use std::sync::Arc;
 
@@ -17,9 +18,10 @@ pub(crate) async fn run(fresh: impl Fn() -> Arc<dyn Metastore>) {
     definitions(|| -> Arc<dyn Definitions> { fresh() }).await;
     grants::run(&fresh).await;
     attachments::run(&fresh).await;
+    workgroups::run(&fresh).await;
 }
 
-/// The tests of definitions alone, which a metastore without grants and attachments passes too.
+/// The tests of definitions alone, which a metastore without the other concerns passes too.
 async fn definitions(fresh: impl Fn() -> Arc<dyn Definitions>) {
     databases::run(&fresh).await;
     tables::run(&fresh).await;

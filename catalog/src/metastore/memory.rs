@@ -4,6 +4,7 @@ mod attachments;
 mod definitions;
 mod grants;
 mod state;
+mod workgroups;
 
 pub use state::MemoryMetastore;
 

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use crate::{
     error::{Error, Result},
     ident::{self, DEFAULT_DATABASE, TableName},
-    model::{Column, Database, Grant, GrantObject, Grantee, Partition, Table},
+    model::{Column, Database, Grant, GrantObject, Grantee, Partition, Table, Workgroup},
     partition::{HIVE_DEFAULT_PARTITION, check_count, check_value, hive_name},
 };
 
@@ -46,7 +46,7 @@ pub(super) fn checked_grant(mut grant: Grant) -> Result<Grant> {
 ///
 /// # Errors
 /// `Invalid` for a name that no catalog accepts and a type that could not be read back, naming the column.
-pub fn checked_column(mut column: Column) -> Result<Column> {
+fn checked_column(mut column: Column) -> Result<Column> {
     column.name = ident::checked("column", &column.name)?;
     column.hive_type = column.hive_type.checked().map_err(|error| error.with_context("column", &column.name))?;
     Ok(column)
@@ -273,6 +273,57 @@ pub(super) fn check_attachments<T>(table: &Table, changes: &[(String, T)]) -> Re
 
 pub(super) fn no_grant(object: &GrantObject, grantee: &Grantee) -> Error {
     Error::not_found(format!("nothing is granted on {object} to {grantee}")).with_hint("SHOW GRANTS lists the grants")
+}
+
+/// Bytes of the longest name and of the longest description of a workgroup, as in Athena.
+const MAX_WORKGROUP_NAME: usize = 128;
+const MAX_DESCRIPTION: usize = 1024;
+
+/// The primary workgroup as long as it was not changed. It has no meaningful time of creation.
+pub(super) fn primary_workgroup() -> Workgroup {
+    Workgroup::new(Workgroup::PRIMARY, chrono::DateTime::UNIX_EPOCH)
+}
+
+/// A workgroup with its name and settings checked.
+pub(super) fn checked_workgroup(workgroup: Workgroup) -> Result<Workgroup> {
+    let name = &workgroup.name;
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if name.is_empty() || name.len() > MAX_WORKGROUP_NAME || !name.chars().all(is_allowed) {
+        return Err(Error::invalid(format!("\"{}\" is not a valid name of a workgroup", name.escape_default()))
+            .with_hint(format!("Use 1 to {MAX_WORKGROUP_NAME} letters of a to z, digits, dots, underscores and hyphens")));
+    }
+    if workgroup.description.as_ref().is_some_and(|text| text.len() > MAX_DESCRIPTION) {
+        return Err(Error::invalid(format!("the comment of workgroup \"{name}\" is longer than {MAX_DESCRIPTION} bytes")));
+    }
+    let settings = workgroup.settings.checked().map_err(|error| error.with_context("workgroup", name))?;
+    Ok(Workgroup { settings, ..workgroup })
+}
+
+pub(super) fn no_workgroup<'a>(name: &str, existing: impl IntoIterator<Item = &'a str>) -> Error {
+    let mut names: Vec<&str> = existing.into_iter().collect();
+    if !names.contains(&Workgroup::PRIMARY) {
+        names.push(Workgroup::PRIMARY);
+    }
+    let error = Error::not_found(format!("workgroup \"{}\" does not exist", name.escape_debug()));
+    match nearest(name, names) {
+        Some(near) => error.with_hint(format!("The nearest name is \"{near}\"")),
+        None => error.with_hint("SHOW WORKGROUPS lists the workgroups"),
+    }
+}
+
+pub(super) fn workgroup_exists(name: &str) -> Error {
+    Error::already_exists(format!("workgroup \"{name}\" already exists"))
+        .with_hint("Choose another name, or write IF NOT EXISTS; ALTER WORKGROUP changes its settings")
+}
+
+pub(super) fn workgroup_changed(name: &str) -> Error {
+    Error::conflict(format!("workgroup \"{name}\" was changed by someone else in the meantime"))
+        .with_hint("Retry: nothing was changed")
+}
+
+pub(super) fn keep_primary_workgroup() -> Error {
+    Error::invalid(format!("workgroup \"{}\" cannot be dropped", Workgroup::PRIMARY))
+        .with_hint("New sessions begin in it. ALTER WORKGROUP ... RESET removes its settings, DISABLE keeps queries out of it")
 }
 
 /// The existing name with the fewest edits to the one asked for, if they are few for its length.

@@ -3,7 +3,7 @@
 //! The file is in write-ahead-log mode, so reads do not wait for writes. Every change is one `BEGIN IMMEDIATE` transaction, synchronised to
 //! disk before it returns. The file must be on a local disk: network file systems do not lock reliably.
 //!
-//! `store` is the open file; `definitions`, `grants` and `attachments` are its three concerns, and the other files their tables.
+//! `store` is the open file; `definitions`, `grants`, `attachments` and `workgroups` are its four concerns, and the other files their tables.
 
 mod attachments;
 mod changes;
@@ -19,5 +19,6 @@ mod store;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod workgroups;
 
 pub use store::SqliteMetastore;

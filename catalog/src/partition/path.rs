@@ -16,7 +16,7 @@ fn is_escaped(c: char) -> bool {
 
 /// Escapes a key or a value for the name of a directory, as Hive does.
 #[must_use]
-pub fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     escape_into(&mut escaped, text);
     escaped
@@ -39,7 +39,7 @@ fn escape_into(out: &mut String, text: &str) {
 /// Replaces `%XX` by the character with that code, as Hive's `FileUtils.unescapePathName` does: one character for each `%XX` (not a
 /// byte of UTF-8). A `%` without two hexadecimal digits is kept.
 #[must_use]
-pub fn unescape(text: &str) -> String {
+fn unescape(text: &str) -> String {
     let mut unescaped = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('%') {

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Partitions of one scan, at most, as in Athena.
-pub const MOST_PARTITIONS: usize = 1_000_000;
+const MOST_PARTITIONS: usize = 1_000_000;
 
 /// The property with the template of locations.
 const TEMPLATE: &str = "storage.location.template";

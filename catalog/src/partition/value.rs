@@ -132,18 +132,6 @@ pub fn check_value(key: &Column, raw: &str) -> Result<()> {
     if fits { Ok(()) } else { Err(misfit(hive_type, raw).with_context("key", &key.name)) }
 }
 
-/// The raw values of one partition as typed arrays of one row, one for each key.
-///
-/// # Errors
-/// `Invalid` if they do not fit the keys in number or type, naming the value, the type and the key.
-pub fn parse_values(keys: &[Column], values: &[Option<String>]) -> Result<Vec<ArrayRef>> {
-    check_count(keys, values)?;
-    let typed = |(key, value): (&Column, &Option<String>)| {
-        typed_array(&key.hive_type, std::iter::once(value.as_deref())).map_err(|error| error.with_context("key", &key.name))
-    };
-    keys.iter().zip(values).map(typed).collect()
-}
-
 /// # Errors
 /// `Invalid` if there is not one value for each key.
 pub(crate) fn check_count(keys: &[Column], values: &[Option<String>]) -> Result<()> {

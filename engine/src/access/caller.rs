@@ -5,12 +5,13 @@ use std::{collections::HashMap, sync::Arc};
 use glaux_catalog::{
     Metastore, TableName,
     ident::fold,
-    model::{Access, Grant, GrantObject, Grantee},
+    model::{Access, Grant, GrantObject, Grantee, Workgroup},
 };
 
 use super::{
+    in_use::WorkgroupsInUse,
     locations::LocationPolicy,
-    rights::{Rights, not_an_administrator},
+    rights::{Rights, not_an_administrator, not_an_administrator_of_workgroups},
 };
 use crate::{
     error::Result,
@@ -27,12 +28,19 @@ pub(crate) struct Caller {
     /// Where nothing is granted.
     default: Access,
     pub(super) locations: Arc<LocationPolicy>,
+    /// Keeps workgroups that are in use.
+    pub(super) in_use: Option<Arc<WorkgroupsInUse>>,
 }
 
 impl Caller {
     pub(crate) fn new(session: &SessionOptions, default: Access, locations: &Arc<LocationPolicy>) -> Self {
         let (user, groups, locations) = (session.user.clone(), session.groups.clone(), Arc::clone(locations));
-        Self { user, groups, role: session.role, default, locations }
+        Self { user, groups, role: session.role, default, locations, in_use: None }
+    }
+
+    /// The same, who drops no workgroup that is in use.
+    pub(crate) fn keeping(self, in_use: &Arc<WorkgroupsInUse>) -> Self {
+        Self { in_use: Some(Arc::clone(in_use)), ..self }
     }
 
     /// Refuses a statement that would change what the caller may not change. What it reads is refused where it is looked up.
@@ -60,8 +68,12 @@ impl Caller {
             Statement::Analyze(analyze) => table(&analyze.table),
             Statement::Crawl(crawl) => GrantObject::Database(fold(crawl.database.as_deref().unwrap_or(database))),
             Statement::Grant(_) | Statement::Revoke(_) => return Err(not_an_administrator()),
+            Statement::CreateWorkgroup(_) | Statement::AlterWorkgroup { .. } | Statement::DropWorkgroup { .. } => {
+                return Err(not_an_administrator_of_workgroups());
+            }
             Statement::Show(_)
             | Statement::Describe(_)
+            | Statement::DescribeWorkgroup { .. }
             | Statement::Use { .. }
             | Statement::SetSession { .. }
             | Statement::ResetSession { .. }
@@ -92,6 +104,11 @@ impl Caller {
             Grantee::User(name) => *name == self.user,
             Grantee::Group(name) => self.groups.contains(name),
         }
+    }
+
+    /// Whether the caller may use a workgroup, and see it.
+    pub(super) fn may_use(&self, workgroup: &Workgroup) -> bool {
+        self.role == Role::Administrator || workgroup.is_for(&self.user, &self.groups)
     }
 
     /// What all these grants together give the caller.

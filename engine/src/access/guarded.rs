@@ -2,11 +2,12 @@
 //! are made elsewhere.
 //!
 //! It remembers which tables were looked up through it, so that a query that was planned on it can be judged once more when it runs
-//! ([`Guarded::renew`]). `definitions`, `grants` and `attachments` are the three concerns of a metastore.
+//! ([`Guarded::renew`]). `definitions`, `grants`, `attachments` and `workgroups` are the four concerns of a metastore.
 
 mod attachments;
 mod definitions;
 mod grants;
+mod workgroups;
 
 use std::{
     collections::BTreeSet,

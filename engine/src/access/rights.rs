@@ -89,6 +89,13 @@ fn hidden(object: &GrantObject) -> Error {
 }
 
 pub(super) fn not_an_administrator() -> Error {
-    Error::new(ErrorKind::Denied, "only administrators can grant, deny and revoke access")
-        .with_hint("SHOW GRANTS lists your grants")
+    only_administrators("grant, deny and revoke access", "SHOW GRANTS lists your grants")
+}
+
+pub(super) fn not_an_administrator_of_workgroups() -> Error {
+    only_administrators("create, change and drop workgroups", "SHOW WORKGROUPS lists those that you may use")
+}
+
+fn only_administrators(what: &str, hint: &str) -> Error {
+    Error::new(ErrorKind::Denied, format!("only administrators can {what}")).with_hint(hint)
 }

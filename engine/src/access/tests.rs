@@ -6,8 +6,10 @@ use arrow::{datatypes::Schema, util::pretty::pretty_format_batches};
 use futures::{TryStreamExt, stream};
 use glaux_catalog::{
     HiveType, Metastore, TableName,
-    metastore::{Definitions, Grants, MemoryMetastore, PartitionChange},
-    model::{Access, Column, Database, Grant, GrantObject, Grantee, Properties, SerDe, StorageDescriptor, Table, TableType},
+    metastore::{Definitions, Grants, MemoryMetastore, PartitionChange, PutWorkgroup, Workgroups},
+    model::{
+        Access, Column, Database, Grant, GrantObject, Grantee, Properties, SerDe, StorageDescriptor, Table, TableType, Workgroup,
+    },
 };
 
 use super::{Caller, LocationPolicy, queries_of};
@@ -191,6 +193,42 @@ async fn only_what_is_open_is_shown() {
         let administrator = SessionOptions { role: Role::Administrator, ..session("ada", &["analysts"]) };
         assert_eq!(shown(Caller::new(&administrator, Access::None, &locations()).guard(&catalog).as_ref()).await, ALL);
     }
+}
+
+async fn workgroup_names(catalog: &dyn Metastore) -> String {
+    let found = catalog.workgroups().await.unwrap();
+    found.into_iter().map(|workgroup| workgroup.name).collect::<Vec<_>>().join(" ")
+}
+
+#[tokio::test]
+async fn workgroups_are_shown_to_those_who_may_use_them_and_changed_by_administrators() {
+    let catalog = catalog(&[]).await;
+    let administrator = SessionOptions { role: Role::Administrator, ..session("root", &[]) };
+    let administrator = Caller::new(&administrator, Access::Read, &locations()).guard(&catalog);
+    for (name, groups) in [("bi", &["analysts"][..]), ("etl", &["loaders"])] {
+        let mut workgroup = Workgroup::new(name, chrono::DateTime::UNIX_EPOCH);
+        workgroup.settings.allowed_groups = groups.iter().map(|group| (*group).to_owned()).collect();
+        administrator.put_workgroup(workgroup, PutWorkgroup::Create).await.unwrap();
+    }
+    let ada = caller("ada", &["analysts"]).guard(&catalog);
+    assert_eq!(workgroup_names(administrator.as_ref()).await, "bi etl primary");
+    assert_eq!(workgroup_names(ada.as_ref()).await, "bi primary");
+    let bi = ada.workgroup("bi").await.unwrap();
+    assert!(told(ada.workgroup("etl").await).starts_with("DENIED: user \"ada\" may not use workgroup \"etl\""));
+    let absent = told(ada.workgroup("etll").await);
+    assert!(absent.starts_with("NOT_FOUND: workgroup \"etll\"") && absent.contains("SHOW WORKGROUPS"), "{absent}");
+    let refusal = "DENIED: only administrators can create, change and drop workgroups";
+    for mode in [PutWorkgroup::Create, PutWorkgroup::Replace(&bi)] {
+        assert!(told(ada.put_workgroup(bi.clone(), mode).await).starts_with(refusal));
+    }
+    assert!(told(ada.remove_workgroup("bi").await).starts_with(refusal));
+    for text in ["CREATE WORKGROUP w", "ALTER WORKGROUP bi DISABLE", "DROP WORKGROUP bi"] {
+        let statement = sql::parse(text).unwrap();
+        let checked = caller("ada", &["analysts"]).check(&statement, "default", catalog.as_ref()).await;
+        assert!(told(checked).starts_with(refusal), "{text}");
+    }
+    administrator.remove_workgroup("bi").await.unwrap();
+    assert!(told(administrator.remove_workgroup("bi").await).starts_with("NOT_FOUND"));
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 /// The means that leave a row group unread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PrunedBy {
+pub(crate) enum PrunedBy {
     /// Minimum, maximum and nulls in the footer.
     Statistics,
     BloomFilter,
@@ -24,7 +24,7 @@ pub enum PrunedBy {
 
 /// The counters behind [`ScanDetails`].
 #[derive(Debug, Default)]
-pub struct ScanCounters {
+pub(crate) struct ScanCounters {
     asked: AtomicU64,
     cache_hits: AtomicU64,
     cached: AtomicU64,
@@ -45,54 +45,54 @@ fn nanos(time: Duration) -> u64 {
 
 impl ScanCounters {
     /// Bytes that decoders and pruning wanted, wherever they come from.
-    pub fn asked(&self, bytes: u64) {
+    pub(crate) fn asked(&self, bytes: u64) {
         self.asked.fetch_add(bytes, Relaxed);
     }
 
     /// Ranges that the data cache held.
-    pub fn cached(&self, ranges: u64, bytes: u64) {
+    pub(crate) fn cached(&self, ranges: u64, bytes: u64) {
         self.cache_hits.fetch_add(ranges, Relaxed);
         self.cached.fetch_add(bytes, Relaxed);
     }
 
     /// A request was sent a second time because it was late.
-    pub fn hedged(&self) {
+    pub(crate) fn hedged(&self) {
         self.hedged.fetch_add(1, Relaxed);
     }
 
     /// A footer came from its file, or was known.
-    pub fn footer(&self, was_known: bool) {
+    pub(crate) fn footer(&self, was_known: bool) {
         let counter = if was_known { &self.footers_cached } else { &self.footers_read };
         counter.fetch_add(1, Relaxed);
     }
 
-    pub fn pruned(&self, by: PrunedBy, row_groups: u64) {
+    pub(crate) fn pruned(&self, by: PrunedBy, row_groups: u64) {
         self.row_groups_pruned[by as usize].fetch_add(row_groups, Relaxed);
     }
 
     /// A row group's filter columns were read before its other columns.
-    pub fn late(&self) {
+    pub(crate) fn late(&self) {
         self.row_groups_late.fetch_add(1, Relaxed);
     }
 
     /// Pages of filter columns that the page index told of, and those of them that cannot hold a match.
-    pub fn pages(&self, total: u64, pruned: u64) {
+    pub(crate) fn pages(&self, total: u64, pruned: u64) {
         self.pages_total.fetch_add(total, Relaxed);
         self.pages_pruned.fetch_add(pruned, Relaxed);
     }
 
     /// Time in which a stream had nothing to decode.
-    pub fn waiting(&self, time: Duration) {
+    pub(crate) fn waiting(&self, time: Duration) {
         self.waiting_nanos.fetch_add(nanos(time), Relaxed);
     }
 
     /// Time spent on decoding, filtering and projecting.
-    pub fn decoding(&self, time: Duration) {
+    pub(crate) fn decoding(&self, time: Duration) {
         self.decoding_nanos.fetch_add(nanos(time), Relaxed);
     }
 
     #[must_use]
-    pub fn snapshot(&self) -> ScanDetails {
+    pub(crate) fn snapshot(&self) -> ScanDetails {
         let get = |counter: &AtomicU64| counter.load(Relaxed);
         let pruned = |by: PrunedBy| get(&self.row_groups_pruned[by as usize]);
         ScanDetails {

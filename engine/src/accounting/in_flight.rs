@@ -15,7 +15,7 @@ enum Stop {
 
 /// The requests of one query.
 #[derive(Debug)]
-pub struct InFlight {
+pub(crate) struct InFlight {
     running: watch::Sender<usize>,
     stop: watch::Sender<Stop>,
 }
@@ -29,7 +29,7 @@ impl Default for InFlight {
 impl InFlight {
     /// A request begins, and is under way until the answer is dropped; `None` if the query has ended.
     #[must_use]
-    pub fn begin(&self) -> Option<Flight<'_>> {
+    pub(crate) fn begin(&self) -> Option<Flight<'_>> {
         self.running.send_modify(|running| *running += 1);
         let flight = Flight(self);
         (*self.stop.borrow() == Stop::No).then_some(flight)
@@ -37,25 +37,31 @@ impl InFlight {
 
     /// Lets no more begin; whether all that did have ended.
     #[must_use]
-    pub fn close(&self) -> bool {
+    pub(crate) fn close(&self) -> bool {
         self.raise(Stop::Settling);
         *self.running.borrow() == 0
     }
 
+    /// Whether no request is under way.
+    #[must_use]
+    pub(crate) fn is_idle(&self) -> bool {
+        *self.running.borrow() == 0
+    }
+
     /// Lets no more begin, and waits for those under way.
-    pub async fn settle(&self) {
+    pub(crate) async fn settle(&self) {
         self.raise(Stop::Settling);
         // The sender is here, so that it cannot be gone.
         let _ = self.running.subscribe().wait_for(|running| *running == 0).await;
     }
 
     /// Ends all of them.
-    pub fn abort(&self) {
+    pub(crate) fn abort(&self) {
         self.raise(Stop::Now);
     }
 
     /// Ready when a request must end.
-    pub async fn aborted(&self) {
+    pub(crate) async fn aborted(&self) {
         let _ = self.stop.subscribe().wait_for(|stop| *stop == Stop::Now).await;
     }
 
@@ -70,7 +76,7 @@ impl InFlight {
 
 /// A request under way.
 #[derive(Debug)]
-pub struct Flight<'a>(&'a InFlight);
+pub(crate) struct Flight<'a>(&'a InFlight);
 
 impl Drop for Flight<'_> {
     fn drop(&mut self) {

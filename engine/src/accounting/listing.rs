@@ -10,7 +10,7 @@ use serde::Serialize;
 
 /// The counters behind [`ListingDetails`].
 #[derive(Debug, Default)]
-pub struct ListingCounters {
+pub(crate) struct ListingCounters {
     live: AtomicU64,
     kept: AtomicU64,
     snapshot: AtomicU64,
@@ -20,7 +20,7 @@ pub struct ListingCounters {
 
 impl ListingCounters {
     /// A scan goes by this policy: `live`, `ttl` or `snapshot`.
-    pub fn policy(&self, policy: &'static str) {
+    pub(crate) fn policy(&self, policy: &'static str) {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         told.0 = Some(match told.0 {
             Some(other) if other != policy => "mixed",
@@ -29,18 +29,18 @@ impl ListingCounters {
     }
 
     /// Partitions (or whole tables without partitions) whose files were listed for this query.
-    pub fn live(&self, partitions: u64) {
+    pub(crate) fn live(&self, partitions: u64) {
         self.live.fetch_add(partitions, Relaxed);
     }
 
     /// Partitions whose files were known from an earlier query of this process, listed at that time.
-    pub fn kept(&self, partitions: u64, listed_at: DateTime<Utc>) {
+    pub(crate) fn kept(&self, partitions: u64, listed_at: DateTime<Utc>) {
         self.kept.fetch_add(partitions, Relaxed);
         self.as_of(listed_at);
     }
 
     /// Partitions whose files the catalog's snapshot told, as they were at that time.
-    pub fn snapshot(&self, partitions: u64, taken_at: DateTime<Utc>) {
+    pub(crate) fn snapshot(&self, partitions: u64, taken_at: DateTime<Utc>) {
         self.snapshot.fetch_add(partitions, Relaxed);
         self.as_of(taken_at);
     }
@@ -52,7 +52,7 @@ impl ListingCounters {
 
     /// The figures so far; nothing where nothing was scanned.
     #[must_use]
-    pub fn snapshot_of(&self) -> Option<ListingDetails> {
+    pub(crate) fn snapshot_of(&self) -> Option<ListingDetails> {
         let (policy, as_of) = *self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let get = |counter: &AtomicU64| counter.load(Relaxed);
         let details = |policy| ListingDetails {

@@ -119,7 +119,7 @@ fn all_names(name: &str, aliases: &[String]) -> Vec<String> {
 /// The batches as a table whose columns have names and types as the catalog's have.
 fn table_of(name: &TableName, batches: Vec<RecordBatch>) -> Result<MemTable> {
     let Some(given) = batches.first().map(RecordBatch::schema) else {
-        return Err(Error::invalid(format!("table \"{name}\" is to be registered without a record batch"))
+        return Err(Error::invalid(format!("table \"{name}\" cannot be registered without a record batch"))
             .with_hint("Register at least one, which may have no rows: its schema is the table's"));
     };
     let mut seen = HashSet::new();

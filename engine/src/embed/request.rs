@@ -8,7 +8,9 @@ use crate::{
     error::Result,
     execute::{Parameters, PlannedQuery},
     lifecycle::Query,
+    quote::Quote,
     runtime::Engine,
+    scan::Basis,
     session::Session,
 };
 
@@ -61,6 +63,38 @@ impl<'a> QueryRequest<'a> {
     pub async fn plan(self) -> Result<PlannedQuery> {
         let parameters = Parameters::from_values(self.values)?;
         Ok(self.engine.plan(self.session, self.sql, &parameters).await?)
+    }
+
+    /// What it takes at most, without running it: as [`Engine::quote`], from all metadata of its files.
+    ///
+    /// ```
+    /// # use glaux_engine::prelude::*;
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<()> {
+    /// let engine = Engine::in_memory().await?;
+    /// let quote = engine.query("SELECT n FROM (VALUES 1, 2) AS t (n) WHERE n > ?").bind(1).quote().await?;
+    /// assert_eq!((quote.data_scanned_bytes(), quote.is_exact), (Some(0), true));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Engine::quote`].
+    pub async fn quote(self) -> Result<Quote> {
+        self.quote_by(Basis::Footers).await
+    }
+
+    /// The same from what is known of its files: nothing is read.
+    ///
+    /// # Errors
+    /// As [`Engine::quote`].
+    pub async fn estimate(self) -> Result<Quote> {
+        self.quote_by(Basis::Known).await
+    }
+
+    async fn quote_by(self, basis: Basis) -> Result<Quote> {
+        let parameters = Parameters::from_values(self.values)?;
+        Ok(self.engine.quote(self.session, self.sql, &parameters, basis).await?)
     }
 
     /// Runs it and reads the result to its end, into memory.

@@ -10,7 +10,8 @@ use crate::{
     access::queries_of,
     accounting::Meter,
     error::Result,
-    plan::PlanContext,
+    lifecycle::Limits,
+    plan::{PlanContext, QueryMemory},
     scan::{DataFile, Fetcher},
     session::{Session, SessionOptions},
     statements::{StatementContext, ViewPlanner},
@@ -20,7 +21,7 @@ use crate::{
 };
 
 /// What planning a query needs, with the query's own meter below every store.
-pub(crate) fn for_query(shared: &Shared, meter: &Arc<Meter>, session: &SessionOptions) -> PlanContext {
+pub(crate) fn for_query(shared: &Shared, meter: &Arc<Meter>, session: &SessionOptions, limits: &Limits) -> PlanContext {
     let stores = Arc::new(Stores::for_query(&shared.stores, Arc::clone(meter)));
     let guard = shared.caller(session).guard(&shared.metastore);
     let metastore: Arc<dyn Metastore> = Arc::clone(&guard) as _;
@@ -44,10 +45,13 @@ pub(crate) fn for_query(shared: &Shared, meter: &Arc<Meter>, session: &SessionOp
         footers: Arc::clone(&shared.footers),
         fetch: Fetcher::for_query(&shared.fetcher, Arc::clone(meter)),
         listing,
-        listing_concurrency: shared.options.listing_concurrency,
+        requires_partition_filter: limits.require_partition_filter,
     };
+    let base = shared.state();
+    let memory = QueryMemory::new(&base.runtime_env().memory_pool, limits.memory_limit, meter);
     PlanContext {
-        base: shared.state(),
+        base,
+        memory,
         guard,
         metastore,
         scan,
@@ -71,6 +75,7 @@ pub(crate) fn for_statement<'a>(
         stores: plan.scan.stores.as_ref(),
         views,
         queries: &shared.queries,
+        hooks: &shared.options.hooks,
         unguarded: shared.metastore.as_ref(),
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     accounting::Meter,
     error::Result,
     failure::from_datafusion,
-    lifecycle::CancelReason,
+    lifecycle::{CancelReason, Limits},
     session::Session,
     sql::{self, Answer, Statement},
     statements,
@@ -31,7 +31,7 @@ pub struct Description {
 /// Describes a statement without taking it in as a query.
 pub(crate) async fn describe(shared: &Arc<Shared>, session: &Session, text: &str) -> Result<Description> {
     let (of_engine, options, text) = (Arc::clone(shared), session.options(), text.to_owned());
-    let (timeout, user) = (options.timeout, options.user.clone());
+    let (limits, user) = (Limits::of_session(&options), options.user.clone());
     let work = Box::pin(async move {
         let statement = sql::parse(&text)?;
         let answer = statement.nature().answer;
@@ -39,7 +39,8 @@ pub(crate) async fn describe(shared: &Arc<Shared>, session: &Session, text: &str
         let Some(query) = statement.query().filter(|query| query.parameters > 0 || answer == Answer::Rows) else {
             return Ok(Description::of_statement(&statement));
         };
-        let context = context::for_query(&of_engine, &Meter::new(options.max_scan), &options);
+        let limits = Limits::of_session(&options);
+        let context = context::for_query(&of_engine, &Meter::new(options.max_scan), &options, &limits);
         let (state, logical) = context.logical(query, &options.database).await?;
         match answer {
             Answer::Rows => Description::of_query(&state, logical, query.parameters),
@@ -47,10 +48,11 @@ pub(crate) async fn describe(shared: &Arc<Shared>, session: &Session, text: &str
         }
     });
     let described = planning::apart(&shared.planning, &user, work);
-    match timeout {
+    match limits.timeout {
         None => described.await,
         Some(limit) => {
-            tokio::time::timeout(limit, described).await.unwrap_or_else(|_| Err(CancelReason::Timeout.error(timeout, None)))
+            let in_time = tokio::time::timeout(limit.value, described).await;
+            in_time.unwrap_or_else(|_| Err(CancelReason::Timeout.error(&limits)))
         }
     }
 }

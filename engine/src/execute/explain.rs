@@ -17,7 +17,8 @@ use crate::{
     accounting::{ListingDetails, Meter, Usage},
     error::{Error, Result},
     failure::from_datafusion,
-    sql::ExplainWhat,
+    quote::Quote,
+    sql::{ExplainFormat, ExplainWhat},
 };
 
 /// One column of text, by Trino's name for it.
@@ -37,7 +38,24 @@ pub(super) async fn answer(what: ExplainWhat, state: &SessionState, logical: &Lo
             lines(&displayable(plan.as_ref()).indent(false).to_string())
         }
         ExplainWhat::Validate => lines("valid"),
+        ExplainWhat::Io | ExplainWhat::Cost => Err(Error::internal("a plan's cost is explained without its plan")),
     }
+}
+
+/// `EXPLAIN (TYPE COST)`: a quote, one line a row, or as one document.
+pub(super) fn cost(quote: &Quote, format: ExplainFormat) -> Result<RecordBatch> {
+    match format {
+        ExplainFormat::Text => lines(&quote.to_string()),
+        ExplainFormat::Json => {
+            let text = serde_json::to_string_pretty(quote);
+            document(&text.map_err(|error| Error::internal("a quote cannot be written").with_source(error))?)
+        }
+    }
+}
+
+/// A document, which is one row as in Trino.
+pub(super) fn document(text: &str) -> Result<RecordBatch> {
+    rows(StringArray::from(vec![text]))
 }
 
 /// `EXPLAIN ANALYZE`: runs the plan, discards its rows, and shows the figures of every node and of the whole query.
@@ -92,6 +110,9 @@ pub(super) async fn analyze(plan: Arc<dyn ExecutionPlan>, context: Arc<TaskConte
 }
 
 fn lines(text: &str) -> Result<RecordBatch> {
-    let lines: StringArray = text.trim_end().lines().map(Some).collect();
-    RecordBatch::try_new(schema(), vec![Arc::new(lines)]).map_err(|error| Error::internal(error.to_string()))
+    rows(text.trim_end().lines().map(Some).collect())
+}
+
+fn rows(rows: StringArray) -> Result<RecordBatch> {
+    RecordBatch::try_new(schema(), vec![Arc::new(rows)]).map_err(|error| Error::internal(error.to_string()))
 }

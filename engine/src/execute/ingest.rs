@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use futures::stream::BoxStream;
 
-use super::{context, shared::Shared, views::Views};
+use super::{context, limits, shared::Shared, views::Views};
 use crate::{
     data_dir::RUN_DIRECTORY,
     error::{Error, Result},
@@ -54,7 +54,11 @@ async fn run(
     target: IngestTarget,
     batches: BoxStream<'static, Result<RecordBatch>>,
 ) -> Result<IngestSummary, Failure> {
-    let context = context::for_query(&shared, guard.meter(), guard.options());
+    match guard.run(limits::in_force(&shared, guard.options())).await {
+        Ok(limits) => guard.enforce(limits),
+        Err(error) => return Err(guard.fail(error).await),
+    }
+    let context = context::for_query(&shared, guard.meter(), guard.options(), &guard.entry().limits());
     let resolved = match guard.run(resolve(&shared, &context, &target, &guard.id().to_string())).await {
         Ok(resolved) => resolved,
         Err(error) => return Err(guard.fail(error).await),

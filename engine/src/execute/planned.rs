@@ -3,16 +3,22 @@
 //!
 //! A front end that announces a result before it runs it holds one of these. Dropping it ends the query as cancelled, with the cost of planning.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use datafusion::{execution::TaskContext, physical_plan::ExecutionPlan};
 
-use super::{estimate::Estimate, explain, output::Output, shared::Shared};
+use super::{explain, limits, output::Output, quoting, shared::Shared};
 use crate::{
     access::Guarded,
     error::Result,
     lifecycle::{Canceller, Planned, QueryGuard, QueryId, QueryReport},
+    quote::{Estimate, Quote},
+    scan::Basis,
     session::{Session, SessionOptions},
     sql::Statement,
     statements,
@@ -25,9 +31,20 @@ pub(super) enum Work {
     /// A statement that is no query: carried out when it is run.
     Statement(Box<Statement>),
     /// A query, or one for each row of its parameters, whose rows follow one another.
-    Run { plans: Vec<Arc<dyn ExecutionPlan>>, context: Arc<TaskContext>, output: Output, estimate: Estimate },
+    Run { plans: Vec<Arc<dyn ExecutionPlan>>, context: Arc<TaskContext>, output: Output },
     /// `EXPLAIN ANALYZE`: runs the query and reports its figures.
-    Analyze { plan: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>, estimate: Estimate },
+    Analyze { plan: Arc<dyn ExecutionPlan>, context: Arc<TaskContext> },
+}
+
+impl Work {
+    /// The plans that scan, if any do.
+    pub(super) fn plans(&self) -> Option<&[Arc<dyn ExecutionPlan>]> {
+        match self {
+            Self::Run { plans, .. } => Some(plans),
+            Self::Analyze { plan, .. } => Some(std::slice::from_ref(plan)),
+            Self::Answer(_) | Self::Statement(_) => None,
+        }
+    }
 }
 
 /// A statement that has been planned and not been run.
@@ -38,7 +55,13 @@ pub struct PlannedQuery {
     pub(super) work: Work,
     /// The catalog that it was planned on.
     pub(super) access: Option<Arc<Guarded>>,
+    /// Bytes of table data that it scans at most, if it was judged by that.
+    pub(super) quoted_bytes: Option<u64>,
+    pub(super) planned_at: Instant,
 }
+
+/// How long what a workgroup allowed is taken to hold.
+const FRESH: Duration = Duration::from_secs(1);
 
 impl PlannedQuery {
     /// Says who asks for its result: groups and roles may have changed since it was planned, and the same user may fetch it in another session.
@@ -56,6 +79,30 @@ impl PlannedQuery {
             Some(access) => access.renew(self.shared.caller(&self.session.options())).await,
             None => Ok(()),
         }
+    }
+
+    /// Whether it may still run, and within which limits, as it is run now.
+    ///
+    /// # Errors
+    /// As [`PlannedQuery::check_access`]; `NotFound` and `Denied` for its workgroup.
+    pub(super) async fn check_again(&self) -> Result<()> {
+        self.check_access().await?;
+        if self.work.plans().is_none() || self.planned_at.elapsed() < FRESH {
+            return Ok(());
+        }
+        let SessionOptions { user, groups, role, .. } = self.session.options();
+        let asked = SessionOptions { user, groups, role, ..self.guard.options().clone() };
+        self.guard.enforce(limits::in_force(&self.shared, &asked).await?);
+        Ok(())
+    }
+
+    /// Bytes of table data that it scans at most, where it pays out of a budget and that is known.
+    pub(super) fn most_scanned(&self) -> Option<u64> {
+        if !self.guard.entry().limits().budget.is_set() {
+            return None;
+        }
+        let estimated = || self.estimate().filter(|estimate| !estimate.is_unbounded).map(|estimate| estimate.bytes);
+        self.quoted_bytes.or_else(estimated)
     }
 
     #[must_use]
@@ -83,13 +130,23 @@ impl PlannedQuery {
         }
     }
 
-    /// An upper bound of what it will read; `None` for statements that scan nothing.
+    /// An upper bound of what it will read, by the sizes of its files alone; `None` for statements that scan nothing. A [`PlannedQuery::quote`] is
+    /// nearer.
     #[must_use]
     pub fn estimate(&self) -> Option<Estimate> {
-        match &self.work {
-            Work::Run { estimate, .. } | Work::Analyze { estimate, .. } => Some(*estimate),
-            Work::Answer(_) | Work::Statement(_) => None,
-        }
+        let entry = self.guard.entry();
+        self.work.plans().map(|plans| Estimate::of(plans, &entry.meter.detail(), &entry.tariff()))
+    }
+
+    /// What it takes at most. Metadata that are read for it are read by this query, and not again when it runs.
+    ///
+    /// # Errors
+    /// Those of reading and decoding the metadata of files, naming the file; those of being stopped.
+    pub async fn quote(&self, basis: Basis) -> Result<Quote> {
+        let entry = self.guard.entry();
+        let tariff = entry.tariff();
+        let Some(plans) = self.work.plans() else { return Ok(Quote::nothing(basis, tariff.id())) };
+        self.guard.run(quoting::of_plans(&self.shared, plans.to_vec(), entry.meter.detail(), tariff, basis)).await
     }
 
     /// Whether the order of the rows is part of the result.

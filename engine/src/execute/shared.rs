@@ -7,7 +7,7 @@ use glaux_catalog::Metastore;
 
 use super::executor::Executor;
 use crate::{
-    access::{Caller, LocationPolicy},
+    access::{Caller, LocationPolicy, WorkgroupsInUse},
     clock::Clock,
     config::EngineOptions,
     error::{Error, Result},
@@ -33,6 +33,7 @@ pub(crate) struct Shared {
     pub listings: Arc<KeptListings>,
     pub fetcher: Arc<Fetcher>,
     pub queries: Arc<QueryManager>,
+    pub workgroups_in_use: Arc<WorkgroupsInUse>,
     /// For statements that are being planned.
     pub planning: Arc<Slots>,
     pub executor: Arc<Executor>,
@@ -85,6 +86,6 @@ impl Shared {
 
     /// The session's user, as the one who asks.
     pub(crate) fn caller(&self, session: &SessionOptions) -> Caller {
-        Caller::new(session, self.options.default_access, &self.locations)
+        Caller::new(session, self.options.default_access, &self.locations).keeping(&self.workgroups_in_use)
     }
 }

@@ -30,12 +30,17 @@ pub(super) fn of(text: &str) -> Wording {
     PATTERNS.iter().find_map(|pattern| pattern(text)).unwrap_or_else(as_it_is)
 }
 
+/// What stands before the limit of a query's own memory, in the error of one that needs more.
+pub(crate) const QUERY_LIMIT: &str = "query_limit: ";
+
 /// What ran out, where it is memory: how much was asked for, and how much there is. Which of DataFusion's parts asked for it does not help a user.
 pub(super) fn exhausted(text: &str) -> String {
-    let more = between(text, "Failed to allocate additional ", " for ");
-    let limit = between(text, "pool_size: ", ")");
-    match more.zip(limit) {
-        Some((more, limit)) => format!("out of memory: {more} more needed, and all queries together are limited to {limit}"),
+    let Some(more) = between(text, "Failed to allocate additional ", " for ") else { return plain(text) };
+    if let Some(limit) = between(text, QUERY_LIMIT, ")") {
+        return format!("out of memory: {more} more needed, and a query of this workgroup is limited to {limit}");
+    }
+    match between(text, "pool_size: ", ")") {
+        Some(limit) => format!("out of memory: {more} more needed, and all queries together are limited to {limit}"),
         None => plain(text),
     }
 }

@@ -1,9 +1,9 @@
 //! Parquet files.
 //!
 //! `metadata` reads and keeps footers, page indexes and bloom filters (`kept`: on disk), and `belief` takes out of them what must not be believed.
-//! `evolve` makes a file's columns the table's; `shape` is what a file's schema makes of a scan's expressions. `open` decides which row groups are read
-//! (`prune`) and how (`late`), `unit` is one row group, and `decode` reads it. `summary` answers aggregations from footers, `figures` ANALYZE.
-//! `write` makes files.
+//! `evolve` makes a file's columns the table's; `shape` is what a file's schema makes of a scan's expressions. `select` decides which row groups are read
+//! (`prune`), `open` opens them, `unit` is one row group, `late` says in which order its columns are read, and `decode` reads it. `quote` tells from the same
+//! decisions what a scan takes. `summary` answers aggregations from footers, `figures` ANALYZE. `write` makes files.
 
 mod belief;
 mod decode;
@@ -19,6 +19,8 @@ mod mask;
 mod metadata;
 mod open;
 mod prune;
+mod quote;
+mod select;
 mod shape;
 mod summary;
 mod unit;
@@ -36,8 +38,9 @@ pub use self::write::ParquetOptions;
 use self::{
     evolve::EvolveFactory,
     footer::Known,
-    metadata::{MetadataReads, Reading, TableFiles},
+    metadata::{MetadataReads, Noted, Reading, TableFiles},
     open::ParquetOpener,
+    quote::ParquetQuoter,
     shape::Shape,
 };
 pub(crate) use self::{
@@ -47,7 +50,10 @@ pub(crate) use self::{
 };
 use crate::{
     error::Result,
-    scan::{Analyzed, Asked, DataFile, Execution, Format, KnownFile, Opener, PlannedFile, ScanIo, ScanSpec, Summaries},
+    scan::{
+        Analyzed, Asked, Basis, DataFile, Execution, Format, KnownFile, Opener, PlannedFile, QuotedScan, Quoter, ScanIo, ScanSpec,
+        Summaries,
+    },
 };
 
 /// Bytes of a file for one split, where the streams of a plan do not share their work.
@@ -80,6 +86,10 @@ impl Format for Parquet {
         "Parquet"
     }
 
+    fn is_columnar(&self) -> bool {
+        true
+    }
+
     fn split_bytes(&self, _: &DataFile, shares: bool) -> Option<u64> {
         (!shares).then_some(SPLIT_BYTES)
     }
@@ -91,6 +101,10 @@ impl Format for Parquet {
 
     fn begin(self: Arc<Self>, execution: &Arc<Execution>) -> Result<Arc<dyn Opener>> {
         Ok(Arc::new(ParquetOpener::new(execution, &self.known, &self.evolve)))
+    }
+
+    fn quoter(self: Arc<Self>, scan: &Arc<QuotedScan>) -> Arc<dyn Quoter> {
+        Arc::new(ParquetQuoter::new(scan, &self.known, &self.evolve))
     }
 
     fn summaries(&self) -> Option<&dyn Summaries> {
@@ -105,9 +119,8 @@ impl Summaries for Parquet {
     }
 
     async fn analyze(&self, io: &ScanIo, file: &DataFile, columns: &[Column]) -> Result<Analyzed> {
-        let reads = MetadataReads { fetch: io.fetch.clone(), meter: Arc::clone(io.meter()), whole: None };
-        let (footer, _) = self.known.footers.open(&self.known.table, file, &reads).await?;
-        Ok(figures::of_footer(&footer, file.meta.size, columns))
+        let (footer, _) = self.known.footers.open(&self.known.table, file, &MetadataReads::of(io)).await?;
+        Ok(figures::of_footer(footer.metadata(), file.meta.size, columns))
     }
 
     async fn prepare(&self, spec: &ScanSpec, io: &ScanIo) -> Result<()> {
@@ -120,15 +133,24 @@ impl Summaries for Parquet {
         io: &ScanIo,
         file: &Arc<PlannedFile>,
         asked: &[Asked],
+        quoted: Option<Basis>,
     ) -> Result<Option<Vec<ScalarValue>>> {
-        let opened = self.known.footer(spec, io, file, false).await?;
-        if !opened.metadata.row_groups().iter().all(belief::is_sound) {
+        let metadata = match quoted {
+            None => self.known.footer(spec, io, file, false).await?.metadata,
+            Some(basis) => {
+                let reads = MetadataReads::quoted(io, &Noted::new(basis == Basis::Footers));
+                let known = self.known.quoted(&file.file, basis, &reads).await?;
+                let Some(known) = known else { return Ok(None) };
+                Arc::clone(known.metadata())
+            }
+        };
+        if !metadata.row_groups().iter().all(belief::is_sound) {
             return Ok(None);
         }
         let name = |error| fault::named(error, &file.file);
-        let shape = Shape::new(spec, &self.evolve, file, &opened.metadata).map_err(name)?;
+        let shape = Shape::new(spec, &self.evolve, file, &metadata).map_err(name)?;
         let projection = shape.projection_of(spec, file).map_err(name)?;
-        Ok(asked.iter().map(|asked| summary::of_file(spec, &projection, &shape, &opened.metadata, asked)).collect())
+        Ok(asked.iter().map(|asked| summary::of_file(spec, &projection, &shape, &metadata, asked)).collect())
     }
 }
 
@@ -144,6 +166,6 @@ pub(crate) async fn footer(footers: &Footers, io: &ScanIo, root: &str, file: &Da
         first_read: OnceLock::new(),
         learned: AtomicBool::new(false),
     };
-    let reads = MetadataReads { fetch: io.fetch.clone(), meter: Arc::clone(io.meter()), whole: None };
-    Ok(footers.open(&files, file, &reads).await?.0)
+    let (known, _) = footers.open(&files, file, &MetadataReads::of(io)).await?;
+    Ok(Arc::clone(known.metadata()))
 }

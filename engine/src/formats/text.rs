@@ -2,7 +2,7 @@
 //!
 //! `options` come from a table's or a partition's storage, `compression` from a file's name. `decoder` takes a file's bytes, or those of a range of it
 //! (`lines`), and gives batches of the columns that are wanted: no IO, and no names of files. Around it, `open` opens the files of a scan, `unit` reads a
-//! split of one, and `shape` makes the result's rows. `write` makes files, as Trino does.
+//! split of one, and `shape` makes the result's rows; `quote` tells what all of it takes. `write` makes files, as Trino does.
 
 mod column;
 mod compression;
@@ -17,6 +17,7 @@ mod lines;
 mod open;
 mod open_csv;
 mod options;
+mod quote;
 mod row;
 mod shape;
 #[cfg(test)]
@@ -37,10 +38,11 @@ use self::{
     compression::Compression,
     open::{TextOpener, TextTable},
     options::TextOptions,
+    quote::TextQuoter,
 };
 use crate::{
     error::Result,
-    scan::{DataFile, Execution, Format, Opener},
+    scan::{DataFile, Execution, Format, Opener, QuotedScan, Quoter},
 };
 
 /// Bytes of a file for one split.
@@ -76,5 +78,9 @@ impl Format for Text {
 
     fn begin(self: Arc<Self>, execution: &Arc<Execution>) -> Result<Arc<dyn Opener>> {
         Ok(Arc::new(TextOpener::new(execution, &self.0)))
+    }
+
+    fn quoter(self: Arc<Self>, scan: &Arc<QuotedScan>) -> Arc<dyn Quoter> {
+        Arc::new(TextQuoter(Arc::clone(scan)))
     }
 }

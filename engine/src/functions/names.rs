@@ -22,12 +22,10 @@ pub(crate) fn names(state: &SessionState) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::{fmt::Write as _, fs};
+    use std::fmt::Write as _;
 
     use super::*;
-    use crate::{config::EngineOptions, plan::base_state};
-
-    const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/functions.md");
+    use crate::{config::EngineOptions, docs_page, plan::base_state};
 
     const INTRODUCTION: &str = r"# Functions
 
@@ -62,17 +60,7 @@ The functions that a query can call, with all of their names. [Trino](https://tr
 
     #[test]
     fn the_page_lists_all_names() {
-        let page = page(&state());
-        if std::env::var_os("UPDATE_DOCS").is_some() {
-            fs::write(PAGE, &page).unwrap();
-        }
-        let committed = fs::read_to_string(PAGE).unwrap_or_default();
-        let differs = page.lines().zip(committed.lines()).find(|(new, old)| new != old);
-        assert!(
-            page == committed,
-            "docs/functions.md is not what the code says: {differs:?}. \
-             UPDATE_DOCS=1 cargo test -p glaux-engine functions::names updates it"
-        );
+        docs_page::check("functions.md", "functions::names", &page(&state()));
     }
 
     #[test]

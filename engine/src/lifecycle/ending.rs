@@ -20,9 +20,34 @@ pub enum Ending {
     CutOff,
     /// An error of the statement, of its data, of a store; memory, disk or a queue that is full.
     Failed,
+    /// Its process ended before it did. Whoever opens the history next records it.
+    Interrupted,
 }
 
 impl Ending {
+    pub const ALL: [Self; 7] =
+        [Self::Succeeded, Self::Cancelled, Self::Aborted, Self::TimedOut, Self::CutOff, Self::Failed, Self::Interrupted];
+
+    /// As the history has it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Cancelled => "cancelled",
+            Self::Aborted => "aborted",
+            Self::TimedOut => "timed_out",
+            Self::CutOff => "cut_off",
+            Self::Failed => "failed",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// The ending of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|ending| ending.as_str() == name)
+    }
+
     /// The ending that an error of this kind makes; a success without one. `cut_off` distinguishes the limit of the bytes that a query may scan
     /// from all other limits.
     #[must_use]
@@ -59,7 +84,7 @@ impl Ending {
         match self {
             Self::Succeeded => QueryState::Succeeded,
             Self::Cancelled | Self::Aborted | Self::CutOff => QueryState::Cancelled,
-            Self::TimedOut | Self::Failed => QueryState::Failed,
+            Self::TimedOut | Self::Failed | Self::Interrupted => QueryState::Failed,
         }
     }
 
@@ -68,7 +93,7 @@ impl Ending {
     pub const fn pays(self) -> bool {
         match self {
             Self::Succeeded | Self::Cancelled | Self::Aborted | Self::TimedOut | Self::CutOff => true,
-            Self::Failed => false,
+            Self::Failed | Self::Interrupted => false,
         }
     }
 
@@ -78,7 +103,7 @@ impl Ending {
     pub(super) const fn aborts_requests(self) -> bool {
         match self {
             Self::Cancelled | Self::Aborted | Self::TimedOut => true,
-            Self::Succeeded | Self::CutOff | Self::Failed => false,
+            Self::Succeeded | Self::CutOff | Self::Failed | Self::Interrupted => false,
         }
     }
 }
@@ -86,6 +111,14 @@ impl Ending {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_read_back() {
+        for ending in Ending::ALL {
+            assert_eq!(Ending::parse(ending.as_str()), Some(ending));
+        }
+        assert_eq!(Ending::parse("SUCCEEDED"), None);
+    }
 
     /// The contract's table.
     #[test]

@@ -3,6 +3,7 @@
 //! Its figures change until it ends, and never after. It ends once.
 
 use std::{
+    borrow::Cow,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -13,11 +14,13 @@ use tokio::sync::watch;
 use super::{
     cancel::CancelReason,
     ending::Ending,
-    history::QueryRecord,
+    history::{QueryRecord, Quoted},
+    limits::Limits,
     report::{QueryId, QueryReport, QueryState, RepairFigures},
+    statement_text::{StatementText, TextRules},
 };
 use crate::{
-    accounting::{Bill, Meter, Tariff, Timings, Usage},
+    accounting::{Bill, Meter, Tariff, Timings, UsageDetail, Usd},
     clock::Clock,
     error::{Error, ErrorKind},
     session::SessionOptions,
@@ -35,7 +38,13 @@ pub(crate) struct Entry {
     pub(crate) statement: String,
     pub(crate) meter: Arc<Meter>,
     pub(crate) submitted_at: DateTime<Utc>,
-    tariff: Tariff,
+    /// The statement as the history keeps it.
+    text: StatementText,
+    rules: TextRules,
+    /// That of the engine, as it was when the query came in. Its workgroup may have another.
+    tariff: Arc<Tariff>,
+    /// Those of the session, until those of its workgroup are known.
+    limits: Mutex<Arc<Limits>>,
     clock: Arc<dyn Clock>,
     cancel: watch::Sender<Option<CancelReason>>,
     progress: Mutex<Progress>,
@@ -45,6 +54,7 @@ pub(crate) struct Entry {
 struct Progress {
     statement_type: Option<StatementKind>,
     billable: bool,
+    quoted: Option<Quoted>,
     marks: Marks,
     end: Option<End>,
 }
@@ -62,7 +72,7 @@ struct Marks {
 struct End {
     ending: Ending,
     at: DateTime<Utc>,
-    usage: Usage,
+    usage: UsageDetail,
     timings: Timings,
     error: Option<(ErrorKind, String)>,
 }
@@ -85,18 +95,29 @@ impl Marks {
 }
 
 impl Entry {
-    pub(crate) fn new(options: SessionOptions, statement: &str, tariff: Tariff, clock: Arc<dyn Clock>) -> Arc<Self> {
+    pub(crate) fn new(
+        options: SessionOptions,
+        statement: &str,
+        rules: TextRules,
+        tariff: Arc<Tariff>,
+        clock: Arc<dyn Clock>,
+    ) -> Arc<Self> {
         let marks = Marks { received: Instant::now(), planned: None, executing: None };
+        let progress = Progress { statement_type: None, billable: false, quoted: None, marks, end: None };
+        let statement = statement[..statement.floor_char_boundary(MAX_KEPT)].to_owned();
         Arc::new(Self {
             id: QueryId::next(),
             meter: Meter::new(options.max_scan),
+            limits: Mutex::new(Arc::new(Limits::of_session(&options))),
             options,
-            statement: statement[..statement.floor_char_boundary(MAX_KEPT)].to_owned(),
+            text: (rules.describe)(&statement),
+            rules,
+            statement,
             submitted_at: clock.now(),
             tariff,
             clock,
             cancel: watch::Sender::new(None),
-            progress: Mutex::new(Progress { statement_type: None, billable: false, marks, end: None }),
+            progress: Mutex::new(progress),
         })
     }
 
@@ -107,6 +128,44 @@ impl Entry {
     pub(crate) fn classify(&self, statement_type: StatementKind, billable: bool) {
         let mut progress = self.lock();
         (progress.statement_type, progress.billable) = (Some(statement_type), billable);
+    }
+
+    /// Whether its kind of statement pays for what it scans.
+    pub(super) fn is_billable(&self) -> bool {
+        self.lock().billable
+    }
+
+    /// The limits that hold for it.
+    pub(crate) fn limits(&self) -> Arc<Limits> {
+        Arc::clone(&self.limits.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Sets the limits that hold for it, before it scans anything.
+    pub(super) fn enforce(&self, limits: Limits) {
+        self.meter.allowance().set_limit(limits.max_scan.map(|limit| limit.value));
+        *self.limits.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(limits);
+    }
+
+    /// What it is billed by.
+    pub(crate) fn tariff(&self) -> Arc<Tariff> {
+        Arc::clone(self.limits().tariff.as_ref().unwrap_or(&self.tariff))
+    }
+
+    /// What it costs once it has scanned so many bytes, with the requests that it has made until now. What it has not scanned yet is taken to come
+    /// from the store that it has fetched most from.
+    pub(super) fn cost_at(&self, data_scanned_bytes: u64) -> Usd {
+        let mut usage = self.meter.detail();
+        let to_come = data_scanned_bytes.saturating_sub(usage.total.data_scanned_bytes);
+        if let Some(store) = usage.stores.iter_mut().max_by_key(|store| store.fetched_bytes) {
+            store.fetched_bytes = store.fetched_bytes.saturating_add(to_come);
+        }
+        usage.total.data_scanned_bytes = data_scanned_bytes;
+        self.tariff().bill(&usage).total()
+    }
+
+    /// Notes what the query was quoted.
+    pub(crate) fn note_quote(&self, quoted: Quoted) {
+        self.lock().quoted = Some(quoted);
     }
 
     pub(super) fn mark_planned(&self) {
@@ -128,17 +187,18 @@ impl Entry {
         progress.end = Some(End {
             ending: self.ending(error),
             at: self.clock.now(),
-            usage: self.meter.usage(),
+            usage: self.meter.detail(),
             timings: progress.marks.timings(Instant::now(), self.meter.listing_time()),
-            error: error.map(|error| (error.kind(), error.to_string())),
+            error: error.map(|error| (error.kind(), (self.rules.error)(error.to_string(), &self.statement))),
         });
         Some(self.record_of(&progress))
     }
 
     /// The ending that this error makes.
     pub(super) fn ending(&self, error: Option<&Error>) -> Ending {
-        let cut_off = self.meter.is_over_limit() || *self.cancel.borrow() == Some(CancelReason::ScanLimit);
-        Ending::of(error.map(Error::kind), cut_off)
+        let is_stopped = || self.cancel.borrow().as_ref().is_some_and(CancelReason::is_cut_off);
+        let is_cut_off = self.meter.allowance().is_refused() || is_stopped();
+        Ending::of(error.map(Error::kind), is_cut_off)
     }
 
     /// The query as the history holds it, now.
@@ -147,26 +207,43 @@ impl Entry {
     }
 
     pub(crate) fn report(&self) -> QueryReport {
-        self.report_of(&self.lock())
+        let progress = self.lock();
+        self.report_of(&progress, &self.usage_of(&progress))
     }
 
-    fn report_of(&self, progress: &Progress) -> QueryReport {
-        let (state, usage, timings) = match &progress.end {
-            Some(end) => (end.ending.state(), end.usage, end.timings),
+    /// The figures in all, by store and by table: so far, or at the end.
+    pub(crate) fn detail(&self) -> UsageDetail {
+        let progress = self.lock();
+        self.usage_of(&progress).into_owned()
+    }
+
+    fn usage_of<'a>(&self, progress: &'a Progress) -> Cow<'a, UsageDetail> {
+        match &progress.end {
+            Some(end) => Cow::Borrowed(&end.usage),
+            None => Cow::Owned(self.meter.detail()),
+        }
+    }
+
+    fn report_of(&self, progress: &Progress, usage: &UsageDetail) -> QueryReport {
+        let (state, timings) = match &progress.end {
+            Some(end) => (end.ending.state(), end.timings),
             None => {
                 let state = if progress.marks.executing.is_some() { QueryState::Running } else { QueryState::Queued };
-                (state, self.meter.usage(), progress.marks.timings(Instant::now(), self.meter.listing_time()))
+                (state, progress.marks.timings(Instant::now(), self.meter.listing_time()))
             }
         };
         let pays = progress.billable && progress.end.as_ref().is_none_or(|end| end.ending.pays());
-        let bill = if pays { self.tariff.bill(usage.data_scanned_bytes) } else { Bill::default() };
+        // Of a query that does not pay everything is free: its requests, too.
+        let tariff = self.tariff();
+        let bill = if pays { tariff.bill(usage) } else { Bill::default() };
         let repair = self.meter.repair();
         let repair = RepairFigures { found: repair.found(), added: repair.added(), dropped: repair.dropped() };
         QueryReport {
             query_id: self.id,
             state,
-            usage,
+            usage: usage.total,
             bill,
+            tariff: Some(tariff.id()),
             timings,
             scan: Some(self.meter.scan().snapshot()),
             listing: self.meter.listing().snapshot_of(),
@@ -175,8 +252,11 @@ impl Entry {
     }
 
     fn record_of(&self, progress: &Progress) -> QueryRecord {
-        let report = self.report_of(progress);
-        let error = progress.end.as_ref().and_then(|end| end.error.as_ref());
+        let usage = self.usage_of(progress);
+        let report = self.report_of(progress, &usage);
+        let end = progress.end.as_ref();
+        let error = end.and_then(|end| end.error.as_ref());
+        let UsageDetail { stores, tables, .. } = usage.into_owned();
         QueryRecord {
             query_id: self.id,
             state: report.state,
@@ -184,25 +264,34 @@ impl Entry {
             workgroup: self.options.workgroup.clone(),
             database: self.options.database.clone(),
             labels: self.options.labels.clone(),
-            statement: self.statement.clone(),
+            origin: self.options.origin.clone(),
+            statement: self.text.redacted.as_ref().unwrap_or(&self.statement).clone(),
+            normalized: self.text.normalized.clone(),
+            fingerprint: self.text.fingerprint,
             statement_type: progress.statement_type,
             submitted_at: self.submitted_at,
-            ended_at: progress.end.as_ref().map(|end| end.at),
+            ended_at: end.map(|end| end.at),
+            ending: end.map(|end| end.ending),
             error_kind: error.map(|(kind, _)| *kind),
             error_message: error.map(|(_, message)| message.clone()),
             usage: report.usage,
+            stores,
+            tables,
             bill: report.bill,
+            tariff: report.tariff,
+            quoted: progress.quoted,
+            peak_memory_bytes: Some(self.meter.peak_memory()).filter(|bytes| *bytes > 0),
             timings: report.timings,
+            queue_position: None,
         }
     }
 
-    /// Stops the query; the first reason counts. Its requests in flight are aborted, except when it reaches its scan limit: as with every
-    /// failure, the store counts them, and so do we.
+    /// Stops the query; the first reason counts. Its requests in flight are aborted, except when it needs more than it may scan.
     pub(crate) fn cancel(&self, reason: CancelReason) -> bool {
         if self.lock().end.is_some() {
             return false;
         }
-        let gives_up = reason != CancelReason::ScanLimit;
+        let gives_up = !reason.is_cut_off();
         let first = self.cancel.send_if_modified(|current| {
             let first = current.is_none();
             if first {
@@ -220,7 +309,13 @@ impl Entry {
     /// The error of the reason that the query was stopped for, or of `otherwise` if it was not stopped.
     pub(crate) fn stop_error(&self, otherwise: &CancelReason) -> Error {
         let reason = self.cancel.borrow();
-        reason.as_ref().unwrap_or(otherwise).error(self.options.timeout, self.meter.scan_limit())
+        reason.as_ref().unwrap_or(otherwise).error(&self.limits())
+    }
+
+    /// Why the query ends, if it needs more than it may scan.
+    pub(super) fn over_limit(&self) -> Option<CancelReason> {
+        let allowance = self.meter.allowance();
+        allowance.is_refused().then(|| allowance.spent().map_or(CancelReason::ScanLimit, CancelReason::Budget))
     }
 
     /// The error that the query was stopped with, if it was.
@@ -233,7 +328,7 @@ impl Entry {
     pub(crate) fn stopped(self: &Arc<Self>) -> impl Future<Output = Error> + Send + use<> {
         let (entry, mut reasons) = (Arc::clone(self), self.cancel.subscribe());
         let received = self.lock().marks.received;
-        let deadline = self.options.timeout.and_then(|timeout| received.checked_add(timeout));
+        let deadline = self.limits().timeout.and_then(|timeout| received.checked_add(timeout.value));
         async move {
             let cancelled = async { _ = reasons.wait_for(Option::is_some).await };
             match deadline {

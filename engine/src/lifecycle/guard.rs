@@ -14,19 +14,20 @@ mod tests;
 
 use std::{marker::PhantomData, sync::Arc, time::Duration};
 
-use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
 
 use super::{
-    admission::Slot,
+    admission::{Claim, Slot},
+    budget::{Purse, Spender},
     cancel::CancelReason,
     canceller::Canceller,
     entry::Entry,
+    limits::Limits,
     registry::Registry,
     report::{Failure, QueryId, QueryReport},
 };
 use crate::{
-    accounting::Meter,
+    accounting::{Meter, Payer, Usd},
     error::{Error, Result},
     session::SessionOptions,
     statement_kind::StatementKind,
@@ -34,19 +35,19 @@ use crate::{
 
 /// Taken in: being parsed, checked and planned. Call [`QueryGuard::classify`] as soon as the kind of statement is known.
 #[derive(Debug)]
-pub struct Received(());
+pub(crate) struct Received(());
 
 /// Planned: waiting to be admitted.
 #[derive(Debug)]
-pub struct Planned(());
+pub(crate) struct Planned(());
 
 /// Admitted: running.
 #[derive(Debug)]
-pub struct Executing(());
+pub(crate) struct Executing(());
 
 /// A query in one phase of its life. Dropping it cancels the query.
 #[derive(Debug)]
-pub struct QueryGuard<Phase> {
+pub(crate) struct QueryGuard<Phase> {
     life: Life,
     phase: PhantomData<fn() -> Phase>,
 }
@@ -65,6 +66,14 @@ impl Life {
         let Some(record) = self.entry.end(error) else {
             return Box::pin(std::future::ready(()));
         };
+        if let Some(spender) = spender_of(&self.entry) {
+            // Before the history has it, which then says what was spent.
+            let budgets = self.registry.budgets();
+            budgets.end(&spender, record.bill.total());
+            if let Some(CancelReason::Budget(spent)) = self.entry.over_limit() {
+                budgets.refused(&spender, &spent);
+            }
+        }
         // First into the history, then out of the registry, so that at every moment it is in one of them.
         let report = record.report();
         self.registry.report_end(&record);
@@ -79,6 +88,12 @@ impl Life {
             }
         })
     }
+}
+
+/// The query as one that is paid out of budgets, if its workgroup has any.
+fn spender_of(entry: &Entry) -> Option<Spender> {
+    let limits = entry.limits();
+    limits.budget.is_set().then(|| Spender { query: entry.id, day: entry.submitted_at.date_naive(), limits })
 }
 
 /// How long a query that has ended waits for the responses to requests whose bytes it no longer needs.
@@ -99,55 +114,48 @@ impl<Phase> QueryGuard<Phase> {
     }
 
     #[must_use]
-    pub fn id(&self) -> QueryId {
+    pub(crate) fn id(&self) -> QueryId {
         self.life.entry.id
     }
 
     #[must_use]
-    pub fn meter(&self) -> &Arc<Meter> {
+    pub(crate) fn meter(&self) -> &Arc<Meter> {
         &self.life.entry.meter
     }
 
     /// The session as it was when the query came in.
     #[must_use]
-    pub fn options(&self) -> &SessionOptions {
+    pub(crate) fn options(&self) -> &SessionOptions {
         &self.life.entry.options
-    }
-
-    /// The statement as it came in.
-    #[must_use]
-    pub fn statement(&self) -> &str {
-        &self.life.entry.statement
-    }
-
-    /// What `now()` and `current_date` mean in this query.
-    #[must_use]
-    pub fn submitted_at(&self) -> DateTime<Utc> {
-        self.life.entry.submitted_at
     }
 
     /// The figures so far.
     #[must_use]
-    pub fn report(&self) -> QueryReport {
+    pub(crate) fn report(&self) -> QueryReport {
         self.life.entry.report()
     }
 
     #[must_use]
-    pub fn canceller(&self) -> Canceller {
+    pub(crate) fn canceller(&self) -> Canceller {
         Canceller::new(&self.life.entry)
     }
 
     /// Says what kind of statement it is, and whether its kind pays for what it scans. DDL, `SHOW` and `EXPLAIN` are free; queries and
     /// `EXPLAIN ANALYZE` pay. Until this is called, the query is free.
-    pub fn classify(&self, statement_type: StatementKind, billable: bool) {
+    pub(crate) fn classify(&self, statement_type: StatementKind, billable: bool) {
         self.life.entry.classify(statement_type, billable);
+    }
+
+    /// Sets the limits that hold for the query in the place of its session's, before it scans anything.
+    pub(crate) fn enforce(&self, limits: Limits) {
+        self.life.entry.enforce(limits);
     }
 
     /// Does a piece of the query's work, unless the query is stopped or its time is up before the work is done.
     ///
     /// # Errors
     /// Those of the work; `Cancelled`, `Aborted`, `TimedOut` or `LimitExceeded`. The query has not ended then: pass the error to [`QueryGuard::fail`].
-    pub async fn run<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+    pub(crate) async fn run<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         let stopped = self.life.entry.stopped();
         tokio::select! {
             biased;
@@ -158,7 +166,7 @@ impl<Phase> QueryGuard<Phase> {
     }
 
     /// Ends the query with an error; returns when the history has it.
-    pub async fn fail(self, error: Error) -> Failure {
+    pub(crate) async fn fail(self, error: Error) -> Failure {
         let report = self.end(Some(&error)).await;
         Failure { error, report }
     }
@@ -196,20 +204,27 @@ impl QueryGuard<Received> {
 
     /// Planning is over.
     #[must_use]
-    pub fn planned(self) -> QueryGuard<Planned> {
+    pub(crate) fn planned(self) -> QueryGuard<Planned> {
         self.life.entry.mark_planned();
         self.into_phase()
     }
 }
 
 impl QueryGuard<Planned> {
-    /// Waits for a slot, which is given back when the query ends. Slots are shared among users (`lifecycle/admission`).
+    /// Waits for a slot, which is given back when the query ends. Slots are shared among workgroups and users (`lifecycle/admission`).
     ///
     /// # Errors
-    /// The query was stopped, or its time was up, while it waited; it has ended.
-    pub async fn admit(mut self) -> Result<QueryGuard<Executing>, Failure> {
-        let slots = Arc::clone(self.life.registry.slots());
-        match self.run(async { Ok(slots.acquire(&self.options().user).await) }).await {
+    /// The queue or a budget of its workgroup had no room for it, or it was stopped, or its time was up, while it waited; it has ended.
+    pub(crate) async fn admit(self) -> Result<QueryGuard<Executing>, Failure> {
+        self.admit_quoted(None).await
+    }
+
+    /// The same for a query of which it is known how many bytes of table data it scans at most.
+    ///
+    /// # Errors
+    /// As [`QueryGuard::admit`].
+    pub(crate) async fn admit_quoted(mut self, quoted_bytes: Option<u64>) -> Result<QueryGuard<Executing>, Failure> {
+        match self.run(self.admitted(quoted_bytes)).await {
             Ok(slot) => {
                 self.life.slot = Some(slot);
                 Ok(self.start())
@@ -218,18 +233,49 @@ impl QueryGuard<Planned> {
         }
     }
 
+    /// Waits for a slot, and for money where the query pays out of a budget.
+    async fn admitted(&self, quoted_bytes: Option<u64>) -> Result<Slot> {
+        let (entry, registry) = (&self.life.entry, &self.life.registry);
+        let limits = entry.limits();
+        let spender = spender_of(entry).filter(|_| entry.is_billable());
+        let purse = spender.map(|spender| Purse::new(registry.budgets(), spender, cost_of(entry)));
+        // What scans nothing goes on when nothing is left.
+        if let Some(purse) = purse.as_ref().filter(|_| quoted_bytes != Some(0)) {
+            purse.check().await?;
+        }
+        let claim = Claim {
+            query: Some(entry.id),
+            workgroup: Arc::clone(&limits.workgroup),
+            user: entry.options.user.as_str().into(),
+            max_running: limits.max_concurrent_queries.unwrap_or(usize::MAX),
+            max_waiting: limits.max_queued_queries,
+        };
+        let slot = registry.slots().enter(claim).await?;
+        if let Some(purse) = purse {
+            let granted = purse.open(quoted_bytes)?;
+            entry.meter.allowance().pay_by(Arc::new(purse) as Arc<dyn Payer>, granted);
+        }
+        Ok(slot)
+    }
+
     /// Runs at once, for statements that need no slot: DDL, `SHOW`, `EXPLAIN`, and queries that read no store and compute little.
     #[must_use]
-    pub fn start(self) -> QueryGuard<Executing> {
+    pub(crate) fn start(self) -> QueryGuard<Executing> {
         self.life.entry.mark_executing();
         self.life.registry.history().update_running(self.life.entry.record());
         self.into_phase()
     }
 }
 
+/// What a query costs once it has scanned so many bytes. It does not keep the query.
+fn cost_of(entry: &Arc<Entry>) -> Box<dyn Fn(u64) -> Usd + Send + Sync> {
+    let entry = Arc::downgrade(entry);
+    Box::new(move |bytes| entry.upgrade().map(|entry| entry.cost_at(bytes)).unwrap_or_default())
+}
+
 impl QueryGuard<Executing> {
     /// Ends the query successfully; returns when the history has it.
-    pub async fn succeed(self) -> QueryReport {
+    pub(crate) async fn succeed(self) -> QueryReport {
         self.end(None).await
     }
 

@@ -6,31 +6,41 @@
 //! cannot be written, ends wait in memory (`waiting`) and no query fails because of it; when too many wait, new queries are refused.
 //!
 //! A process that dies leaves queries behind that seem to run for ever. Whoever opens or reads the history next finds them by the lock that
-//! the dead process no longer holds, and records that they failed.
+//! the dead process no longer holds, and records that they were interrupted.
 //!
 //! It does not know what runs in this process: `manager` does.
 
+mod columns;
 mod instance;
 mod read;
 mod record;
 mod retention;
+mod scan;
 mod schema;
+mod spending;
 #[cfg(test)]
 mod tests;
 mod waiting;
+mod write;
 mod writer;
 
 use std::{
+    collections::HashMap,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use chrono::{DateTime, Utc};
+pub(crate) use columns::{Cell, HistoryColumn, HistoryTable, Kind};
 use glaux_catalog::same_file::SameFile;
-pub use record::{PageFilter, Position, QueryFilter, QueryRecord, TextBounds, UsageFilter, UsageTotal};
+pub(crate) use record::{NumberBounds, TableTotal, TextBounds, UsageFilter, UsageTotal};
+pub use record::{QueryFilter, QueryRecord, Quoted};
 pub use retention::HistoryOptions;
 use rusqlite::Connection;
+pub(crate) use scan::{Next, Page, Scan, Sink};
+pub(super) use spending::{Spending, WarningKey};
+use uuid::Uuid;
 pub use waiting::Waiting;
 
 use self::{
@@ -42,12 +52,14 @@ use self::{
 use crate::{
     clock::{Clock, system_clock},
     data_dir::{HISTORY_FILE, RUN_DIRECTORY},
-    error::{Error, ErrorKind, Result},
+    error::{Error, Result},
     lifecycle::QueryId,
 };
 
 /// How long one process waits for another's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Prepared statements that a connection keeps: those of one query that begins and ends, and some that read.
+const STATEMENTS: usize = 64;
 /// What is recorded of the queries of a process that died.
 const DIED: &str = "the process ended before the query did";
 
@@ -108,7 +120,7 @@ impl History {
 
     /// Whether other processes may use it too.
     #[must_use]
-    pub fn is_shared(&self) -> bool {
+    pub(crate) fn is_shared(&self) -> bool {
         self.folder.is_some()
     }
 
@@ -118,7 +130,7 @@ impl History {
     }
 
     /// Records what a running query has used so far. Queued, not waited for; it never undoes an end that was recorded before.
-    pub fn update_running(&self, record: QueryRecord) {
+    pub(crate) fn update_running(&self, record: QueryRecord) {
         drop(self.writer.put(record));
     }
 
@@ -149,7 +161,7 @@ impl History {
     ///
     /// # Errors
     /// `LimitExceeded`, with the reason why so many wait.
-    pub fn check_room(&self) -> Result<()> {
+    pub(crate) fn check_room(&self) -> Result<()> {
         self.backlog.check()
     }
 
@@ -162,15 +174,27 @@ impl History {
         self.read(move |connection| read::list(connection, &filter)).await
     }
 
-    /// The next queries of all processes after a position, `limit` at most; before the first, what was queued is committed.
+    /// The next page of one of the tables, of about `limit` rows, as values for a sink; before the first, what was queued is committed. `live` is
+    /// what is known of queries that have not ended.
     ///
     /// # Errors
     /// As of the file.
-    pub async fn page(&self, filter: Arc<PageFilter>, after: Option<Position>, limit: usize) -> Result<Vec<QueryRecord>> {
-        if after.is_none() {
+    pub(crate) async fn scan<S: Sink + 'static>(
+        &self,
+        scan: Arc<Scan>,
+        next: Option<Next>,
+        limit: usize,
+        live: HashMap<QueryId, QueryRecord>,
+        mut sink: S,
+    ) -> Result<(Page, S)> {
+        if next.is_none() {
             self.settle().await;
         }
-        self.read(move |connection| read::page(connection, &filter, after, limit)).await
+        self.read(move |connection| {
+            let page = scan::page(connection, &scan, next, limit, &live, &mut sink).map_err(|error| failed(&error))?;
+            Ok((page, sink))
+        })
+        .await
     }
 
     /// One query.
@@ -187,9 +211,18 @@ impl History {
     ///
     /// # Errors
     /// As of the file.
-    pub async fn totals(&self, filter: UsageFilter) -> Result<Vec<UsageTotal>> {
+    pub(crate) async fn totals(&self, filter: UsageFilter) -> Result<Vec<UsageTotal>> {
         self.settle().await;
         self.read(move |connection| read::totals(connection, &filter)).await
+    }
+
+    /// The same of the tables that they read, summed by day, user, workgroup and table.
+    ///
+    /// # Errors
+    /// As of the file.
+    pub(crate) async fn table_totals(&self, filter: UsageFilter) -> Result<Vec<TableTotal>> {
+        self.settle().await;
+        self.read(move |connection| read::table_totals(connection, &filter)).await
     }
 
     /// Removes the ended queries that were submitted before a time, but for their sums; returns how many.
@@ -204,12 +237,12 @@ impl History {
     ///
     /// # Errors
     /// `NotFound`, naming the id, if no living process runs it.
-    pub async fn request_kill(&self, id: QueryId, by: &str) -> Result<()> {
+    pub(crate) async fn request_kill(&self, id: QueryId, by: &str) -> Result<()> {
         self.settle().await;
         let by = by.to_owned();
         let update = move |connection: &Connection| {
-            let sql = "UPDATE queries SET kill_requested_by = ? WHERE query_id = ? AND state IN ('QUEUED', 'RUNNING')";
-            connection.execute(sql, (by, id.to_string())).map_err(|e| failed(&e))
+            let sql = "UPDATE queries SET kill_requested_by = ? WHERE query_id = ? AND ended_at IS NULL";
+            connection.execute(sql, (by, id.0.into_bytes())).map_err(|e| failed(&e))
         };
         if self.writer.call(update).await? == 0 {
             return Err(not_running(id));
@@ -222,13 +255,12 @@ impl History {
         let instance = self.instance.id().to_owned();
         let select = move |connection: &Connection| {
             let sql = "SELECT query_id, kill_requested_by FROM queries
-                WHERE instance = ? AND state IN ('QUEUED', 'RUNNING') AND kill_requested_by IS NOT NULL";
+                WHERE instance = ? AND ended_at IS NULL AND kill_requested_by IS NOT NULL";
             let mut statement = connection.prepare_cached(sql)?;
-            let rows = statement.query_map([instance], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?;
+            let rows = statement.query_map([instance], |row| Ok((QueryId(Uuid::from_bytes(row.get(0)?)), row.get(1)?)))?;
             rows.collect::<rusqlite::Result<Vec<_>>>()
         };
-        let rows = self.read(move |connection| select(connection).map_err(|e| failed(&e))).await?;
-        Ok(rows.into_iter().filter_map(|(id, by)| Some((id.parse().ok()?, by))).collect())
+        self.read(move |connection| select(connection).map_err(|e| failed(&e))).await
     }
 
     /// Waits until all that was queued, and all that waits, is committed.
@@ -241,7 +273,7 @@ impl History {
 
     /// Commits what is queued, so that callers read what they wrote, and records the ends of dead processes' queries. If that cannot be
     /// written, the history can be read all the same.
-    async fn settle(&self) {
+    pub(super) async fn settle(&self) {
         let (folder, own) = (self.folder.clone(), self.instance.id().to_owned());
         let settled = self.writer.call(move |connection| folder.map_or(Ok(()), |folder| reap(connection, &folder, &own))).await;
         if let Err(error) = settled {
@@ -285,6 +317,7 @@ fn connect(path: &Path) -> Result<Connection> {
     let connection = Connection::open(path).map_err(|e| failed(&e).with_context("path", path.display().to_string()))?;
     let prepare = || -> rusqlite::Result<()> {
         connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
         // Of a new file: removed queries give their pages back. If another process creates the file at this moment, it just keeps them.
         let pages = connection.pragma_query_value(None, "page_count", |row| row.get::<_, i64>(0));
         if pages.is_ok_and(|pages| pages == 0) {
@@ -305,18 +338,15 @@ fn connect(path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
-/// Records that the queries of dead processes failed. Failed queries are free; their figures stay as last known.
+/// Records that the queries of dead processes were interrupted.
 fn reap(connection: &Connection, folder: &Path, own: &str) -> Result<()> {
-    let alive = "SELECT DISTINCT instance FROM queries WHERE state IN ('QUEUED', 'RUNNING') AND instance <> ?";
-    let update =
-        "UPDATE queries SET state = 'FAILED', error_kind = ?, error_message = ?, ended_at = updated_at, billed_bytes = 0,
-            cost_nano_usd = 0, cost_rest_atto_usd = 0 WHERE instance = ? AND state IN ('QUEUED', 'RUNNING')";
+    let others = "SELECT DISTINCT instance FROM queries WHERE ended_at IS NULL AND instance <> ?";
     let run = || -> rusqlite::Result<()> {
-        let mut statement = connection.prepare_cached(alive)?;
+        let mut statement = connection.prepare_cached(others)?;
         let instances: Vec<String> = statement.query_map([own], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
         for instance in instances {
             if let Some(_dead) = Dead::find(folder, &instance) {
-                connection.execute(update, (ErrorKind::Unavailable.as_str(), DIED, instance))?;
+                write::interrupt(connection, &instance, DIED)?;
             }
         }
         Ok(())

@@ -17,11 +17,13 @@ use super::{
     observer::QueryObserver,
     registry::Registry,
     report::{Failure, QueryId, QueryState},
+    statement_text::TextRules,
 };
 use crate::{
-    accounting::{Tariff, Usage},
+    accounting::{Tariff, Tariffs, Usage},
     clock::Clock,
     error::{Error, ErrorKind, Result},
+    hooks::Hooks,
     session::SessionOptions,
 };
 
@@ -40,26 +42,43 @@ pub struct RunningQuery {
     pub usage: Usage,
     /// Since it came in, to the millisecond.
     pub elapsed: Duration,
+    /// Its place in the queue of its workgroup, from 1 on, while it waits there.
+    pub queue_position: Option<u64>,
 }
 
 /// All queries of one engine.
 #[derive(Debug)]
 pub struct QueryManager {
     registry: Arc<Registry>,
-    tariff: Tariff,
+    tariffs: Tariffs,
+    texts: TextRules,
     clock: Arc<dyn Clock>,
 }
 
 impl QueryManager {
     /// `max_concurrent_queries` is at least 1.
     #[must_use]
-    pub fn new(history: Arc<History>, tariff: Tariff, max_concurrent_queries: usize, clock: Arc<dyn Clock>) -> Self {
-        Self { registry: Registry::new(history, max_concurrent_queries), tariff, clock }
+    pub(crate) fn new(history: Arc<History>, tariffs: Tariffs, max_concurrent_queries: usize, clock: Arc<dyn Clock>) -> Self {
+        let registry = Registry::new(history, max_concurrent_queries, Arc::clone(&clock));
+        Self { registry, tariffs, texts: TextRules::default(), clock }
     }
 
+    /// The same, with rules for the texts that are recorded.
     #[must_use]
-    pub fn tariff(&self) -> &Tariff {
-        &self.tariff
+    pub(crate) fn with_texts(self, texts: TextRules) -> Self {
+        Self { texts, ..self }
+    }
+
+    /// The tariffs that there are.
+    #[must_use]
+    pub fn tariffs(&self) -> &Tariffs {
+        &self.tariffs
+    }
+
+    /// The tariff by which queries are billed that come in now, where nothing names another.
+    #[must_use]
+    pub fn tariff(&self) -> Arc<Tariff> {
+        self.tariffs.default_tariff()
     }
 
     #[must_use]
@@ -78,13 +97,18 @@ impl QueryManager {
         Err(Error::new(ErrorKind::AlreadyExists, "the engine already has an observer").with_hint("Set one observer only"))
     }
 
+    /// Sets what is called when budgets run low, once.
+    pub(crate) fn set_hooks(&self, hooks: Arc<Hooks>) {
+        self.registry.budgets().set_hooks(hooks);
+    }
+
     /// Takes a statement in: from here on it is in the history, and its time runs. `session` is the session as it is now.
     ///
     /// # Errors
     /// `LimitExceeded` while too many queries that have ended wait to be written to the history; the statement is in no history then.
     #[expect(clippy::result_large_err, reason = "what ends a query carries its figures, everywhere")]
-    pub fn receive(&self, session: SessionOptions, statement: &str) -> Result<QueryGuard<Received>, Failure> {
-        let entry = Entry::new(session, statement, self.tariff, Arc::clone(&self.clock));
+    pub(crate) fn receive(&self, session: SessionOptions, statement: &str) -> Result<QueryGuard<Received>, Failure> {
+        let entry = Entry::new(session, statement, self.texts, self.tariff(), Arc::clone(&self.clock));
         if let Err(error) = self.history().check_room() {
             entry.end(Some(&error));
             return Err(Failure { error, report: entry.report() });
@@ -106,14 +130,23 @@ impl QueryManager {
             submitted_at: record.submitted_at,
             usage: record.usage,
             elapsed: Duration::from_millis(record.timings.total),
+            queue_position: record.queue_position,
         };
         self.running_records().into_iter().map(running).collect()
     }
 
-    /// The same as the history would hold them now.
+    /// One of them, as the history would hold it now; `None` if it has ended, or is another process's.
     #[must_use]
-    pub fn running_records(&self) -> Vec<QueryRecord> {
-        self.registry.entries().iter().map(|entry| entry.record()).collect()
+    pub fn running_record(&self, id: QueryId) -> Option<QueryRecord> {
+        self.registry.get(id).map(|entry| entry.record())
+    }
+
+    /// All of them, as the history would hold them now.
+    #[must_use]
+    pub(crate) fn running_records(&self) -> Vec<QueryRecord> {
+        let places = self.registry.slots().places();
+        let record = |entry: &Arc<Entry>| QueryRecord { queue_position: places.get(&entry.id).copied(), ..entry.record() };
+        self.registry.entries().iter().map(record).collect()
     }
 
     /// Stops all queries of this process, which is shutting down.

@@ -1,5 +1,5 @@
-//! The queries of this process that have not ended. While there are any, one task looks for kills requested by other processes and records the
-//! current figures; otherwise nothing runs.
+//! The queries of this process that have not ended. While there are any, one task looks for what other processes spend and for kills that they
+//! request, and records the current figures; otherwise nothing runs.
 
 use std::{
     collections::BTreeMap,
@@ -11,12 +11,14 @@ use tokio::{runtime::Handle, task::AbortHandle, time::MissedTickBehavior};
 
 use super::{
     admission::Slots,
+    budget::Budgets,
     cancel::CancelReason,
     entry::Entry,
     history::{History, QueryRecord},
     observer::QueryObserver,
     report::{QueryId, QueryState},
 };
+use crate::clock::Clock;
 
 /// How often the task looks for kills; it records figures every other time.
 const LOOK: Duration = Duration::from_millis(500);
@@ -25,6 +27,7 @@ const LOOK: Duration = Duration::from_millis(500);
 pub(super) struct Registry {
     history: Arc<History>,
     slots: Arc<Slots>,
+    budgets: Arc<Budgets>,
     running: Mutex<Running>,
     observer: OnceLock<Arc<dyn QueryObserver>>,
 }
@@ -37,8 +40,9 @@ struct Running {
 }
 
 impl Registry {
-    pub(super) fn new(history: Arc<History>, slots: usize) -> Arc<Self> {
-        Arc::new(Self { history, slots: Slots::new(slots), running: Mutex::default(), observer: OnceLock::new() })
+    pub(super) fn new(history: Arc<History>, slots: usize, clock: Arc<dyn Clock>) -> Arc<Self> {
+        let budgets = Budgets::new(Arc::clone(&history), clock);
+        Arc::new(Self { history, slots: Slots::new(slots), budgets, running: Mutex::default(), observer: OnceLock::new() })
     }
 
     fn lock(&self) -> MutexGuard<'_, Running> {
@@ -51,6 +55,10 @@ impl Registry {
 
     pub(super) fn slots(&self) -> &Arc<Slots> {
         &self.slots
+    }
+
+    pub(super) fn budgets(&self) -> &Arc<Budgets> {
+        &self.budgets
     }
 
     /// `false` if there is one already.
@@ -104,6 +112,7 @@ impl Registry {
                 self.history.update_running(entry.record());
             }
         }
+        self.budgets.look_again().await;
         match self.history.kill_requests().await {
             Ok(requests) => {
                 for (id, by) in requests {

@@ -15,13 +15,15 @@ use futures::{
 };
 
 use super::{
-    cancel::CancelReason,
     canceller::Canceller,
     entry::Entry,
     guard::{Executing, QueryGuard},
     report::{QueryId, QueryReport},
 };
-use crate::error::{Error, Result};
+use crate::{
+    accounting::UsageDetail,
+    error::{Error, Result},
+};
 
 /// A running query: a stream of its record batches.
 ///
@@ -51,7 +53,7 @@ enum Flow {
 impl Query {
     /// The stream of a query that has been admitted.
     #[must_use]
-    pub fn new(guard: QueryGuard<Executing>, schema: SchemaRef, batches: BoxStream<'static, Result<RecordBatch>>) -> Self {
+    pub(crate) fn new(guard: QueryGuard<Executing>, schema: SchemaRef, batches: BoxStream<'static, Result<RecordBatch>>) -> Self {
         let (entry, canceller) = (Arc::clone(guard.entry()), guard.canceller());
         let stopped = entry.stopped().boxed();
         Self { entry, canceller, schema, flow: Flow::Rows { batches, stopped, guard } }
@@ -73,6 +75,12 @@ impl Query {
         self.entry.report()
     }
 
+    /// The same by store and by table.
+    #[must_use]
+    pub fn detail(&self) -> UsageDetail {
+        self.entry.detail()
+    }
+
     /// Reads the result to its end, into memory.
     ///
     /// # Errors
@@ -86,10 +94,7 @@ impl Query {
     /// # Errors
     /// The query's.
     pub async fn collect_with_report(mut self) -> Result<(Vec<RecordBatch>, QueryReport)> {
-        let mut batches = Vec::new();
-        while let Some(batch) = self.try_next().await? {
-            batches.push(batch);
-        }
+        let batches = (&mut self).try_collect().await?;
         Ok((batches, self.report()))
     }
 
@@ -107,9 +112,9 @@ impl Query {
         }
         let next = batches.poll_next_unpin(cx);
         // Checked after every step, the last one too, so that the limit does not depend on the size of batches.
-        if self.entry.meter.is_over_limit() {
-            self.entry.cancel(CancelReason::ScanLimit);
-            return Poll::Ready(Err(self.entry.stop_error(&CancelReason::ScanLimit)));
+        if let Some(reason) = self.entry.over_limit() {
+            self.entry.cancel(reason.clone());
+            return Poll::Ready(Err(self.entry.stop_error(&reason)));
         }
         let next = ready!(next).transpose();
         match &next {

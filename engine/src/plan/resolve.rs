@@ -8,6 +8,7 @@ use datafusion::{
     error::Result as DataFusionResult,
     execution::{
         context::SessionState,
+        memory_pool::MemoryPool,
         runtime_env::{RuntimeEnv, RuntimeEnvBuilder},
         session_state::SessionStateBuilder,
     },
@@ -22,7 +23,7 @@ use glaux_catalog::{
 };
 use sqlparser::ast;
 
-use super::{limits, names, wide};
+use super::{limits, memory::QueryMemory, names, wide};
 use crate::{
     access::{Guarded, view_denied},
     clock::Clock,
@@ -42,6 +43,8 @@ const MAX_VIEW_DEPTH: usize = 32;
 #[derive(Debug, Clone)]
 pub(crate) struct PlanContext {
     pub base: Arc<SessionState>,
+    /// The query's own memory.
+    pub memory: Arc<QueryMemory>,
     /// The catalog as the session's user may see and change it, with what it decides about locations.
     pub guard: Arc<Guarded>,
     /// The same catalog.
@@ -60,6 +63,7 @@ impl PlanContext {
         let stores: Arc<dyn datafusion::execution::object_store::ObjectStoreRegistry> = Arc::clone(&self.scan.stores) as _;
         let runtime: Arc<RuntimeEnv> = RuntimeEnvBuilder::from_runtime_env(self.base.runtime_env())
             .with_object_store_registry(stores)
+            .with_memory_pool(Arc::clone(&self.memory) as Arc<dyn MemoryPool>)
             .build_arc()
             .map_err(from_datafusion)?;
         let mut config = self.base.config().clone().with_default_catalog_and_schema(CATALOG_NAME, database);

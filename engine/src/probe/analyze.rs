@@ -55,9 +55,9 @@ pub(crate) async fn analyze(analyze: &Analyze, context: &ProbeContext<'_>) -> Re
             .with_hint("Parquet tables can be analyzed"));
     };
     let files = scan.listing.files(&table, &index, &rows).await?;
-    let io = scan.io();
+    let io = scan.io(&table.name);
     let told = stream::iter(files).map(|file| one(summaries, &io, &columns, file));
-    let mut told = told.buffer_unordered(scan.listing_concurrency.max(1));
+    let mut told = told.buffer_unordered(scan.listing.concurrency.max(1));
     let mut found: BTreeMap<u32, Analyzed> = rows.iter().map(|row| (*row, Analyzed::default())).collect();
     while let Some((partition, analyzed)) = told.try_next().await? {
         found.entry(partition).or_default().merge(&analyzed);

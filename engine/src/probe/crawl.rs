@@ -54,7 +54,7 @@ pub(crate) async fn crawl(crawl: &Crawl, context: &ProbeContext<'_>) -> Result<R
     let resolved = scan.stores.resolve(&url)?;
     let location = OpenLocation { lister: Arc::clone(&resolved.lister), prefix: resolved.path.to_string() };
     let sample = usize::try_from(crawl.sample.max(1)).unwrap_or(1);
-    let tree = tree::list(&location, scan.listing_concurrency, sample.max(HELD)).await?;
+    let tree = tree::list(&location, scan.listing.concurrency, sample.max(HELD)).await?;
     let mut unnameable = Vec::new();
     tree.all_unnameable(&mut unnameable);
     if !tree.has_data() && unnameable.is_empty() {
@@ -66,7 +66,7 @@ pub(crate) async fn crawl(crawl: &Crawl, context: &ProbeContext<'_>) -> Result<R
         store: resolved.store,
         store_url: Arc::from(resolved.store_url.as_str()),
         root: url.clone(),
-        concurrency: scan.listing_concurrency,
+        concurrency: scan.listing.concurrency,
     };
     let mut grouping = Grouping::default();
     grouping.find(&tree, String::new(), 0, crawl.table_level, &sampler).await?;

@@ -31,6 +31,8 @@ use super::{
     exec::LakeScan,
     format::{Asked, Format},
     io::ScanIo,
+    quote,
+    quoted::{Basis, Reads, ScanQuote},
     spec::ScanSpec,
 };
 use crate::error::{Result, to_datafusion};
@@ -99,6 +101,18 @@ impl FooterAggregate {
         })
     }
 
+    /// What answering from footers takes at most; `None` if they do not answer, or may not be read for it.
+    ///
+    /// # Errors
+    /// Those of reading and decoding footers, naming the file.
+    pub(crate) async fn quote(&self, basis: Basis) -> Result<Option<ScanQuote>> {
+        if answer(&self.scan, &self.asked, self.aggregate.schema(), Some(basis)).await?.is_none() {
+            return Ok(None);
+        }
+        let Scan { spec, io, format } = &self.scan;
+        quote::of_scan(spec, io, format, basis, Reads::Metadata).await.map(Some)
+    }
+
     /// The answer of this run, which its streams share; `None` if the rows have to be read.
     fn run(&self) -> Arc<OnceCell<Option<RecordBatch>>> {
         Arc::clone(&self.run.lock().unwrap_or_else(PoisonError::into_inner))
@@ -151,7 +165,7 @@ impl ExecutionPlan for FooterAggregate {
         let (run, aggregate, scan, asked) = (self.run(), Arc::clone(&self.aggregate), self.scan.clone(), self.asked.clone());
         let schema = self.schema();
         let batches = async move {
-            let answer = run.get_or_try_init(|| answer(&scan, &asked, aggregate.schema())).await.map_err(to_datafusion)?;
+            let answer = run.get_or_try_init(|| answer(&scan, &asked, aggregate.schema(), None)).await.map_err(to_datafusion)?;
             Ok::<_, datafusion::error::DataFusionError>(match answer {
                 None => aggregate.execute(partition, context)?,
                 Some(batch) => {
@@ -164,16 +178,19 @@ impl ExecutionPlan for FooterAggregate {
     }
 }
 
-async fn answer(scan: &Scan, asked: &[Asked], schema: SchemaRef) -> Result<Option<RecordBatch>> {
+/// The answer, or what it would be where it is only `quoted`.
+async fn answer(scan: &Scan, asked: &[Asked], schema: SchemaRef, quoted: Option<Basis>) -> Result<Option<RecordBatch>> {
     let Some(summaries) = scan.format.summaries() else { return Ok(None) };
-    summaries.prepare(&scan.spec, &scan.io).await?;
+    if quoted != Some(Basis::Known) {
+        summaries.prepare(&scan.spec, &scan.io).await?;
+    }
     let files: Vec<_> = scan.spec.files().cloned().collect();
     let mut files = stream::iter(files)
         .map(|file| {
             let (scan, asked) = (scan.clone(), asked.to_vec());
             async move {
                 let Some(summaries) = scan.format.summaries() else { return Ok(None) };
-                summaries.of_file(&scan.spec, &scan.io, &file, &asked).await
+                summaries.of_file(&scan.spec, &scan.io, &file, &asked, quoted).await
             }
         })
         .buffer_unordered(scan.io.fetch.fetcher().requests());

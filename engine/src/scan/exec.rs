@@ -25,10 +25,13 @@ use super::{
     feed::Running,
     format::Format,
     io::ScanIo,
+    quote,
+    quoted::{Basis, Reads, ScanQuote},
     source::LakeSource,
     spec::{ScanSpec, Split, TopRows},
     stream,
 };
+use crate::error::Error;
 
 /// Reads the rows of a table's files.
 #[derive(Debug)]
@@ -60,6 +63,7 @@ impl LakeScan {
         splits.sort_by_key(|split| split.position);
         let spec = ScanSpec {
             table: Arc::clone(&source.table),
+            pruning: Arc::clone(&source.pruning),
             schema: source.schema.clone(),
             splits,
             projection: source.projection.clone(),
@@ -100,8 +104,13 @@ impl LakeScan {
         }
     }
 
-    pub(super) fn spec(&self) -> &Arc<ScanSpec> {
+    pub(crate) fn spec(&self) -> &Arc<ScanSpec> {
         &self.spec
+    }
+
+    /// What planning knows of its rows.
+    pub(crate) fn known(&self) -> &Statistics {
+        &self.statistics
     }
 
     pub(super) fn io(&self) -> &ScanIo {
@@ -115,6 +124,15 @@ impl LakeScan {
     /// The sizes of the files that it may read.
     pub(crate) fn files(&self) -> impl Iterator<Item = u64> {
         self.spec.files().map(|file| file.file.meta.size)
+    }
+
+    /// What it takes at most, each time that it runs: from its start, or after an attempt to answer from its files' metadata alone.
+    ///
+    /// # Errors
+    /// Those of reading and decoding metadata, naming the file.
+    pub(crate) async fn quote(&self, basis: Basis, was_asked: bool) -> Result<ScanQuote, Error> {
+        let reads = if was_asked { Reads::MetadataThenRows } else { Reads::Rows };
+        quote::of_scan(&self.spec, &self.io, &self.format, basis, reads).await
     }
 
     /// The execution that a stream belongs to: its own; or, where streams share their work, that of the streams before it, or a new one if it was

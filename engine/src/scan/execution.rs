@@ -8,16 +8,7 @@ use std::{
     },
 };
 
-use datafusion::{
-    common::ScalarValue,
-    execution::TaskContext,
-    physical_expr::{
-        PhysicalExpr, PhysicalExprSimplifier,
-        expressions::{DynamicFilterTracking, Literal},
-    },
-    physical_expr_adapter::replace_columns_with_literals,
-    physical_optimizer::pruning::PruningPredicateBuilder,
-};
+use datafusion::{execution::TaskContext, physical_expr::expressions::DynamicFilterTracking};
 use tokio::sync::Notify;
 
 use super::{
@@ -102,14 +93,7 @@ impl Execution {
     ) -> Arc<Self> {
         let tracking = spec.predicate.as_ref().map_or(DynamicFilterTracking::Static, DynamicFilterTracking::classify);
         let is_settled = !matches!(tracking, DynamicFilterTracking::Watching(_));
-        let top = spec.top.as_ref().filter(|top| top.tells_keys()).and_then(|top| {
-            let key = |(key, options): &(_, _)| {
-                let key: &Arc<dyn PhysicalExpr> = key;
-                Some((key.data_type(&spec.output).ok()?, *options))
-            };
-            TopBound::new(top.fetch, &top.keys.iter().map(key).collect::<Option<Vec<_>>>()?)
-        });
-        let filters_by_values = spec.predicate.as_ref().is_some_and(|predicate| spec.speaks_of_values(predicate));
+        let (top, filters_by_values) = (TopBound::of(&spec), spec.filters_by_values());
         Arc::new(Self {
             batch_size: context.session_config().batch_size(),
             streams,
@@ -117,10 +101,7 @@ impl Execution {
             changed: Notify::new(),
             taken: Notify::new(),
             top,
-            has_moving: spec
-                .predicate
-                .iter()
-                .any(|predicate| DynamicFilterTracking::classify(predicate).contains_dynamic_filter()),
+            has_moving: spec.has_moving(),
             moving: Mutex::new(Moving { tracking, generation: 0, is_settled }),
             filters_by_values,
             remaining: spec.limit.map(AtomicUsize::new),
@@ -232,16 +213,7 @@ impl Execution {
 
     /// Whether the filter lets nothing of a file pass, whatever is in it: told by its partition and hidden values.
     pub(crate) fn excludes_file(&self, planned: &PlannedFile) -> bool {
-        let Some(predicate) = self.spec.predicate.as_ref().filter(|_| self.filters_by_values) else { return false };
-        let file = self.spec.schema.file_schema();
-        let folded = replace_columns_with_literals(Arc::clone(predicate), &self.spec.literals(planned)).and_then(|predicate| {
-            let predicate = PhysicalExprSimplifier::new(file).simplify(predicate)?;
-            PruningPredicateBuilder::new().with_file_schema(Arc::clone(file)).try_build(predicate)
-        });
-        folded.is_ok_and(|folded| {
-            let literal = folded.orig_expr().downcast_ref::<Literal>();
-            literal.is_some_and(|literal| matches!(literal.value(), ScalarValue::Boolean(Some(false) | None)))
-        })
+        self.filters_by_values && self.spec.excludes_file(planned)
     }
 
     pub(crate) fn top(&self) -> Option<&TopBound> {

@@ -190,7 +190,7 @@ impl Feeder {
 }
 
 /// The error of a task that did not come to its end.
-fn given_up(url: &str, error: JoinError) -> Error {
+pub(super) fn given_up(url: &str, error: JoinError) -> Error {
     if error.is_panic() {
         return Error::corrupt(format!("file \"{url}\" cannot be read: its metadata cannot be decoded"))
             .with_hint("Remove or rewrite the file; files whose names begin with _ or . are ignored");

@@ -21,7 +21,10 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 
-use self::{pace::Pace, turns::Turns};
+use self::{
+    pace::{LEAST_GAP, Pace},
+    turns::Turns,
+};
 use super::file::DataFile;
 use crate::{
     accounting::Meter,
@@ -49,9 +52,23 @@ impl Default for FetchOptions {
     }
 }
 
+/// Requests, and the bytes that they bring, at most.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct FetchBound {
+    pub requests: u64,
+    pub bytes: u64,
+}
+
+impl std::ops::AddAssign for FetchBound {
+    fn add_assign(&mut self, other: Self) {
+        self.requests += other.requests;
+        self.bytes += other.bytes;
+    }
+}
+
 /// What the scans of all queries share.
 #[derive(Debug)]
-pub struct Fetcher {
+pub(crate) struct Fetcher {
     options: FetchOptions,
     policy: RangePolicy,
     turns: Turns,
@@ -63,20 +80,33 @@ pub struct Fetcher {
 
 impl Fetcher {
     #[must_use]
-    pub fn new(options: FetchOptions, storage: &StorageOptions, cache: Option<Arc<DataCache>>) -> Arc<Self> {
+    pub(crate) fn new(options: FetchOptions, storage: &StorageOptions, cache: Option<Arc<DataCache>>) -> Arc<Self> {
         let turns = Turns::new(options.requests.max(1));
         Arc::new(Self { options, policy: storage.range_policy(), turns, paces: Mutex::default(), cache, scans: Arc::new(()) })
     }
 
     /// The requests of one query, which wait in a line of their own.
     #[must_use]
-    pub fn for_query(this: &Arc<Self>, meter: Arc<Meter>) -> QueryFetch {
+    pub(crate) fn for_query(this: &Arc<Self>, meter: Arc<Meter>) -> QueryFetch {
         QueryFetch { fetcher: Arc::clone(this), line: this.turns.line(), meter }
     }
 
     /// Requests in flight at most.
     pub(crate) fn requests(&self) -> usize {
         self.options.requests.max(1)
+    }
+
+    /// What fetching these ranges at once takes at most, whatever the pace of their store: the slower it is, the fewer requests bring the more bytes.
+    /// Retries and second requests are not in it.
+    pub(crate) fn at_most(&self, ranges: &[Range<u64>]) -> FetchBound {
+        let requests = |gap: u64| RangePolicy { gap, ..self.policy }.requests(ranges);
+        let bytes = requests(self.policy.gap).iter().map(|request| request.end - request.start).sum();
+        FetchBound { requests: requests(self.policy.gap.min(LEAST_GAP)).len() as u64, bytes }
+    }
+
+    /// The same of so many bytes that lie in so many pieces at most, wherever these are.
+    pub(crate) fn at_most_in(&self, bytes: u64, pieces: u64) -> FetchBound {
+        FetchBound { requests: pieces + bytes / self.policy.max_request, bytes: bytes + RangePolicy::spare(bytes) }
     }
 
     /// Whether the streams of a scan share its splits.
@@ -103,7 +133,7 @@ impl Fetcher {
 
 /// The fetches of one query.
 #[derive(Debug, Clone)]
-pub struct QueryFetch {
+pub(crate) struct QueryFetch {
     fetcher: Arc<Fetcher>,
     line: u64,
     meter: Arc<Meter>,

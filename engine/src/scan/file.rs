@@ -8,7 +8,7 @@ use crate::storage::ObjectVersion;
 
 /// A data file, with the store that holds it.
 #[derive(Debug, Clone)]
-pub struct DataFile {
+pub(crate) struct DataFile {
     pub store: Arc<dyn ObjectStore>,
     /// The URL of the store's root: `s3://bucket/`.
     pub store_url: Arc<str>,
@@ -20,19 +20,19 @@ pub struct DataFile {
 impl DataFile {
     /// The full URL, as `"$path"` shows it.
     #[must_use]
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("{}{}", self.store_url, self.meta.location)
     }
 
     /// Whether it lies on this machine.
     #[must_use]
-    pub fn is_local(&self) -> bool {
+    pub(crate) fn is_local(&self) -> bool {
         self.store_url.starts_with("file:")
     }
 
     /// What tells its bytes from those of any other file, and of itself once it is overwritten.
     #[must_use]
-    pub fn version(&self) -> ObjectVersion {
+    pub(crate) fn version(&self) -> ObjectVersion {
         let tag = self.meta.e_tag.as_deref().unwrap_or_default();
         let version = format!("{tag}{}", self.meta.last_modified.timestamp_micros());
         ObjectVersion { url: self.url().into(), size: self.meta.size, version: version.into() }

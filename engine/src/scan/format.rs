@@ -13,6 +13,7 @@ use super::{
     execution::Execution,
     file::DataFile,
     io::ScanIo,
+    quoted::{Basis, FileQuote, QuotedScan},
     spec::{PlannedFile, ScanSpec, Split},
     unit::Unit,
 };
@@ -23,6 +24,11 @@ use crate::error::Result;
 pub(crate) trait Format: fmt::Debug + Send + Sync {
     /// As users know it: `Parquet`.
     fn name(&self) -> &'static str;
+
+    /// Whether files store columns apart, so that only those are read that are wanted.
+    fn is_columnar(&self) -> bool {
+        false
+    }
 
     /// The bytes of a file that one split reads; `None` if it is read as a whole. Where streams share their work (`shares`), a file need only be divided
     /// if its units are not known once it is open.
@@ -38,6 +44,9 @@ pub(crate) trait Format: fmt::Debug + Send + Sync {
     /// # Errors
     /// `Unsupported` for what the format cannot give.
     fn begin(self: Arc<Self>, execution: &Arc<Execution>) -> Result<Arc<dyn Opener>>;
+
+    /// Tells what the files of a scan take, by the decisions of its executions.
+    fn quoter(self: Arc<Self>, scan: &Arc<QuotedScan>) -> Arc<dyn Quoter>;
 
     /// What files tell apart from their rows; nothing if they have to be read for it.
     fn summaries(&self) -> Option<&dyn Summaries> {
@@ -75,6 +84,24 @@ pub(crate) trait Opener: fmt::Debug + Send + Sync {
     async fn open(&self, split: &Arc<Split>) -> Result<Vec<Box<dyn Unit>>>;
 }
 
+/// Tells what the files of one scan take at most, without reading any of their data.
+#[async_trait]
+pub(crate) trait Quoter: fmt::Debug + Send + Sync {
+    /// Learns what helps with all files, before the first is looked at.
+    ///
+    /// # Errors
+    /// Those of reading, naming the file.
+    async fn prepare(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// What a file takes, of which these are all splits, in order.
+    ///
+    /// # Errors
+    /// Those of reading and decoding its metadata, naming the file.
+    async fn file(&self, splits: &[Arc<Split>]) -> Result<FileQuote>;
+}
+
 /// What is asked of all rows.
 #[derive(Debug, Clone)]
 pub(crate) enum Asked {
@@ -102,7 +129,8 @@ pub(crate) trait Summaries: Send + Sync {
     /// Those of reading, naming the file.
     async fn analyze(&self, io: &ScanIo, file: &DataFile, columns: &[Column]) -> Result<Analyzed>;
 
-    /// What one file answers; `None` if it does not tell exactly.
+    /// What one file answers; `None` if it does not tell exactly. Where it is only `quoted`, the file does not count as opened, and may be one that
+    /// must not be read for it.
     ///
     /// # Errors
     /// Those of reading and decoding, naming the file.
@@ -112,5 +140,6 @@ pub(crate) trait Summaries: Send + Sync {
         io: &ScanIo,
         file: &Arc<PlannedFile>,
         asked: &[Asked],
+        quoted: Option<Basis>,
     ) -> Result<Option<Vec<ScalarValue>>>;
 }

@@ -18,12 +18,13 @@ use datafusion::{
 };
 use object_store::ObjectStore;
 
-use super::{format::Format, io::ScanIo};
+use super::{format::Format, io::ScanIo, spec::Pruning};
 
 /// A planned scan of a table.
 #[derive(Debug, Clone)]
 pub(crate) struct LakeSource {
     pub(super) table: Arc<str>,
+    pub(super) pruning: Arc<Pruning>,
     pub(super) schema: TableSchema,
     pub(super) format: Arc<dyn Format>,
     pub(super) io: ScanIo,
@@ -33,11 +34,17 @@ pub(crate) struct LakeSource {
 }
 
 impl LakeSource {
-    /// All columns and rows of a table.
-    pub(crate) fn new(table: Arc<str>, schema: TableSchema, format: Arc<dyn Format>, io: ScanIo) -> Self {
+    /// All columns and rows of the partitions of a table that pruning left.
+    pub(crate) fn new(
+        table: Arc<str>,
+        pruning: Arc<Pruning>,
+        schema: TableSchema,
+        format: Arc<dyn Format>,
+        io: ScanIo,
+    ) -> Self {
         let columns: Vec<usize> = (0..schema.table_schema().fields().len()).collect();
         let projection = ProjectionExprs::from_indices(&columns, schema.table_schema());
-        Self { table, schema, format, io, projection, predicate: None, metrics: ExecutionPlanMetricsSet::new() }
+        Self { table, pruning, schema, format, io, projection, predicate: None, metrics: ExecutionPlanMetricsSet::new() }
     }
 }
 

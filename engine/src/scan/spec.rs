@@ -1,18 +1,24 @@
 //! The specification of a scan, as the planner made it: plain data, apart from the handles of the files' stores. Nothing here runs.
 
-use std::{collections::HashMap, ops::Range, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    ops::Range,
+    sync::Arc,
+};
 
 use arrow::{compute::SortOptions, datatypes::SchemaRef};
 use datafusion::{
     common::ScalarValue,
     datasource::table_schema::TableSchema,
     physical_expr::{
-        PhysicalExpr,
-        expressions::{Column as ColumnExpr, DynamicFilterTracking},
+        PhysicalExpr, PhysicalExprSimplifier,
+        expressions::{Column as ColumnExpr, DynamicFilterTracking, Literal},
         projection::ProjectionExprs,
         split_conjunction,
         utils::collect_columns,
     },
+    physical_expr_adapter::replace_columns_with_literals,
+    physical_optimizer::pruning::PruningPredicateBuilder,
 };
 use glaux_catalog::model::{Column, SerDe};
 
@@ -53,11 +59,24 @@ impl Split {
     }
 }
 
+/// What a query's filters were for pruning the partitions of a table.
+#[derive(Debug, Default)]
+pub(crate) struct Pruning {
+    /// The partition keys.
+    pub keys: Vec<String>,
+    /// Whether a filter says which values of partition keys are wanted.
+    pub is_filtered: bool,
+    /// Filters that speak of partition keys and do not say which values are wanted, as text.
+    pub unusable: Vec<String>,
+}
+
 /// What is to be read: the same for every execution.
 #[derive(Debug, Clone)]
 pub(crate) struct ScanSpec {
     /// The table's name.
     pub table: Arc<str>,
+    /// How its partitions were pruned.
+    pub pruning: Arc<Pruning>,
     pub schema: TableSchema,
     /// In the order of reading.
     pub splits: Vec<Arc<Split>>,
@@ -92,6 +111,30 @@ impl ScanSpec {
         names.zip(file.values.iter().cloned()).collect()
     }
 
+    /// Whether the filter speaks of partition or hidden columns.
+    pub(super) fn filters_by_values(&self) -> bool {
+        self.predicate.as_ref().is_some_and(|predicate| self.speaks_of_values(predicate))
+    }
+
+    /// Whether the filter, which speaks of partition or hidden columns, lets nothing of a file pass, whatever is in it: told by its values of these.
+    pub(super) fn excludes_file(&self, planned: &PlannedFile) -> bool {
+        let Some(predicate) = &self.predicate else { return false };
+        let file = self.schema.file_schema();
+        let folded = replace_columns_with_literals(Arc::clone(predicate), &self.literals(planned)).and_then(|predicate| {
+            let predicate = PhysicalExprSimplifier::new(file).simplify(predicate)?;
+            PruningPredicateBuilder::new().with_file_schema(Arc::clone(file)).try_build(predicate)
+        });
+        folded.is_ok_and(|folded| {
+            let literal = folded.orig_expr().downcast_ref::<Literal>();
+            literal.is_some_and(|literal| matches!(literal.value(), ScalarValue::Boolean(Some(false) | None)))
+        })
+    }
+
+    /// Whether any part of the filter is found while the query runs.
+    pub(crate) fn has_moving(&self) -> bool {
+        self.predicate.iter().any(|predicate| DynamicFilterTracking::classify(predicate).contains_dynamic_filter())
+    }
+
     /// Whether an expression is a partition or hidden column as it is: filled in for each file, so that files share everything else.
     pub(crate) fn is_value(&self, expr: &Arc<dyn PhysicalExpr>) -> bool {
         expr.downcast_ref::<ColumnExpr>().is_some_and(|column| self.is_of_partition(column))
@@ -105,6 +148,14 @@ impl ScanSpec {
     /// Whether an expression speaks of partition or hidden columns.
     pub(crate) fn speaks_of_values(&self, expr: &Arc<dyn PhysicalExpr>) -> bool {
         collect_columns(expr).iter().any(|column| self.is_of_partition(column))
+    }
+
+    /// The columns of the files that are wanted.
+    pub(crate) fn data_columns(&self) -> BTreeSet<String> {
+        let file = self.schema.file_schema();
+        let exprs = self.predicate.iter().cloned().chain(self.projection.expr_iter());
+        let named = exprs.flat_map(|expr| collect_columns(&expr)).map(|column| column.name().to_owned());
+        named.filter(|name| file.index_of(name).is_ok()).collect()
     }
 
     /// Whether any column of the files is wanted.

@@ -14,8 +14,8 @@ use super::{
     unit::{Next, Opening, Rows},
 };
 use crate::{
-    accounting::PrunedBy,
-    error::{ErrorKind, Result, to_datafusion},
+    accounting::{Meter, PrunedBy},
+    error::{Error, ErrorKind, Result, to_datafusion},
 };
 
 /// Units that are collected between two batches: filters are evaluated on the way, and a stream has to give way in time.
@@ -69,7 +69,7 @@ impl State {
                     Next::Rows(batch) => batch,
                     Next::Fetch => {
                         let started = Instant::now();
-                        current.fetch().await?;
+                        current.fetch().await.inspect_err(|error| note_refusal(error, &counters))?;
                         let time = started.elapsed();
                         self.waiting.add_duration(time);
                         counters.scan().waiting(time);
@@ -85,11 +85,7 @@ impl State {
                 return Ok(Some(if wanted < batch.num_rows() { batch.slice(0, wanted) } else { batch }));
             }
             if let Some(ready) = self.ready.pop_front() {
-                let ready = ready.inspect_err(|error| {
-                    if error.kind() == ErrorKind::LimitExceeded {
-                        counters.refuse();
-                    }
-                })?;
+                let ready = ready.inspect_err(|error| note_refusal(error, &counters))?;
                 // What has become needless meanwhile is not decoded, and not paid for.
                 if execution.excludes(ready.unit(), true) {
                     counters.scan().pruned(PrunedBy::DynamicFilter, 1);
@@ -156,5 +152,12 @@ impl State {
     /// Whether one more unit would be taken in, and there is none yet.
     fn may_admit(&self) -> bool {
         self.running.execution.has_room(self.open.len() + self.ready.len())
+    }
+}
+
+/// Notes that the query ends because of what it may scan, if that is why a unit that is wanted cannot be read.
+fn note_refusal(error: &Error, meter: &Meter) {
+    if error.kind() == ErrorKind::LimitExceeded {
+        meter.allowance().refuse();
     }
 }

@@ -3,7 +3,7 @@
 
 use std::{
     collections::BinaryHeap,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use arrow::{
@@ -13,6 +13,9 @@ use arrow::{
     error::ArrowError,
     row::{RowConverter, SortField},
 };
+use datafusion::physical_expr::PhysicalExpr;
+
+use super::spec::ScanSpec;
 
 /// The best rows so far.
 #[derive(Debug)]
@@ -26,6 +29,13 @@ pub(crate) struct TopBound {
 }
 
 impl TopBound {
+    /// The bound of a scan that is asked for the best rows only; `None` if it is not, or cannot tell which these are.
+    pub(super) fn of(spec: &ScanSpec) -> Option<Self> {
+        let top = spec.top.as_ref().filter(|top| top.tells_keys())?;
+        let key = |(key, options): &(Arc<dyn PhysicalExpr>, SortOptions)| Some((key.data_type(&spec.output).ok()?, *options));
+        Self::new(top.fetch, &top.keys.iter().map(key).collect::<Option<Vec<_>>>()?)
+    }
+
     /// `None` for keys that cannot be compared.
     pub(crate) fn new(fetch: usize, keys: &[(DataType, SortOptions)]) -> Option<Self> {
         let field = |(data_type, options): &(DataType, SortOptions)| SortField::new_with_options(data_type.clone(), *options);
@@ -98,8 +108,6 @@ impl TopBound {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use arrow::array::{Int64Array, StringArray};
 
     use super::*;

@@ -205,6 +205,13 @@ impl<'a> Cursor<'a> {
         Ok(fold(&self.raw_name()?.0))
     }
 
+    /// A name that is folded to lower case only if it is not quoted.
+    pub(super) fn case_sensitive_name(&mut self) -> Result<String> {
+        let is_bare = matches!(self.peek().map(|spanned| &spanned.token), Some(Token::Word(word)) if word.quote_style.is_none());
+        let (name, _) = self.raw_name()?;
+        Ok(if is_bare { fold(&name) } else { name })
+    }
+
     /// A name of somebody: a word or a string, not folded.
     pub(super) fn name_as_written(&mut self) -> Result<String> {
         if self.at_string() { self.string() } else { Ok(self.raw_name()?.0) }

@@ -60,7 +60,7 @@ const NO_EXPRESSION: [Keyword; 40] = [
 /// It says how much the parser may try: what it cannot read as one thing it reads again as another, at every level, and at some
 /// depth that takes for ever.
 #[derive(Debug, Clone)]
-pub struct AthenaDialect {
+pub(crate) struct AthenaDialect {
     /// Expressions that may yet be begun.
     work: Cell<usize>,
 }

@@ -55,6 +55,6 @@ fn drop(cursor: &mut Cursor<'_>) -> Result<Statement> {
             let cascade = cursor.eat_any(&["CASCADE", "RESTRICT"]) == Some("CASCADE");
             Ok(Statement::DropDatabase { database, if_exists, cascade })
         }
-        None => Err(object(cursor, "DROP", &["'DATABASE'", "'SCHEMA'", "'TABLE'", "'VIEW'"])),
+        None => Err(object(cursor, "DROP", &["'DATABASE'", "'SCHEMA'", "'TABLE'", "'VIEW'", "'WORKGROUP'"])),
     }
 }

@@ -17,8 +17,8 @@ pub(super) mod tokens;
 mod types;
 mod words;
 
-pub use duplicates::label;
-pub use hidden::{HIDDEN_COLUMNS, HIDDEN_SUFFIX};
+pub(crate) use duplicates::label;
+pub(crate) use hidden::{HIDDEN_COLUMNS, HIDDEN_SUFFIX};
 use sqlparser::ast::Query;
 
 use self::tokens::Originals;

@@ -3,22 +3,23 @@
 
 /// One of the two grammars.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Grammar {
+pub(crate) enum Grammar {
     Hive,
     Trino,
 }
 
 /// The grammar of a statement, by Athena's rules: `DESCRIBE`, `SHOW`, `MSCK` and `REFRESH` are Hive's; so are `CREATE`, `ALTER` and `DROP` of a
-/// database, a schema or an external table, and of anything but a view where no `SELECT` follows. All else is Trino's.
+/// database, a schema or an external table, and of anything but a view where no `SELECT` follows. All else is Trino's; so are `CREATE`, `ALTER` and
+/// `DROP` of a workgroup, which Athena has no statements for.
 #[must_use]
-pub fn grammar(text: &str) -> Grammar {
+pub(crate) fn grammar(text: &str) -> Grammar {
     let mut words = Scanner::new(text, is_hive_lexis(text)).take_while(|lexeme| lexeme.kind != LexemeKind::Semicolon);
     let hive = match words.next() {
         Some(first) if first.is_any(&["DESCRIBE", "DESC", "SHOW", "MSCK", "REFRESH"]) => true,
         Some(first) if first.is_any(&["ANALYZE"]) => words.next().is_some_and(|second| second.is_any(&["TABLE"])),
         Some(first) if first.is_any(&["CREATE", "ALTER", "DROP"]) => match words.next() {
             Some(second) if second.is_any(&["DATABASE", "SCHEMA", "EXTERNAL"]) => true,
-            Some(second) if second.is_any(&["VIEW"]) => false,
+            Some(second) if second.is_any(&["VIEW", "WORKGROUP"]) => false,
             Some(second) if second.is_any(&["OR"]) && first.is_any(&["CREATE"]) => false,
             _ => !words.any(|lexeme| lexeme.is_any(&["SELECT"])),
         },
@@ -38,7 +39,9 @@ pub(super) fn is_hive_lexis(text: &str) -> bool {
     match words.next() {
         Some(first) if first.is_any(&["DESCRIBE", "DESC", "SHOW", "MSCK", "REFRESH"]) => true,
         Some(first) if first.is_any(&["ANALYZE"]) => words.next().is_some_and(|second| second.is_any(&["TABLE"])),
-        Some(first) if first.is_any(&["ALTER", "DROP"]) => words.next().is_some_and(|second| !second.is_any(&["VIEW"])),
+        Some(first) if first.is_any(&["ALTER", "DROP"]) => {
+            words.next().is_some_and(|second| !second.is_any(&["VIEW", "WORKGROUP"]))
+        }
         Some(first) if first.is_any(&["CREATE"]) => {
             words.next().is_some_and(|second| second.is_any(&["DATABASE", "SCHEMA", "EXTERNAL"]))
         }
@@ -50,7 +53,9 @@ pub(super) fn is_hive_lexis(text: &str) -> bool {
 pub(super) enum LexemeKind {
     Word,
     Semicolon,
-    /// A string, a quoted name, or any other character.
+    /// A string or a quoted name, and whether it ends.
+    Quoted(bool),
+    /// Any other character.
     Other,
 }
 
@@ -98,18 +103,18 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// The length of what is in quotes, with the quotes.
-    fn quoted(&self, rest: &str, quote: char) -> usize {
+    /// The length of what is in quotes, with the quotes, and whether it ends.
+    fn quoted(&self, rest: &str, quote: char) -> (usize, bool) {
         let escapes = self.hive && quote != '`';
         let mut chars = rest.char_indices().skip(1);
         while let Some((index, c)) = chars.next() {
             if escapes && c == '\\' {
                 chars.next();
             } else if c == quote {
-                return index + 1;
+                return (index + 1, true);
             }
         }
-        rest.len()
+        (rest.len(), false)
     }
 }
 
@@ -122,7 +127,10 @@ impl<'a> Iterator for Scanner<'a> {
         let first = rest.chars().next()?;
         let (kind, len) = match first {
             ';' => (LexemeKind::Semicolon, 1),
-            '\'' | '"' | '`' => (LexemeKind::Other, self.quoted(rest, first)),
+            '\'' | '"' | '`' => {
+                let (len, is_closed) = self.quoted(rest, first);
+                (LexemeKind::Quoted(is_closed), len)
+            }
             c if c.is_alphanumeric() || c == '_' => {
                 let end = rest.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '$' | '@'))).unwrap_or(rest.len());
                 (LexemeKind::Word, end)
@@ -167,6 +175,9 @@ mod tests {
             "create or replace view v as select 1",
             "create view v as values 1",
             "drop view v",
+            "create workgroup w with (tariff = 'free')",
+            "alter workgroup w enable",
+            "drop workgroup if exists w",
             "unload (select 1) to 's3://b/' with (format = 'parquet')",
             "using external function f(x int) returns int lambda 'l' select f(1)",
             "explain select 1",

@@ -1,13 +1,14 @@
 //! Statements as plain data: the same for the code that executes, describes, bills and prints them.
 //!
-//! Names are folded to lower case and strings are unescaped; nothing is resolved or checked against a catalog. `Display` (`print`) writes a statement
-//! back so that it parses to the same value.
+//! Names are folded to lower case (those of workgroups only if they are not quoted) and strings are unescaped; nothing is resolved or checked against
+//! a catalog. `Display` (`print`) writes a statement back so that it parses to the same value.
 
 mod analyze;
 mod crawl;
 mod names;
 mod nature;
 mod print;
+mod workgroup;
 
 pub use analyze::{Analyze, AnalyzePartitions};
 pub use crawl::{Crawl, CrawlDeletions, CrawlPolicy};
@@ -16,7 +17,9 @@ use glaux_catalog::{
     model::{Access, Column, Grantee, Properties},
 };
 pub use names::{PartitionSpec, TableRef};
-pub use nature::{ANALYZE_COLUMNS, Answer, CRAWL_COLUMNS, Changes, Nature};
+pub(crate) use nature::{ANALYZE_COLUMNS, CRAWL_COLUMNS};
+pub use nature::{Answer, Changes, Nature};
+pub use workgroup::{AlterWorkgroup, CreateWorkgroup};
 
 pub use crate::statement_kind::StatementKind;
 
@@ -66,8 +69,20 @@ pub enum Statement {
     /// `GRANT` and `DENY`.
     Grant(Grant),
     Revoke(Revoke),
+    CreateWorkgroup(CreateWorkgroup),
+    AlterWorkgroup {
+        name: String,
+        action: AlterWorkgroup,
+    },
+    DropWorkgroup {
+        name: String,
+        if_exists: bool,
+    },
     Show(Show),
     Describe(Describe),
+    DescribeWorkgroup {
+        name: String,
+    },
     Use {
         database: String,
     },
@@ -248,6 +263,12 @@ pub enum Show {
     Grants {
         on: Option<GrantOn>,
     },
+    Workgroups {
+        pattern: Option<String>,
+    },
+    CreateWorkgroup {
+        name: String,
+    },
 }
 
 /// `DESCRIBE`.
@@ -285,7 +306,16 @@ pub struct Explain {
     /// Whether the query is run.
     pub analyze: bool,
     pub what: ExplainWhat,
+    pub format: ExplainFormat,
     pub query: Query,
+}
+
+impl Explain {
+    /// Whether it is answered by the plan that would be run: by running it, or by what it reads.
+    #[must_use]
+    pub const fn needs_plan(&self) -> bool {
+        self.analyze || matches!(self.what, ExplainWhat::Io | ExplainWhat::Cost)
+    }
 }
 
 /// What `EXPLAIN` shows.
@@ -297,4 +327,16 @@ pub enum ExplainWhat {
     Logical,
     /// Only whether the statement is valid.
     Validate,
+    /// Trino's document of the tables that are read, and what filters say of their columns.
+    Io,
+    /// A quote: what running it takes at most, and why not less.
+    Cost,
+}
+
+/// How `EXPLAIN` shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ExplainFormat {
+    #[default]
+    Text,
+    Json,
 }

@@ -3,6 +3,7 @@
 mod hive;
 mod probe;
 mod queries;
+mod workgroup;
 
 use super::{Statement, parse};
 

@@ -1,4 +1,4 @@
-//! The Trino half of Athena's SQL: queries, `EXPLAIN`, views and session statements. Queries are parsed by `sqlparser` and rewritten;
+//! The Trino half of Athena's SQL: queries, `EXPLAIN`, views, workgroups and session statements. Queries are parsed by `sqlparser` and rewritten;
 //! the words around them are parsed here.
 
 use sqlparser::{
@@ -14,7 +14,8 @@ use super::{
     position::{from_parser, mismatched},
     refusal::unsupported,
     rewrite::{self, tokens},
-    statement::{CreateView, Explain, ExplainWhat, Query, Statement},
+    statement::{CreateView, Explain, ExplainFormat, ExplainWhat, Query, Statement},
+    workgroup,
 };
 use crate::error::{Error, Result};
 
@@ -31,7 +32,9 @@ pub(super) fn parse(text: &str) -> Result<Statement> {
         .eat_any(&["EXPLAIN", "CREATE", "DROP", "USE", "SET", "RESET", "CALL", "ANALYZE", "GRANT", "DENY", "REVOKE", "KILL"])
     {
         Some("EXPLAIN") => return explain(&mut cursor),
+        Some("CREATE") if cursor.eat_word("WORKGROUP") => workgroup::create(&mut cursor)?,
         Some("CREATE") => return create(&mut cursor),
+        Some("DROP") if cursor.eat_word("WORKGROUP") => workgroup::drop(&mut cursor)?,
         Some("DROP") => {
             cursor.expect_words(&["VIEW"])?;
             let if_exists = cursor.if_exists();
@@ -63,6 +66,7 @@ pub(super) fn parse(text: &str) -> Result<Statement> {
             cursor.expect_words(&["QUERY"])?;
             Statement::KillQuery { id: cursor.string()? }
         }
+        None if cursor.eat_words(&["ALTER", "WORKGROUP"]) => workgroup::alter(&mut cursor)?,
         None => return Err(other(&cursor)),
     };
     cursor.expect_end()?;
@@ -111,17 +115,18 @@ fn explain(cursor: &mut Cursor<'_>) -> Result<Statement> {
     if analyze && cursor.at_words(&["VERBOSE"]) {
         return Err(unsupported("EXPLAIN ANALYZE VERBOSE", "EXPLAIN ANALYZE shows every operator's metrics already"));
     }
-    let mut what = ExplainWhat::Distributed;
+    let (mut what, mut format) = (ExplainWhat::Distributed, ExplainFormat::Text);
     let options = cursor.at_token(&Token::LParen) && ["TYPE", "FORMAT"].iter().any(|word| cursor.nth_word(1, word));
     if options {
         cursor.parenthesised(|cursor| {
             if cursor.eat_word("TYPE") {
-                what = match cursor.eat_any(&["LOGICAL", "DISTRIBUTED", "VALIDATE", "IO"]) {
+                what = match cursor.eat_any(&["LOGICAL", "DISTRIBUTED", "VALIDATE", "IO", "COST"]) {
                     Some("LOGICAL") => ExplainWhat::Logical,
                     Some("DISTRIBUTED") => ExplainWhat::Distributed,
                     Some("VALIDATE") => ExplainWhat::Validate,
-                    Some(_) => return Err(unsupported("EXPLAIN (TYPE IO)", "EXPLAIN shows the files that a scan reads")),
-                    None => return Err(cursor.unexpected(&["'LOGICAL'", "'DISTRIBUTED'", "'VALIDATE'", "'IO'"])),
+                    Some("IO") => ExplainWhat::Io,
+                    Some(_) => ExplainWhat::Cost,
+                    None => return Err(cursor.unexpected(&["'LOGICAL'", "'DISTRIBUTED'", "'VALIDATE'", "'IO'", "'COST'"])),
                 };
                 if analyze {
                     return Err(cursor.fault("EXPLAIN ANALYZE takes no TYPE"));
@@ -129,16 +134,19 @@ fn explain(cursor: &mut Cursor<'_>) -> Result<Statement> {
                 Ok(())
             } else if cursor.eat_word("FORMAT") {
                 match cursor.eat_any(&["TEXT", "GRAPHVIZ", "JSON"]) {
-                    Some("TEXT") => Ok(()),
-                    Some(format) => {
-                        Err(unsupported(&format!("EXPLAIN (FORMAT {format})"), "Only FORMAT TEXT, the default, is supported"))
-                    }
-                    None => Err(cursor.unexpected(&["'TEXT'", "'GRAPHVIZ'", "'JSON'"])),
+                    Some("TEXT") => format = ExplainFormat::Text,
+                    Some("JSON") => format = ExplainFormat::Json,
+                    Some(other) => return Err(format_unsupported(other)),
+                    None => return Err(cursor.unexpected(&["'TEXT'", "'GRAPHVIZ'", "'JSON'"])),
                 }
+                Ok(())
             } else {
                 Err(cursor.unexpected(&["'TYPE'", "'FORMAT'"]))
             }
         })?;
+    }
+    if format == ExplainFormat::Json && !matches!(what, ExplainWhat::Io | ExplainWhat::Cost) {
+        return Err(format_unsupported("JSON"));
     }
     if !at_query(cursor) && !cursor.is_end() {
         for verb in ["CREATE", "INSERT", "UNLOAD", "MERGE", "UPDATE", "DELETE", "EXECUTE", "SHOW", "DESCRIBE", "ALTER", "DROP"] {
@@ -147,7 +155,14 @@ fn explain(cursor: &mut Cursor<'_>) -> Result<Statement> {
             }
         }
     }
-    Ok(Statement::Explain(Explain { analyze, what, query: query(cursor)? }))
+    Ok(Statement::Explain(Explain { analyze, what, format, query: query(cursor)? }))
+}
+
+fn format_unsupported(format: &str) -> Error {
+    unsupported(
+        &format!("EXPLAIN (FORMAT {format})"),
+        "Only FORMAT TEXT, the default, is supported; with TYPE IO or COST also JSON",
+    )
 }
 
 /// `CREATE [OR REPLACE] VIEW`; of what else begins with `CREATE`, only Hive's half is offered.
@@ -227,7 +242,7 @@ fn other(cursor: &Cursor<'_>) -> Error {
         (&["DEALLOCATE"], "DEALLOCATE PREPARE", PREPARED),
         (&["USING"], "a user-defined function (USING EXTERNAL FUNCTION)", "Only built-in functions are supported"),
         (&["ALTER", "VIEW"], "ALTER VIEW", "Write CREATE OR REPLACE VIEW"),
-        (&["ALTER"], "this ALTER", "Only ALTER TABLE and ALTER DATABASE are supported"),
+        (&["ALTER"], "this ALTER", "Only ALTER TABLE, ALTER DATABASE and ALTER WORKGROUP are supported"),
         (&["START"], "a transaction", OTHER),
         (&["COMMIT"], "a transaction", OTHER),
         (&["ROLLBACK"], "a transaction", OTHER),

@@ -9,7 +9,7 @@ use super::{columns, context::StatementContext, create::touch, location, lookup:
 use crate::{
     error::{Error, Result},
     sql::{AlterTable, PartitionSpec, TableRef},
-    table::{LISTING, ListingPolicy},
+    table::{LISTING, ListingPolicy, requires_partition_filter},
 };
 
 pub(super) async fn database(name: &str, properties: &Properties, context: &StatementContext<'_>) -> Result<Vec<Row>> {
@@ -109,6 +109,7 @@ async fn set_location(mut table: Table, spec: Option<&PartitionSpec>, at: &str, 
 }
 
 async fn set_properties(mut table: Table, properties: &Properties, context: &StatementContext<'_>) -> Result<()> {
+    requires_partition_filter(properties)?;
     for (key, value) in properties {
         if key == LISTING {
             value.parse::<ListingPolicy>()?;

@@ -1,12 +1,12 @@
 //! What a statement works with: made for each statement by `execute::context`.
 
-use std::{fmt::Debug, sync::Arc};
+use std::{collections::BTreeMap, fmt::Debug, sync::Arc};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use glaux_catalog::{Metastore, discovery::StoreProvider, model::Column};
 
-use crate::{error::Result, lifecycle::QueryManager, plan::PlanContext, session::Session};
+use crate::{error::Result, hooks::HookOptions, lifecycle::QueryManager, plan::PlanContext, session::Session};
 
 /// Plans the query of a view, as far as its columns.
 #[async_trait]
@@ -29,6 +29,8 @@ pub(crate) struct StatementContext<'a> {
     pub views: &'a dyn ViewPlanner,
     /// The queries of the engine.
     pub queries: &'a QueryManager,
+    /// What workgroups may name to be called.
+    pub hooks: &'a BTreeMap<String, HookOptions>,
     /// The whole catalog, for what users do not see: which tables are managed, and which share a folder.
     pub unguarded: &'a dyn Metastore,
 }

@@ -17,7 +17,7 @@ use crate::{
     error::{Error, ErrorKind, Result, nearest},
     reserved::is_system_schema,
     sql::{self, CreateDatabase, CreateTable, CreateView, Statement},
-    table::{LISTING, ListingPolicy},
+    table::{LISTING, ListingPolicy, requires_partition_filter},
 };
 
 pub(super) async fn database(create: &CreateDatabase, context: &StatementContext<'_>) -> Result<Vec<Row>> {
@@ -64,6 +64,7 @@ pub(crate) fn definition(create: &CreateTable, context: &StatementContext<'_>) -
     if let Some(policy) = create.properties.get(LISTING) {
         policy.parse::<ListingPolicy>()?;
     }
+    requires_partition_filter(&create.properties)?;
     if let Some(clustered) = &create.clustered_by {
         for column in &clustered.columns {
             if !create.columns.iter().any(|other| other.name == *column) {

@@ -25,7 +25,7 @@ pub(super) async fn repair(name: &TableRef, mode: RepairMode, tail: bool, contex
         return Ok(vec![row([&format!("Table {} is not partitioned: there is nothing to repair", table.name)])]);
     }
     let scan = &context.plan.scan;
-    let options = RepairOptions { mode, tail, concurrency: scan.listing_concurrency, ..RepairOptions::default() };
+    let options = RepairOptions { mode, tail, concurrency: scan.listing.concurrency, ..RepairOptions::default() };
     let (metastore, progress) = (context.metastore().as_ref(), scan.meter.repair());
     let repaired = repair_partitions(metastore, context.stores, &table, &options, progress, context.now()).await?;
     after_repair(name, tail, context).await?;

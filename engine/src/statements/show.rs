@@ -9,7 +9,7 @@ use super::{
     partitions,
     pattern::matches,
     rows::{Row, row},
-    stats,
+    stats, workgroup,
 };
 use crate::{
     definition::{create_table_statement, create_view_statement},
@@ -51,6 +51,8 @@ pub(super) async fn show(what: &Show, context: &StatementContext<'_>) -> Result<
         }
         Show::Stats { table } => stats::show(table, context).await?,
         Show::Grants { on } => grant::show(on.as_ref(), context).await?,
+        Show::Workgroups { pattern } => workgroup::show(pattern.as_deref(), context).await?,
+        Show::CreateWorkgroup { name } => workgroup::show_create(name, context).await?,
         Show::CreateView { view } => lines(&create_view_statement(&find(view, context).await?)?),
     })
 }

@@ -5,7 +5,7 @@ mod shown;
 
 use lake::Lake;
 
-use crate::error::ErrorKind;
+use crate::{error::ErrorKind, session::SessionOptions};
 
 const TABLE: &str = "CREATE EXTERNAL TABLE logs (a int COMMENT 'first', s struct<x:array<int>>) \
                      PARTITIONED BY (dt string, h int) STORED AS PARQUET LOCATION 's3://b/logs'";
@@ -240,4 +240,23 @@ async fn the_session_is_set_and_shown() {
     assert_eq!(lake.session.options().time_zone, "UTC");
     assert_eq!(lake.error("SET SESSION nope = 1").await.kind(), ErrorKind::NotFound);
     assert_eq!(lake.error("SELECT 1").await.kind(), ErrorKind::Internal);
+}
+
+#[tokio::test]
+async fn a_workgroup_in_which_queries_run_is_not_dropped() {
+    let lake = Lake::new().await;
+    lake.run("CREATE WORKGROUP bi").await;
+    lake.run("CREATE WORKGROUP other").await;
+    let ada = SessionOptions { user: "ada".to_owned(), workgroup: "bi".to_owned(), ..SessionOptions::default() };
+    let waiting = lake.engine().queries().receive(ada, "SELECT 1").unwrap();
+    for text in ["DROP WORKGROUP bi", "DROP WORKGROUP IF EXISTS bi"] {
+        let error = lake.error(text).await;
+        assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
+        assert!(error.message().contains("1 query runs or waits in it") && error.message().contains("user \"ada\""), "{error}");
+    }
+    lake.run("DROP WORKGROUP other").await;
+    assert_eq!(lake.run("SHOW WORKGROUPS").await, ["bi|ENABLED|NULL", "primary|ENABLED|NULL"]);
+    drop(waiting);
+    lake.run("DROP WORKGROUP bi").await;
+    assert_eq!(lake.run("SHOW WORKGROUPS").await, ["primary|ENABLED|NULL"]);
 }

@@ -15,6 +15,7 @@ use object_store::{
     azure::{AzureConfigKey, MicrosoftAzureBuilder},
     gcp::{GcpCredential, GoogleCloudStorageBuilder, GoogleConfigKey},
     http::HttpBuilder,
+    list::PaginatedListStore,
 };
 use reqwest::Certificate;
 
@@ -43,6 +44,14 @@ pub(super) struct Backend {
     pub(super) store: Option<Arc<dyn ObjectStore>>,
     pub(super) pages: Pages,
     pub(super) place: Arc<StorePlace>,
+}
+
+impl Backend {
+    /// What a provider's builder has built.
+    fn of_provider<S: ObjectStore + PaginatedListStore>(place: StorePlace, built: object_store::Result<S>) -> Result<Self> {
+        let store = Arc::new(built.map_err(|error| refused(&place, &error))?);
+        Ok(Self { store: Some(Arc::clone(&store) as _), pages: Pages::Store(store), place: Arc::new(place) })
+    }
 }
 
 impl fmt::Debug for Backend {
@@ -206,8 +215,7 @@ fn s3(
             place.no_credentials = hint.filter(|_| !names_another);
         }
     }
-    let store = Arc::new(builder.build().map_err(|error| refused(&place, &error))?);
-    Ok(Backend { store: Some(Arc::clone(&store) as _), pages: Pages::Store(store), place: Arc::new(place) })
+    Backend::of_provider(place, builder.build())
 }
 
 /// The credentials and the region of a profile, if this build reads profiles; otherwise what to say when there are no others.
@@ -277,8 +285,7 @@ fn google(
         // No file of credentials is looked for, which may be there and be of no use.
         builder = builder.with_credentials(Arc::new(StaticCredentialProvider::new(GcpCredential { bearer: String::new() })));
     }
-    let store = Arc::new(builder.build().map_err(|error| refused(&place, &error))?);
-    Ok(Backend { store: Some(Arc::clone(&store) as _), pages: Pages::Store(store), place: Arc::new(place) })
+    Backend::of_provider(place, builder.build())
 }
 
 fn azure(
@@ -355,8 +362,7 @@ fn azure(
     if names_a_token && !has(Key::Token) && !has(Key::AccessKey) && !is_anonymous {
         check_token_file(environment, "AZURE_FEDERATED_TOKEN_FILE", false)?;
     }
-    let store = Arc::new(builder.build().map_err(|error| refused(&place, &error))?);
-    Ok(Backend { store: Some(Arc::clone(&store) as _), pages: Pages::Store(store), place: Arc::new(place) })
+    Backend::of_provider(place, builder.build())
 }
 
 fn http(place: StorePlace, key: &StoreKey, client: Client) -> Result<Backend> {

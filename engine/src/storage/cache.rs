@@ -25,7 +25,7 @@ mod writer;
 use std::{ops::Range, path::Path, sync::Arc};
 
 use bytes::{Bytes, BytesMut};
-pub use object::ObjectVersion;
+pub(crate) use object::ObjectVersion;
 use serde::{Deserialize, Serialize};
 
 use self::{disk::Disk, memory::Memory};
@@ -41,9 +41,9 @@ pub struct DataCacheOptions {
     pub disk_bytes: u64,
 }
 
-/// The data cache of a process. Dropping it gives up the writes that wait still; [`DataCache::flush`] waits for them.
+/// The data cache of a process. Dropping it gives up the writes that wait still.
 #[derive(Debug)]
-pub struct DataCache {
+pub(crate) struct DataCache {
     memory: Option<Memory>,
     disk: Option<Disk>,
 }
@@ -54,7 +54,7 @@ impl DataCache {
     ///
     /// # Errors
     /// `Internal`, if the system gives no thread. A directory that cannot be written to is no error: it is logged, and keeps nothing.
-    pub fn open(options: &DataCacheOptions, directory: &Path) -> Result<Option<Arc<Self>>> {
+    pub(crate) fn open(options: &DataCacheOptions, directory: &Path) -> Result<Option<Arc<Self>>> {
         if options.memory_bytes == 0 && options.disk_bytes == 0 {
             return Ok(None);
         }
@@ -64,7 +64,7 @@ impl DataCache {
     }
 
     /// The bytes of a range, if all of it is held: in one or several neighbouring segments, in memory or on disk.
-    pub async fn get(&self, object: &ObjectVersion, range: Range<u64>) -> Option<Bytes> {
+    pub(crate) async fn get(&self, object: &ObjectVersion, range: Range<u64>) -> Option<Bytes> {
         if range.start >= range.end {
             return Some(Bytes::new());
         }
@@ -89,7 +89,7 @@ impl DataCache {
 
     /// Offers bytes that were fetched; returns at once, disk writes happen behind. Offers that come faster than the disk takes them are
     /// passed over, as are those that are held already.
-    pub fn put(&self, object: &ObjectVersion, start: u64, bytes: Bytes) {
+    pub(crate) fn put(&self, object: &ObjectVersion, start: u64, bytes: Bytes) {
         let end = start.checked_add(bytes.len() as u64);
         if bytes.is_empty() || end.is_none_or(|end| end > object.size) {
             return;
@@ -109,19 +109,20 @@ impl DataCache {
     }
 
     /// Bytes held in memory now, with what keeping them costs.
-    #[must_use]
-    pub fn memory_bytes(&self) -> u64 {
+    #[cfg(test)]
+    fn memory_bytes(&self) -> u64 {
         self.memory.as_ref().map_or(0, Memory::weight)
     }
 
     /// Bytes of the files on disk that this process knows of now, in whole blocks of the disk.
-    #[must_use]
-    pub fn disk_bytes(&self) -> u64 {
+    #[cfg(test)]
+    fn disk_bytes(&self) -> u64 {
         self.disk.as_ref().map_or(0, Disk::weight)
     }
 
     /// Waits until all that was offered is on disk.
-    pub async fn flush(&self) {
+    #[cfg(test)]
+    async fn flush(&self) {
         if let Some(disk) = &self.disk {
             disk.flush().await;
         }

@@ -15,7 +15,7 @@ const TABLES: [&str; 3] = ["lake", "lake.new", "warehouse"];
 
 /// What is closed to everybody. Empty by default.
 #[derive(Debug, Clone, Default)]
-pub struct ClosedFiles {
+pub(crate) struct ClosedFiles {
     data_dir: Option<PathBuf>,
     /// Single files, and folders with all that is in them.
     others: Vec<PathBuf>,
@@ -24,7 +24,7 @@ pub struct ClosedFiles {
 impl ClosedFiles {
     /// Closes a data directory, but for its folders `lake` and `warehouse`, and these files and folders.
     #[must_use]
-    pub fn new(data_dir: &Path, others: &[PathBuf]) -> Self {
+    pub(crate) fn new(data_dir: &Path, others: &[PathBuf]) -> Self {
         Self { data_dir: Some(real_path(data_dir)), others: others.iter().map(|path| real_path(path)).collect() }
     }
 

@@ -30,7 +30,7 @@ pub(super) fn condition(tag: &str) -> Option<String> {
 
 /// Whether two tags are of one version. A proxy that compresses makes a tag weak, so weak and strong ones of the same text are.
 #[must_use]
-pub fn is_same_version(one: &str, other: &str) -> bool {
+pub(crate) fn is_same_version(one: &str, other: &str) -> bool {
     opaque(split(one.trim()).1) == opaque(split(other.trim()).1)
 }
 

@@ -68,7 +68,7 @@ impl StorageOptions {
 
     /// How many ranges of one file become requests.
     #[must_use]
-    pub fn range_policy(&self) -> RangePolicy {
+    pub(crate) fn range_policy(&self) -> RangePolicy {
         RangePolicy { gap: self.merge_gap_bytes, max_request: self.max_request_bytes.max(1), parallel: PARALLEL_REQUESTS }
     }
 }

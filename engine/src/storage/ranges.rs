@@ -18,7 +18,7 @@ pub(super) const PARALLEL_REQUESTS: usize = 10;
 
 /// How ranges become requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RangePolicy {
+pub(crate) struct RangePolicy {
     /// Bytes between two ranges that are rather read than asked for apart.
     pub gap: u64,
     /// Bytes of a request at most; at least 1.
@@ -34,16 +34,21 @@ impl Default for RangePolicy {
 }
 
 impl RangePolicy {
+    /// Bytes of gaps that are read at most where so many are wanted.
+    pub(crate) fn spare(wanted: u64) -> u64 {
+        (wanted / WANTED_PER_GAP).max(LEAST_SPARE)
+    }
+
     /// The requests that cover `ranges`: in order, apart from each other, none longer than allowed, none for empty ranges. All gaps that are read
     /// together are a small part of what is wanted; the smallest are closed first.
     #[must_use]
-    pub fn requests(&self, ranges: &[Range<u64>]) -> Vec<Range<u64>> {
+    pub(crate) fn requests(&self, ranges: &[Range<u64>]) -> Vec<Range<u64>> {
         let pieces = disjoint(ranges);
         let wanted: u64 = pieces.iter().map(|piece| piece.end - piece.start).sum();
         let mut gaps: Vec<(u64, usize)> =
             pieces.windows(2).enumerate().map(|(at, pair)| (pair[1].start - pair[0].end, at)).collect();
         gaps.sort_unstable();
-        let mut spare = (wanted / WANTED_PER_GAP).max(LEAST_SPARE).min(self.gap.saturating_mul(gaps.len() as u64));
+        let mut spare = Self::spare(wanted).min(self.gap.saturating_mul(gaps.len() as u64));
         let mut closed = vec![false; pieces.len()];
         for (gap, at) in gaps {
             if gap > self.gap || gap > spare {
@@ -77,7 +82,7 @@ impl RangePolicy {
     ///
     /// # Errors
     /// The first error of `fetch`.
-    pub async fn fetch<E, F, Fut>(&self, ranges: &[Range<u64>], fetch: F) -> Result<Vec<Bytes>, E>
+    pub(crate) async fn fetch<E, F, Fut>(&self, ranges: &[Range<u64>], fetch: F) -> Result<Vec<Bytes>, E>
     where
         F: Send + FnMut(Range<u64>) -> Fut,
         Fut: Future<Output = Result<Bytes, E>> + Send,
@@ -90,9 +95,15 @@ impl RangePolicy {
 
     /// The bytes of each of `ranges` out of the `pieces` that [`Self::requests`] of them brought.
     #[must_use]
-    pub fn assemble(ranges: &[Range<u64>], requests: &[Range<u64>], pieces: &[Bytes]) -> Vec<Bytes> {
+    pub(crate) fn assemble(ranges: &[Range<u64>], requests: &[Range<u64>], pieces: &[Bytes]) -> Vec<Bytes> {
         ranges.iter().map(|range| assemble(range, requests, pieces)).collect()
     }
+}
+
+/// How many bytes ranges have, each byte once.
+#[must_use]
+pub(crate) fn covered(ranges: &[Range<u64>]) -> u64 {
+    disjoint(ranges).iter().map(|piece| piece.end - piece.start).sum()
 }
 
 /// The same bytes as ranges in order, none of which touches the next.
@@ -151,6 +162,13 @@ mod tests {
             (vec![0..15, 10..30], vec![0..20, 20..30]),
         ] {
             assert_eq!(policy.requests(&ranges), requests, "{ranges:?}");
+        }
+    }
+
+    #[test]
+    fn bytes_of_ranges_that_overlap_count_once() {
+        for (ranges, bytes) in [(vec![], 0), (vec![5..5], 0), (vec![4..9, 0..2], 7), (vec![0..6, 4..8, 8..9], 9)] {
+            assert_eq!(covered(&ranges), bytes, "{ranges:?}");
         }
     }
 

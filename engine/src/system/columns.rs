@@ -9,7 +9,7 @@ use arrow::{
 use chrono::{DateTime, Utc};
 
 use crate::{
-    accounting::Bill,
+    accounting::Usd,
     error::{Error, Result},
 };
 
@@ -45,6 +45,10 @@ pub(super) const fn money(name: &'static str, meaning: &'static str) -> Column {
     Column { name, data_type: MONEY, meaning }
 }
 
+pub(super) const fn flag(name: &'static str, meaning: &'static str) -> Column {
+    Column { name, data_type: DataType::Boolean, meaning }
+}
+
 pub(super) fn schema(columns: &[Column]) -> SchemaRef {
     let field = |column: &Column| Field::new(column.name, column.data_type.clone(), true);
     Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()))
@@ -64,9 +68,9 @@ pub(super) fn times(values: impl IntoIterator<Item = Option<DateTime<Utc>>>) -> 
     Arc::new(values.into_iter().map(|value| value.map(millis)).collect::<TimestampMillisecondArray>())
 }
 
-pub(super) fn costs<'a>(bills: impl IntoIterator<Item = &'a Bill>) -> ArrayRef {
-    let atto = |bill: &Bill| i128::try_from(bill.atto_usd()).unwrap_or(i128::MAX);
-    Arc::new(Decimal128Array::from_iter_values(bills.into_iter().map(atto)).with_data_type(MONEY))
+pub(super) fn costs(amounts: impl IntoIterator<Item = Usd>) -> ArrayRef {
+    let atto = |amount: Usd| i128::try_from(amount.atto()).unwrap_or(i128::MAX);
+    Arc::new(Decimal128Array::from_iter_values(amounts.into_iter().map(atto)).with_data_type(MONEY))
 }
 
 pub(super) fn batch(schema: &SchemaRef, columns: Vec<ArrayRef>) -> Result<RecordBatch> {

@@ -1,6 +1,6 @@
 //! Which rows of a system table a query's filters allow, so that its source need not produce the others.
 //!
-//! Only what is certain: equalities, lists, ranges and prefixes of text, and ranges of times. Every filter is applied again to the rows (`scan`), so
+//! Only what is certain: equalities, lists, ranges and prefixes of text, and ranges of times and numbers. Every filter is applied again to the rows (`scan`), so
 //! that a source may always make more.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,7 +12,7 @@ use datafusion::{
     scalar::ScalarValue,
 };
 
-use crate::lifecycle::TextBounds;
+use crate::lifecycle::{NumberBounds, TextBounds};
 
 /// The rows that are wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub(super) struct Narrowing {
     since: BTreeMap<String, DateTime<Utc>>,
     /// By column, the latest time that may pass.
     until: BTreeMap<String, DateTime<Utc>>,
+    /// By column, the numbers that may pass.
+    numbers: BTreeMap<String, NumberBounds>,
 }
 
 /// What one filter says.
@@ -31,6 +33,7 @@ enum Term {
     Text(String, TextBounds),
     Since(String, DateTime<Utc>),
     Until(String, DateTime<Utc>),
+    Number(String, NumberBounds),
 }
 
 impl Narrowing {
@@ -51,6 +54,10 @@ impl Narrowing {
                     let known = narrowing.until.entry(column).or_insert(time);
                     *known = time.min(*known);
                 }
+                Term::Number(column, bounds) => {
+                    let known = narrowing.numbers.entry(column).or_default();
+                    *known = known.and(bounds);
+                }
             }
         }
         narrowing
@@ -69,6 +76,11 @@ impl Narrowing {
     /// What is said of texts, by column.
     pub(super) fn texts(&self) -> &BTreeMap<String, TextBounds> {
         &self.texts
+    }
+
+    /// What is said of numbers, by column.
+    pub(super) fn numbers(&self) -> &BTreeMap<String, NumberBounds> {
+        &self.numbers
     }
 
     /// The earliest time that may be wanted.
@@ -91,13 +103,15 @@ fn terms(filter: &Expr) -> Vec<Term> {
         }
         Expr::Between(between) if !between.negated => {
             let (of, low, high) = (&between.expr, &between.low, &between.high);
-            since(of, low).into_iter().chain(until(of, high)).chain(from_to(of, Some(low), Some(high))).collect()
+            let ranges = [from_to(of, Some(low), Some(high)), within(of, Some(low), Some(high))];
+            since(of, low).into_iter().chain(until(of, high)).chain(ranges.into_iter().flatten()).collect()
         }
         Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) => match text(filter) {
             Some(term) => vec![term],
             None => {
                 let either = |time: fn(&Expr, &Expr) -> Option<Term>| time(left, right).or_else(|| time(right, left));
-                either(since).into_iter().chain(either(until)).collect()
+                let number = |of: &Expr, value: &Expr| within(of, Some(value), Some(value));
+                either(since).into_iter().chain(either(until)).chain(either(number)).collect()
             }
         },
         other => text(other).or_else(|| prefix(other)).or_else(|| bound(other)).into_iter().collect(),
@@ -165,7 +179,8 @@ fn bound(filter: &Expr) -> Option<Term> {
         _ => return None,
     };
     let time = low.and_then(|low| since(of, low)).or_else(|| high.and_then(|high| until(of, high)));
-    time.or_else(|| from_to(of, low.map(AsRef::as_ref), high.map(AsRef::as_ref)))
+    let (low, high): (Option<&Expr>, Option<&Expr>) = (low.map(AsRef::as_ref), high.map(AsRef::as_ref));
+    time.or_else(|| from_to(of, low, high)).or_else(|| within(of, low, high))
 }
 
 fn since(of: &Expr, low: &Expr) -> Option<Term> {
@@ -183,6 +198,29 @@ fn from_to(of: &Expr, low: Option<&Expr>, high: Option<&Expr>) -> Option<Term> {
     let text = |bound: Option<&Expr>| bound.and_then(literal).map(str::to_owned);
     let bounds = TextBounds { from: text(low), until: text(high), ..TextBounds::default() };
     (bounds != TextBounds::default()).then_some(Term::Text(column(of)?.to_owned(), bounds))
+}
+
+/// A range of numbers.
+fn within(of: &Expr, low: Option<&Expr>, high: Option<&Expr>) -> Option<Term> {
+    let Expr::Column(column) = of else { return None };
+    let bounds = NumberBounds { from: low.and_then(number), until: high.and_then(number) };
+    (bounds != NumberBounds::default()).then(|| Term::Number(column.name.clone(), bounds))
+}
+
+/// A whole number or a decimal, in 10^-18.
+fn number(expr: &Expr) -> Option<i128> {
+    const PLACES: u32 = 18;
+    let Expr::Literal(value, _) = expr else { return None };
+    let (value, places) = match *value {
+        ScalarValue::Int8(value) => (i128::from(value?), 0),
+        ScalarValue::Int16(value) => (i128::from(value?), 0),
+        ScalarValue::Int32(value) => (i128::from(value?), 0),
+        ScalarValue::Int64(value) => (i128::from(value?), 0),
+        ScalarValue::UInt64(value) => (i128::from(value?), 0),
+        ScalarValue::Decimal128(value, _, places) => (value?, u32::try_from(places).ok()?),
+        _ => return None,
+    };
+    value.checked_mul(10_i128.checked_pow(PLACES.checked_sub(places)?)?)
 }
 
 /// A column, also within a cast that keeps the order and equality of its values.
@@ -277,6 +315,23 @@ mod tests {
             (between.since("s"), between.until("s")),
             (DateTime::from_timestamp_millis(3), DateTime::from_timestamp_millis(4))
         );
+    }
+
+    #[test]
+    fn ranges_of_numbers_narrow() {
+        let decimal = |value, places| lit(ScalarValue::Decimal128(Some(value), 38, places));
+        let bounds = |filter: Expr| narrowed(filter).numbers().get("n").copied();
+        let one = 10_i128.pow(18);
+        let range = |from, until| Some(NumberBounds { from, until });
+        assert_eq!(bounds(col("n").gt(lit(5_i64)).and(col("n").lt_eq(lit(9_i64)))), range(Some(5 * one), Some(9 * one)));
+        assert_eq!(bounds(lit(5_i64).gt(col("n"))), range(None, Some(5 * one)));
+        assert_eq!(bounds(col("n").eq(decimal(25, 2))), range(Some(one / 4), Some(one / 4)));
+        assert_eq!(bounds(col("n").between(lit(1_i64), decimal(-3, 0))), range(Some(one), Some(-3 * one)));
+        assert_eq!(bounds(col("n").gt(decimal(1, 0)).and(col("n").gt(lit(3_i64)))), range(Some(3 * one), None));
+        for unsure in [decimal(i128::MAX, 0), decimal(1, 19), decimal(1, -1), lit(1.5), lit(ScalarValue::Int64(None))] {
+            assert_eq!(bounds(col("n").gt(unsure.clone())), None, "{unsure}");
+        }
+        assert_eq!(bounds(col("n").not_eq(lit(5_i64))), None);
     }
 
     #[test]

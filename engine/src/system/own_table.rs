@@ -5,13 +5,16 @@ use glaux_catalog::{HiveType, model};
 use super::{
     columns::Column,
     files::Files,
+    history::Recorded,
     partitions::Partitions,
-    queries::{Queries, UsageByDay},
     repair_findings::RepairFindings,
+    usage::{TableUsageByDay, UsageByDay},
     view::View,
+    workgroups::Workgroups,
 };
 use crate::{
     error::Result,
+    lifecycle::HistoryTable,
     reserved::{INFORMATION_SCHEMA, SYSTEM},
 };
 
@@ -22,13 +25,17 @@ pub(super) enum OwnTable {
     Files,
     Partitions,
     Queries,
+    QueryStores,
+    QueryTables,
     RepairFindings,
+    TableUsage,
     Usage,
+    Workgroups,
 }
 
 impl OwnTable {
     /// By schema and name.
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 13] = [
         Self::InformationSchema(View::Columns),
         Self::InformationSchema(View::Schemata),
         Self::InformationSchema(View::Tables),
@@ -36,8 +43,12 @@ impl OwnTable {
         Self::Files,
         Self::Partitions,
         Self::Queries,
+        Self::QueryStores,
+        Self::QueryTables,
         Self::RepairFindings,
+        Self::TableUsage,
         Self::Usage,
+        Self::Workgroups,
     ];
 
     /// The tables of a schema, by name; of a schema that is not the engine's own none.
@@ -53,7 +64,15 @@ impl OwnTable {
     pub(super) const fn schema_name(self) -> &'static str {
         match self {
             Self::InformationSchema(_) => INFORMATION_SCHEMA,
-            Self::Files | Self::Partitions | Self::Queries | Self::RepairFindings | Self::Usage => SYSTEM,
+            Self::Files
+            | Self::Partitions
+            | Self::Queries
+            | Self::QueryStores
+            | Self::QueryTables
+            | Self::RepairFindings
+            | Self::TableUsage
+            | Self::Usage
+            | Self::Workgroups => SYSTEM,
         }
     }
 
@@ -63,8 +82,12 @@ impl OwnTable {
             Self::Files => "files",
             Self::Partitions => "partitions",
             Self::Queries => "queries",
+            Self::QueryStores => "query_stores",
+            Self::QueryTables => "query_tables",
             Self::RepairFindings => "repair_findings",
+            Self::TableUsage => "table_usage",
             Self::Usage => "usage",
+            Self::Workgroups => "workgroups",
         }
     }
 
@@ -73,9 +96,13 @@ impl OwnTable {
             Self::InformationSchema(view) => view.columns(),
             Self::Files => Files::columns(),
             Self::Partitions => Partitions::columns(),
-            Self::Queries => Queries::columns(),
+            Self::Queries => Recorded::columns(HistoryTable::Queries),
+            Self::QueryStores => Recorded::columns(HistoryTable::Stores),
+            Self::QueryTables => Recorded::columns(HistoryTable::Tables),
             Self::RepairFindings => RepairFindings::columns(),
+            Self::TableUsage => TableUsageByDay::columns(),
             Self::Usage => UsageByDay::columns(),
+            Self::Workgroups => Workgroups::columns(),
         }
     }
 }

@@ -1,10 +1,9 @@
 //! docs/system-tables.md: generated from the columns of the tables, and compared with the committed page.
 
-use std::{fmt::Write as _, fs};
+use std::fmt::Write as _;
 
 use super::{own_table::OwnTable, table_columns, view::View};
-
-const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/system-tables.md");
+use crate::docs_page;
 
 const INTRODUCTION: &str = r#"# System tables
 
@@ -32,7 +31,11 @@ fn about(table: OwnTable) -> &'static str {
         OwnTable::Files => "A row for each data file of a table, as scans find them. Name the table: `WHERE \"table\" = 'name'`.",
         OwnTable::Partitions => "A row for each partition in the catalog. Partitions that are computed are not in it.",
         OwnTable::Queries => "A row for each running query, and for each query in the history (`engine.history.keep_days`).",
+        OwnTable::QueryStores => "A row for each store that a query in the history asked.",
+        OwnTable::QueryTables => "A row for each table that a query in the history read.",
         OwnTable::RepairFindings => "A row for each folder that the last repair ignored: [partitions.md](partitions.md).",
+        OwnTable::TableUsage => "What queries that have ended read of each table, also those that are no longer in the history.",
+        OwnTable::Workgroups => "A row for each workgroup that you may use: [workgroups.md](workgroups.md). Lists are JSON arrays.",
         OwnTable::Usage => "Sums of the queries that have ended, also of those that are no longer in the history.",
     }
 }
@@ -52,15 +55,5 @@ fn page() -> String {
 
 #[test]
 fn the_page_is_what_the_tables_say() {
-    let page = page();
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        fs::write(PAGE, &page).unwrap();
-    }
-    let committed = fs::read_to_string(PAGE).unwrap_or_default();
-    let differs = page.lines().zip(committed.lines()).find(|(new, old)| new != old);
-    assert!(
-        page == committed,
-        "docs/system-tables.md is not what the code says: {differs:?}. \
-         UPDATE_DOCS=1 cargo test -p glaux-engine system::reference updates it"
-    );
+    docs_page::check("system-tables.md", "system::reference", &page());
 }

@@ -20,11 +20,11 @@ use glaux_catalog::{
 
 use super::*;
 use crate::{
-    accounting::{Meter, ScanMeter, Tariff},
+    accounting::{Meter, Requests, ScanMeter, Scanned, StoreUsage, TableUsage, Tariffs},
     clock::FixedClock,
     error::{Error, ErrorKind},
     failure::from_datafusion,
-    lifecycle::{History, QueryManager},
+    lifecycle::{Ending, History, QueryId, QueryManager, QueryRecord, QueryState},
     reserved::{INFORMATION_SCHEMA, SYSTEM, is_system_schema},
     session::SessionOptions,
     sql::StatementKind,
@@ -117,7 +117,7 @@ async fn lake() -> Lake {
     metastore.create_table(view).await.unwrap();
 
     let history = Arc::new(History::in_memory().unwrap());
-    let queries = QueryManager::new(history, Tariff::default(), 4, Arc::new(FixedClock(now())));
+    let queries = QueryManager::new(history, Tariffs::default(), 4, Arc::new(FixedClock(now())));
     let files = Arc::new(TwoFiles::default());
     let deps = SystemContext {
         metastore: Arc::new(metastore),
@@ -125,18 +125,23 @@ async fn lake() -> Lake {
         only_user: None,
         files: Arc::clone(&files) as _,
     };
-    let context = SessionContext::new();
-    for schema in [SYSTEM, INFORMATION_SCHEMA] {
-        let tables = MemorySchemaProvider::new();
-        for name in table_names(schema) {
-            tables.register_table(name.to_owned(), provider(schema, name, &deps).unwrap()).unwrap();
-        }
-        context.catalog("datafusion").unwrap().register_schema(schema, Arc::new(tables)).unwrap();
-    }
-    Lake { deps, files, context }
+    let lake = Lake { deps, files, context: SessionContext::new() };
+    lake.register();
+    lake
 }
 
 impl Lake {
+    /// Puts the system tables in their schemas, in place of those that are there.
+    fn register(&self) {
+        for schema in [SYSTEM, INFORMATION_SCHEMA] {
+            let tables = MemorySchemaProvider::new();
+            for name in table_names(schema) {
+                tables.register_table(name.to_owned(), provider(schema, name, &self.deps).unwrap()).unwrap();
+            }
+            self.context.catalog("datafusion").unwrap().register_schema(schema, Arc::new(tables)).unwrap();
+        }
+    }
+
     async fn batches(&self, sql: &str) -> Result<Vec<RecordBatch>> {
         let frame = self.context.sql(sql).await.map_err(from_datafusion)?;
         frame.collect().await.map_err(from_datafusion)
@@ -283,9 +288,58 @@ async fn queries_show_what_has_ended_and_what_runs() {
     assert_eq!(of("submitted_at >= TIMESTAMP '2023-11-14 22:13:20'").await.len(), 3);
 
     let usage = lake.rows("SELECT * FROM system.usage WHERE day >= DATE '2023-11-14'").await;
-    assert_eq!(usage, ["2023-11-14|ada|primary|default|2|10000001|11000000|0.000055000000000000"]);
+    let (cost, nothing) = ("0.000055000000000000", "0.000000000000000000");
+    let expected = format!("2023-11-14|ada|primary|default|2|10000001|11000000|{cost}|0|0|{cost}|{nothing}|{nothing}");
+    assert_eq!(usage, [expected]);
     assert!(lake.rows("SELECT * FROM system.usage WHERE day > DATE '2023-11-14'").await.is_empty());
     drop(runs);
+}
+
+#[tokio::test]
+async fn queries_are_shown_by_table_and_store_and_to_their_user_alone() {
+    let mut lake = lake().await;
+    let figures = |table: &str, data_scanned_bytes| TableUsage {
+        table: TableName::new("default", table),
+        data_scanned_bytes,
+        metadata_bytes: 2,
+        partitions: Scanned { scanned: 1, total: None },
+        files: Scanned { scanned: 3, total: Some(4) },
+        row_groups: Scanned { scanned: 5, total: Some(6) },
+        has_partition_keys: true,
+        is_partition_filtered: table == "orders",
+    };
+    for (user, bytes) in [("ada", 10), ("bob", 20)] {
+        let requests = Requests { get: bytes, list: 1, ..Requests::default() };
+        let record = QueryRecord {
+            user: user.to_owned(),
+            workgroup: "bi".to_owned(),
+            state: QueryState::Succeeded,
+            ended_at: Some(now()),
+            ending: Some(Ending::Succeeded),
+            tables: vec![figures("flat", 0), figures("orders", bytes)],
+            stores: vec![StoreUsage { store: "s3://lake".to_owned(), requests, fetched_bytes: 7 }],
+            ..QueryRecord::received(QueryId::next(), now())
+        };
+        lake.deps.queries.history().end(record).await.unwrap();
+    }
+    let tables = "SELECT \"user\", table_name, data_scanned_bytes, partitions_total, files_total, is_partition_filtered
+        FROM system.query_tables ORDER BY 1, 2";
+    let expected = ["ada|default.flat|0||4|false", "ada|default.orders|10||4|true", "bob|default.flat|0||4|false", "bob|default.orders|20||4|true"];
+    assert_eq!(lake.rows(tables).await, expected);
+    let stores = "SELECT \"user\", store, requests_get, requests_list, fetched_bytes FROM system.query_stores ORDER BY 1";
+    assert_eq!(lake.rows(stores).await, ["ada|s3://lake|10|1|7", "bob|s3://lake|20|1|7"]);
+    let joined = "SELECT q.ending, sum(t.data_scanned_bytes) FROM system.queries q JOIN system.query_tables t ON t.query_id = q.query_id
+        WHERE t.table_name = 'default.orders' AND t.data_scanned_bytes > 5 GROUP BY 1";
+    assert_eq!(lake.rows(joined).await, ["succeeded|30"]);
+    let sums = "SELECT * FROM system.table_usage WHERE table_name = 'default.orders'";
+    assert_eq!(lake.rows(sums).await, ["2023-11-14|ada|bi|default.orders|1|10|2", "2023-11-14|bob|bi|default.orders|1|20|2"]);
+
+    lake.deps.only_user = Some("bob".to_owned());
+    lake.register();
+    assert_eq!(lake.rows(tables).await, expected[2..]);
+    assert_eq!(lake.rows(stores).await, ["bob|s3://lake|20|1|7"]);
+    assert_eq!(lake.rows(sums).await, ["2023-11-14|bob|bi|default.orders|1|20|2"]);
+    assert!(lake.rows("SELECT * FROM system.query_tables WHERE \"user\" = 'ada'").await.is_empty());
 }
 
 #[tokio::test]

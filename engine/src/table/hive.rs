@@ -36,14 +36,14 @@ use glaux_catalog::{
 
 use super::{
     context::ScanContext,
-    hidden, projected, prune,
+    hidden, partition_filter, projected, prune,
     statistics::{self, Known},
 };
 use crate::{
     error::{Error, Result, to_datafusion},
     failure::from_datafusion,
     formats,
-    scan::{Analyzed, DataFile, Format, LakeSource, Own, PlannedFile, Split},
+    scan::{Analyzed, DataFile, Format, LakeSource, Own, PlannedFile, Pruning, Split},
 };
 
 /// Bytes of files for which one stream is enough.
@@ -88,14 +88,18 @@ impl LakeTable {
         }
     }
 
-    /// The files to read: of surviving partitions, and not excluded by hidden columns.
-    async fn files(&self, index: &PartitionIndex, props: &ExecutionProps, filters: &[Expr]) -> Result<Vec<DataFile>> {
+    /// The files to read, and how the partitions were pruned: those of surviving partitions that are not excluded by hidden columns.
+    async fn files(&self, index: &PartitionIndex, props: &ExecutionProps, filters: &[Expr]) -> Result<(Vec<DataFile>, Pruning)> {
         let meter = &self.context.meter;
+        let of_table = meter.table(&self.table.name);
+        let mut pruning = Pruning::default();
         let survivors = if self.table.is_partitioned() {
             let survivors = prune::partitions::surviving(index, filters, props);
             // How many a projection has in all is not enumerated.
             let total = self.projection.is_none().then_some(index.len() as u64);
-            meter.add_partitions(survivors.len() as u64, total);
+            let is_filtered = prune::partitions::is_filtered(index, filters);
+            of_table.add_partitions(survivors.len() as u64, total, is_filtered);
+            pruning = self.pruning(filters, is_filtered);
             survivors
         } else {
             Vec::new()
@@ -104,7 +108,7 @@ impl LakeTable {
         let listed = self.context.listing.files(&self.table, index, &survivors).await;
         meter.add_listing_time(started.elapsed());
         let mut files = listed?;
-        meter.add_files_total(files.len() as u64);
+        of_table.add_files_total(files.len() as u64);
         if self.has_hidden && !filters.is_empty() {
             let known = self.known_of_files(index, &files)?;
             if let Some(kept) = prune::keep(&known, filters, props) {
@@ -112,7 +116,14 @@ impl LakeTable {
                 files = rows.into_iter().map(|row| files[row as usize].clone()).collect();
             }
         }
-        Ok(files)
+        Ok((files, pruning))
+    }
+
+    /// What the filters were for pruning the partitions.
+    fn pruning(&self, filters: &[Expr], is_filtered: bool) -> Pruning {
+        let keys: Vec<String> = self.table.partition_keys.iter().map(|key| key.name.clone()).collect();
+        let unusable = prune::unusable(filters, &|name| keys.iter().any(|key| key == name));
+        Pruning { keys, is_filtered, unusable }
     }
 
     /// One row a file: its partition's values and its hidden columns.
@@ -208,8 +219,9 @@ impl LakeTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
+        partition_filter::check(&self.table, &self.index, filters, self.context.requires_partition_filter)?;
         let index = self.partitions(filters, state.execution_props())?;
-        let files = self.files(&index, state.execution_props(), filters).await?;
+        let (files, pruning) = self.files(&index, state.execution_props(), filters).await?;
         let Some(first) = files.first() else {
             let schema = match projection {
                 Some(columns) => Arc::new(self.schema().project(columns).map_err(|error| Error::internal(error.to_string()))?),
@@ -220,9 +232,10 @@ impl LakeTable {
         let store_url = ObjectStoreUrl::parse(first.store_url.as_ref()).map_err(from_datafusion)?;
         let source = LakeSource::new(
             Arc::from(self.table.name.to_string()),
+            Arc::new(pruning),
             self.schema.clone(),
             Arc::clone(&self.format),
-            self.context.io(),
+            self.context.io(&self.table.name),
         );
         let analyzed = Analyzed::of_table(self.context.listing.metastore.as_ref(), &self.table).await;
         let known = Known { format: self.format.as_ref(), analyzed: analyzed.as_ref() };

@@ -16,6 +16,7 @@ use datafusion::{
     },
     logical_expr::{
         BinaryExpr, Expr, Operator, execution_props::ExecutionProps, physical_planning_context::PhysicalPlanningContext,
+        utils::split_conjunction,
     },
     physical_expr::create_physical_expr,
 };
@@ -65,13 +66,48 @@ fn implied(filter: &Expr, is_known: &dyn Fn(&str) -> bool) -> Option<Expr> {
             Some(implied(left, is_known)?.or(implied(right, is_known)?))
         }
         Expr::Alias(alias) => implied(&alias.expr, is_known),
-        other => {
-            let columns = other.column_refs();
-            let usable = columns.iter().all(|column| is_known(&column.name)) && !other.is_volatile() && !has_subquery(other);
-            let decides = !columns.is_empty() || matches!(other, Expr::Literal(ScalarValue::Boolean(_), _));
-            (usable && decides).then(|| unqualified(other))
+        other => decides(other, is_known).then(|| unqualified(other)),
+    }
+}
+
+/// Whether a filter implies anything for the known columns, and speaks of them.
+fn implies(filter: &Expr, is_known: &dyn Fn(&str) -> bool) -> bool {
+    match filter {
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::And, right }) => implies(left, is_known) || implies(right, is_known),
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) => implies(left, is_known) && implies(right, is_known),
+        Expr::Alias(alias) => implies(&alias.expr, is_known),
+        other => decides(other, is_known),
+    }
+}
+
+/// Whether a condition can be evaluated on the known columns alone.
+fn decides(condition: &Expr, is_known: &dyn Fn(&str) -> bool) -> bool {
+    let columns = condition.column_refs();
+    let is_usable = columns.iter().all(|column| is_known(&column.name)) && !condition.is_volatile() && !has_subquery(condition);
+    is_usable && (!columns.is_empty() || matches!(condition, Expr::Literal(ScalarValue::Boolean(_), _)))
+}
+
+/// Characters of a filter that are shown.
+const SHOWN: usize = 200;
+
+/// The filters that speak of partition keys and do not say which of their values are wanted, as text.
+pub(super) fn unusable(filters: &[Expr], is_key: &dyn Fn(&str) -> bool) -> Vec<String> {
+    let mut texts = Vec::new();
+    for conjunct in filters.iter().flat_map(split_conjunction) {
+        let speaks_of_keys = conjunct.column_refs().iter().any(|column| is_key(&column.name));
+        if !speaks_of_keys || implies(conjunct, is_key) {
+            continue;
+        }
+        let mut text = conjunct.human_display().to_string();
+        if let Some((end, _)) = text.char_indices().nth(SHOWN) {
+            text.truncate(end);
+            text.push_str("...");
+        }
+        if !texts.contains(&text) {
+            texts.push(text);
         }
     }
+    texts
 }
 
 fn has_subquery(filter: &Expr) -> bool {

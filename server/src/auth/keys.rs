@@ -238,7 +238,7 @@ fn key_url(place: &str) -> Result<Option<Url>> {
         None => false,
     };
     if url.scheme() == "http" && !loopback {
-        return Err(Error::invalid(format!("the issuer's keys would be fetched without TLS: \"{url}\"")).with_hint("Use https"));
+        return Err(Error::invalid(format!("the issuer's keys cannot be fetched without TLS: \"{url}\"")).with_hint("Use https"));
     }
     Ok(Some(url))
 }

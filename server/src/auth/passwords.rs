@@ -7,7 +7,7 @@ use std::{
     collections::HashMap,
     fmt,
     net::IpAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 use argon2::{
@@ -21,7 +21,7 @@ use tokio::sync::Semaphore;
 
 use self::attempts::Attempts;
 use super::signer::Signer;
-use crate::transport::network;
+use crate::{lock::lock, transport::network};
 
 /// Characters of the shortest password that `glaux user` takes.
 const MIN_PASSWORD: usize = 8;
@@ -256,10 +256,6 @@ impl Drop for WaitingFrom<'_> {
 pub(super) fn fingerprint(signer: &Signer, hash: &PasswordText) -> u64 {
     let mac = signer.mac("password", hash.0.as_bytes());
     mac.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

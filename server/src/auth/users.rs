@@ -5,7 +5,6 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
-    time::SystemTime,
 };
 
 use argon2::password_hash::PasswordHash;
@@ -18,7 +17,7 @@ use super::{
     passwords::{self, PasswordText},
     secret_file,
 };
-use crate::diagnostic::io_error;
+use crate::{diagnostic::io_error, file_stamp::FileStamp};
 
 const HEADER: &str = "# Users of Glaux. `glaux user` writes this file, and comments in it are lost then.\n\n";
 
@@ -81,12 +80,9 @@ pub(crate) struct Users {
 #[derive(Debug)]
 struct State {
     users: Arc<UserMap>,
-    stamp: Option<Stamp>,
+    stamp: Option<FileStamp>,
     checked: DateTime<Utc>,
 }
-
-/// By what a changed file is recognised: when it was written, its length, and its inode.
-type Stamp = (SystemTime, u64, u64);
 
 impl Users {
     /// Reads the file; one that does not exist has no users yet.
@@ -95,7 +91,7 @@ impl Users {
     /// `CorruptData`, naming file and line; what the file system says.
     pub(crate) fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self> {
         // The stamp is taken first: a change between the two is then seen again, rather than missed.
-        let stamp = stamp(path);
+        let stamp = FileStamp::of(path);
         let state = State { users: Arc::new(read(path)?), stamp, checked: clock.now() };
         Ok(Self { path: path.to_owned(), clock, state: Mutex::new(state) })
     }
@@ -113,7 +109,7 @@ impl Users {
     }
 
     fn reload_if_changed(&self, state: &mut State) {
-        let stamp = stamp(&self.path);
+        let stamp = FileStamp::of(&self.path);
         if stamp == state.stamp {
             return;
         }
@@ -201,15 +197,6 @@ pub(crate) fn check_name(name: &str) -> Result<()> {
         _ if name.trim() != name => refused("begins or ends with a space"),
         _ => Ok(()),
     }
-}
-
-fn stamp(path: &Path) -> Option<Stamp> {
-    let metadata = fs::metadata(path).ok()?;
-    #[cfg(unix)]
-    let number = std::os::unix::fs::MetadataExt::ino(&metadata);
-    #[cfg(not(unix))]
-    let number = 0;
-    Some((metadata.modified().ok()?, metadata.len(), number))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use glaux_catalog::metastore::SqliteMetastore;
-use glaux_engine::{Error, runtime::CATALOG_FILE};
+use glaux_engine::{CATALOG_FILE, Error};
 
 use super::{
     catalog_file::open_existing,

@@ -2,17 +2,23 @@
 
 use clap::{Args, Subcommand};
 
-use super::{options::CommonOptions, say::say, stop::Stop};
+use super::{
+    options::{CommonOptions, ServerFlags},
+    say::say,
+    stop::Stop,
+    tariff,
+};
 
 /// Show the configuration
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Settings come from, later ones winning: defaults, a TOML file (--config, or glaux.toml in the data directory), environment variables
-such as GLAUX__ENGINE__PARALLELISM=4, and flags.
+such as GLAUX__ENGINE__PARALLELISM=4, and flags. The flags of glaux serve can be given as well, to see what a server would use.
 
 Examples:
   glaux config show
-  GLAUX__TARIFF__MINIMUM_BYTES=0 glaux config show")]
+  GLAUX__ENGINE__TARIFF=free glaux config show
+  glaux config show --flight-addr 0.0.0.0:32010")]
 pub(crate) struct ConfigArgs {
     #[command(subcommand)]
     command: ConfigCommand,
@@ -20,16 +26,24 @@ pub(crate) struct ConfigArgs {
 
 #[derive(Debug, Subcommand)]
 enum ConfigCommand {
-    /// Print every setting with its value and where it came from
-    Show,
+    Show(ShowArgs),
+}
+
+/// Print every setting with its value and where it came from, and the prices in force
+#[derive(Debug, Args)]
+struct ShowArgs {
+    #[command(flatten, next_help_heading = "Options of glaux serve")]
+    server: ServerFlags,
 }
 
 pub(crate) fn run(options: &CommonOptions, args: &ConfigArgs) -> Result<(), Stop> {
-    match args.command {
-        ConfigCommand::Show => {
-            for setting in options.load()?.settings()? {
+    match &args.command {
+        ConfigCommand::Show(args) => {
+            let loaded = options.load_with(&args.server)?;
+            for setting in loaded.settings()? {
                 say(&format!("{} = {}  # {}", setting.key, setting.value, setting.origin))?;
             }
+            say(&format!("# {}", tariff::describe(&loaded.tariffs.default_tariff())))?;
             Ok(())
         }
     }

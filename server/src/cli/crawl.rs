@@ -90,6 +90,7 @@ pub(crate) fn run(options: &CommonOptions, args: &CrawlArgs) -> Result<(), Stop>
     let runtime = runtime()?;
     let mut executor = runtime.block_on(async {
         let (engine, session) = options.open().await?;
+        session.set_default_application("glaux-crawl");
         Ok::<_, Error>(Executor::new(engine, session, results, stats, true))
     })?;
     let outcome = runtime.block_on(executor.run(&statement));

@@ -60,6 +60,7 @@ pub(crate) fn run(options: &CommonOptions, args: &DemoArgs) -> Result<(), Stop> 
     runtime()?.block_on(async {
         let lake = Lake::claim(&dir)?;
         let (engine, session) = options.open().await?;
+        session.set_default_application("glaux-demo");
         // The tables are where the contract says, whatever the configuration prefers.
         session.set_database(glaux_catalog::ident::DEFAULT_DATABASE);
         Box::pin(present(&lake, &engine, &session, args)).await.map_err(Stop::Error)

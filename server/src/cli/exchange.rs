@@ -9,9 +9,8 @@ use std::{
 use clap::{Args, ValueEnum};
 use glaux_catalog::glue::Documents;
 use glaux_engine::{
-    Error, ErrorKind, Result,
-    probe::exchange::{self, Imported, Outcome, Selection},
-    runtime::CATALOG_FILE,
+    CATALOG_FILE, Error, ErrorKind, Result,
+    exchange::{self, Imported, Outcome, Selection},
 };
 
 use super::{catalog_file, options::CommonOptions, runtime::runtime, say::say, stop::Stop};

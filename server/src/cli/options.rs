@@ -1,6 +1,6 @@
-//! The options that every command takes, and how they become an open engine and a session.
+//! The options that every command takes, and those of the server; how they become a configuration, an open engine and a session.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use clap::{
     ArgMatches, Args,
@@ -8,9 +8,11 @@ use clap::{
     parser::ValueSource,
 };
 use glaux_catalog::Metastore;
-use glaux_engine::{Engine, Error, Result, Session, runtime::Parts, session};
+use glaux_engine::{Engine, Error, Origin, Parts, Result, Session, SessionOptions, session};
+use uuid::Uuid;
 
 use crate::{
+    auth::Assigned,
     config::{self, Loaded, Overrides},
     data_dir::NewCatalog,
     setting,
@@ -40,7 +42,7 @@ pub(crate) struct CommonOptions {
     #[arg(long, global = true, value_name = "NAME")]
     database: Option<String>,
 
-    /// Workgroup that queries are recorded under [default: primary]
+    /// Workgroup that queries run in [default: primary]
     #[arg(long, global = true, value_name = "NAME")]
     workgroup: Option<String>,
 
@@ -75,6 +77,22 @@ pub(crate) struct CommonOptions {
     /// The variables that gave values in the place of flags.
     #[arg(skip)]
     from_variables: Vec<&'static str>,
+}
+
+// Not a doc comment, which would be the help of the commands that have them: the options of `glaux serve`, which `glaux config show` takes too.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct ServerFlags {
+    /// Address of Flight SQL; port 0 takes any free one [default: 127.0.0.1:32010]
+    #[arg(long, value_name = "ADDR")]
+    flight_addr: Option<SocketAddr>,
+
+    /// Address of health and metrics [default: 127.0.0.1:8686]
+    #[arg(long, value_name = "ADDR")]
+    http_addr: Option<SocketAddr>,
+
+    /// Let anybody on the network read and change everything
+    #[arg(long)]
+    allow_anonymous_network: bool,
 }
 
 impl CommonOptions {
@@ -117,6 +135,7 @@ impl CommonOptions {
             catalog_ca_certificate: self.catalog_ca_certificate.clone(),
             catalog_token: self.catalog_token.clone(),
             from_variables: self.from_variables.clone(),
+            ..Overrides::default()
         }
     }
 
@@ -130,12 +149,26 @@ impl CommonOptions {
     /// # Errors
     /// As [`config::load`].
     pub(crate) fn load(&self) -> Result<Loaded> {
+        self.load_with(&ServerFlags::default())
+    }
+
+    /// The effective configuration of a server with these flags.
+    ///
+    /// # Errors
+    /// As [`config::load`].
+    pub(crate) fn load_with(&self, server: &ServerFlags) -> Result<Loaded> {
         let variables: Vec<_> =
             std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
         if self.names_no_data_dir() {
             return Err(Error::invalid("--data-dir is empty").with_hint("Leave it out for ./glaux-data"));
         }
-        let loaded = config::load(&self.overrides(), &variables)?;
+        let overrides = Overrides {
+            flight_addr: server.flight_addr,
+            http_addr: server.http_addr,
+            allow_anonymous_network: server.allow_anonymous_network,
+            ..self.overrides()
+        };
+        let loaded = config::load(&overrides, &variables)?;
         setting::note_origins(loaded.settings()?);
         Ok(loaded)
     }
@@ -148,11 +181,15 @@ impl CommonOptions {
         let loaded = self.load()?;
         let metastore = loaded.catalog.connect().await?.map(|remote| remote as Arc<dyn Metastore>);
         let created = if metastore.is_none() { NewCatalog::expected(&loaded.engine.data_dir) } else { None };
-        let engine = Engine::open_with(loaded.engine, Parts { metastore, ..Parts::default() }).await?;
+        let assigned = Assigned { users: loaded.auth.users_path(&loaded.engine.data_dir), of_sessions: None };
+        let parts = Parts { metastore, workgroup_assignments: Some(Arc::new(assigned)), ..Parts::default() };
+        let engine = Engine::open_with(loaded.engine, parts).await?;
         if let Some(created) = created {
             created.announce();
         }
-        Ok((engine, Session::new(loaded.session)))
+        // What one process asks is one session of the history.
+        let origin = Origin { session_id: Some(Uuid::now_v7().to_string()), ..loaded.session.origin };
+        Ok((engine, Session::new(SessionOptions { origin, ..loaded.session })))
     }
 }
 

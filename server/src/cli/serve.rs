@@ -1,10 +1,12 @@
-//! `glaux serve`: the server's own flags.
-
-use std::net::SocketAddr;
+//! `glaux serve`: runs the server until a signal ends it.
 
 use clap::Args;
 
-use super::{options::CommonOptions, runtime::runtime, stop::Stop};
+use super::{
+    options::{CommonOptions, ServerFlags},
+    runtime::runtime,
+    stop::Stop,
+};
 use crate::{serve, shutdown::Shutdown};
 
 /// Serve Flight SQL to BI tools and programs
@@ -14,30 +16,14 @@ use crate::{serve, shutdown::Shutdown};
 /// server.drain_timeout says.
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
-    /// Address of Flight SQL; port 0 takes any free one [default: 127.0.0.1:32010]
-    #[arg(long, value_name = "ADDR")]
-    flight_addr: Option<SocketAddr>,
-
-    /// Address of health and metrics [default: 127.0.0.1:8686]
-    #[arg(long, value_name = "ADDR")]
-    http_addr: Option<SocketAddr>,
-
-    /// Let anybody on the network read and change everything
-    #[arg(long)]
-    allow_anonymous_network: bool,
+    #[command(flatten)]
+    server: ServerFlags,
 }
 
 pub(crate) fn run(options: &CommonOptions, args: &ServeArgs) -> Result<(), Stop> {
     // Before anything else, so that a signal always ends the server in order.
     let shutdown = Shutdown::listen()?;
-    let mut loaded = options.load()?;
-    if let Some(address) = args.flight_addr {
-        loaded.server.flight_addr = address;
-    }
-    if let Some(address) = args.http_addr {
-        loaded.server.http_addr = address;
-    }
-    loaded.server.allow_anonymous_network |= args.allow_anonymous_network;
+    let loaded = options.load_with(&args.server)?;
     shutdown.set_patience(loaded.server.drain_timeout.0);
     let runtime = runtime()?;
     let served = runtime.block_on(serve::run(loaded, &shutdown));

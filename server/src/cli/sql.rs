@@ -94,6 +94,7 @@ pub(crate) fn run(options: &CommonOptions, args: &SqlArgs) -> Result<(), Stop> {
     }
     let mut executor = runtime.block_on(async {
         let (engine, session) = options.open().await?;
+        session.set_default_application("glaux-sql");
         Ok::<_, Error>(Executor::new(engine, session, results, stats, !args.no_progress))
     })?;
     let outcome = if interactive {

@@ -12,8 +12,8 @@ use crate::setting::{self, DEFAULT_ORIGIN, Setting};
 const ENV_PREFIX: &str = "GLAUX__";
 
 /// The sections, in order of their names.
-pub(super) const SECTIONS: [&str; 11] =
-    ["auth", "catalog", "engine", "flight", "log", "server", "session", "storage", "tariff", "telemetry", "tls"];
+pub(super) const SECTIONS: [&str; 12] =
+    ["auth", "catalog", "engine", "flight", "hooks", "log", "server", "session", "storage", "tariffs", "telemetry", "tls"];
 
 /// A value given by a flag, or by the variable that stands for it.
 #[derive(Debug)]
@@ -85,7 +85,7 @@ pub(super) fn describe(metadata: &Metadata) -> String {
 /// # Errors
 /// `Internal` if a value is no text.
 pub(super) fn settings(figment: &Figment, defaults: &str) -> Result<Vec<Setting>> {
-    let copy = |key: &str| key.starts_with("engine.tariff.") || key.starts_with("engine.storage.");
+    let copy = |key: &str| key.starts_with("engine.tariffs.") || key.starts_with("engine.storage.");
     Ok(all(figment, defaults)?.into_iter().filter(|setting| !copy(&setting.key)).collect())
 }
 
@@ -124,12 +124,22 @@ fn shown(key: &str, value: &Value) -> Result<String> {
     if secret && !last.ends_with("_lifetime") {
         return Ok("\"***\"".to_owned());
     }
+    // Whoever knows the URL of a hook may often call it.
+    let hide = if key.starts_with("hooks.") && last == "url" { without_path } else { without_password };
     match value {
         Value::Empty(..) => Ok("(not set)".to_owned()),
         value => toml::Value::try_from(value)
-            .map(|value| without_password(&value.to_string()))
+            .map(|value| hide(&value.to_string()))
             .map_err(|error| Error::internal(format!("cannot show the setting \"{key}\"")).with_source(error)),
     }
+}
+
+/// A URL's scheme and host.
+fn without_path(value: &str) -> String {
+    let Some((scheme, rest)) = value.split_once("://") else { return "\"***\"".to_owned() };
+    let authority = rest.split(['/', '?', '#', '"']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{host}/***\"")
 }
 
 /// A value in which a URL may have a user name and a password: they are not shown.

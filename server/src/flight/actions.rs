@@ -24,7 +24,7 @@ use crate::statements::Caller;
 pub(super) const PREPARE: &str = "CreatePreparedStatement";
 
 /// The actions, each with what it takes and gives.
-const ACTIONS: [(&str, &str); 10] = [
+const ACTIONS: [(&str, &str); 11] = [
     (PREPARE, "Prepares a statement. ActionCreatePreparedStatementRequest -> ActionCreatePreparedStatementResult"),
     ("ClosePreparedStatement", "Closes a prepared statement. ActionClosePreparedStatementRequest -> nothing"),
     ("CancelQuery", "Cancels a query by its FlightInfo. ActionCancelQueryRequest -> ActionCancelQueryResult"),
@@ -37,6 +37,7 @@ const ACTIONS: [(&str, &str); 10] = [
     ("GetSessionOptions", "The session's options. GetSessionOptionsRequest -> GetSessionOptionsResult"),
     ("CloseSession", "Ends the session. CloseSessionRequest -> CloseSessionResult"),
     ("GetQueryStats", "A query's figures so far, or at its end. Its id, or nothing for the session's last -> JSON"),
+    ("Quote", "What a query takes at most, without running it: bytes, requests, price, and why not less. Its SQL -> JSON"),
     ("GetServerInfo", "The server's version. Nothing -> JSON"),
 ];
 
@@ -106,6 +107,11 @@ pub(super) async fn run(flight: &Flight, caller: &Caller, action: &Action) -> Re
         "GetQueryStats" => {
             let report = report(flight, caller, body).await?;
             Ok(Some(stats::json(&report).to_string().into()))
+        }
+        "Quote" => {
+            let sql = std::str::from_utf8(body).map_err(|_| Error::invalid("the statement to quote is not text"))?;
+            let quote = flight.statements.quote(caller, sql).await?;
+            Ok(Some(serde_json::json!(quote).to_string().into()))
         }
         "GetServerInfo" => {
             let info = serde_json::json!({ "name": "glaux", "version": env!("CARGO_PKG_VERSION") });

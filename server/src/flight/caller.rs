@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use arrow_flight::{HandshakeRequest, HandshakeResponse};
 use base64::{Engine as _, prelude::BASE64_STANDARD, prelude::BASE64_URL_SAFE_NO_PAD};
 use futures::{StreamExt, stream, stream::BoxStream};
-use glaux_engine::Result;
+use glaux_engine::{Result, Session};
 use http::{HeaderMap, header};
 use prost::Message;
 use tokio::time::Instant;
@@ -19,6 +19,9 @@ use crate::{
 
 /// The cookie that Flight suggests for sessions.
 const COOKIE: &str = "arrow_flight_session_id";
+
+/// The header in which a client says what it is; who says nothing is what its library calls itself.
+const APPLICATION: &str = "x-glaux-application";
 
 /// What cookies are signed for.
 const PURPOSE: &str = "cookie";
@@ -64,6 +67,7 @@ impl Callers {
                 None => None,
             };
             let client = self.statements.resume_session(id, &identity)?;
+            name_application(&client.session, headers);
             let caller = Caller { identity, client, connection: sender.peer.connection };
             return Ok(FlightCall { caller, deadline, token: renewed.map(|login| login.token), cookie: None });
         }
@@ -74,6 +78,7 @@ impl Callers {
         };
         let id = login.as_ref().and_then(|login| login.identity.session).unwrap_or_else(Uuid::now_v7);
         let client = self.statements.new_session(id, &identity);
+        name_application(&client.session, headers);
         let cookie = Some(self.bake(id, &identity.user));
         let caller = Caller { identity, client, connection: sender.peer.connection };
         Ok(FlightCall { caller, deadline, token: login.map(|login| login.token), cookie })
@@ -112,6 +117,14 @@ impl Callers {
             let (id, user) = self.authenticator.signer().verify(PURPOSE, &signed)?.split_first_chunk::<16>()?;
             (user == identity.user.as_bytes()).then(|| Uuid::from_bytes(*id))
         })
+    }
+}
+
+/// The program that calls, for the history, unless the session knows it already.
+fn name_application(session: &Session, headers: &HeaderMap) {
+    let said = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).filter(|text| !text.trim().is_empty());
+    if let Some(application) = said(APPLICATION).or_else(|| said(header::USER_AGENT.as_str())) {
+        session.set_default_application(application);
     }
 }
 

@@ -166,7 +166,7 @@ impl State {
             }
             Err(error) => {
                 drop(lent);
-                diagnostic::warn(&format!("the pager \"{}\" does not start: {error}", self.words));
+                diagnostic::warn(&format!("the pager \"{}\" could not be started: {error}", self.words));
                 show(&bytes)
             }
         }
@@ -189,7 +189,7 @@ fn words() -> Option<String> {
         return None;
     }
     if !terminal::is_there(&words) {
-        MISSING.call_once(|| diagnostic::warn(&format!("there is no pager \"{words}\", which the variable {variable} names")));
+        MISSING.call_once(|| diagnostic::warn(&format!("the pager \"{words}\" of the variable {variable} was not found")));
         return None;
     }
     Some(words)

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{session::ClientSession, shares::Holder};
+use super::{
+    session::ClientSession,
+    shares::{Holder, Owner},
+};
 use crate::{auth::Identity, transport::ConnectionHandle};
 
 /// One call's caller.
@@ -13,14 +16,6 @@ pub(crate) struct Caller {
     pub(crate) client: Arc<ClientSession>,
     /// The connection of the call, if connections are counted.
     pub(crate) connection: Option<Arc<ConnectionHandle>>,
-}
-
-/// Whose something is that is kept.
-#[derive(Debug, Clone)]
-pub(super) struct Owner {
-    pub(super) user: String,
-    pub(super) holder: Holder,
-    pub(super) connection: Option<Arc<ConnectionHandle>>,
 }
 
 impl Caller {

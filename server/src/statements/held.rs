@@ -6,7 +6,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     time::{Duration, Instant},
@@ -23,13 +23,12 @@ use glaux_engine::{
 use uuid::Uuid;
 
 use super::{
-    caller::Owner,
     refusal::Refusal,
     result::{RowStream, RunningResult},
     session::ClientSession,
-    shares::{Holder, Kept, Limit, Precedence, Share, Shared, Shares},
+    shares::{Holder, Kept, Limit, Owner, Precedence, Share, Shared, Shares},
 };
-use crate::transport::ConnectionHandle;
+use crate::lock::lock;
 
 /// How many streams a result has at most.
 const MAX_STREAMS: u16 = 16;
@@ -38,10 +37,7 @@ const MAX_STREAMS: u16 = 16;
 #[derive(Debug)]
 pub(crate) struct Held {
     pub(crate) id: Uuid,
-    pub(crate) user: String,
-    holder: Holder,
-    /// By which connection it was asked for, if that is known.
-    connection: Option<Arc<ConnectionHandle>>,
+    owner: Owner,
     held_since: Instant,
     pub(crate) query: QueryId,
     pub(crate) schema: SchemaRef,
@@ -94,19 +90,15 @@ impl Kept for Held {
         self.id
     }
 
-    fn user(&self) -> &str {
-        &self.user
-    }
-
-    fn holder(&self) -> Holder {
-        self.holder
+    fn owner(&self) -> &Owner {
+        &self.owner
     }
 
     fn precedence(self: &Arc<Self>) -> Option<Precedence> {
         if self.is_running() {
             return None;
         }
-        let missed = !self.has_lost_its_connection() && !self.fetched.load(Relaxed);
+        let missed = self.owner.is_connected() && !self.fetched.load(Relaxed);
         Some(Precedence { missed: missed.into(), since: self.held_since })
     }
 }
@@ -117,13 +109,9 @@ impl Held {
         self.fetched.load(Relaxed) && !self.is_answer && !self.canceller.report().state.is_terminal()
     }
 
-    fn has_lost_its_connection(&self) -> bool {
-        self.connection.as_ref().is_some_and(|connection| !connection.is_open())
-    }
-
     /// Until when it is held, if it is not fetched.
     pub(crate) fn expires_at(&self) -> DateTime<Utc> {
-        *self.expires_at.lock().unwrap_or_else(PoisonError::into_inner)
+        *lock(&self.expires_at)
     }
 
     /// Fetches one of the result's streams for its user, in a session of theirs; the first one begins the query.
@@ -184,11 +172,7 @@ pub(super) struct HeldStatements {
 
 impl HeldStatements {
     pub(super) fn new(clock: Arc<dyn Clock>, lifetimes: Lifetimes, shares: Shares) -> Self {
-        Self { held: Mutex::new(Shared::new(shares)), clock, lifetimes }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Shared<Held>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+        Self { held: Mutex::new(Shared::new("results", shares)), clock, lifetimes }
     }
 
     /// Holds a statement until it is fetched. What is not a query is carried out first. Beyond a share, the oldest that waits is dropped.
@@ -204,12 +188,9 @@ impl HeldStatements {
             let answer = carry_out(planned).await?;
             (answer.batch.schema(), Stage::Answered(Box::new(answer)))
         };
-        let Owner { user, holder, connection } = owner;
         let held = Arc::new(Held {
             id: Uuid::now_v7(),
-            user,
-            holder,
-            connection,
+            owner,
             held_since: Instant::now(),
             query,
             schema,
@@ -224,8 +205,7 @@ impl HeldStatements {
             is_orphan: AtomicBool::new(false),
             stage: tokio::sync::Mutex::new(stage),
         });
-        let gone = self.lock().insert(Arc::clone(&held));
-        metrics::counter!("glaux_displaced_total", "what" => "results").increment(gone.len() as u64);
+        let gone = lock(&self.held).insert(Arc::clone(&held));
         // Queries that are dropped end, and are recorded.
         drop(gone);
         Ok(held)
@@ -236,11 +216,11 @@ impl HeldStatements {
     /// # Errors
     /// `NotFound`, which says by which limit the result was displaced, if it was; another user's is not found either.
     pub(super) fn get(&self, id: Uuid, user: &str) -> Result<Arc<Held>> {
-        let held = self.lock();
-        if let Some(found) = held.get(&id).filter(|found| found.user == user) {
-            return Ok(Arc::clone(found));
+        let held = lock(&self.held);
+        match held.of_user(&id, user) {
+            Some(found) => Ok(Arc::clone(found)),
+            None => Err(held.displaced_by(&id).map_or_else(gone, |share| displaced(share, held.shares()))),
         }
-        Err(held.displaced_by(&id).map_or_else(gone, |share| displaced(share, held.shares())))
     }
 
     /// Opens one of a result's streams for its user, in a session of theirs, which remembers the figures at its end.
@@ -264,12 +244,12 @@ impl HeldStatements {
                 Ok(Opened::Rows(RowStream::new(result, on_end)))
             }
             Ok(Fetched::Answer(answer)) => {
-                client.ended(answer.report);
+                client.ended(answer.report.clone());
                 Ok(Opened::Answer(answer))
             }
             Err(refusal) => {
                 if let Refusal::Failed(failure) = &refusal {
-                    client.ended(failure.report);
+                    client.ended(failure.report.clone());
                     self.remove(held.id);
                 }
                 Err(refusal)
@@ -286,7 +266,7 @@ impl HeldStatements {
 
     /// Forgets what a session that has ended has not fetched.
     pub(super) fn close_session(&self, session: Uuid) {
-        let over = self.lock().extract(|held| held.holder == Holder::Session(session) && !held.is_running());
+        let over = lock(&self.held).extract(|held| held.owner.holder == Holder::Session(session) && !held.is_running());
         drop(over);
     }
 
@@ -299,7 +279,7 @@ impl HeldStatements {
 
     /// Forgets a statement.
     fn remove(&self, id: Uuid) {
-        self.lock().remove(&id);
+        lock(&self.held).remove(&id);
     }
 
     /// Gives a statement that has not been fetched as much time again, as long as its whole time is not over.
@@ -315,23 +295,23 @@ impl HeldStatements {
             planned.check_access().await?;
         }
         let until = (self.clock.now() + self.lifetimes.waiting).min(held.ends_at);
-        *held.expires_at.lock().unwrap_or_else(PoisonError::into_inner) = until;
+        *lock(&held.expires_at) = until;
         Ok(())
     }
 
     /// The statements of a user that have not been fetched.
     pub(super) fn of_user(&self, user: &str) -> Vec<Arc<Held>> {
         let now = self.clock.now();
-        self.lock().iter().filter(|held| held.user == user && held.expires_at() > now).cloned().collect()
+        lock(&self.held).iter().filter(|held| held.owner.user == user && held.expires_at() > now).cloned().collect()
     }
 
     /// Forgets those whose time is over; queries that were never fetched end by that. What is being fetched stays until it has ended, so
     /// that it can be cancelled. Those whose connection is gone get less time.
     pub(super) fn sweep(&self) {
         let now = self.clock.now();
-        let over = self.lock().extract(|held| {
-            if held.has_lost_its_connection() && !held.is_orphan.swap(true, Relaxed) {
-                let mut expires_at = held.expires_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let over = lock(&self.held).extract(|held| {
+            if !held.owner.is_connected() && !held.is_orphan.swap(true, Relaxed) {
+                let mut expires_at = lock(&held.expires_at);
                 *expires_at = (*expires_at).min(now + self.lifetimes.orphaned);
             }
             held.expires_at() <= now && !held.is_running()
@@ -340,7 +320,7 @@ impl HeldStatements {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.lock().len()
+        lock(&self.held).len()
     }
 }
 
@@ -356,16 +336,15 @@ pub(crate) fn gone() -> Error {
 /// A result was dropped, because a share was used up.
 fn displaced(share: Share, shares: Shares) -> Error {
     let whose = match share {
-        Share::Session => "its session",
-        Share::User => "its user",
-        Share::All => "all users",
+        Share::Session => "one session",
+        Share::User => "one user",
+        Share::All => "all users together",
     };
     let Limit { most, setting } = shares.limit(share);
     let message =
-        format!("the result of this statement was displaced by newer ones: {most} results of {whose} waited to be fetched");
-    Error::not_found(message).with_hint(format!(
-        "Run the statement again and fetch its result at once, or cancel it; the setting {setting} is the limit"
-    ))
+        format!("the result of this statement was dropped for newer ones: at most {most} results of {whose} wait to be fetched");
+    Error::not_found(message)
+        .with_hint(format!("Run the statement again and fetch its result at once, or cancel it; {setting} is the limit"))
 }
 
 /// Runs a statement to its end.

@@ -3,7 +3,7 @@
 //! longest idle is closed.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -13,19 +13,14 @@ use glaux_engine::{
 };
 use uuid::Uuid;
 
-use super::{
-    caller::Owner,
-    shares::{Holder, Kept, Limit, Precedence, Share, Shared, Shares},
-};
-use crate::transport::ConnectionHandle;
+use super::shares::{Holder, Kept, Limit, Owner, Precedence, Share, Shared, Shares};
+use crate::lock::lock;
 
 /// One prepared statement.
 #[derive(Debug)]
 pub(crate) struct Prepared {
     pub(crate) id: Uuid,
-    user: String,
-    holder: Holder,
-    connection: Option<Arc<ConnectionHandle>>,
+    owner: Owner,
     pub(crate) sql: String,
     pub(crate) description: Description,
     bound: Mutex<Parameters>,
@@ -58,23 +53,15 @@ impl Kept for Prepared {
         self.id
     }
 
-    fn user(&self) -> &str {
-        &self.user
-    }
-
-    fn holder(&self) -> Holder {
-        self.holder
+    fn owner(&self) -> &Owner {
+        &self.owner
     }
 
     fn precedence(self: &Arc<Self>) -> Option<Precedence> {
-        let is_missed = self.connection.as_ref().is_none_or(|connection| connection.is_open());
+        let missed = self.owner.is_connected().into();
         // Calls that use it hold it.
-        (Arc::strong_count(self) == 1).then(|| Precedence { missed: is_missed.into(), since: *lock(&self.used_at) })
+        (Arc::strong_count(self) == 1).then(|| Precedence { missed, since: *lock(&self.used_at) })
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// All prepared statements of the server.
@@ -86,23 +73,21 @@ pub(super) struct PreparedStatements {
 
 impl PreparedStatements {
     pub(super) fn new(idle: Duration, shares: Shares) -> Self {
-        Self { prepared: Mutex::new(Shared::new(shares)), idle }
+        Self { prepared: Mutex::new(Shared::new("prepared_statements", shares)), idle }
     }
 
     /// Keeps a statement, and gives it with its handle.
     pub(super) fn insert(&self, sql: String, description: Description, owner: Owner) -> Arc<Prepared> {
         let prepared = Arc::new(Prepared {
             id: Uuid::now_v7(),
-            user: owner.user,
-            holder: owner.holder,
-            connection: owner.connection,
+            owner,
             sql,
             description,
             bound: Mutex::default(),
             used_at: Mutex::new(Instant::now()),
         });
         let gone = lock(&self.prepared).insert(Arc::clone(&prepared));
-        metrics::counter!("glaux_displaced_total", "what" => "prepared_statements").increment(gone.len() as u64);
+        drop(gone);
         prepared
     }
 
@@ -113,7 +98,7 @@ impl PreparedStatements {
     pub(super) fn get(&self, handle: &[u8], user: &str) -> Result<Arc<Prepared>> {
         let prepared = lock(&self.prepared);
         let id = Uuid::from_slice(handle).unwrap_or_default();
-        let Some(found) = prepared.get(&id).filter(|prepared| prepared.user == user) else {
+        let Some(found) = prepared.of_user(&id, user) else {
             return Err(match prepared.displaced_by(&id) {
                 Some(share) => displaced(share, prepared.shares()),
                 None => Error::not_found(
@@ -135,7 +120,7 @@ impl PreparedStatements {
 
     /// Forgets a session's statements.
     pub(super) fn close_session(&self, session: Uuid) {
-        let over = lock(&self.prepared).extract(|prepared| prepared.holder == Holder::Session(session));
+        let over = lock(&self.prepared).extract(|prepared| prepared.owner.holder == Holder::Session(session));
         drop(over);
     }
 
@@ -153,10 +138,10 @@ impl PreparedStatements {
 /// A prepared statement went, because a share was used up.
 fn displaced(share: Share, shares: Shares) -> Error {
     let whose = match share {
-        Share::Session => "the session has",
-        Share::User => "the user has",
-        Share::All => "all users together have",
+        Share::Session => "one session",
+        Share::User => "one user",
+        Share::All => "all users together",
     };
     let Limit { most, setting } = shares.limit(share);
-    Error::not_found(format!("the prepared statement was displaced by newer ones, idle for longest: {whose} {most} ({setting})"))
+    Error::not_found(format!("the prepared statement was closed for newer ones: {whose} may have at most {most} ({setting})"))
 }

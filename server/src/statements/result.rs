@@ -8,7 +8,7 @@ use std::{
     collections::HashMap,
     future::poll_fn,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     task::{Context, Poll, Wake, Waker},
@@ -20,6 +20,8 @@ use glaux_engine::{
     Error, ErrorKind, Result,
     query::{CancelReason, Canceller, Query, QueryReport},
 };
+
+use crate::lock::lock;
 
 /// A running query and those who read its rows.
 #[derive(Debug)]
@@ -53,10 +55,6 @@ impl Wake for Waiting {
     fn wake(self: Arc<Self>) {
         self.wake_all();
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl RunningResult {

@@ -6,23 +6,27 @@
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicU16, Ordering::Relaxed},
     },
     time::{Duration, Instant},
 };
 
-use glaux_engine::{Result, Role, Session, SessionOptions, query::QueryReport};
+use glaux_engine::{Origin, Result, Role, Session, SessionOptions, query::QueryReport};
 use uuid::Uuid;
 
-use super::shares::{Holder, Kept, Limit, Precedence, Shared, Shares};
-use crate::auth::{Identity, unauthenticated};
+use super::shares::{Holder, Kept, Limit, Owner, Precedence, Shared, Shares};
+use crate::{
+    auth::{Identity, unauthenticated},
+    lock::lock,
+};
 
 /// One client's session.
 #[derive(Debug)]
 pub(crate) struct ClientSession {
     pub(crate) id: Uuid,
-    user: String,
+    /// The session holds itself, and goes by no connection.
+    owner: Owner,
     /// The engine's session: database and settings.
     pub(crate) session: Session,
     /// In how many streams the client wants to fetch results that have no order.
@@ -35,10 +39,11 @@ pub(crate) struct ClientSession {
 
 impl ClientSession {
     fn new(id: Uuid, identity: &Identity, defaults: &SessionOptions) -> Arc<Self> {
-        let options = SessionOptions { user: identity.user.clone(), ..defaults.clone() };
+        let origin = Origin { session_id: Some(id.to_string()), ..defaults.origin.clone() };
+        let options = SessionOptions { user: identity.user.clone(), origin, ..defaults.clone() };
         let session = Self {
             id,
-            user: identity.user.clone(),
+            owner: Owner { user: identity.user.clone(), holder: Holder::Session(id), connection: None },
             session: Session::new(options),
             streams: AtomicU16::new(1),
             has_settings: AtomicBool::new(false),
@@ -58,7 +63,7 @@ impl ClientSession {
 
     /// The figures of the last query that has ended.
     pub(crate) fn last_query(&self) -> Option<QueryReport> {
-        *lock(&self.last_query)
+        lock(&self.last_query).clone()
     }
 
     /// Remembers a query's figures as the last's.
@@ -85,12 +90,8 @@ impl Kept for ClientSession {
         self.id
     }
 
-    fn user(&self) -> &str {
-        &self.user
-    }
-
-    fn holder(&self) -> Holder {
-        Holder::Session(self.id)
+    fn owner(&self) -> &Owner {
+        &self.owner
     }
 
     fn precedence(self: &Arc<Self>) -> Option<Precedence> {
@@ -98,10 +99,6 @@ impl Kept for ClientSession {
         let idle = Arc::strong_count(self) == 1;
         idle.then(|| Precedence { missed: self.has_settings.load(Relaxed).into(), since: *lock(&self.used_at) })
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// All sessions of the server.
@@ -118,7 +115,7 @@ impl Sessions {
     pub(super) fn new(defaults: SessionOptions, idle: Duration, of_user: Limit, all: Limit) -> Self {
         // A session holds nothing but itself.
         let shares = Shares { session: of_user, user: of_user, all };
-        Self { kept: Mutex::new(Shared::new(shares)), defaults, idle, displaced: Mutex::default() }
+        Self { kept: Mutex::new(Shared::new("sessions", shares)), defaults, idle, displaced: Mutex::default() }
     }
 
     /// The session of a client that keeps what it was given: the one of that id, or a new one with the defaults.
@@ -140,10 +137,10 @@ impl Sessions {
             let kept = lock(&self.kept);
             if let Some(share) = kept.displaced_by(&id) {
                 let Limit { most, setting } = kept.shares().limit(share);
-                let message = format!("the session was displaced by newer ones, idle for longest of {most} ({setting})");
+                let message = format!("the session was ended for newer ones: there may be at most {most} ({setting})");
                 return Err(unauthenticated(&message).with_hint("Connect again: what was set in the session is lost"));
             }
-            kept.get(&id).filter(|session| session.user == identity.user).cloned()
+            kept.of_user(&id, &identity.user).cloned()
         };
         Ok(found.inspect(|session| session.identify(identity)))
     }
@@ -163,7 +160,6 @@ impl Sessions {
         // Those with nothing but defaults are made again when their clients come back.
         gone.iter().filter(|gone| !gone.has_settings.load(Relaxed)).for_each(|gone| kept.forget_displaced(&gone.id));
         drop(kept);
-        metrics::counter!("glaux_displaced_total", "what" => "sessions").increment(gone.len() as u64);
         lock(&self.displaced).extend(gone.iter().map(|gone| gone.id));
     }
 

@@ -10,6 +10,8 @@ use std::{
 
 use uuid::Uuid;
 
+use crate::transport::ConnectionHandle;
+
 /// What is displaced is remembered, so that the error can say why it is gone; the oldest are forgotten.
 const REMEMBERED: usize = 10_000;
 
@@ -62,6 +64,22 @@ pub(super) enum Holder {
     Connection(u64),
 }
 
+/// Whose something is that is kept.
+#[derive(Debug, Clone)]
+pub(super) struct Owner {
+    pub(super) user: String,
+    pub(super) holder: Holder,
+    /// The connection that it came by, if connections are counted.
+    pub(super) connection: Option<Arc<ConnectionHandle>>,
+}
+
+impl Owner {
+    /// Whether its connection is still open, as far as is known.
+    pub(super) fn is_connected(&self) -> bool {
+        self.connection.as_ref().is_none_or(|connection| connection.is_open())
+    }
+}
+
 /// The order in which things go, the least first: those that are missed least, then the oldest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Precedence {
@@ -72,15 +90,22 @@ pub(super) struct Precedence {
 /// Something that is kept for a client.
 pub(super) trait Kept {
     fn id(&self) -> Uuid;
-    fn user(&self) -> &str;
-    fn holder(&self) -> Holder;
+    fn owner(&self) -> &Owner;
     /// When it goes; `None` while it is in use, which it neither goes nor counts by.
     fn precedence(self: &Arc<Self>) -> Option<Precedence>;
+
+    /// Whose shares it counts by.
+    fn whose(&self) -> (&str, Holder) {
+        let owner = self.owner();
+        (&owner.user, owner.holder)
+    }
 }
 
 /// All things of one kind.
 #[derive(Debug)]
 pub(super) struct Shared<T> {
+    /// What they are, for the metrics.
+    what: &'static str,
     kept: HashMap<Uuid, Arc<T>>,
     shares: Shares,
     displaced: Displaced,
@@ -115,10 +140,10 @@ impl Displaced {
 }
 
 impl<T: Kept> Shared<T> {
-    pub(super) fn new(shares: Shares) -> Self {
+    pub(super) fn new(what: &'static str, shares: Shares) -> Self {
         let Shares { session, user, all } = shares;
         let shares = Shares { session: session.at_least_one(), user: user.at_least_one(), all: all.at_least_one() };
-        Self { kept: HashMap::new(), shares, displaced: Displaced::default() }
+        Self { what, kept: HashMap::new(), shares, displaced: Displaced::default() }
     }
 
     pub(super) const fn shares(&self) -> Shares {
@@ -136,6 +161,7 @@ impl<T: Kept> Shared<T> {
             gone.extend(self.kept.remove(&id));
         }
         self.kept.insert(new.id(), new);
+        metrics::counter!("glaux_displaced_total", "what" => self.what).increment(gone.len() as u64);
         gone
     }
 
@@ -145,24 +171,25 @@ impl<T: Kept> Shared<T> {
         let mut by_user: HashMap<&str, usize> = HashMap::new();
         let mut by_holder: HashMap<(&str, Holder), usize> = HashMap::new();
         for (one, _) in idle() {
-            *by_user.entry(one.user()).or_default() += 1;
-            *by_holder.entry((one.user(), one.holder())).or_default() += 1;
+            let (user, holder) = one.whose();
+            *by_user.entry(user).or_default() += 1;
+            *by_holder.entry((user, holder)).or_default() += 1;
         }
-        let (user, holder) = (new.user(), new.holder());
+        let (user, holder) = new.whose();
         let of_user = by_user.get(user).copied().unwrap_or_default();
         let of_holder = by_holder.get(&(user, holder)).copied().unwrap_or_default();
         let (session_share, user_share, all_share) = (self.shares.session.most, self.shares.user.most, self.shares.all.most);
         let weight = |one: &T| {
-            let (of_user, of_holder) = (by_user.get(one.user()), by_holder.get(&(one.user(), one.holder())));
+            let (of_user, of_holder) = (by_user.get(one.whose().0), by_holder.get(&one.whose()));
             (of_user.copied().unwrap_or_default(), of_holder.copied().unwrap_or_default())
         };
         if of_holder >= session_share {
-            let same = idle().filter(|(one, _)| one.user() == user && one.holder() == holder);
+            let same = idle().filter(|(one, _)| one.whose() == (user, holder));
             let (least, _) = same.min_by_key(|(_, precedence)| *precedence)?;
             return Some((least.id(), Share::Session));
         }
         if of_user >= user_share {
-            let same = idle().filter(|(one, _)| one.user() == user);
+            let same = idle().filter(|(one, _)| one.whose().0 == user);
             let (least, _) = same.min_by_key(|(one, precedence)| {
                 let of_holder = weight(one).1.max(user_share / SMALL);
                 (Reverse(precedence.missed == 0), Reverse(of_holder), *precedence)
@@ -182,6 +209,11 @@ impl<T: Kept> Shared<T> {
 
     pub(super) fn get(&self, id: &Uuid) -> Option<&Arc<T>> {
         self.kept.get(id)
+    }
+
+    /// A user's own; another user's is not found.
+    pub(super) fn of_user(&self, id: &Uuid, user: &str) -> Option<&Arc<T>> {
+        self.get(id).filter(|one| one.owner().user == user)
     }
 
     pub(super) fn remove(&mut self, id: &Uuid) -> Option<Arc<T>> {
@@ -224,8 +256,7 @@ mod tests {
     #[derive(Debug)]
     struct One {
         id: u128,
-        user: &'static str,
-        session: u128,
+        owner: Owner,
         missed: u8,
         used: AtomicBool,
         since: Instant,
@@ -236,12 +267,8 @@ mod tests {
             Uuid::from_u128(self.id)
         }
 
-        fn user(&self) -> &str {
-            self.user
-        }
-
-        fn holder(&self) -> Holder {
-            Holder::Session(Uuid::from_u128(self.session))
+        fn owner(&self) -> &Owner {
+            &self.owner
         }
 
         fn precedence(self: &Arc<Self>) -> Option<Precedence> {
@@ -259,14 +286,16 @@ mod tests {
         fn new(session: usize, user: usize, all: usize) -> Self {
             let limit = |most| Limit { most, setting: "test.limit" };
             let shares = Shares { session: limit(session), user: limit(user), all: limit(all) };
-            Self { all: Shared::new(shares), start: Instant::now(), next: 0 }
+            Self { all: Shared::new("things", shares), start: Instant::now(), next: 0 }
         }
 
         /// One more; gives which one went, and by which share.
         fn add(&mut self, user: &'static str, session: u128, missed: u8) -> Option<(u128, Share)> {
             let (id, since) = (self.next, self.start + Duration::from_secs(self.next as u64));
             self.next += 1;
-            let one = One { id, user, session, missed, used: AtomicBool::new(false), since };
+            let holder = Holder::Session(Uuid::from_u128(session));
+            let owner = Owner { user: user.to_owned(), holder, connection: None };
+            let one = One { id, owner, missed, used: AtomicBool::new(false), since };
             let gone = self.all.insert(Arc::new(one));
             assert!(gone.len() <= 1);
             gone.first().map(|one| (one.id, self.all.displaced_by(&one.id()).unwrap()))

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal};
 
-use glaux_engine::{Error, Result, error::nearest};
+use glaux_engine::{Error, Result, nearest};
 use serde::{Deserialize, Serialize};
 use tracing::Subscriber;
 use tracing_subscriber::{EnvFilter, Layer, filter::LevelFilter, registry::LookupSpan};

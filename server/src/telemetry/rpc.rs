@@ -18,7 +18,7 @@ use tower::{Layer, Service};
 use crate::transport;
 
 /// The label of a path: the names of Flight's methods alone, others with their service.
-const METHODS: [(&str, &str); 38] = [
+const METHODS: [(&str, &str); 42] = [
     ("/arrow.flight.protocol.FlightService/Handshake", "Handshake"),
     ("/arrow.flight.protocol.FlightService/ListFlights", "ListFlights"),
     ("/arrow.flight.protocol.FlightService/GetFlightInfo", "GetFlightInfo"),
@@ -56,6 +56,10 @@ const METHODS: [(&str, &str); 38] = [
     ("/glaux.catalog.v1.CatalogService/ListGrants", "Catalog/ListGrants"),
     ("/glaux.catalog.v1.CatalogService/SetGrant", "Catalog/SetGrant"),
     ("/glaux.catalog.v1.CatalogService/RemoveGrant", "Catalog/RemoveGrant"),
+    ("/glaux.catalog.v1.CatalogService/ListWorkgroups", "Catalog/ListWorkgroups"),
+    ("/glaux.catalog.v1.CatalogService/GetWorkgroup", "Catalog/GetWorkgroup"),
+    ("/glaux.catalog.v1.CatalogService/PutWorkgroup", "Catalog/PutWorkgroup"),
+    ("/glaux.catalog.v1.CatalogService/RemoveWorkgroup", "Catalog/RemoveWorkgroup"),
     ("/glaux.catalog.v1.CatalogService/Watch", "Catalog/Watch"),
 ];
 

@@ -2,10 +2,10 @@
 //! configuration stays in use.
 
 use std::{
-    fmt, fs, io,
+    fmt, io,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use glaux_engine::{Error, Result};
@@ -18,7 +18,7 @@ use rustls::{
 };
 
 use super::options::{ClientCertificates, TlsOptions, TlsVersion};
-use crate::diagnostic::io_error;
+use crate::{diagnostic::io_error, file_stamp::FileStamp};
 
 /// How often the files are looked at, while connections come.
 const CHECK_EVERY: Duration = Duration::from_secs(5);
@@ -62,8 +62,8 @@ struct Configs {
     http1: Arc<ServerConfig>,
 }
 
-/// By what a changed file is recognised: when it was written, its length, and its inode; for each file.
-type Stamp = Vec<Option<(SystemTime, u64, u64)>>;
+/// By what changed files are recognised, for each of them.
+type Stamp = Vec<Option<FileStamp>>;
 
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -125,16 +125,7 @@ impl Tls {
 }
 
 fn stamp(options: &TlsOptions) -> Stamp {
-    [&options.certificate, &options.key, &options.client_ca].into_iter().flatten().map(|path| file_stamp(path)).collect()
-}
-
-fn file_stamp(path: &Path) -> Option<(SystemTime, u64, u64)> {
-    let metadata = fs::metadata(path).ok()?;
-    #[cfg(unix)]
-    let number = std::os::unix::fs::MetadataExt::ino(&metadata);
-    #[cfg(not(unix))]
-    let number = 0;
-    Some((metadata.modified().ok()?, metadata.len(), number))
+    [&options.certificate, &options.key, &options.client_ca].into_iter().flatten().map(|path| FileStamp::of(path)).collect()
 }
 
 fn read(options: &TlsOptions, certificate: &Path, key: &Path) -> Result<Configs> {

@@ -7,8 +7,9 @@ fn settings_come_from_flags_environment_and_file() {
     let dir = TempDir::new().unwrap();
     fs::write(dir.path().join("glaux.toml"), "[engine]\nmax_concurrent_queries = 3\n").unwrap();
     let shown =
-        ok(&run(glaux(dir.path()).env("GLAUX__TARIFF__MINIMUM_BYTES", "0").args(["config", "show", "--memory-limit", "1GiB"])));
-    for line in ["engine.max_concurrent_queries = 3", "engine.memory_limit = 1073741824", "tariff.minimum_bytes = 0"] {
+        ok(&run(glaux(dir.path()).env("GLAUX__ENGINE__TARIFF", "free").args(["config", "show", "--memory-limit", "1GiB"])));
+    let prices = "# tariff free@2026-11-01: 0 USD per TB";
+    for line in ["engine.max_concurrent_queries = 3", "engine.memory_limit = 1073741824", "engine.tariff = \"free\"", prices] {
         assert!(shown.contains(line), "{line} is not in\n{shown}");
     }
     fs::write(dir.path().join("glaux.toml"), "[engine]\nmax_queries = 3\n").unwrap();
@@ -27,6 +28,15 @@ fn settings_say_where_they_come_from() {
     assert!(line(&shown).ends_with("# flag --data-dir"), "{}", line(&shown));
     let shown = ok(&run(glaux(folder.path()).args(["config", "show", "--data-dir"]).arg(folder.path())));
     assert!(line(&shown).ends_with("# flag --data-dir"), "{}", line(&shown));
+    let serve = ["config", "show", "--flight-addr", "0.0.0.0:7", "--allow-anonymous-network", "--label", "team=a"];
+    let shown = ok(&run(glaux(folder.path()).args(serve)));
+    for line in [
+        "server.flight_addr = \"0.0.0.0:7\"  # flag --flight-addr",
+        "server.allow_anonymous_network = true  # flag --allow-anonymous-network",
+        "session.labels.team = \"a\"  # flag --label",
+    ] {
+        assert!(shown.lines().any(|shown| shown == line), "{line} is not in\n{shown}");
+    }
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use futures::{StreamExt, TryStreamExt};
 use glaux_catalog::discovery::{ListRequest, StoreProvider};
 use glaux_engine::{
+    Error, ErrorKind,
     accounting::{Meter, Requests},
-    error::{Error, ErrorKind},
     storage::{Location, QueryStores, from_store},
 };
 use object_store::{GetOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions, path::Path};

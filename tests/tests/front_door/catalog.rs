@@ -11,7 +11,7 @@ use std::{path::Path, process::Command, sync::Arc};
 use arrow::array::RecordBatch;
 use futures::TryStreamExt;
 use glaux_catalog::grpc::{Credentials, RemoteMetastore, RemoteOptions};
-use glaux_engine::{Engine, EngineOptions, Error, Session, SessionOptions, runtime::Parts};
+use glaux_engine::{Engine, EngineOptions, Error, Parts, Session, SessionOptions};
 use glaux_tests::{lake::Lake, runner::render, server::Server};
 use libtest_mimic::Trial;
 use tempfile::TempDir;

@@ -8,7 +8,7 @@ use glaux_catalog::{
     model::{Partition, Properties, Table},
 };
 use glaux_engine::{
-    probe::exchange::{IfExists, Outcome, Selection, export_ddl, export_glue, import_glue},
+    exchange::{IfExists, Outcome, Selection, export_ddl, export_glue, import_glue},
     sql::{self, Statement},
 };
 use glaux_tests::{instance::Instance, lake::Lake, runner};

@@ -9,7 +9,8 @@ use std::{
 use chrono::{DateTime, TimeDelta, Utc};
 use glaux_engine::{
     ErrorKind,
-    query::{QueryId, QueryRecord, QueryState},
+    accounting::{Bill, Usd},
+    query::{Ending, QueryId, QueryRecord, QueryState},
 };
 use glaux_tests::{flight::Client, instance::Instance, lake::Lake, server::Server};
 use libtest_mimic::{Failed, Trial};
@@ -31,29 +32,26 @@ fn start() -> DateTime<Utc> {
 fn made() -> Vec<QueryRecord> {
     let users = ["ada", "bob", "eve", "Ädam"];
     let made = |at: usize| {
-        let (state, error_kind) = match at % 5 {
-            0 => (QueryState::Failed, Some(ErrorKind::NotFound)),
-            1 => (QueryState::Cancelled, Some(ErrorKind::Aborted)),
-            _ => (QueryState::Succeeded, None),
+        let (state, ending, error_kind) = match at % 5 {
+            0 => (QueryState::Failed, Ending::Failed, Some(ErrorKind::NotFound)),
+            1 => (QueryState::Cancelled, Ending::Aborted, Some(ErrorKind::Aborted)),
+            _ => (QueryState::Succeeded, Ending::Succeeded, None),
         };
         let submitted_at = start() + TimeDelta::seconds((at / 3 * 977) as i64);
         let mut record = QueryRecord {
-            query_id: QueryId::next(),
             state,
             user: users[at % users.len()].to_owned(),
             workgroup: format!("w{}", at % 7),
             database: "made".to_owned(),
-            labels: Default::default(),
             statement: format!("SELECT {at} AS x{}", "%_\\".repeat(at % 2)),
-            statement_type: None,
-            submitted_at,
+            fingerprint: (at % 3 > 0).then_some(at as u64 % 50),
             ended_at: Some(submitted_at + TimeDelta::seconds(1)),
+            ending: Some(ending),
             error_kind,
-            error_message: None,
-            usage: Default::default(),
-            bill: Default::default(),
-            timings: Default::default(),
+            bill: Bill { billed_bytes: at as u64, scan: Usd::from_atto(at as u128 * 1_000_000_000_000), ..Bill::default() },
+            ..QueryRecord::received(QueryId::next(), submitted_at)
         };
+        record.origin.root_id = at.is_multiple_of(2).then(|| format!("r{}", at % 11));
         record.usage.rows = at as u64;
         record
     };
@@ -75,7 +73,7 @@ async fn filters_orders_and_limits_are_exact() -> Result<(), Failed> {
     let instance = instance(&made).await?;
     let day = "TIMESTAMP '2023-11-16 00:00:00 UTC'";
     let since = |record: &QueryRecord| record.submitted_at.timestamp() >= 1_700_092_800;
-    let conditions: [(String, Passes); 17] = [
+    let conditions: [(String, Passes); 25] = [
         ("true".to_owned(), |_| true),
         ("\"user\" = 'ada'".to_owned(), |query| query.user == "ada"),
         ("\"user\" IN ('bob', 'nobody', 'Ädam')".to_owned(), |query| ["bob", "Ädam"].contains(&query.user.as_str())),
@@ -92,6 +90,18 @@ async fn filters_orders_and_limits_are_exact() -> Result<(), Failed> {
             query.state == QueryState::Failed && query.workgroup == "w3"
         }),
         ("error_kind = 'ABORTED'".to_owned(), |query| query.error_kind == Some(ErrorKind::Aborted)),
+        ("ending = 'aborted'".to_owned(), |query| query.ending == Some(Ending::Aborted)),
+        ("rows >= 100 AND rows < 300".to_owned(), |query| (100..300).contains(&query.usage.rows)),
+        ("rows BETWEEN 10 AND 20 OR rows = 30".to_owned(), |query| (10..=20).contains(&query.usage.rows) || query.usage.rows == 30),
+        ("billed_bytes > 650.5".to_owned(), |query| query.bill.billed_bytes > 650),
+        ("cost_usd > 0.0005 AND workgroup IN ('w1', 'w2')".to_owned(), |query| {
+            query.usage.rows > 500 && ["w1", "w2"].contains(&query.workgroup.as_str())
+        }),
+        ("root_id = 'r4'".to_owned(), |query| query.origin.root_id.as_deref() == Some("r4")),
+        ("root_id IS NULL AND state <> 'SUCCEEDED'".to_owned(), |query| {
+            query.origin.root_id.is_none() && query.state != QueryState::Succeeded
+        }),
+        ("fingerprint IN ('000000000000002a', 'none')".to_owned(), |query| query.fingerprint == Some(42)),
         ("error_kind IS NULL".to_owned(), |query| query.error_kind.is_none()),
         (format!("submitted_at >= {day} AND rows % 2 = 0"), |query| {
             query.submitted_at.timestamp() >= 1_700_092_800 && query.usage.rows.is_multiple_of(2)

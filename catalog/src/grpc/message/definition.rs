@@ -20,15 +20,15 @@ pub(crate) fn present<T>(part: Option<T>, what: &str) -> Result<T> {
     })
 }
 
-fn unknown(what: &str) -> Error {
+pub(super) fn unknown(what: &str) -> Error {
     Error::invalid(format!("the message has an unknown \"{what}\"")).with_hint("Use the same release of glaux on both sides")
 }
 
-fn time(time: DateTime<Utc>) -> proto::Time {
+pub(super) fn time(time: DateTime<Utc>) -> proto::Time {
     proto::Time { seconds: time.timestamp(), nanos: time.timestamp_subsec_nanos() }
 }
 
-fn read_time(time: Option<proto::Time>, what: &str) -> Result<DateTime<Utc>> {
+pub(super) fn read_time(time: Option<proto::Time>, what: &str) -> Result<DateTime<Utc>> {
     let time = present(time, what)?;
     DateTime::from_timestamp(time.seconds, time.nanos).ok_or_else(|| Error::invalid(format!("\"{what}\" is not a valid time")))
 }

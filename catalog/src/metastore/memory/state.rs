@@ -12,11 +12,11 @@ use crate::{
     error::Result,
     ident::{DEFAULT_DATABASE, TableName},
     metastore::rules,
-    model::{Access, Database, GrantObject, Grantee, Partition, Table},
+    model::{Access, Database, GrantObject, Grantee, Partition, Table, Workgroup},
     partition::{PartitionIndex, PartitionIndexBuilder, PartitionOwn},
 };
 
-/// Databases, tables, partitions, grants and attachments in memory.
+/// Databases, tables, partitions, grants, attachments and workgroups in memory.
 #[derive(Debug)]
 pub struct MemoryMetastore {
     state: RwLock<State>,
@@ -29,6 +29,7 @@ pub(super) struct State {
     pub(super) tables: HashMap<i64, Entry>,
     pub(super) last_id: i64,
     pub(super) grants: BTreeMap<(GrantObject, Grantee), Access>,
+    pub(super) workgroups: BTreeMap<String, Workgroup>,
 }
 
 #[derive(Debug)]
@@ -51,7 +52,9 @@ impl MemoryMetastore {
     #[must_use]
     pub fn new() -> Self {
         let databases = BTreeMap::from([(DEFAULT_DATABASE.to_owned(), rules::default_database())]);
-        let state = State { databases, names: BTreeMap::new(), tables: HashMap::new(), last_id: 0, grants: BTreeMap::new() };
+        let workgroups = BTreeMap::from([(Workgroup::PRIMARY.to_owned(), rules::primary_workgroup())]);
+        let (names, tables, grants) = (BTreeMap::new(), HashMap::new(), BTreeMap::new());
+        let state = State { databases, names, tables, last_id: 0, grants, workgroups };
         Self { state: RwLock::new(state) }
     }
 

@@ -14,7 +14,7 @@ use super::{
     grants, partitions,
     schema::{self, FileKind},
     store::SqliteMetastore,
-    tables,
+    tables, workgroups,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -285,6 +285,7 @@ fn check(connection: &Connection) -> Result<Vec<String>, Fault> {
     }
     check_definitions(connection, &mut report)?;
     grants::check(connection, &mut report)?;
+    workgroups::check(connection, &mut report)?;
     if more > 0 {
         findings.push(format!("and {more} more"));
     }

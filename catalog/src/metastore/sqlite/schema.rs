@@ -74,6 +74,12 @@ const MIGRATIONS: &[&str] = &[
         PRIMARY KEY (table_id, version, name)
     ) STRICT, WITHOUT ROWID;
 ",
+    "
+    CREATE TABLE workgroups (
+        name TEXT NOT NULL PRIMARY KEY,
+        definition TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// Whose database a file is.

@@ -23,7 +23,7 @@ pub(super) fn decode<T: DeserializeOwned>(what: &str, name: &str, definition: &s
     })
 }
 
-fn names(connection: &Connection, sql: &str, parameters: impl rusqlite::Params) -> Result<Vec<String>, Fault> {
+pub(super) fn names(connection: &Connection, sql: &str, parameters: impl rusqlite::Params) -> Result<Vec<String>, Fault> {
     let mut statement = connection.prepare_cached(sql)?;
     let names = statement.query_map(parameters, |row| row.get(0))?.collect::<Result<_, _>>()?;
     Ok(names)

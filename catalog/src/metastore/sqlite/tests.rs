@@ -13,8 +13,8 @@ use crate::{
     error::ErrorKind,
     hive_type::HiveType,
     ident::TableName,
-    metastore::{Definitions, DropPartition, Grants, PartitionChange, conformance},
-    model::{Access, Column, Grant, GrantObject, Grantee, Partition, StorageDescriptor, Table},
+    metastore::{Definitions, DropPartition, Grants, PartitionChange, PutWorkgroup, Workgroups, conformance},
+    model::{Access, Column, Grant, GrantObject, Grantee, Partition, StorageDescriptor, Table, Workgroup},
 };
 
 fn table(name: &str) -> Table {
@@ -156,7 +156,9 @@ async fn an_older_catalog_opens_and_takes_grants() {
     drop(store);
     Connection::open(&path)
         .unwrap()
-        .execute_batch("DROP TABLE partition_changes; DROP TABLE attachments; DROP TABLE grants; PRAGMA user_version = 1")
+        .execute_batch(
+            "DROP TABLE workgroups; DROP TABLE partition_changes; DROP TABLE attachments; DROP TABLE grants; PRAGMA user_version = 1",
+        )
         .unwrap();
 
     let store = SqliteMetastore::open(&path).unwrap();
@@ -183,6 +185,25 @@ async fn a_damaged_grant_is_found_and_opens_nothing() {
     assert!(store.check().await.unwrap()[0].contains("\"all\""));
     store.remove_grant(&GrantObject::Catalog, &grantee).await.unwrap();
     assert_eq!(store.grants().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_workgroup_with_a_limit_that_is_not_known_can_only_be_dropped() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("catalog.db");
+    let store = SqliteMetastore::open(&path).unwrap();
+    let workgroup = Workgroup::new("bi", DateTime::UNIX_EPOCH);
+    store.put_workgroup(workgroup, PutWorkgroup::Create).await.unwrap();
+    let by_hand = Connection::open(&path).unwrap();
+    by_hand.execute_batch("UPDATE workgroups SET definition = replace(definition, '\"tariff\"', '\"max_rows\"')").unwrap();
+    for error in [store.workgroup("bi").await.unwrap_err(), store.workgroups().await.unwrap_err()] {
+        assert_eq!(error.kind(), ErrorKind::CorruptData);
+        assert!(error.to_string().contains("workgroup \"bi\""), "{error}");
+    }
+    assert_eq!(store.check().await.unwrap().len(), 1);
+    store.remove_workgroup("bi").await.unwrap();
+    assert_eq!(store.workgroups().await.unwrap().len(), 1);
+    assert_eq!(store.check().await.unwrap(), Vec::<String>::new());
 }
 
 #[tokio::test]

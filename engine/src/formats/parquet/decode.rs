@@ -16,7 +16,7 @@ use parquet::{
     DecodeResult,
     arrow::{
         ProjectionMask,
-        arrow_reader::{ArrowPredicate, ParquetRecordBatchReader, RowFilter},
+        arrow_reader::{ArrowPredicate, ArrowReaderMetadata, ParquetRecordBatchReader, RowFilter, RowSelection},
         push_decoder::{ParquetPushDecoder, ParquetPushDecoderBuilder},
     },
     basic::Type as PhysicalType,
@@ -25,6 +25,7 @@ use parquet::{
 
 use super::{fault, late, metadata::unreadable, unit::RowGroup};
 use crate::{
+    accounting::Reservation,
     error::Result,
     scan::{Held, Next, Rows, Sieve, Unit},
 };
@@ -34,6 +35,22 @@ const TOP_BATCH: usize = 1 << 18;
 
 /// Bytes that they take at most, as far as can be told.
 const TOP_BATCH_BYTES: u64 = 32 << 20;
+
+/// What decodes some columns of a row group, of all its rows or some.
+pub(super) fn decoder(
+    reader: &ArrowReaderMetadata,
+    group: usize,
+    columns: &ProjectionMask,
+    rows: Option<&RowSelection>,
+) -> ParquetPushDecoderBuilder {
+    let builder = ParquetPushDecoderBuilder::new_with_metadata(reader.clone())
+        .with_projection(columns.clone())
+        .with_row_groups(vec![group]);
+    match rows {
+        Some(rows) => builder.with_row_selection(rows.clone()),
+        None => builder,
+    }
+}
 
 impl Unit for RowGroup {
     fn bytes(&self) -> u64 {
@@ -77,6 +94,7 @@ impl RowGroup {
             self.execution.io.meter().scan().late();
         }
         let mut given: Vec<Range<u64>> = Vec::new();
+        let mut reserved: Option<Reservation> = None;
         let mut is_first = true;
         loop {
             let wanted = match self.file.decode(|| decoder.try_next_reader())? {
@@ -93,6 +111,7 @@ impl RowGroup {
                         is_thinned,
                         projector: None,
                         given,
+                        reserved,
                         unit: self,
                         _held: held,
                     }));
@@ -102,7 +121,7 @@ impl RowGroup {
             if !is_first && self.execution.excludes(&self, self.is_late) {
                 return Ok(None);
             }
-            let bytes = self.file.read(&wanted).await?;
+            let (bytes, mut reservation) = self.file.read(&wanted).await?;
             let bytes = self.file.corrected(self.group, &wanted, bytes);
             if self.is_late && !is_first {
                 let wanted: u64 = given.iter().chain(&wanted).map(|range| range.end.saturating_sub(range.start)).sum();
@@ -111,9 +130,13 @@ impl RowGroup {
             }
             if self.is_late && is_first {
                 // The filter looks at these at once.
-                self.file.consume(&wanted)?;
+                self.file.consume(&wanted, &mut reservation)?;
             } else {
                 given.extend(wanted.iter().cloned());
+                match &mut reserved {
+                    Some(reserved) => reserved.add(reservation),
+                    None => reserved = Some(reservation),
+                }
             }
             fault::decode(file, || decoder.push_ranges(wanted, bytes))?;
             is_first = false;
@@ -124,15 +147,9 @@ impl RowGroup {
         let (shape, execution) = (&self.file.shape, &self.execution);
         let sieve = self.sieve();
         let has_filter = self.filter.is_some() || sieve.is_some();
-        let mask = if self.is_late || !has_filter { &shape.output_mask } else { &shape.all_mask };
+        let mask = shape.mask(has_filter && !self.is_late);
         let batch_size = if execution.has_top() { self.top_batch(execution.batch_size) } else { execution.batch_size };
-        let mut builder = ParquetPushDecoderBuilder::new_with_metadata(self.file.reader.clone())
-            .with_projection(mask.clone())
-            .with_row_groups(vec![self.group])
-            .with_batch_size(batch_size);
-        if let Some(rows) = &self.rows {
-            builder = builder.with_row_selection(rows.clone());
-        }
+        let mut builder = decoder(&self.file.reader, self.group, mask, self.rows.as_ref()).with_batch_size(batch_size);
         if let Some(limit) = execution.spec.limit.filter(|_| !has_filter || self.is_late) {
             builder = builder.with_limit(limit);
         }
@@ -208,8 +225,9 @@ struct Ready {
     /// Whether its rows may be few of those that were decoded.
     is_thinned: bool,
     projector: Option<Projector>,
-    /// What the decoder was given and has not used yet.
+    /// What the decoder was given and has not used yet, and what is reserved for that.
     given: Vec<Range<u64>>,
+    reserved: Option<Reservation>,
     _held: Held,
 }
 
@@ -221,7 +239,9 @@ impl Rows for Ready {
     fn next(&mut self) -> Result<Next> {
         let file = Arc::clone(&self.unit.file);
         // From the first row on its bytes have been used.
-        file.consume(&std::mem::take(&mut self.given))?;
+        if let Some(mut reserved) = self.reserved.take() {
+            file.consume(&std::mem::take(&mut self.given), &mut reserved)?;
+        }
         loop {
             let decoded = file.decode(|| self.reader.next().transpose())?;
             let Some(batch) = decoded else {

@@ -20,7 +20,7 @@ use super::{
     shape::Shape,
 };
 use crate::{
-    accounting::FileMeter,
+    accounting::{FileMeter, Reservation},
     error::{Error, Result},
     scan::{PlannedFile, ScanIo, consume},
 };
@@ -42,6 +42,8 @@ pub(super) struct OpenFile {
     /// The stretch of a small file in which all that is wanted of it lies, and where it begins.
     pub buffer: Buffer,
     pub stretch: Option<Range<u64>>,
+    /// What was reserved to read a small file whole, until it is known what of it is needed first.
+    pub ahead: Mutex<Option<Reservation>>,
 }
 
 impl OpenFile {
@@ -73,16 +75,21 @@ impl OpenFile {
         self.buffer.get().map_or(0, |(_, bytes)| bytes.len() as u64)
     }
 
-    /// The bytes of ranges of its table data.
+    /// The bytes of ranges of its table data, which are reserved before they are asked for.
     ///
     /// # Errors
     /// `LimitExceeded` if the query may not scan that much; those of fetching.
-    pub(super) async fn read(&self, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+    pub(super) async fn read(&self, ranges: &[Range<u64>]) -> Result<(Vec<Bytes>, Reservation)> {
         let (file, io) = (&self.planned.file, &self.io);
         if ranges.iter().any(|range| range.start > range.end || range.end > file.meta.size) {
             return Err(unreadable(&file.url(), "its page index points outside the file"));
         }
-        io.admit(ranges.iter().map(|range| range.end - range.start).sum())?;
+        let fresh = self.meter.lock().unwrap_or_else(PoisonError::into_inner).fresh(ranges);
+        let ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let reservation = match ahead.and_then(|ahead| ahead.keep(fresh)) {
+            Some(reservation) => reservation,
+            None => io.reserve(fresh).await?,
+        };
         if let Some(stretch) = &self.stretch {
             let fetched = async {
                 let bytes = io.fetch.fetch(file, std::slice::from_ref(stretch)).await?.pop().unwrap_or_default();
@@ -92,10 +99,10 @@ impl OpenFile {
             let end = start + bytes.len() as u64;
             if ranges.iter().all(|range| *start <= range.start && range.end <= end) {
                 let slice = |range: &Range<u64>| bytes.slice((range.start - start) as usize..(range.end - start) as usize);
-                return Ok(ranges.iter().map(slice).collect());
+                return Ok((ranges.iter().map(slice).collect(), reservation));
             }
         }
-        io.fetch.fetch(file, ranges).await
+        Ok((io.fetch.fetch(file, ranges).await?, reservation))
     }
 
     /// The same bytes of a row group, with pages of columns that do not repeat that hold no more values than it has rows.
@@ -114,11 +121,11 @@ impl OpenFile {
         ranges.iter().zip(bytes).map(correct).collect()
     }
 
-    /// Counts ranges as table data that a decoder has got.
+    /// Counts ranges as table data that a decoder has got, out of what was reserved for it.
     ///
     /// # Errors
     /// `LimitExceeded` if the query may not scan that much.
-    pub(super) fn consume(&self, ranges: &[Range<u64>]) -> Result<()> {
-        consume(&mut self.meter.lock().unwrap_or_else(PoisonError::into_inner), ranges)
+    pub(super) fn consume(&self, ranges: &[Range<u64>], reserved: &mut Reservation) -> Result<()> {
+        consume(&mut self.meter.lock().unwrap_or_else(PoisonError::into_inner), ranges, reserved)
     }
 }

@@ -7,11 +7,14 @@ use std::{
 
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 
-use super::metadata::{Buffer, FIRST_READ, Footers, MetadataReads, SMALL_FILE, TableFiles};
+use super::{
+    known::KnownFooter,
+    metadata::{Buffer, FIRST_READ, Footers, MetadataReads, SMALL_FILE, TableFiles},
+};
 use crate::{
-    accounting::FileMeter,
+    accounting::{FileMeter, Reservation},
     error::Result,
-    scan::{DataFile, PlannedFile, ScanIo, ScanSpec},
+    scan::{Basis, DataFile, PlannedFile, ScanIo, ScanSpec},
 };
 
 /// What is known of a table's files, and of all.
@@ -28,10 +31,12 @@ pub(super) struct Footer {
     pub meter: FileMeter,
     pub reads: MetadataReads,
     pub buffer: Buffer,
+    /// What was reserved to read a small file whole.
+    pub ahead: Option<Reservation>,
 }
 
 impl Known {
-    /// Gets a file's footer; with `for_data`, a small file comes whole.
+    /// Gets a file's footer; with `for_data`, a small file comes whole, unless the query may not scan that much more.
     ///
     /// # Errors
     /// Those of reading and decoding it, naming the file.
@@ -43,16 +48,30 @@ impl Known {
         for_data: bool,
     ) -> Result<Footer> {
         let buffer = Buffer::default();
-        let whole = (for_data && is_small(&planned.file)).then(|| Arc::clone(&buffer));
-        let reads = MetadataReads { whole, ..reads(io) };
-        let (metadata, was_known) = self.footers.open(&self.table, &planned.file, &reads).await?;
+        let is_wanted_whole = for_data && is_small(&planned.file);
+        let ahead = is_wanted_whole.then(|| io.meter().allowance().reserve(planned.file.meta.size).ok()).flatten();
+        let whole = ahead.is_some().then(|| Arc::clone(&buffer));
+        let reads = MetadataReads { whole, ..MetadataReads::of(io) };
+        let (known, was_known) = self.footers.open(&self.table, &planned.file, &reads).await?;
+        let metadata = Arc::clone(known.metadata());
         // What this scan has read a moment ago was not known to it.
         let is_first = spec.files().next().is_some_and(|first| Arc::ptr_eq(first, planned));
         let was_learned_from = is_first && self.table.learned.swap(false, Relaxed);
         io.meter().scan().footer(was_known && !was_learned_from);
         let mut meter = io.scan.file(planned.file.url());
         meter.opened(metadata.row_groups().iter().filter_map(data_range));
-        Ok(Footer { metadata, meter, reads, buffer })
+        Ok(Footer { metadata, meter, reads, buffer, ahead })
+    }
+
+    /// A file's footer, for a quote on this basis: the file does not count as opened. `None` if the footer is not known and may not be read.
+    ///
+    /// # Errors
+    /// As [`Known::footer`].
+    pub(super) async fn quoted(&self, file: &DataFile, basis: Basis, reads: &MetadataReads) -> Result<Option<Arc<KnownFooter>>> {
+        match basis {
+            Basis::Footers => Ok(Some(self.footers.open(&self.table, file, reads).await?.0)),
+            Basis::Known => Ok(self.footers.find(&self.table, file).await),
+        }
     }
 
     /// Learns from the first file how long the footers of a table are that nothing is known of: the others' are then read as they are.
@@ -66,7 +85,7 @@ impl Known {
         {
             // What is read is kept, and found when it is this file's turn; a small file's data only if it is read for them.
             if !for_data || !is_small(&first.file) {
-                let (_, was_known) = self.footers.open(&self.table, &first.file, &reads(io)).await?;
+                let (_, was_known) = self.footers.open(&self.table, &first.file, &MetadataReads::of(io)).await?;
                 self.table.learned.store(!was_known, Relaxed);
             }
             let _ = self.table.first_read.set(self.footers.first_read(&self.table.root).unwrap_or(FIRST_READ));
@@ -78,10 +97,6 @@ impl Known {
 /// Whether a file is read with one request.
 pub(super) fn is_small(file: &DataFile) -> bool {
     file.meta.size <= SMALL_FILE
-}
-
-fn reads(io: &ScanIo) -> MetadataReads {
-    MetadataReads { fetch: io.fetch.clone(), meter: Arc::clone(io.meter()), whole: None }
 }
 
 /// From the first to the last byte of a row group's column chunks.

@@ -23,16 +23,22 @@ use crate::scan::{ColumnRange, FileColumns};
 #[derive(Debug)]
 pub(crate) struct KnownFooter {
     metadata: Arc<ParquetMetaData>,
+    /// Bytes of it in the file, with its tail.
+    length: u64,
     columns: OnceLock<Arc<FileColumns>>,
 }
 
 impl KnownFooter {
-    pub(crate) fn new(metadata: Arc<ParquetMetaData>) -> Self {
-        Self { metadata, columns: OnceLock::new() }
+    pub(crate) fn new(metadata: ParquetMetaData, length: u64) -> Self {
+        Self { metadata: Arc::new(metadata), length, columns: OnceLock::new() }
     }
 
     pub(crate) fn metadata(&self) -> &Arc<ParquetMetaData> {
         &self.metadata
+    }
+
+    pub(crate) fn length(&self) -> u64 {
+        self.length
     }
 
     pub(crate) fn columns(&self) -> &Arc<FileColumns> {

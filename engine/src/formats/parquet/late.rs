@@ -12,10 +12,15 @@ use datafusion::{
     },
 };
 use parquet::{
-    arrow::{ProjectionMask, arrow_reader::statistics::StatisticsConverter},
-    file::metadata::RowGroupMetaData,
+    arrow::{
+        ProjectionMask,
+        arrow_reader::{RowSelection, statistics::StatisticsConverter},
+    },
+    file::metadata::{ParquetMetaData, RowGroupMetaData},
     schema::types::SchemaDescriptor,
 };
+
+use super::{belief, shape::Shape};
 
 /// Bytes that must be saved, as expected, for another round of requests.
 const WORTH_A_ROUND: f64 = 48.0 * 1024.0;
@@ -39,6 +44,48 @@ pub(super) fn rest_of(group: &RowGroupMetaData, filter: &ProjectionMask, all: &P
     chunks.map(|(_, chunk)| chunk.byte_range().1).sum()
 }
 
+/// Whether the filter's columns of a row group are read before its other columns: `top` best rows are wanted of it, if only these are, and of its `rows`.
+pub(super) fn is_late(
+    top: Option<usize>,
+    shape: &Shape,
+    metadata: &ParquetMetaData,
+    at: usize,
+    fixed_holds: bool,
+    rows: Option<&RowSelection>,
+) -> bool {
+    let group = metadata.row_group(at);
+    let rest = rest_of(group, &shape.filter_mask, &shape.all_mask);
+    let stretch = stretch(shape, metadata, at);
+    let fixed = shape.fixed.as_ref().filter(|_| !fixed_holds);
+    let expected = fixed.map(|fixed| expected_rows(fixed.as_ref(), &shape.file, &shape.parquet, group));
+    let total = rows.map_or_else(|| group.num_rows() as f64, |rows| rows.row_count() as f64);
+    let rest = (rest as f64 * total / (group.num_rows() as f64).max(1.0)) as u64;
+    let is_late = match top {
+        // The keys tell which few rows are wanted.
+        Some(top) => {
+            let expected = (top as f64).min(expected.unwrap_or(total));
+            pays(rest, expected, total, stretch) || rest > bytes_of(group, &shape.filter_mask)
+        }
+        None => expected.is_some_and(|expected| pays(rest, expected, total, stretch)),
+    };
+    // Of one that its footer contradicts, all rows are counted.
+    is_late && belief::is_sound(group)
+}
+
+/// How many rows one read of a column that only the result needs brings at least: those of a page, or of the row group.
+fn stretch(shape: &Shape, metadata: &ParquetMetaData, group: usize) -> f64 {
+    let rows = metadata.row_group(group).num_rows() as f64;
+    let Some(offsets) = metadata.offset_index().and_then(|offsets| offsets.get(group)) else { return rows };
+    let (mut pages, mut columns) = (0, 0);
+    for (leaf, offsets) in offsets.iter().enumerate() {
+        if shape.all_mask.leaf_included(leaf) && !shape.filter_mask.leaf_included(leaf) {
+            pages += offsets.page_locations().len().max(1);
+            columns += 1;
+        }
+    }
+    if columns == 0 { rows } else { rows * f64::from(columns) / pages as f64 }
+}
+
 /// Rows that are expected to pass, at least one: a filter that lets none pass was pruned by.
 pub(super) fn expected_rows(
     filter: &dyn PhysicalExpr,
@@ -51,7 +98,7 @@ pub(super) fn expected_rows(
 
 /// Whether reading the filter's columns first is expected to pay: of `rest` other bytes, those in stretches of `stretch` rows (a page, or the whole
 /// row group) without one of `expected` rows that pass are saved.
-pub(super) fn pays(rest: u64, expected: f64, rows: f64, stretch: f64) -> bool {
+fn pays(rest: u64, expected: f64, rows: f64, stretch: f64) -> bool {
     if rest == 0 || rows <= 0.0 {
         return false;
     }

@@ -23,6 +23,6 @@ pub(crate) use self::{
     indexes::Indexes,
     pages::with_values,
     reading::Reading,
-    reads::{Buffer, MetadataReads},
+    reads::{Buffer, MetadataReads, Noted},
     schema::{arrow_schema, decimal_of, decimals, meaning, unmarked},
 };

@@ -124,6 +124,7 @@ pub(super) async fn by_bloom_filters(
     file: &DataFile,
     footers: &Footers,
     reads: &MetadataReads,
+    counters: &ScanCounters,
 ) -> Result<Vec<Survivor>> {
     let Some(pruning) = &shape.pruning else { return Ok(survivors) };
     let columns: Vec<(String, usize)> = pruning
@@ -148,7 +149,8 @@ pub(super) async fn by_bloom_filters(
         });
         try_join_all(wanted.map(async |(name, leaf, range)| {
             let bytes = footers.piece(file, range, reads).await?;
-            Ok::<_, crate::error::Error>((name, leaf, contained(|| Sbbf::from_bytes(&bytes).ok()).ok().flatten()))
+            let filter = bytes.and_then(|bytes| contained(|| Sbbf::from_bytes(&bytes).ok()).ok().flatten());
+            Ok::<_, crate::error::Error>((name, leaf, filter))
         }))
     });
     let filters = try_join_all(filters).await?;
@@ -163,7 +165,7 @@ pub(super) async fn by_bloom_filters(
         }
         // A filter without any bits is one to its decoder, and none to ask.
         match contained(|| pruning.prune(&statistics)) {
-            Ok(Ok(kept)) if kept.first() == Some(&false) => reads.meter.scan().pruned(PrunedBy::BloomFilter, 1),
+            Ok(Ok(kept)) if kept.first() == Some(&false) => counters.pruned(PrunedBy::BloomFilter, 1),
             _ => left.push(survivor),
         }
     }

@@ -36,6 +36,40 @@ use super::{
 };
 use crate::scan::{PlannedFile, ScanSpec};
 
+/// Shapes of files that are remembered.
+const SHAPES: usize = 8;
+
+/// The shapes of the files that a scan has met.
+#[derive(Debug, Default)]
+pub(super) struct Shapes(Mutex<Vec<Arc<Shape>>>);
+
+impl Shapes {
+    /// The shape of a file; made if it is the first of its schema.
+    ///
+    /// # Errors
+    /// As [`Shape::new`].
+    pub(super) fn of(
+        &self,
+        spec: &ScanSpec,
+        evolve: &EvolveFactory,
+        planned: &PlannedFile,
+        metadata: &ParquetMetaData,
+    ) -> Result<Arc<Shape>> {
+        let find = |shapes: &[Arc<Shape>]| shapes.iter().rev().find(|shape| shape.fits(planned, metadata)).map(Arc::clone);
+        if let Some(shape) = find(&self.0.lock().unwrap_or_else(PoisonError::into_inner)) {
+            return Ok(shape);
+        }
+        let shape = Arc::new(Shape::new(spec, evolve, planned, metadata)?);
+        let mut shapes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Values that differ from file to file make shapes that nobody asks for again.
+        if shapes.len() >= SHAPES {
+            shapes.remove(0);
+        }
+        shapes.push(Arc::clone(&shape));
+        Ok(shape)
+    }
+}
+
 /// A scan over files of one schema.
 #[derive(Debug)]
 pub(super) struct Shape {
@@ -154,6 +188,11 @@ impl Shape {
     pub(super) fn reader(&self, metadata: &Arc<ParquetMetaData>) -> Result<ArrowReaderMetadata> {
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true).with_schema(unmarked(&self.file));
         Ok(ArrowReaderMetadata::try_new(Arc::clone(metadata), options)?)
+    }
+
+    /// The columns that are read of a row group; those of the filter, too, if its rows have to pass any (`is_sieved`).
+    pub(super) fn mask(&self, is_sieved: bool) -> &ProjectionMask {
+        if is_sieved { &self.all_mask } else { &self.output_mask }
     }
 
     /// The filter's conjuncts; without the fixed ones where they are known to hold.

@@ -9,7 +9,6 @@ use datafusion::physical_expr::PhysicalExpr;
 use parquet::arrow::arrow_reader::RowSelection;
 
 use super::{
-    belief,
     file::OpenFile,
     late,
     prune::{self, Survivor},
@@ -43,28 +42,9 @@ impl RowGroup {
         let has_bound = execution.has_top();
         let (shape, group) = (&file.shape, file.group(at));
         let filter = shape.filter(fixed_holds);
-        let rest = late::rest_of(group, &shape.filter_mask, &shape.all_mask);
-        let stretch = stretch(file, at);
-        let expected = shape
-            .fixed
-            .as_ref()
-            .filter(|_| !fixed_holds)
-            .map(|fixed| late::expected_rows(fixed.as_ref(), &shape.file, &shape.parquet, group));
-        let total = rows.as_ref().map_or_else(|| group.num_rows() as f64, |rows| rows.row_count() as f64);
-        let rest = (rest as f64 * total / (group.num_rows() as f64).max(1.0)) as u64;
-        let is_late = match execution.spec.top.as_ref().filter(|_| has_bound) {
-            // The keys tell which few rows are wanted.
-            Some(top) => {
-                let expected = (top.fetch as f64).min(expected.unwrap_or(total));
-                late::pays(rest, expected, total, stretch) || rest > late::bytes_of(group, &shape.filter_mask)
-            }
-            None => expected.is_some_and(|expected| late::pays(rest, expected, total, stretch)),
-        };
-        // Of one that its footer contradicts, all rows are counted.
-        let is_late = is_late && belief::is_sound(group);
-        let sieved = filter.is_some() || has_bound;
-        let mask = if sieved { &shape.all_mask } else { &shape.output_mask };
-        let all = late::bytes_of(group, mask);
+        let top = execution.spec.top.as_ref().filter(|_| has_bound).map(|top| top.fetch);
+        let is_late = late::is_late(top, shape, &file.metadata, at, fixed_holds, rows.as_ref());
+        let all = late::bytes_of(group, shape.mask(filter.is_some() || has_bound));
         // What is read of the other columns is told when it is known which; until then it is taken to be little.
         let bytes = if is_late { late::bytes_of(group, &shape.filter_mask) + (all / 8) } else { all };
         let execution = Arc::clone(execution);
@@ -85,18 +65,4 @@ impl RowGroup {
         }
         fails
     }
-}
-
-/// How many rows one read of a column that only the result needs brings at least: those of a page, or of the row group.
-fn stretch(file: &OpenFile, group: usize) -> f64 {
-    let rows = file.group(group).num_rows() as f64;
-    let Some(offsets) = file.metadata.offset_index().and_then(|offsets| offsets.get(group)) else { return rows };
-    let (shape, mut pages, mut columns) = (&file.shape, 0, 0);
-    for (leaf, offsets) in offsets.iter().enumerate() {
-        if shape.all_mask.leaf_included(leaf) && !shape.filter_mask.leaf_included(leaf) {
-            pages += offsets.page_locations().len().max(1);
-            columns += 1;
-        }
-    }
-    if columns == 0 { rows } else { rows * f64::from(columns) / pages as f64 }
 }

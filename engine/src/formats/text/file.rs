@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::{compression::Compression, options::TextOptions, row::TextColumn, shape::Wanted};
 use crate::{
-    accounting::FileMeter,
+    accounting::{FileMeter, Reservation},
     error::{Error, Result},
     scan::{PlannedFile, ScanIo, consume},
 };
@@ -34,20 +34,23 @@ impl OpenText {
         if format!("{error:?}").contains(&url) { error } else { error.with_context("file", url) }
     }
 
-    /// Bytes of it. They count when the decoder gets them ([`OpenText::consume`]).
+    /// Bytes of it, which are reserved before they are asked for. They count when the decoder gets them ([`OpenText::consume`]).
     ///
     /// # Errors
     /// `LimitExceeded` if the query may not scan that much; those of fetching.
-    pub(super) async fn read(&self, range: Range<u64>) -> Result<Bytes> {
-        self.io.admit(range.end - range.start)?;
-        Ok(self.io.fetch.fetch(&self.planned.file, std::slice::from_ref(&range)).await?.pop().unwrap_or_default())
+    pub(super) async fn read(&self, range: Range<u64>) -> Result<(Bytes, Reservation)> {
+        let ranges = std::slice::from_ref(&range);
+        let fresh = self.meter.lock().unwrap_or_else(PoisonError::into_inner).fresh(ranges);
+        let reservation = self.io.reserve(fresh).await?;
+        Ok((self.io.fetch.fetch(&self.planned.file, ranges).await?.pop().unwrap_or_default(), reservation))
     }
 
-    /// Counts a range as table data that the decoder has got.
+    /// Counts a range as table data that the decoder has got, out of what was reserved for it.
     ///
     /// # Errors
     /// `LimitExceeded` if the query may not scan that much.
-    pub(super) fn consume(&self, range: &Range<u64>) -> Result<()> {
-        consume(&mut self.meter.lock().unwrap_or_else(PoisonError::into_inner), std::slice::from_ref(range))
+    pub(super) fn consume(&self, range: &Range<u64>, reserved: &mut Reservation) -> Result<()> {
+        let mut meter = self.meter.lock().unwrap_or_else(PoisonError::into_inner);
+        consume(&mut meter, std::slice::from_ref(range), reserved)
     }
 }

@@ -113,7 +113,7 @@ impl Gzip {
         if self.held.len() == TRAILER {
             let expected = [self.crc.sum().to_le_bytes(), self.length.to_le_bytes()].concat();
             if self.held != expected {
-                return Err(Error::corrupt("the compressed text has a wrong checksum").with_hint("Write the file again"));
+                return Err(Error::corrupt("the checksum of the compressed text is wrong").with_hint("Write the file again"));
             }
             self.held.clear();
             self.members += 1;

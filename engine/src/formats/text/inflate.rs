@@ -6,8 +6,8 @@ use flate2::{Decompress, FlushDecompress, Status};
 use crate::error::Error;
 
 pub(super) fn corrupt(format: &str, what: &str) -> Error {
-    Error::corrupt(format!("the text is not compressed as {format}: {what}"))
-        .with_hint("The file's name must end as it is compressed, and the file must be whole")
+    Error::corrupt(format!("the file is not valid {format}: {what}"))
+        .with_hint("Check that the file is complete, and that the extension of its name matches its compression")
 }
 
 /// One stream of deflated bytes.
@@ -35,7 +35,7 @@ impl Inflate {
         input.advance(read);
         self.has_more = piece.len() == piece.capacity() && status != Status::StreamEnd;
         if read == 0 && piece.is_empty() && status != Status::StreamEnd && !input.is_empty() {
-            return Err("it does not go on".to_owned());
+            return Err("its data are damaged".to_owned());
         }
         Ok(status == Status::StreamEnd)
     }

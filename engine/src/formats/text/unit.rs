@@ -9,19 +9,68 @@ use tokio::task::JoinHandle;
 
 use super::{decoder::TextDecoder, file::OpenText, lines::LineRange, shape::Shaper};
 use crate::{
+    accounting::Reservation,
     error::{Error, Result},
     failure::from_datafusion,
     scan::{Execution, Held, Next, Rows, Unit},
 };
 
 /// Bytes that are fetched at once.
-const PIECE: u64 = 4 << 20;
+pub(super) const PIECE: u64 = 4 << 20;
 
 /// The same at first where rows may soon be enough; each further piece is twice as long as the one before.
 const FIRST_PIECE: u64 = 64 << 10;
 
 /// What is fetched behind the end of a split, for the line that ends there.
 const OVERHANG: u64 = 64 << 10;
+
+/// The pieces in which the lines that begin in a range of a file are fetched: each begins where the one before ends.
+#[derive(Debug)]
+pub(super) struct Pieces {
+    /// Where the next piece begins, and how long it is.
+    at: u64,
+    length: u64,
+    /// Where the range ends.
+    end: u64,
+    /// Of the whole file.
+    size: u64,
+}
+
+impl Pieces {
+    /// `is_limited` where rows may soon be enough.
+    pub(super) fn new(range: &Range<u64>, size: u64, is_limited: bool) -> Self {
+        let at = LineRange::new(range.start, range.end).first_byte();
+        Self { at, length: if is_limited { FIRST_PIECE } else { PIECE }, end: range.end, size }
+    }
+
+    /// Whether the next piece begins in the range.
+    pub(super) fn is_within(&self) -> bool {
+        self.at < self.end
+    }
+
+    /// Whether the file goes on.
+    fn has_more(&self) -> bool {
+        self.at < self.size
+    }
+
+    pub(super) fn next(&mut self) -> Option<Range<u64>> {
+        if !self.has_more() {
+            return None;
+        }
+        let end = self.at.saturating_add(self.length).min(self.size);
+        let end = if self.is_within() {
+            // The last piece takes in the line that ends behind the range.
+            let last = self.end.saturating_add(OVERHANG).min(self.size);
+            if last.saturating_sub(end) < 2 * OVERHANG { last } else { end }
+        } else {
+            end
+        };
+        let piece = self.at..end;
+        self.at = end;
+        self.length = (self.length * 2).min(PIECE);
+        Some(piece)
+    }
+}
 
 /// The lines that begin in a range of a file.
 #[derive(Debug)]
@@ -52,9 +101,8 @@ struct Lines {
     unit: Stretch,
     decoder: TextDecoder,
     shaper: Shaper,
-    /// Where the next piece that is asked for begins, and how long it is.
-    at: u64,
-    piece: u64,
+    /// Those that are not asked for yet.
+    pieces: Pieces,
     /// The piece that is under way.
     coming: Option<Coming>,
     _held: Held,
@@ -63,7 +111,7 @@ struct Lines {
 /// A piece that is under way; given up with its holder.
 struct Coming {
     range: Range<u64>,
-    task: JoinHandle<Result<Bytes>>,
+    task: JoinHandle<Result<(Bytes, Reservation)>>,
 }
 
 impl Drop for Coming {
@@ -84,41 +132,27 @@ impl Lines {
             None => unit.execution.batch_size,
         };
         let decoder = TextDecoder::new(options, columns, Arc::clone(&file.wanted.schema), batch)?;
-        let is_whole = unit.range.start == 0 && unit.range.end >= file.planned.file.meta.size;
-        let (decoder, at) = if is_whole {
-            (decoder.with_compression(file.compression)?, 0)
-        } else {
-            (decoder.with_range(range), range.first_byte())
-        };
+        let size = file.planned.file.meta.size;
+        let is_whole = unit.range.start == 0 && unit.range.end >= size;
+        let decoder = if is_whole { decoder.with_compression(file.compression)? } else { decoder.with_range(range) };
         let shaper = Shaper::new(&file.wanted, &unit.execution).map_err(from_datafusion)?;
-        let piece = if spec.is_limited { FIRST_PIECE } else { PIECE };
-        Ok(Self { unit, decoder, shaper, at, piece, coming: None, _held: held })
+        let pieces = Pieces::new(&unit.range, size, spec.is_limited);
+        Ok(Self { unit, decoder, shaper, pieces, coming: None, _held: held })
     }
 
     /// Asks for the next piece, if none is under way and there is one.
     fn ask(&mut self) {
-        let size = self.unit.file.planned.file.meta.size;
-        if self.coming.is_some() || self.at >= size {
+        if self.coming.is_some() {
             return;
         }
-        let end = self.at.saturating_add(self.piece).min(size);
-        let end = if self.at < self.unit.range.end {
-            // The last piece takes in the line that ends behind the split.
-            let last = self.unit.range.end.saturating_add(OVERHANG).min(size);
-            if last.saturating_sub(end) < 2 * OVERHANG { last } else { end }
-        } else {
-            end
-        };
-        let range = self.at..end;
+        let Some(range) = self.pieces.next() else { return };
         let (file, wanted) = (Arc::clone(&self.unit.file), range.clone());
         self.coming = Some(Coming { range, task: tokio::spawn(async move { file.read(wanted).await }) });
-        self.at = end;
-        self.piece = (self.piece * 2).min(PIECE);
     }
 
     /// Whether more than one piece is wanted for certain.
     fn reads_ahead(&self) -> bool {
-        !self.unit.execution.spec.is_limited && self.at < self.unit.range.end
+        !self.unit.execution.spec.is_limited && self.pieces.is_within()
     }
 }
 
@@ -131,7 +165,7 @@ impl Rows for Lines {
         loop {
             let decoded = self.decoder.next().map_err(|error| self.unit.file.named(error))?;
             let Some(batch) = decoded else {
-                let has_more = self.coming.is_some() || self.at < self.unit.file.planned.file.meta.size;
+                let has_more = self.coming.is_some() || self.pieces.has_more();
                 if self.decoder.is_done() {
                     return Ok(Next::End);
                 }
@@ -158,8 +192,10 @@ impl Rows for Lines {
             self.ask();
             let Some(mut coming) = self.coming.take() else { return Ok(()) };
             let ended = (&mut coming.task).await;
-            let bytes = ended.unwrap_or_else(|error| Err(Error::internal("a read was interrupted").with_source(error)))?;
-            self.unit.file.consume(&coming.range)?;
+            let (bytes, mut reserved) =
+                ended.unwrap_or_else(|error| Err(Error::internal("a read was interrupted").with_source(error)))?;
+            self.unit.file.consume(&coming.range, &mut reserved)?;
+            drop(reserved);
             self.decoder.push(bytes);
             if self.reads_ahead() {
                 self.ask();

@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use super::*;
 use crate::{
-    accounting::{RequestKind, ScanMeter, Tariff},
+    accounting::{RequestKind, ScanMeter, Tariffs, Usd},
     clock::system_clock,
     error::ErrorKind,
-    lifecycle::{History, QueryManager, QueryObserver, QueryRecord, QueryState},
+    lifecycle::{Ending, History, QueryManager, QueryObserver, QueryRecord, QueryState, Quoted},
+    session::Origin,
     statement_kind::StatementKind,
 };
 
 fn manager(slots: usize) -> QueryManager {
-    QueryManager::new(Arc::new(History::in_memory().unwrap()), Tariff::default(), slots, system_clock())
+    QueryManager::new(Arc::new(History::in_memory().unwrap()), Tariffs::default(), slots, system_clock())
 }
 
 fn receive(manager: &QueryManager, options: SessionOptions) -> QueryGuard<Received> {
@@ -46,7 +47,7 @@ async fn a_success_is_recorded_with_its_bill() {
     let guard = guard.planned().admit().await.unwrap();
     assert_eq!(recorded(&manager).await.state, QueryState::Running);
     scan(guard.meter(), 10_000_001);
-    guard.meter().add_request(RequestKind::Get);
+    guard.meter().store("s3://lake").add_request(RequestKind::Get);
     let report = guard.succeed().await;
     let record = recorded(&manager).await;
     assert_eq!((report.state, report.bill.billed_bytes), (QueryState::Succeeded, 11_000_000));
@@ -54,6 +55,25 @@ async fn a_success_is_recorded_with_its_bill() {
     assert_eq!((record.usage.requests.get, record.statement_type), (1, Some(StatementKind::Dml)));
     let timings = record.timings;
     assert!(timings.planning + timings.queued + timings.execution <= timings.total);
+}
+
+#[tokio::test]
+async fn where_it_came_from_and_what_was_quoted_are_recorded() {
+    let manager = manager(1);
+    let origin = Origin { application: Some("dbt".to_owned()), root_id: Some("run 7".to_owned()), ..Origin::default() };
+    let guard = receive(&manager, SessionOptions { origin: origin.clone(), ..SessionOptions::default() });
+    let quoted = Quoted { data_scanned_bytes: 10, cost: Usd::from_atto(5) };
+    guard.entry().note_quote(quoted);
+    for bytes in [1, 70, 7] {
+        guard.meter().note_memory(bytes);
+    }
+    let record = recorded(&manager).await;
+    assert_eq!((record.quoted, record.peak_memory_bytes, record.ending), (Some(quoted), Some(70), None));
+    guard.planned().start().succeed().await;
+    let record = recorded(&manager).await;
+    assert_eq!((record.quoted, record.peak_memory_bytes, record.ending), (Some(quoted), Some(70), Some(Ending::Succeeded)));
+    assert_eq!((record.origin, record.fingerprint, record.normalized), (origin, None, None));
+    assert!(record.tariff.is_some_and(|tariff| tariff.starts_with("athena@")));
 }
 
 #[tokio::test]

@@ -1,11 +1,14 @@
-//! How long queries stay in the history: a number of days, and a number of bytes. Queries that are removed leave their sums by day, so that
-//! `system.usage` shows the same before and after.
+//! How long queries stay in the history: a number of days, and a number of bytes. The sums by day stay: `write` counted each query as it ended.
 //!
 //! It runs on the writer's thread when that is idle, in short steps.
+
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::{Connection, Transaction, TransactionBehavior, named_params};
 use serde::{Deserialize, Serialize};
+
+use super::write::first_seq;
 
 /// Queries that are removed in one step: for their age, and for their size, where few more should be removed than necessary.
 const STEP: usize = 1_000;
@@ -21,13 +24,15 @@ pub struct HistoryOptions {
     pub keep_days: u32,
     /// Bytes of the file beyond which the oldest queries are removed; 0 is without limit.
     pub max_bytes: u64,
+    /// Whether statements and their errors are kept without the literals in them.
+    pub redact_literals: bool,
     /// Ended queries that wait in memory while the file cannot be written; beyond that new statements are refused.
     pub max_waiting: usize,
 }
 
 impl Default for HistoryOptions {
     fn default() -> Self {
-        Self { keep_days: 90, max_bytes: 1 << 30, max_waiting: 10_000 }
+        Self { keep_days: 90, max_bytes: 2 << 30, redact_literals: false, max_waiting: 10_000 }
     }
 }
 
@@ -60,8 +65,8 @@ impl HistoryOptions {
 
 fn has_older(connection: &Connection, horizon: DateTime<Utc>) -> rusqlite::Result<bool> {
     connection
-        .prepare_cached("SELECT EXISTS (SELECT 1 FROM queries WHERE ended_at IS NOT NULL AND submitted_at < ?)")?
-        .query_row([horizon.timestamp_millis()], |row| row.get(0))
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM queries WHERE ended_at IS NOT NULL AND seq < ?)")?
+        .query_row([first_seq(horizon.timestamp_millis())], |row| row.get(0))
 }
 
 /// Bytes of the file that are in use.
@@ -71,31 +76,14 @@ fn bytes(connection: &Connection) -> rusqlite::Result<u64> {
     Ok(u64::try_from(pages.saturating_mul(pragma("page_size")?)).unwrap_or(0))
 }
 
-/// Removes the oldest ended queries that were submitted before a time, `limit` at most, and keeps their sums; returns how many.
+/// Removes the oldest ended queries that were submitted before a time, `limit` at most; returns how many.
 pub(super) fn forget(connection: &Connection, before: DateTime<Utc>, limit: usize) -> rusqlite::Result<usize> {
-    const OLDEST: &str = "SELECT query_id FROM queries WHERE ended_at IS NOT NULL AND submitted_at < :before
-        ORDER BY submitted_at, query_id LIMIT :limit";
-    let sums = format!(
-        "INSERT INTO usage_by_day (day, user, workgroup, database, queries, data_scanned_bytes, billed_bytes, cost_nano_usd,
-                cost_rest_atto_usd)
-            SELECT date(submitted_at / 1000, 'unixepoch'), user, workgroup, database, count(*), sum(data_scanned_bytes),
-                sum(billed_bytes), sum(cost_nano_usd) + sum(cost_rest_atto_usd) / 1000000000, sum(cost_rest_atto_usd) % 1000000000
-            FROM queries WHERE query_id IN ({OLDEST}) GROUP BY 1, 2, 3, 4
-        ON CONFLICT (day, user, workgroup, database) DO UPDATE SET queries = queries + excluded.queries,
-            data_scanned_bytes = data_scanned_bytes + excluded.data_scanned_bytes,
-            billed_bytes = billed_bytes + excluded.billed_bytes,
-            cost_nano_usd = cost_nano_usd + excluded.cost_nano_usd
-                + (cost_rest_atto_usd + excluded.cost_rest_atto_usd) / 1000000000,
-            cost_rest_atto_usd = (cost_rest_atto_usd + excluded.cost_rest_atto_usd) % 1000000000"
-    );
-    let values = named_params! { ":before": before.timestamp_millis(), ":limit": i64::try_from(limit).unwrap_or(i64::MAX) };
-    // In one transaction, whether or not the caller has one: a query is in the sums or in the list, never in both.
+    // In one transaction, whether or not the caller has one.
     let transaction = match connection.is_autocommit() {
         true => Some(Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?),
         false => None,
     };
-    connection.prepare_cached(&sums)?.execute(values)?;
-    let gone = connection.prepare_cached(&format!("DELETE FROM queries WHERE query_id IN ({OLDEST})"))?.execute(values)?;
+    let gone = remove(connection, before, limit)?;
     if let Some(transaction) = transaction {
         transaction.commit()?;
         // The pragma gives a row for each page, and all must be read. Files from before auto_vacuum keep their size, and reuse it.
@@ -104,4 +92,29 @@ pub(super) fn forget(connection: &Connection, before: DateTime<Utc>, limit: usiz
         while freed.next()?.is_some() {}
     }
     Ok(gone)
+}
+
+fn remove(connection: &Connection, before: DateTime<Utc>, limit: usize) -> rusqlite::Result<usize> {
+    const OLDEST: &str = "SELECT seq, fingerprint FROM queries WHERE ended_at IS NOT NULL AND seq < :before ORDER BY seq LIMIT :limit";
+    // All that have ended up to the last of them are the oldest. Older ones that still run stay.
+    const GONE: &str = "seq IN (SELECT seq FROM queries WHERE seq <= :last AND ended_at IS NOT NULL)";
+    const STATEMENT: &str = "DELETE FROM query_statements
+        WHERE fingerprint = :fingerprint AND NOT EXISTS (SELECT 1 FROM queries WHERE fingerprint = :fingerprint)";
+    let oldest: Vec<(i64, Option<i64>)> = {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let values = named_params! { ":before": first_seq(before.timestamp_millis()), ":limit": limit };
+        let mut statement = connection.prepare_cached(OLDEST)?;
+        let rows = statement.query_map(values, |row| Ok((row.get(0)?, row.get(1)?)))?;
+        rows.collect::<rusqlite::Result<_>>()?
+    };
+    let Some((last, _)) = oldest.last() else { return Ok(0) };
+    for table in ["query_texts", "query_tables", "query_stores", "queries"] {
+        let sql = format!("DELETE FROM {table} WHERE seq <= :last AND {GONE}");
+        connection.prepare_cached(&sql)?.execute(named_params! { ":last": last })?;
+    }
+    let fingerprints: BTreeSet<i64> = oldest.iter().filter_map(|(_, fingerprint)| *fingerprint).collect();
+    for fingerprint in fingerprints {
+        connection.prepare_cached(STATEMENT)?.execute(named_params! { ":fingerprint": fingerprint })?;
+    }
+    Ok(oldest.len())
 }

@@ -1,12 +1,18 @@
 //! Tests of what the history keeps, across reopening, processes and their deaths.
 
+mod earlier;
+mod scan;
+
 use chrono::TimeDelta;
+use glaux_catalog::TableName;
 
 use super::*;
 use crate::{
-    accounting::{Bill, Requests, Scanned, Tariff, Timings, Usage},
+    accounting::{Bill, Requests, Scanned, StoreUsage, TableUsage, Tariff, Timings, Usage, UsageDetail, Usd},
     clock::FixedClock,
-    lifecycle::QueryState,
+    error::ErrorKind,
+    lifecycle::{Ending, QueryState},
+    session::Origin,
     statement_kind::StatementKind,
 };
 
@@ -16,41 +22,53 @@ fn at(seconds: i64) -> DateTime<Utc> {
 
 fn received(seconds: i64) -> QueryRecord {
     QueryRecord {
-        query_id: QueryId::next(),
-        state: QueryState::Queued,
         user: "ada".to_owned(),
         workgroup: "primary".to_owned(),
         database: "default".to_owned(),
         labels: [("team".to_owned(), "data \"lake\"".to_owned())].into(),
+        origin: Origin { application: Some("dbt".to_owned()), root_id: Some("run 7".to_owned()), ..Origin::default() },
         statement: "SELECT 'é'".to_owned(),
-        statement_type: None,
-        submitted_at: at(seconds),
-        ended_at: None,
-        error_kind: None,
-        error_message: None,
-        usage: Usage::default(),
-        bill: Bill::default(),
-        timings: Timings::default(),
+        normalized: Some("select ?".to_owned()),
+        fingerprint: Some(u64::MAX - 1),
+        tariff: Some("athena@2026".to_owned()),
+        ..QueryRecord::received(QueryId::next(), at(seconds))
     }
 }
 
+fn athena(bytes: u64) -> Bill {
+    Tariff::athena().bill(&UsageDetail::of_scan(bytes))
+}
+
 fn ended(begun: &QueryRecord, state: QueryState, bytes: u64) -> QueryRecord {
+    let (partitions, files) = (Scanned { scanned: 9, total: None }, Scanned { scanned: 10, total: Some(11) });
+    let (row_groups, requests) = (Scanned { scanned: 12, total: Some(13) }, Requests { get: 4, head: 5, list: 6, put: 7, delete: 8 });
+    let ending = match state {
+        QueryState::Cancelled => Ending::Cancelled,
+        QueryState::Failed => Ending::Failed,
+        _ => Ending::Succeeded,
+    };
+    let table = |table: &str, data_scanned_bytes| TableUsage {
+        table: TableName::new("default", table),
+        data_scanned_bytes,
+        metadata_bytes: 1,
+        partitions,
+        files,
+        row_groups,
+        has_partition_keys: true,
+        is_partition_filtered: table == "t",
+    };
     QueryRecord {
         state,
+        ending: Some(ending),
         statement_type: Some(StatementKind::Dml),
         ended_at: Some(begun.submitted_at + TimeDelta::seconds(2)),
-        usage: Usage {
-            data_scanned_bytes: bytes,
-            metadata_bytes: 2,
-            fetched_bytes: 3,
-            requests: Requests { get: 4, head: 5, list: 6, put: 7, delete: 8 },
-            partitions: Scanned { scanned: 9, total: None },
-            files: Scanned { scanned: 10, total: Some(11) },
-            row_groups: Scanned { scanned: 12, total: Some(13) },
-            rows: 14,
-        },
-        bill: Tariff::default().bill(bytes),
+        usage: Usage { data_scanned_bytes: bytes, metadata_bytes: 2, fetched_bytes: 3, requests, partitions, files, row_groups, rows: 14 },
+        stores: vec![StoreUsage { store: "s3://b".to_owned(), requests, fetched_bytes: 3 }],
+        tables: vec![table("t", bytes), table("u", 0)],
+        bill: athena(bytes),
         timings: Timings { queued: 15, planning: 16, listing: 17, execution: 18, total: 2_000 },
+        quoted: Some(Quoted { data_scanned_bytes: bytes + 1, cost: Usd::from_atto(19) }),
+        peak_memory_bytes: Some(20),
         ..begun.clone()
     }
 }
@@ -100,7 +118,7 @@ async fn a_late_figure_does_not_bring_an_ended_query_back() {
 }
 
 #[tokio::test]
-async fn queries_of_a_process_that_died_failed() {
+async fn queries_of_a_process_that_died_were_interrupted() {
     let folder = tempfile::tempdir().unwrap();
     let (alive, query) = (opened(folder.path()), received(0));
     alive.begin(query.clone());
@@ -113,20 +131,41 @@ async fn queries_of_a_process_that_died_failed() {
     for left_behind in [true, false] {
         let (dead, mut row) = (uuid::Uuid::now_v7().to_string(), received(1));
         row.state = QueryState::Running;
-        row.bill = Tariff::default().bill(1);
+        row.bill = athena(1);
         row.timings.total = 700;
         let path = folder.path().join("run").join(format!("{dead}.lock"));
         if left_behind {
             std::fs::write(&path, "").unwrap();
         }
-        schema::put(&connect(&folder.path().join("history.sqlite")).unwrap(), &dead, &row).unwrap();
+        write::put(&connect(&folder.path().join("history.sqlite")).unwrap(), &dead, &row).unwrap();
         let found = other.get(row.query_id).await.unwrap();
         assert_eq!((found.state, found.error_message.as_deref()), (QueryState::Failed, Some(DIED)));
+        assert_eq!((found.ending, found.error_kind), (Some(Ending::Interrupted), Some(ErrorKind::Unavailable)));
         assert_eq!(found.ended_at, Some(row.submitted_at + TimeDelta::milliseconds(700)), "the last sign of life");
         assert_eq!(found.bill, Bill::default(), "failed queries are free");
         assert!(!path.exists());
     }
     assert_eq!(alive.get(query.query_id).await.unwrap(), query);
+    let queries: u64 = other.totals(UsageFilter::default()).await.unwrap().iter().map(|total| total.queries).sum();
+    assert_eq!(queries, 2, "of the dead processes, each once");
+}
+
+#[tokio::test]
+async fn a_query_that_was_taken_for_interrupted_ends_after_all_and_counts_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (history, query) = (opened(folder.path()), received(0));
+    let gone = uuid::Uuid::now_v7().to_string();
+    write::put(&connect(&folder.path().join("history.sqlite")).unwrap(), &gone, &query).unwrap();
+    assert_eq!(history.get(query.query_id).await.unwrap().ending, Some(Ending::Interrupted));
+    let end = ended(&query, QueryState::Succeeded, 5);
+    for _ in 0..2 {
+        history.end(end.clone()).await.unwrap();
+        assert_eq!(history.get(query.query_id).await.unwrap(), end);
+        let totals = history.totals(UsageFilter::default()).await.unwrap();
+        assert_eq!(totals.iter().map(|total| (total.queries, total.data_scanned_bytes, total.bill)).collect::<Vec<_>>(), [(1, 5, end.bill)]);
+        let tables = history.table_totals(UsageFilter::default()).await.unwrap();
+        assert_eq!(tables.iter().map(|total| (total.queries, total.data_scanned_bytes)).collect::<Vec<_>>(), [(1, 5), (1, 0)]);
+    }
 }
 
 /// The test runs itself again as another process, which begins one query, ends another, and dies without a word.
@@ -156,8 +195,8 @@ async fn what_was_committed_survives_the_death_of_the_process() {
 
     let history = opened(folder.path());
     let found = history.list(QueryFilter::default()).await.unwrap();
-    let states: Vec<_> = found.iter().map(|query| (query.state, query.bill.billed_bytes)).collect();
-    assert_eq!(states, [(QueryState::Failed, 0), (QueryState::Succeeded, 10_000_000)]);
+    let endings: Vec<_> = found.iter().map(|query| (query.ending, query.bill.billed_bytes)).collect();
+    assert_eq!(endings, [(Some(Ending::Interrupted), 0), (Some(Ending::Succeeded), 10_000_000)]);
     assert_eq!(found[0].error_message.as_deref(), Some(DIED));
 }
 
@@ -222,17 +261,21 @@ async fn filters_narrow_and_pruning_forgets() {
 #[tokio::test]
 async fn totals_are_exact_sums_of_rounded_bills() {
     let history = History::in_memory().unwrap();
-    let tariff = Tariff { increment_bytes: 1, minimum_bytes: 0, micro_usd_per_terabyte: 1 };
+    // A byte for 10^-18 USD, and three times as much for requests and transfer.
     for (seconds, bytes) in [(0, 1), (1, 2), (86_400, u64::from(u32::MAX))] {
         let mut end = ended(&received(seconds), QueryState::Succeeded, bytes);
-        end.bill = tariff.bill(bytes);
+        let amount = |times: u128| Usd::from_atto(u128::from(bytes) * times);
+        end.bill = Bill { billed_bytes: bytes, scan: amount(1), requests: amount(1), transfer: amount(2) };
         history.end(end).await.unwrap();
     }
     history.begin(received(2));
     let totals = history.totals(UsageFilter::default()).await.unwrap();
     let row = |total: &UsageTotal| (total.day.to_string(), total.queries, total.bill.billed_bytes, total.bill.cost_usd());
-    assert_eq!(row(&totals[0]), ("2023-11-14".to_owned(), 2, 3, "0.000000000000000003".to_owned()));
-    assert_eq!(row(&totals[1]), ("2023-11-15".to_owned(), 1, 4_294_967_295, "0.000000004294967295".to_owned()));
+    assert_eq!(row(&totals[0]), ("2023-11-14".to_owned(), 2, 3, "0.000000000000000012".to_owned()));
+    assert_eq!(row(&totals[1]), ("2023-11-15".to_owned(), 1, 4_294_967_295, "0.00000001717986918".to_owned()));
+    let bill = totals[0].bill;
+    assert_eq!([bill.scan, bill.requests, bill.transfer].map(Usd::atto), [3, 3, 6]);
+    assert_eq!((totals[0].requests, totals[0].fetched_bytes), (60, 6));
     let since = UsageFilter { since: Some(totals[1].day), ..UsageFilter::default() };
     assert_eq!(history.totals(since).await.unwrap(), totals[1..]);
     let until = UsageFilter { until: Some(totals[0].day), ..UsageFilter::default() };
@@ -240,11 +283,19 @@ async fn totals_are_exact_sums_of_rounded_bills() {
     let nobody =
         UsageFilter { texts: [("user".to_owned(), TextBounds::of(["bob".to_owned()].into()))].into(), ..UsageFilter::default() };
     assert_eq!(history.totals(nobody).await.unwrap(), []);
-    // What is forgotten leaves its sums, which add up over the days and over several times.
-    assert_eq!(history.prune(at(1)).await.unwrap(), 1);
-    assert_eq!(history.totals(UsageFilter::default()).await.unwrap(), totals);
-    assert_eq!(history.prune(at(86_401)).await.unwrap(), 2);
-    assert_eq!(history.totals(UsageFilter::default()).await.unwrap(), totals);
+    let tables = history.table_totals(UsageFilter::default()).await.unwrap();
+    let row = |total: &TableTotal| (total.day.to_string(), total.table_name.clone(), total.queries, total.data_scanned_bytes);
+    assert_eq!(row(&tables[0]), ("2023-11-14".to_owned(), "default.t".to_owned(), 2, 3));
+    assert_eq!(row(&tables[3]), ("2023-11-15".to_owned(), "default.u".to_owned(), 1, 0));
+    let of_one = TextBounds::of(["default.u".to_owned()].into());
+    let of_one = UsageFilter { since: Some(totals[1].day), texts: [("table_name".to_owned(), of_one)].into(), ..UsageFilter::default() };
+    assert_eq!(history.table_totals(of_one).await.unwrap(), tables[3..]);
+    // What is forgotten leaves its sums.
+    for (before, gone) in [(at(1), 1), (at(86_401), 2)] {
+        assert_eq!(history.prune(before).await.unwrap(), gone);
+        assert_eq!(history.totals(UsageFilter::default()).await.unwrap(), totals);
+        assert_eq!(history.table_totals(UsageFilter::default()).await.unwrap(), tables);
+    }
     assert_eq!(history.list(QueryFilter::default()).await.unwrap().len(), 1, "what runs stays");
 }
 
@@ -397,51 +448,4 @@ async fn what_is_too_much_goes_the_oldest_first() {
     assert_eq!(left[0].submitted_at, at(299));
     assert_eq!(history.totals(UsageFilter::default()).await.unwrap(), totals);
     assert!(std::fs::metadata(folder.path().join("history.sqlite")).unwrap().len() < 2 << 20, "the disk has it back");
-}
-
-#[tokio::test]
-async fn a_file_of_an_earlier_version_is_read() {
-    let folder = tempfile::tempdir().unwrap();
-    let timed_out = QueryRecord {
-        error_kind: Some(ErrorKind::Cancelled),
-        error_message: Some("the query took longer than its limit".to_owned()),
-        ..ended(&received(0), QueryState::Cancelled, 5)
-    };
-    {
-        let connection = connect(&folder.path().join("history.sqlite")).unwrap();
-        connection.execute_batch(schema::MIGRATIONS[0]).unwrap();
-        connection.pragma_update(None, "user_version", 1).unwrap();
-        schema::put(&connection, "before", &timed_out).unwrap();
-    }
-    let history = opened(folder.path());
-    assert_eq!(history.list(QueryFilter::default()).await.unwrap(), [timed_out]);
-    assert_eq!(history.totals(UsageFilter::default()).await.unwrap().len(), 1);
-}
-
-#[tokio::test]
-async fn pages_follow_each_other_in_either_order() {
-    let history = History::in_memory().unwrap();
-    let mut all = Vec::new();
-    for seconds in [5, 3, 3, 3, 9, 1] {
-        let end = ended(&received(seconds), QueryState::Succeeded, 5);
-        history.end(end.clone()).await.unwrap();
-        all.push(end);
-    }
-    all.sort_by_key(|query| (query.submitted_at, query.query_id.to_string()));
-    for newest_first in [false, true] {
-        let filter = Arc::new(PageFilter { newest_first, with_texts: true, ..PageFilter::default() });
-        let (mut found, mut after) = (Vec::new(), None);
-        loop {
-            let page = history.page(Arc::clone(&filter), after, 2).await.unwrap();
-            let Some(last) = page.last() else { break };
-            after = Some((last.submitted_at, last.query_id));
-            found.extend(page);
-        }
-        if newest_first {
-            found.reverse();
-        }
-        assert_eq!(found, all, "newest first: {newest_first}");
-    }
-    let bare = history.page(Arc::default(), None, 1).await.unwrap();
-    assert_eq!((bare[0].statement.as_str(), bare[0].labels.len(), bare[0].usage), ("", 0, all[0].usage));
 }

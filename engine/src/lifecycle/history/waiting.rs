@@ -56,7 +56,7 @@ impl Backlog {
         let mut state = self.lock();
         let before = state.records.len();
         for record in records.into_iter().filter(|record| record.ended_at.is_some()) {
-            state.text += record.statement.len();
+            state.text += record.statement.len() + record.normalized.as_ref().map_or(0, String::len);
             state.records.push_back(record);
         }
         state.reason = Some(reason.clone());

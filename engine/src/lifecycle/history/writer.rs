@@ -12,12 +12,10 @@
 
 use std::{
     collections::VecDeque,
-    fmt,
     sync::{
         Arc,
-        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+        mpsc::{Receiver, RecvTimeoutError},
     },
-    thread::JoinHandle,
     time::{Duration, Instant},
 };
 
@@ -28,12 +26,14 @@ use tokio::sync::oneshot;
 use super::{
     record::QueryRecord,
     retention::HistoryOptions,
-    schema::{self, failed},
+    schema::failed,
     waiting::Backlog,
+    write,
 };
 use crate::{
     clock::Clock,
     error::{Error, ErrorKind, Result},
+    worker::Worker,
 };
 
 /// How long after the last write the log is synced.
@@ -72,19 +72,12 @@ pub(super) struct Means {
 }
 
 /// The thread's handle. Dropping it waits until everything is written.
-pub(super) struct Writer {
-    jobs: Option<Sender<Job>>,
-    thread: Option<JoinHandle<()>>,
-}
+#[derive(Debug)]
+pub(super) struct Writer(Worker<Job>);
 
 impl Writer {
     pub(super) fn start(means: Means) -> Result<Self> {
-        let (jobs, receiver) = channel();
-        let thread = std::thread::Builder::new()
-            .name("glaux-history".to_owned())
-            .spawn(move || means.run(&receiver))
-            .map_err(|e| Error::internal("the thread of the query history cannot be started").with_source(e))?;
-        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+        Worker::start("glaux-history", "the query history", move |jobs| means.run(jobs)).map(Self)
     }
 
     /// Queues a record now, whether or not the future is awaited; it is ready once the record is committed, or waits in memory.
@@ -113,7 +106,7 @@ impl Writer {
     }
 
     fn queue(&self, job: Job) {
-        if self.jobs.as_ref().is_none_or(|jobs| jobs.send(job).is_err()) {
+        if !self.0.queue(job) {
             tracing::error!("the query history was not written: its thread has ended");
         }
     }
@@ -140,23 +133,6 @@ where
 
 fn ended() -> Error {
     Error::internal("the thread of the query history has ended")
-}
-
-impl Drop for Writer {
-    fn drop(&mut self) {
-        self.jobs.take();
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the thread of the query history panicked");
-        }
-    }
-}
-
-impl fmt::Debug for Writer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Writer").finish_non_exhaustive()
-    }
 }
 
 impl Means {
@@ -298,7 +274,7 @@ impl Means {
 
     /// Writes a record. A record that can never be written is logged, so that it does not hold up others.
     fn put(&self, transaction: &Transaction<'_>, record: &QueryRecord) -> rusqlite::Result<()> {
-        match schema::put(transaction, &self.instance, record) {
+        match write::put(transaction, &self.instance, record) {
             Err(error) if is_of_the_record(&error) => {
                 let (query_id, billed) = (record.query_id, record.bill.billed_bytes);
                 tracing::error!(%query_id, billed, %error, "a query cannot be written to the history");

@@ -11,12 +11,12 @@ use crate::{
     accounting::ScanMeter,
     clock::system_clock,
     error::ErrorKind,
-    lifecycle::{Canceller, Executing, Query},
+    lifecycle::{Canceller, Executing, Limit, Limits, Query},
     statement_kind::StatementKind,
 };
 
 fn manager(slots: usize) -> QueryManager {
-    QueryManager::new(Arc::new(History::in_memory().unwrap()), Tariff::default(), slots, system_clock())
+    QueryManager::new(Arc::new(History::in_memory().unwrap()), Tariffs::default(), slots, system_clock())
 }
 
 impl QueryManager {
@@ -188,11 +188,53 @@ async fn queries_wait_for_slots_in_their_order_and_may_be_cancelled_there() {
 }
 
 #[tokio::test]
+async fn a_workgroup_has_its_own_queue_whose_places_are_shown() {
+    let manager = manager(4);
+    let of = |workgroup: &str| {
+        let limits = Limits::of_session(&SessionOptions { workgroup: workgroup.to_owned(), ..SessionOptions::default() });
+        let limits = Limits { max_concurrent_queries: Some(1), max_queued_queries: 2, ..limits };
+        let guard = begin(&manager);
+        guard.enforce(limits);
+        guard.planned()
+    };
+    let running = of("bi").admit().await.unwrap();
+    let (mut first, mut second) = (Box::pin(of("bi").admit()), Box::pin(of("bi").admit()));
+    assert!(first.as_mut().now_or_never().is_none() && second.as_mut().now_or_never().is_none());
+    let places: Vec<_> = manager.list_running().iter().map(|query| query.queue_position).collect();
+    assert_eq!(places, [None, Some(1), Some(2)]);
+    // What comes when it is full is refused, and free; other workgroups go on.
+    let failure = of("bi").admit().await.unwrap_err();
+    assert_eq!(failure.error.message(), "the queue of workgroup \"bi\" is full: 2 queries wait in it");
+    assert_eq!((failure.error.kind(), failure.report.state), (ErrorKind::LimitExceeded, QueryState::Failed));
+    of("etl").admit().await.unwrap().succeed().await;
+    running.succeed().await;
+    first.await.unwrap().succeed().await;
+    second.await.unwrap().succeed().await;
+    assert_eq!(manager.free_slots(), 4);
+}
+
+#[tokio::test]
+async fn a_limit_of_the_workgroup_is_named_as_such() {
+    let manager = manager(1);
+    let guard = begin(&manager);
+    let session = SessionOptions { workgroup: "bi".to_owned(), ..SessionOptions::default() };
+    guard.enforce(Limits { max_scan: Limit::of(None, Some(10), true), ..Limits::of_session(&session) });
+    let meter = Arc::clone(guard.meter());
+    let batches = stream::poll_fn(move |_| {
+        assert!(!ScanMeter::new(Arc::clone(&meter)).file("a").consume(&(0..11)));
+        std::task::Poll::Ready(None)
+    });
+    let error = query(guard.planned().start(), batches).next().await.unwrap().unwrap_err();
+    assert_eq!(error.message(), "the query would scan more than its limit of 10 bytes");
+    assert!(error.hint().unwrap().contains("bytes_scanned_cutoff_per_query of workgroup \"bi\"") && error.setting().is_none());
+}
+
+#[tokio::test]
 async fn another_process_kills_through_the_history() {
     let folder = tempfile::tempdir().unwrap();
     let open = || Arc::new(History::open(folder.path()).unwrap());
-    let runs = QueryManager::new(open(), Tariff::default(), 1, system_clock());
-    let asks = QueryManager::new(open(), Tariff::default(), 1, system_clock());
+    let runs = QueryManager::new(open(), Tariffs::default(), 1, system_clock());
+    let asks = QueryManager::new(open(), Tariffs::default(), 1, system_clock());
     let query = query(execute(&runs).await, stream::pending());
     let id = query.id();
     runs.history().flush().await.unwrap();

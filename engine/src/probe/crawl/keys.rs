@@ -95,7 +95,7 @@ pub(super) fn layout(root: &Folder, unnamed: Unnamed) -> Layout<'_> {
                 let value = match (&key, parse_segment(name)) {
                     (Some(key), Some((found, value))) if found.to_lowercase() == *key => value,
                     (Some(_), _) => {
-                        layout.ignored.push((path, "its name is not key=value with the key of its level"));
+                        layout.ignored.push((path, "its name is not key=value with the same key as the folders beside it"));
                         continue;
                     }
                     (None, _) => Some(name.clone()).filter(|name| name != HIVE_DEFAULT_PARTITION),

@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Until something has been observed, and at least: what every store gives in the time of a request.
-const LEAST_GAP: u64 = 16 << 10;
+pub(super) const LEAST_GAP: u64 = 16 << 10;
 
 /// Bodies from which a bandwidth can be told.
 const TELLING_BODY: u64 = 64 << 10;

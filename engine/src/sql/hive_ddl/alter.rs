@@ -32,7 +32,7 @@ pub(super) fn alter(cursor: &mut Cursor<'_>) -> Result<Statement> {
             cursor.expect_words(&["SET", "DBPROPERTIES"])?;
             Ok(Statement::AlterDatabase { database, properties: properties(cursor)? })
         }
-        None => Err(object(cursor, "ALTER", &["'DATABASE'", "'SCHEMA'", "'TABLE'"])),
+        None => Err(object(cursor, "ALTER", &["'DATABASE'", "'SCHEMA'", "'TABLE'", "'WORKGROUP'"])),
     }
 }
 

@@ -27,7 +27,7 @@ pub(super) fn create(cursor: &mut Cursor<'_>) -> Result<Statement> {
             "Write CREATE EXTERNAL TABLE ... LOCATION '...'; Iceberg tables are not supported yet",
         ));
     }
-    Err(object(cursor, "CREATE", &["'DATABASE'", "'SCHEMA'", "'EXTERNAL TABLE'", "'VIEW'"]))
+    Err(object(cursor, "CREATE", &["'DATABASE'", "'SCHEMA'", "'EXTERNAL TABLE'", "'VIEW'", "'WORKGROUP'"]))
 }
 
 fn database(cursor: &mut Cursor<'_>) -> Result<Statement> {

@@ -9,6 +9,7 @@ use crate::{
         cursor::Cursor,
         refusal::unsupported,
         statement::{Describe, DescribeDetail, Statement},
+        workgroup,
     },
 };
 
@@ -20,10 +21,17 @@ pub(super) fn describe(cursor: &mut Cursor<'_>) -> Result<Statement> {
     };
     for name in ["DATABASE", "SCHEMA", "FUNCTION", "INPUT", "OUTPUT"] {
         if cursor.at_words(&[name]) && !alone(cursor) {
-            return Err(unsupported(&format!("DESCRIBE {name}"), "DESCRIBE takes a table or a view"));
+            return Err(unsupported(&format!("DESCRIBE {name}"), "DESCRIBE takes a table, a view or a workgroup"));
         }
     }
     let mark = cursor.mark();
+    // A table may be called "workgroup".
+    if detail.is_none() && cursor.eat_word("WORKGROUP") {
+        if !(cursor.is_end() || cursor.at_token(&Token::Period) || cursor.at_words(&["PARTITION"])) {
+            return Ok(Statement::DescribeWorkgroup { name: workgroup::name(cursor)? });
+        }
+        cursor.rewind(mark);
+    }
     if cursor.at_words(&["TABLE"]) && !alone(cursor) {
         return Err(cursor.unexpected(&["<identifier>"]).with_hint("Write DESCRIBE and the table's name, without TABLE"));
     }

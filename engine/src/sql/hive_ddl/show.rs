@@ -10,6 +10,7 @@ use crate::{
         grant,
         refusal::unsupported,
         statement::{Show, Statement},
+        workgroup,
     },
 };
 
@@ -25,6 +26,7 @@ pub(super) fn show(cursor: &mut Cursor<'_>) -> Result<Statement> {
         "CREATE",
         "STATS",
         "GRANTS",
+        "WORKGROUPS",
         "SESSION",
         "QUERIES",
     ]);
@@ -62,10 +64,11 @@ pub(super) fn show(cursor: &mut Cursor<'_>) -> Result<Statement> {
             };
             Show::TableProperties { table, key }
         }
-        Some("CREATE") => match cursor.eat_any(&["TABLE", "VIEW"]) {
+        Some("CREATE") => match cursor.eat_any(&["TABLE", "VIEW", "WORKGROUP"]) {
             Some("TABLE") => Show::CreateTable { table: cursor.table()? },
-            Some(_) => Show::CreateView { view: cursor.table()? },
-            None => return Err(cursor.unexpected(&["'TABLE'", "'VIEW'"])),
+            Some("VIEW") => Show::CreateView { view: cursor.table()? },
+            Some(_) => Show::CreateWorkgroup { name: workgroup::name(cursor)? },
+            None => return Err(cursor.unexpected(&["'TABLE'", "'VIEW'", "'WORKGROUP'"])),
         },
         Some("STATS") => {
             cursor.expect_words(&["FOR"])?;
@@ -81,6 +84,7 @@ pub(super) fn show(cursor: &mut Cursor<'_>) -> Result<Statement> {
             let on = if cursor.eat_word("ON") { Some(grant::object(cursor)?) } else { None };
             Show::Grants { on }
         }
+        Some("WORKGROUPS") => Show::Workgroups { pattern: pattern(cursor)? },
         Some("SESSION") => return Ok(Statement::ShowSession),
         Some(_) => return Ok(Statement::ShowQueries),
         None => {
@@ -89,7 +93,7 @@ pub(super) fn show(cursor: &mut Cursor<'_>) -> Result<Statement> {
                     return Err(unsupported(
                         &format!("SHOW {name}"),
                         "SHOW lists databases, tables, views, columns, partitions, \
-                        table properties, grants, session settings and queries",
+                        table properties, grants, workgroups, session settings and queries",
                     ));
                 }
             }
@@ -103,8 +107,10 @@ pub(super) fn show(cursor: &mut Cursor<'_>) -> Result<Statement> {
                 "'TBLPROPERTIES'",
                 "'CREATE TABLE'",
                 "'CREATE VIEW'",
+                "'CREATE WORKGROUP'",
                 "'STATS FOR'",
                 "'GRANTS'",
+                "'WORKGROUPS'",
                 "'SESSION'",
                 "'QUERIES'",
             ]));

@@ -10,7 +10,7 @@ const MARK: char = '\u{1}';
 
 /// An output column's name as the user knows it.
 #[must_use]
-pub fn label(name: &str) -> &str {
+pub(crate) fn label(name: &str) -> &str {
     name.split(MARK).next().unwrap_or(name)
 }
 

@@ -20,10 +20,10 @@ use crate::{
 };
 
 /// The hidden columns of every base table.
-pub const HIDDEN_COLUMNS: [&str; 3] = ["$path", "$file_size", "$file_modified_time"];
+pub(crate) const HIDDEN_COLUMNS: [&str; 3] = ["$path", "$file_size", "$file_modified_time"];
 
 /// What is added to a table's name to read it with its hidden columns.
-pub const HIDDEN_SUFFIX: &str = "$hidden";
+pub(crate) const HIDDEN_SUFFIX: &str = "$hidden";
 
 /// # Errors
 /// `Unsupported`, with a hint, where a wildcard or an alias leaves no way to say it.

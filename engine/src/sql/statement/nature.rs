@@ -4,7 +4,7 @@
 
 use glaux_catalog::model::Access;
 
-use super::{AlterTable, Query, Show, Statement, StatementKind};
+use super::{AlterTable, ExplainWhat, Query, Show, Statement, StatementKind};
 
 /// What holds for every statement of a kind. What it takes to be allowed to run it depends on what it names: `access` says that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub enum Changes {
     Nothing,
     /// What the session's next statements find: its database and settings.
     Session,
-    /// Databases, tables, views, partitions, statistics or grants.
+    /// Databases, tables, views, partitions, statistics, grants or workgroups.
     Catalog,
     /// Other queries.
     Queries,
@@ -56,10 +56,10 @@ const RUNNING_COLUMNS: [&str; 8] =
     ["query_id", "state", "user", "workgroup", "database", "elapsed_ms", "data_scanned_bytes", "statement"];
 
 /// The columns of `ANALYZE`.
-pub const ANALYZE_COLUMNS: [&str; 5] = ["table", "partitions", "files", "rows", "bytes"];
+pub(crate) const ANALYZE_COLUMNS: [&str; 5] = ["table", "partitions", "files", "rows", "bytes"];
 
 /// The columns of `CALL system.crawl`.
-pub const CRAWL_COLUMNS: [&str; 8] = ["table", "object", "name", "change", "catalog", "found", "action", "detail"];
+pub(crate) const CRAWL_COLUMNS: [&str; 8] = ["table", "object", "name", "change", "catalog", "found", "action", "detail"];
 
 /// Definitions, which Athena calls DDL.
 const fn definition(name: &'static str, answer: Answer) -> Nature {
@@ -100,8 +100,12 @@ impl Statement {
             Self::Grant(grant) if grant.access == Access::None => definition("DENY", Nothing),
             Self::Grant(_) => definition("GRANT", Nothing),
             Self::Revoke(_) => definition("REVOKE", Nothing),
+            Self::CreateWorkgroup(_) => definition("CREATE_WORKGROUP", Nothing),
+            Self::AlterWorkgroup { .. } => definition("ALTER_WORKGROUP", Nothing),
+            Self::DropWorkgroup { .. } => definition("DROP_WORKGROUP", Nothing),
             Self::Show(what) => show(what),
             Self::Describe(_) => shown("DESCRIBE_TABLE", &["col_name", "data_type", "comment"]),
+            Self::DescribeWorkgroup { .. } => shown("DESCRIBE_WORKGROUP", &["name", "setting", "value", "meaning"]),
             Self::Use { .. } => utility("USE", Changes::Session, Nothing),
             Self::SetSession { .. } => utility("SET_SESSION", Changes::Session, Nothing),
             Self::ResetSession { .. } => utility("RESET_SESSION", Changes::Session, Nothing),
@@ -110,6 +114,8 @@ impl Statement {
             Self::ShowQueries => shown("SHOW_QUERIES", &RUNNING_COLUMNS),
             Self::KillQuery { .. } => utility("KILL_QUERY", Changes::Queries, Nothing),
             Self::Query(_) => query("SELECT", true, Rows),
+            // Not Athena's: nothing of the query's answer is shown.
+            Self::Explain(explain) if explain.what == ExplainWhat::Cost => utility("EXPLAIN", Changes::Nothing, Plan),
             Self::Explain(explain) => query("EXPLAIN", explain.analyze, Plan),
         }
     }
@@ -135,8 +141,12 @@ impl Statement {
             | Self::Crawl(_)
             | Self::Grant(_)
             | Self::Revoke(_)
+            | Self::CreateWorkgroup(_)
+            | Self::AlterWorkgroup { .. }
+            | Self::DropWorkgroup { .. }
             | Self::Show(_)
             | Self::Describe(_)
+            | Self::DescribeWorkgroup { .. }
             | Self::Use { .. }
             | Self::SetSession { .. }
             | Self::ResetSession { .. }
@@ -195,5 +205,7 @@ const fn show(what: &Show) -> Nature {
             &["column_name", "data_size", "distinct_values_count", "nulls_fraction", "row_count", "low_value", "high_value"],
         ),
         Show::Grants { .. } => shown("SHOW_GRANTS", &["object", "database", "table", "grantee_type", "grantee", "access"]),
+        Show::Workgroups { .. } => shown("SHOW_WORKGROUPS", &["name", "state", "description"]),
+        Show::CreateWorkgroup { .. } => shown("SHOW_CREATE_WORKGROUP", &["createworkgroup_stmt"]),
     }
 }

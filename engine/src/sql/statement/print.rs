@@ -9,7 +9,7 @@ use glaux_catalog::{
 
 use super::{
     AlterTable, ColumnPosition, CreateDatabase, CreateTable, CreateView, Delimited, Describe, DescribeDetail, Explain,
-    ExplainWhat, Grant, GrantOn, PartitionSpec, Revoke, RowFormat, Show, Statement, StoredAs, TableRef,
+    ExplainFormat, ExplainWhat, Grant, GrantOn, PartitionSpec, Revoke, RowFormat, Show, Statement, StoredAs, TableRef,
 };
 use crate::sql::quote::{hive_name, hive_string, trino_name, trino_string};
 
@@ -68,8 +68,12 @@ impl Display for Statement {
             Self::Crawl(crawl) => write!(f, "{crawl}"),
             Self::Grant(grant) => write!(f, "{grant}"),
             Self::Revoke(revoke) => write!(f, "{revoke}"),
+            Self::CreateWorkgroup(create) => write!(f, "{create}"),
+            Self::AlterWorkgroup { name, action } => write!(f, "ALTER WORKGROUP {} {action}", trino_name(name)),
+            Self::DropWorkgroup { name, if_exists } => write!(f, "DROP WORKGROUP {}{}", exists(if_exists), trino_name(name)),
             Self::Show(show) => write!(f, "{show}"),
             Self::Describe(describe) => write!(f, "{describe}"),
+            Self::DescribeWorkgroup { name } => write!(f, "DESCRIBE WORKGROUP {}", hive_name(name)),
             Self::Use { database } => write!(f, "USE {}", trino_name(database)),
             Self::SetSession { name, value } => write!(f, "SET SESSION {name} = {}", trino_string(value)),
             Self::ResetSession { name } => write!(f, "RESET SESSION {name}"),
@@ -278,6 +282,8 @@ impl Display for Show {
             Self::CreateTable { table } => write!(f, "SHOW CREATE TABLE {table}"),
             Self::CreateView { view } => write!(f, "SHOW CREATE VIEW {view}"),
             Self::Stats { table } => write!(f, "SHOW STATS FOR {table}"),
+            Self::Workgroups { pattern } => write!(f, "SHOW WORKGROUPS{}", like(pattern)),
+            Self::CreateWorkgroup { name } => write!(f, "SHOW CREATE WORKGROUP {}", hive_name(name)),
             Self::Grants { on: None } => f.write_str("SHOW GRANTS"),
             Self::Grants { on: Some(on) } => {
                 write!(f, "SHOW GRANTS ON {}", granted(on, hive_name, ToString::to_string))
@@ -306,10 +312,14 @@ impl Display for Describe {
 
 impl Display for Explain {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let options = match self.what {
-            ExplainWhat::Distributed => "",
-            ExplainWhat::Logical => "(TYPE LOGICAL) ",
-            ExplainWhat::Validate => "(TYPE VALIDATE) ",
+        let options = match (self.what, self.format) {
+            (ExplainWhat::Distributed, _) => "",
+            (ExplainWhat::Logical, _) => "(TYPE LOGICAL) ",
+            (ExplainWhat::Validate, _) => "(TYPE VALIDATE) ",
+            (ExplainWhat::Io, ExplainFormat::Text) => "(TYPE IO) ",
+            (ExplainWhat::Io, ExplainFormat::Json) => "(TYPE IO, FORMAT JSON) ",
+            (ExplainWhat::Cost, ExplainFormat::Text) => "(TYPE COST) ",
+            (ExplainWhat::Cost, ExplainFormat::Json) => "(TYPE COST, FORMAT JSON) ",
         };
         write!(f, "EXPLAIN {}{options}{}", if self.analyze { "ANALYZE " } else { "" }, self.query.text)
     }

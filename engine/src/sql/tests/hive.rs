@@ -80,6 +80,13 @@ const STATEMENTS: &[(&str, &str)] = &[
     ("show grants on `D`.t", "SHOW GRANTS ON TABLE `d`.`t`"),
     ("SHOW GRANTS ON DATABASE d", "SHOW GRANTS ON SCHEMA `d`"),
     ("show grants on catalog", "SHOW GRANTS ON CATALOG"),
+    ("show workgroups", "SHOW WORKGROUPS"),
+    ("SHOW WORKGROUPS LIKE 'a*'", "SHOW WORKGROUPS LIKE 'a*'"),
+    ("show create workgroup BI", "SHOW CREATE WORKGROUP `bi`"),
+    ("describe workgroup \"BI-team\"", "DESCRIBE WORKGROUP `BI-team`"),
+    ("desc workgroup `B``I`", "DESCRIBE WORKGROUP `B``I`"),
+    ("describe workgroup", "DESCRIBE `workgroup`"),
+    ("describe workgroup.t", "DESCRIBE `workgroup`.`t`"),
     ("show session", "SHOW SESSION"),
     ("show queries", "SHOW QUERIES"),
     ("desc t", "DESCRIBE `t`"),
@@ -127,7 +134,7 @@ fn statements_are_read_and_written_back() {
 #[test]
 fn slips_are_told_with_their_place() {
     for (text, message) in [
-        ("drop tabel t", "line 1:6: mismatched input 'tabel'. Expecting: 'DATABASE', 'SCHEMA', 'TABLE', 'VIEW'"),
+        ("drop tabel t", "line 1:6: mismatched input 'tabel'. Expecting: 'DATABASE', 'SCHEMA', 'TABLE', 'VIEW', 'WORKGROUP'"),
         ("show tables\n in 'd'", "line 2:5: mismatched input ''d''. Expecting: <identifier>"),
         ("drop table", "line 1:11: mismatched input '<EOF>'. Expecting: <identifier>"),
         ("drop table t t", "line 1:14: mismatched input 't'. Expecting: <EOF>"),
@@ -142,7 +149,7 @@ fn slips_are_told_with_their_place() {
         ("alter table t add partition (a=b)", "line 1:32: mismatched input 'b'. Expecting: <string>, <number>"),
         ("alter table t set tblproperties ('a'='1', 'a'='2')", "line 1:43: property \"a\" is given twice"),
         ("create external table t (a int) stored as parket", "mismatched input 'parket'. Expecting: 'TEXTFILE'"),
-        ("show create", "line 1:12: mismatched input '<EOF>'. Expecting: 'TABLE', 'VIEW'"),
+        ("show create", "line 1:12: mismatched input '<EOF>'. Expecting: 'TABLE', 'VIEW', 'WORKGROUP'"),
         ("show tables; show views", "line 1:12: one statement is expected, but another follows the semicolon"),
         ("describe table t", "line 1:10: mismatched input 'table'. Expecting: <identifier>"),
         ("create database 'x", "line 1:17: unterminated string literal"),
@@ -182,8 +189,9 @@ fn what_athena_refuses_or_glaux_lacks_says_so() {
         "vacuum t",
         "using external function f(x int) returns int lambda 'l' select f(1)",
         "alter view v dialect",
-        "explain (type io) select 1",
         "explain (format json) select 1",
+        "explain (type logical, format json) select 1",
+        "explain (type cost, format graphviz) select 1",
         "explain create table t as select 1",
     ] {
         let error = parse(text).unwrap_err();
@@ -202,9 +210,16 @@ fn kinds_are_athenas() {
         ("create view v as select 1", StatementKind::Ddl, "CREATE_VIEW", false),
         ("show partitions t", StatementKind::Utility, "SHOW_PARTITIONS", false),
         ("describe t", StatementKind::Utility, "DESCRIBE_TABLE", false),
+        ("create workgroup w", StatementKind::Ddl, "CREATE_WORKGROUP", false),
+        ("alter workgroup w enable", StatementKind::Ddl, "ALTER_WORKGROUP", false),
+        ("drop workgroup w", StatementKind::Ddl, "DROP_WORKGROUP", false),
+        ("show workgroups", StatementKind::Utility, "SHOW_WORKGROUPS", false),
+        ("show create workgroup w", StatementKind::Utility, "SHOW_CREATE_WORKGROUP", false),
+        ("describe workgroup w", StatementKind::Utility, "DESCRIBE_WORKGROUP", false),
         ("select 1", StatementKind::Dml, "SELECT", true),
         ("explain select 1", StatementKind::Dml, "EXPLAIN", false),
         ("explain analyze select 1", StatementKind::Dml, "EXPLAIN", true),
+        ("explain (type cost) select 1", StatementKind::Utility, "EXPLAIN", false),
     ] {
         let statement = ok(text);
         assert_eq!((statement.kind(), statement.sub_kind(), statement.is_billable()), (kind, sub_kind, billable), "{text}");

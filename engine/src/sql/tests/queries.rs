@@ -162,6 +162,10 @@ fn the_words_around_queries_are_read() {
         ("revoke select on t from group g", "REVOKE ALL PRIVILEGES ON TABLE \"t\" FROM ROLE \"g\""),
         ("explain (type logical, format text) select A", "EXPLAIN (TYPE LOGICAL) select A"),
         ("explain analyze (select 1)", "EXPLAIN ANALYZE (select 1)"),
+        ("explain (type cost) select 1", "EXPLAIN (TYPE COST) select 1"),
+        ("explain (format json, type cost) select 1", "EXPLAIN (TYPE COST, FORMAT JSON) select 1"),
+        ("explain (type io) select 1", "EXPLAIN (TYPE IO) select 1"),
+        ("explain (type io, format json) select 1", "EXPLAIN (TYPE IO, FORMAT JSON) select 1"),
     ] {
         let statement = ok(text);
         assert_eq!(statement.to_string(), printed);

@@ -22,7 +22,7 @@ use crate::{
     clock::FixedClock,
     error::{Error, Result},
     execute::context,
-    lifecycle::History,
+    lifecycle::{History, Limits},
     runtime::Parts,
     session::{Session, SessionOptions},
     sql,
@@ -102,13 +102,18 @@ impl Lake {
         }
     }
 
+    pub(super) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
     pub(super) fn put(&self, keys: &[&str]) {
         self.keys.0.lock().unwrap().extend(keys.iter().map(|key| (*key).to_owned()));
     }
 
     pub(super) async fn batch(&self, text: &str) -> Result<RecordBatch> {
         let shared = &self.engine.0;
-        let plan = context::for_query(shared, &Meter::new(None), &self.session.options());
+        let session = self.session.options();
+        let plan = context::for_query(shared, &Meter::new(None), &session, &Limits::of_session(&session));
         let context = StatementContext { stores: &self.keys, ..context::for_statement(shared, &self.session, &plan, &Words) };
         execute(&sql::parse(text)?, &context).await
     }

@@ -43,11 +43,13 @@ impl Disk {
         }
     }
 
+    #[cfg(test)]
     pub(super) async fn flush(&self) {
         self.writer.flush().await;
     }
 
     /// What is held, in bytes.
+    #[cfg(test)]
     pub(super) fn weight(&self) -> u64 {
         self.files.weight()
     }

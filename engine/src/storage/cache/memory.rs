@@ -46,6 +46,7 @@ impl Memory {
     }
 
     /// What is held, in bytes.
+    #[cfg(test)]
     pub(super) fn weight(&self) -> u64 {
         self.held().weight()
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 /// A version of an object: two with equal keys have equal bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct ObjectVersion {
+pub(crate) struct ObjectVersion {
     pub url: Arc<str>,
     /// Bytes of the whole object.
     pub size: u64,

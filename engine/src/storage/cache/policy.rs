@@ -60,6 +60,7 @@ impl Policy {
     }
 
     /// What the entries weigh together; at most the capacity.
+    #[cfg(test)]
     pub(super) fn weight(&self) -> u64 {
         self.window.weight + self.main.weight
     }

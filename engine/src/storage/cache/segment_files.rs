@@ -78,6 +78,7 @@ impl SegmentFiles {
     }
 
     /// What is held, in bytes.
+    #[cfg(test)]
     pub(super) fn weight(&self) -> u64 {
         self.held().weight()
     }

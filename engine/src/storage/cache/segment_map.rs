@@ -50,6 +50,7 @@ impl<K: Clone + Eq + Hash, V: Clone> SegmentMap<K, V> {
     }
 
     /// What the segments weigh together.
+    #[cfg(test)]
     pub(super) fn weight(&self) -> u64 {
         self.policy.weight()
     }

@@ -7,17 +7,17 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
-        mpsc::{Receiver, Sender, channel},
+        mpsc::Receiver,
     },
-    thread::JoinHandle,
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
+#[cfg(test)]
 use tokio::sync::oneshot;
 
 use super::{object::ObjectVersion, segment_files::SegmentFiles};
-use crate::error::{Error, Result};
+use crate::{error::Result, worker::Worker};
 
 /// Bytes that wait to be written at most, beside one segment that is larger.
 const QUEUE_BYTES: u64 = 64 << 20;
@@ -31,6 +31,7 @@ const SURVEY_SHARE: u64 = 8;
 #[derive(Debug)]
 enum Job {
     Write { object: ObjectVersion, start: u64, bytes: Bytes },
+    #[cfg(test)]
     Flush(oneshot::Sender<()>),
 }
 
@@ -38,24 +39,16 @@ enum Job {
 #[derive(Debug)]
 pub(super) struct SegmentWriter {
     files: Arc<SegmentFiles>,
-    jobs: Option<Sender<Job>>,
+    worker: Worker<Job>,
     waiting: Arc<AtomicU64>,
-    thread: Option<JoinHandle<()>>,
 }
 
 impl SegmentWriter {
     pub(super) fn start(files: Arc<SegmentFiles>) -> Result<Self> {
-        let (jobs, receiver) = channel();
         let waiting = Arc::new(AtomicU64::new(0));
-        let run = {
-            let (files, waiting) = (Arc::clone(&files), Arc::clone(&waiting));
-            move || run(&files, &receiver, &waiting)
-        };
-        let thread = std::thread::Builder::new()
-            .name("glaux-data-cache".to_owned())
-            .spawn(run)
-            .map_err(|e| Error::internal("the thread of the data cache cannot be started").with_source(e))?;
-        Ok(Self { files, jobs: Some(jobs), waiting, thread: Some(thread) })
+        let (own, counted) = (Arc::clone(&files), Arc::clone(&waiting));
+        let worker = Worker::start("glaux-data-cache", "the data cache", move |jobs| run(&own, jobs, &counted))?;
+        Ok(Self { files, worker, waiting })
     }
 
     /// Queues a segment, or passes over it if the queue is full.
@@ -63,14 +56,15 @@ impl SegmentWriter {
         let size = load(&bytes);
         let admit = |waiting: u64| (waiting == 0 || waiting + size <= QUEUE_BYTES).then_some(waiting + size);
         if self.waiting.fetch_update(Ordering::AcqRel, Ordering::Acquire, admit).is_ok() {
-            self.send(Job::Write { object, start, bytes });
+            self.worker.queue(Job::Write { object, start, bytes });
         }
     }
 
     /// Waits until all that was queued before is written.
+    #[cfg(test)]
     pub(super) async fn flush(&self) {
         let (sender, receiver) = oneshot::channel();
-        self.send(Job::Flush(sender));
+        self.worker.queue(Job::Flush(sender));
         _ = receiver.await;
     }
 
@@ -78,24 +72,12 @@ impl SegmentWriter {
     pub(super) fn waiting(&self) -> u64 {
         self.waiting.load(Ordering::Acquire)
     }
-
-    fn send(&self, job: Job) {
-        if let Some(jobs) = &self.jobs {
-            // Fails only if the thread is gone, and then nothing is kept.
-            _ = jobs.send(job);
-        }
-    }
 }
 
 impl Drop for SegmentWriter {
     fn drop(&mut self) {
+        // The worker ends after this, with the file that it writes.
         self.files.close();
-        self.jobs.take();
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the thread of the data cache panicked");
-        }
     }
 }
 
@@ -124,6 +106,7 @@ fn run(files: &SegmentFiles, jobs: &Receiver<Job>, waiting: &AtomicU64) {
                 drop(bytes);
                 waiting.fetch_sub(size, Ordering::AcqRel);
             }
+            #[cfg(test)]
             Job::Flush(done) => _ = done.send(()),
         }
         if written > files.capacity() / SURVEY_SHARE {

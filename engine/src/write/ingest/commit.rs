@@ -230,7 +230,7 @@ impl Resolved {
                 changed => return changed.map(drop).map_err(|error| self.meanwhile(error)),
             }
         }
-        Err(self.conflict("was altered again and again"))
+        Err(self.conflict("was changed repeatedly"))
     }
 
     /// An error of a table that was looked up by its id.

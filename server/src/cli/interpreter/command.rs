@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::ValueEnum;
-use glaux_engine::{Error, Result, error::nearest};
+use glaux_engine::{Error, Result, nearest};
 
 use crate::{
     output::{Expanded, Format, Width},

@@ -13,6 +13,7 @@ const SHOWN: &[&str] = &[
     "COLUMNS FROM",
     "CREATE TABLE",
     "CREATE VIEW",
+    "CREATE WORKGROUP",
     "DATABASES",
     "GRANTS",
     "PARTITIONS",
@@ -22,6 +23,7 @@ const SHOWN: &[&str] = &[
     "TABLES",
     "TBLPROPERTIES",
     "VIEWS",
+    "WORKGROUPS",
 ];
 
 /// What a table's name stands behind.
@@ -112,6 +114,9 @@ impl Candidates<'_> {
         }
         if follows(&["SHOW"]) {
             return self.keywords(SHOWN);
+        }
+        if follows(&["WORKGROUP"]) {
+            return self.fitting(self.names.workgroups.iter());
         }
         if follows(&["USE"]) {
             return self.fitting(self.names.databases.iter());
@@ -215,6 +220,7 @@ mod tests {
             .collect(),
             functions: strings(&["substr", "sum"]),
             settings: strings(&["max_scan_bytes", "query_timeout"]),
+            workgroups: strings(&["bi", "primary"]),
         }
     }
 
@@ -264,9 +270,11 @@ mod tests {
     fn settings_and_what_show_shows_are_completed() {
         becomes("SET SESSION q", 12, &["query_timeout"]);
         becomes("reset session ", 14, &["max_scan_bytes", "query_timeout"]);
-        becomes("SHOW CR", 5, &["CREATE TABLE", "CREATE VIEW"]);
+        becomes("SHOW CR", 5, &["CREATE TABLE", "CREATE VIEW", "CREATE WORKGROUP"]);
         becomes("show s", 5, &["session", "stats for"]);
         becomes("USE s", 4, &["sales", "system"]);
+        becomes("ALTER WORKGROUP ", 16, &["bi", "primary"]);
+        becomes("describe workgroup p", 19, &["primary"]);
     }
 
     #[test]

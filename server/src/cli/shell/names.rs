@@ -1,4 +1,4 @@
-//! The names that can be completed: databases, tables and their columns, functions, settings.
+//! The names that can be completed: databases, tables and their columns, functions, settings, workgroups.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,6 +18,7 @@ pub(super) struct Names {
     pub(super) columns: BTreeMap<String, Vec<String>>,
     pub(super) functions: Vec<String>,
     pub(super) settings: Vec<String>,
+    pub(super) workgroups: Vec<String>,
 }
 
 impl Names {
@@ -48,6 +49,8 @@ impl Names {
             names.databases.insert(schema.to_owned());
         }
         names.functions = engine.function_names();
+        let workgroups = metastore.workgroups().await.unwrap_or_default();
+        names.workgroups = workgroups.into_iter().map(|workgroup| workgroup.name).collect();
         names.settings = session.settings().into_iter().map(|[name, ..]| name).collect();
         names
     }

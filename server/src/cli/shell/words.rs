@@ -87,6 +87,7 @@ pub(super) const KEYWORDS: &[&str] = &[
     "WHEN",
     "WHERE",
     "WITH",
+    "WORKGROUP",
 ];
 
 /// A word of a statement: a name or a keyword, dots included, or a sign.

@@ -14,7 +14,7 @@ use glaux_catalog::{
     metastore::{Definitions, MemoryMetastore},
     model::{Column, SerDe, StorageDescriptor, Table, TableType},
 };
-use glaux_engine::{Engine, EngineOptions, Session, SessionOptions, runtime::Parts};
+use glaux_engine::{Engine, EngineOptions, Parts, Session, SessionOptions};
 
 use super::{type_name::key, *};
 

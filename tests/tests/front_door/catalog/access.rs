@@ -24,6 +24,7 @@ pub(super) fn trials() -> Vec<Trial> {
         "catalog";
         strangers_are_not_let_in,
         readers_read_and_change_nothing,
+        workgroups_are_seen_by_those_who_may_use_them,
         what_is_hidden_cannot_be_had_by_its_id,
         a_snapshot_leads_nowhere_else,
         a_remote_engine_names_no_closed_place,
@@ -37,19 +38,16 @@ pub(super) fn trials() -> Vec<Trial> {
 /// A server with the administrator `root` and the users `ada` and `bea`.
 fn server() -> Server {
     let server = Server::start(None, "[auth]\nidentity = \"users\"\n");
-    add(&server.data_dir(), "root", true);
-    add(&server.data_dir(), "ada", false);
-    add(&server.data_dir(), "bea", false);
+    add(&server.data_dir(), "root", &["--admin"]);
+    add(&server.data_dir(), "ada", &[]);
+    add(&server.data_dir(), "bea", &[]);
     // A server looks for changed users a second later at the soonest.
     server.restart()
 }
 
-fn add(data: &Path, user: &str, administrator: bool) {
+fn add(data: &Path, user: &str, more: &[&str]) {
     let mut command = glaux(data);
-    command.args(["user", "add", user, "--password-stdin"]).stdin(Stdio::piped());
-    if administrator {
-        command.arg("--admin");
-    }
+    command.args(["user", "add", user, "--password-stdin"]).args(more).stdin(Stdio::piped());
     let mut child = command.spawn().expect("glaux can be started");
     writeln!(child.stdin.take().expect("a pipe"), "{PASSWORD}").expect("it reads");
     assert!(child.wait().expect("it ends").success());
@@ -101,6 +99,34 @@ async fn readers_read_and_change_nothing() -> Result<(), Failed> {
     ada.run("ALTER TABLE t ADD PARTITION (p = 2)").await?;
     assert_eq!(root.run("SHOW PARTITIONS t").await?, ["p=1", "p=2"]);
     assert_eq!(ada.run("CREATE DATABASE d").await.expect_err("not that").kind(), ErrorKind::Denied);
+    Ok(())
+}
+
+async fn workgroups_are_seen_by_those_who_may_use_them() -> Result<(), Failed> {
+    let server = server();
+    let root = Shared::on(&as_user(&server, "root", PASSWORD)).await?;
+    let ada = Shared::on(&as_user(&server, "ada", PASSWORD)).await?;
+    root.run("CREATE WORKGROUP etl COMMENT 'loads' WITH (allowed_users = ARRAY['loader'], budget_per_day_usd = 0.5)").await?;
+    root.run("CREATE WORKGROUP bi").await?;
+    let names = "SELECT name FROM system.workgroups ORDER BY name";
+    assert_eq!(root.run(names).await?, ["bi", "etl", "primary"]);
+    assert_eq!(ada.run(names).await?, ["bi", "primary"]);
+    assert_eq!(root.run("SHOW WORKGROUPS LIKE 'e*'").await?, ["etl|ENABLED|loads"]);
+    // The engine holds itself for an administrator; the service knows better.
+    for sql in ["DESCRIBE WORKGROUP etl", "CREATE WORKGROUP w", "ALTER WORKGROUP bi DISABLE", "DROP WORKGROUP bi"] {
+        let error = ada.run(sql).await.expect_err(sql);
+        assert_eq!(error.kind(), ErrorKind::Denied, "{sql}: {error:?}");
+        assert!(error.hint().is_some(), "{sql}: {error:?}");
+    }
+    ada.run("SET SESSION workgroup = 'etl'").await?;
+    assert_eq!(ada.run("SELECT 1").await.expect_err("another's workgroup").kind(), ErrorKind::Denied);
+    // The service knows its users.
+    add(&server.data_dir(), "bob", &["--workgroup", "bi"]);
+    let error = root.run("DROP WORKGROUP bi").await.expect_err("it is in use");
+    assert_eq!(error.kind(), ErrorKind::Invalid, "{error:?}");
+    assert!(error.message().contains("it is assigned to user \"bob\""), "{error:?}");
+    root.run("DROP WORKGROUP etl").await?;
+    assert_eq!(root.run(names).await?, ["bi", "primary"]);
     Ok(())
 }
 

@@ -84,7 +84,7 @@ async fn planned_results_give_way_to_newer_ones_of_the_same_session() -> Result<
     for info in &flood[..7] {
         let refused = mallory.get(ticket(&info.endpoint[0])).await.expect_err("it is refused");
         assert_eq!(refused.code(), Code::NotFound, "{refused}");
-        assert!(refused.message().contains("displaced by newer ones: 3 results of its session"), "{refused}");
+        assert!(refused.message().contains("dropped for newer ones: at most 3 results of one session"), "{refused}");
         assert!(refused.message().contains("flight.max_held_statements "), "{refused}");
     }
     for (number, info) in flood.iter().enumerate().skip(7) {
@@ -198,7 +198,7 @@ async fn sessions_give_way_to_newer_ones_of_the_same_user() -> Result<(), Failed
     let refused = first.run("SELECT 1 AS x").await.expect_err("it is refused");
     assert_eq!(refused.code(), Code::Unauthenticated, "{refused}");
     assert!(
-        refused.message().contains("displaced by newer ones, idle for longest of 3 (flight.max_sessions_per_user)"),
+        refused.message().contains("ended for newer ones: there may be at most 3 (flight.max_sessions_per_user)"),
         "{refused}"
     );
     assert_eq!(bare.lines("SELECT 'bare' AS x").await, ["bare"]);

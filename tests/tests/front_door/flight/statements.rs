@@ -35,6 +35,7 @@ pub(super) fn trials() -> Vec<Trial> {
         unknown_handles_are_not_found,
         sessions_are_apart,
         options_of_the_session,
+        the_history_says_where_statements_come_from,
         rows_are_taken_in_and_read_back,
     ]
 }
@@ -310,6 +311,22 @@ async fn options_of_the_session() -> Result<(), Failed> {
     nobody.client = Client::anonymous(&server).await;
     nobody.rpc = nobody.client.sql.inner().clone();
     assert_eq!(nobody.action("GetSessionOptions", Vec::new()).await.expect_err("it is refused").code(), Code::Unauthenticated);
+    Ok(())
+}
+
+async fn the_history_says_where_statements_come_from() -> Result<(), Failed> {
+    let (server, _lake) = server();
+    let mut named = Client::login(&server, "bob", "").await?;
+    named.sql.set_header("x-glaux-application", "dbt 1.9");
+    named.run("SELECT 1 AS origin").await?;
+    let mut raw = Raw::login(&server, "ada").await;
+    assert_eq!(options::set(&mut raw, "root_id", json!("run 7")).await, None);
+    raw.lines("SELECT 2 AS origin").await;
+    raw.lines("SET SESSION application = 'by hand'").await;
+    raw.lines("SELECT 3 AS origin").await;
+    let origins = "SELECT CASE WHEN application LIKE '%tonic/%' THEN 'its library' ELSE application END AS application,
+        coalesce(root_id, 'nothing') AS root, count(session_id) OVER (PARTITION BY session_id) AS of_session FROM system.queries WHERE statement LIKE 'SELECT _ AS origin' ORDER BY statement";
+    assert_eq!(raw.lines(origins).await, ["dbt 1.9|nothing|1", "its library|run 7|2", "by hand|run 7|2"]);
     Ok(())
 }
 

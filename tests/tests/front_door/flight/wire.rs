@@ -204,6 +204,7 @@ async fn actions_and_flights_are_listed() -> Result<(), Failed> {
         "GetSessionOptions",
         "CloseSession",
         "GetQueryStats",
+        "Quote",
     ] {
         assert!(names.contains(name), "{name} is not among {names:?}");
     }

@@ -4,14 +4,12 @@
 //! and for the readers of this process.
 
 use std::{
-    fmt,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
-        mpsc::{Receiver, Sender, channel},
+        mpsc::Receiver,
     },
-    thread::JoinHandle,
 };
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -22,7 +20,7 @@ use super::{
     footer::{KeptFooter, KeptKey},
     row::{self, Damaged},
 };
-use crate::error::{Error, Result};
+use crate::{error::Result, worker::Worker};
 
 /// Bytes that wait to be written at most.
 const QUEUE_BYTES: u64 = 32 << 20;
@@ -75,15 +73,14 @@ impl Job {
 }
 
 /// The handle of the thread. Dropping it waits until everything is written.
+#[derive(Debug)]
 pub(super) struct Writer {
-    jobs: Option<Sender<Job>>,
+    worker: Worker<Job>,
     waiting: Arc<AtomicU64>,
-    thread: Option<JoinHandle<()>>,
 }
 
 impl Writer {
     pub(super) fn start(directory: &Path, capacity: u64, connection: Connection, reader: Arc<Mutex<Connection>>) -> Result<Self> {
-        let (jobs, receiver) = channel();
         let waiting = Arc::new(AtomicU64::new(0));
         let scribe = Scribe {
             directory: directory.to_owned(),
@@ -93,11 +90,8 @@ impl Writer {
             waiting: Arc::clone(&waiting),
             is_troubled: false,
         };
-        let thread = std::thread::Builder::new()
-            .name("glaux-footers".to_owned())
-            .spawn(move || scribe.run(&receiver))
-            .map_err(|e| Error::internal("the thread of the footer cache cannot be started").with_source(e))?;
-        Ok(Self { jobs: Some(jobs), waiting, thread: Some(thread) })
+        let worker = Worker::start("glaux-footers", "the footer cache", move |jobs| scribe.run(jobs))?;
+        Ok(Self { worker, waiting })
     }
 
     /// Queues a job, or passes over it if the queue is full.
@@ -105,7 +99,7 @@ impl Writer {
         let load = job.load();
         let admit = |waiting: u64| (waiting + load <= QUEUE_BYTES).then_some(waiting + load);
         if !job.is_empty() && self.waiting.fetch_update(Ordering::AcqRel, Ordering::Acquire, admit).is_ok() {
-            self.send(job);
+            self.worker.queue(job);
         }
     }
 
@@ -119,32 +113,8 @@ impl Writer {
         let (sender, receiver) = oneshot::channel();
         let job = Job::Flush(sender);
         self.waiting.fetch_add(job.load(), Ordering::AcqRel);
-        self.send(job);
+        self.worker.queue(job);
         _ = receiver.await;
-    }
-
-    fn send(&self, job: Job) {
-        if let Some(jobs) = &self.jobs {
-            // Fails only if the thread is gone, and then nothing is kept.
-            _ = jobs.send(job);
-        }
-    }
-}
-
-impl Drop for Writer {
-    fn drop(&mut self) {
-        self.jobs.take();
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the thread of the kept footers panicked");
-        }
-    }
-}
-
-impl fmt::Debug for Writer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Writer").field("waiting", &self.waiting).finish_non_exhaustive()
     }
 }
 

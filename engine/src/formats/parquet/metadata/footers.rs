@@ -60,6 +60,13 @@ pub(crate) struct TableFiles {
 
 type Key = (ObjectVersion, Reading);
 
+impl TableFiles {
+    /// The bytes at the end of a file that are read at first, for its footer; the file has at least as many as that needs.
+    pub(crate) fn first_bytes(&self, size: u64) -> u64 {
+        self.first_read.get().copied().unwrap_or(FIRST_READ).clamp(TAIL, size)
+    }
+}
+
 /// What is kept under a key, loaded once for all who want it at the same time. Where the query that loads it is stopped, another loads it.
 async fn once<K, V, F>(cache: &Cache<K, V>, key: K, load: impl Fn() -> F) -> Result<V>
 where
@@ -133,6 +140,25 @@ impl Footers {
         self.footers.get(&(file.version(), table.reading.clone())).await
     }
 
+    /// The footer of a file if it is in memory or on disk.
+    pub(crate) async fn find(&self, table: &TableFiles, file: &DataFile) -> Option<Arc<KnownFooter>> {
+        let key = (file.version(), table.reading.clone());
+        if let Some(known) = self.footers.get(&key).await {
+            return Some(known);
+        }
+        let known = self.from_disk(table, file, &key.0).await?;
+        self.footers.insert(key, Arc::clone(&known)).await;
+        Some(known)
+    }
+
+    async fn from_disk(&self, table: &TableFiles, file: &DataFile, version: &ObjectVersion) -> Option<Arc<KnownFooter>> {
+        let kept = self.kept.get(&kept_key(version)).await?;
+        let metadata = decode::footer(file, &kept.bytes, &table.reading).ok()?;
+        let length = kept.bytes.len() as u64 + TAIL;
+        self.learn(table, length);
+        Some(Arc::new(KnownFooter::new(metadata, length)))
+    }
+
     /// The footer of a file, fetched if it is not known, once for several callers at the same time, and whether it was known. A small file comes
     /// whole if it may.
     ///
@@ -143,26 +169,24 @@ impl Footers {
         table: &TableFiles,
         file: &DataFile,
         reads: &MetadataReads,
-    ) -> Result<(Arc<ParquetMetaData>, bool)> {
+    ) -> Result<(Arc<KnownFooter>, bool)> {
         let (version, was_known) = (&file.version(), &AtomicBool::new(true));
         let known = once(&self.footers, (version.clone(), table.reading.clone()), || async move {
-            if let Some(kept) = self.kept.get(&kept_key(version)).await
-                && let Ok(metadata) = decode::footer(file, &kept.bytes, &table.reading)
-            {
-                self.learn(table, kept.bytes.len() as u64 + TAIL);
-                return Ok(Arc::new(KnownFooter::new(Arc::new(metadata))));
+            if let Some(known) = self.from_disk(table, file, version).await {
+                return Ok(known);
             }
             was_known.store(false, Relaxed);
             let thrift = self.read(table, file, reads).await?;
             let metadata = decode::footer(file, &thrift, &table.reading)?;
+            let length = thrift.len() as u64 + TAIL;
             self.kept.put(kept_key(version), KeptFooter { bytes: thrift, indexes: None });
-            Ok(Arc::new(KnownFooter::new(Arc::new(metadata))))
+            Ok(Arc::new(KnownFooter::new(metadata, length)))
         });
         let known = known.await?;
-        Ok((Arc::clone(known.metadata()), was_known.load(Relaxed)))
+        Ok((known, was_known.load(Relaxed)))
     }
 
-    /// The footer with page indexes; as it is if the file has none.
+    /// The footer with page indexes; as it is if the file has none, or they are not known and may not be read.
     ///
     /// # Errors
     /// As [`Footers::open`].
@@ -178,22 +202,22 @@ impl Footers {
         if region.end > file.meta.size {
             return Err(corrupt(file, "its footer puts page indexes outside the file"));
         }
+        reads.note(&region);
         let key = (file.version(), table.reading.clone());
         if indexes == Indexes::Offsets
             && let Some(metadata) = self.indexed.get(&(key.clone(), Indexes::All)).await
         {
             return Ok(metadata);
         }
-        let region = &region;
-        let loaded = once(&self.indexed, (key, indexes), || async move {
+        let (key, region) = ((key, indexes), &region);
+        if !reads.may_fetch() && !self.has_indexes(&key, region).await {
+            reads.lack();
+            return Ok(Arc::clone(footer));
+        }
+        let loaded = once(&self.indexed, key, || async move {
             let kept_key = kept_key(&file.version());
             let kept = self.kept.get(&kept_key).await;
-            let held = kept.as_ref().and_then(|kept| kept.indexes.as_ref()).and_then(|(offset, bytes)| {
-                let end = offset + bytes.len() as u64;
-                let is_held = *offset <= region.start && region.end <= end;
-                is_held.then(|| bytes.slice((region.start - offset) as usize..(region.end - offset) as usize))
-            });
-            let bytes = match held {
+            let bytes = match kept.as_ref().and_then(|kept| held(kept, region)) {
                 Some(bytes) => bytes,
                 None => {
                     let bytes = reads.get(file, region.clone()).await?;
@@ -216,17 +240,32 @@ impl Footers {
         loaded.await
     }
 
-    /// A bloom filter, cached as the bytes it is.
+    /// Whether page indexes are in memory or on disk.
+    async fn has_indexes(&self, key: &(Key, Indexes), region: &Range<u64>) -> bool {
+        let ((version, _), _) = key;
+        self.indexed.contains_key(key)
+            || self.kept.get(&kept_key(version)).await.is_some_and(|kept| held(&kept, region).is_some())
+    }
+
+    /// A bloom filter, cached as the bytes it is; `None` if it is not known and may not be read.
     ///
     /// # Errors
     /// Those of fetching.
-    pub(crate) async fn piece(&self, file: &DataFile, range: Range<u64>, reads: &MetadataReads) -> Result<Bytes> {
-        let range = &range;
-        let loaded = once(&self.pieces, (file.version(), range.clone()), || async move {
+    pub(crate) async fn piece(&self, file: &DataFile, range: Range<u64>, reads: &MetadataReads) -> Result<Option<Bytes>> {
+        reads.note(&range);
+        let (key, range) = ((file.version(), range.clone()), &range);
+        if !reads.may_fetch() {
+            let known = self.pieces.get(&key).await;
+            if known.is_none() {
+                reads.lack();
+            }
+            return Ok(known);
+        }
+        let loaded = once(&self.pieces, key, || async move {
             // A copy, so that no larger buffer is kept alive by a slice of it.
             Ok(Bytes::copy_from_slice(&reads.get(file, range.clone()).await?))
         });
-        loaded.await
+        loaded.await.map(Some)
     }
 
     fn learn(&self, table: &TableFiles, length: u64) {
@@ -244,18 +283,17 @@ impl Footers {
         if size < TAIL + 4 {
             return Err(corrupt(file, &format!("it has {size} bytes")));
         }
-        let first =
-            if reads.whole.is_some() { size } else { table.first_read.get().copied().unwrap_or(FIRST_READ).clamp(TAIL, size) };
+        let first = if reads.whole.is_some() { size } else { table.first_bytes(size) };
         let end = reads.fetch.fetch(file, std::slice::from_ref(&(size - first..size))).await?.pop().unwrap_or_default();
         let length = decode::footer_length(file, &end)?;
         self.learn(table, length + TAIL);
         if let Some(whole) = &reads.whole {
             // Of a file that is read for its data as well, only the footer is metadata.
-            reads.meter.add_metadata(length + TAIL);
+            reads.scan.table().add_metadata(length + TAIL);
             // Somebody else may have read it meanwhile; then that is as good.
             let _ = whole.set((0, end.clone()));
         } else {
-            reads.meter.add_metadata(first);
+            reads.scan.table().add_metadata(first);
         }
         let missing = (length + TAIL).saturating_sub(first);
         if missing > 0 {
@@ -266,6 +304,13 @@ impl Footers {
         // A copy, so that the file is not kept alive by its footer.
         Ok(Bytes::copy_from_slice(&end[(first - length - TAIL) as usize..(first - TAIL) as usize]))
     }
+}
+
+/// The bytes of a region of page indexes, if they are kept.
+fn held(kept: &KeptFooter, region: &Range<u64>) -> Option<Bytes> {
+    let (offset, bytes) = kept.indexes.as_ref()?;
+    let is_held = *offset <= region.start && region.end <= offset + bytes.len() as u64;
+    is_held.then(|| bytes.slice((region.start - offset) as usize..(region.end - offset) as usize))
 }
 
 fn kept_key(version: &ObjectVersion) -> KeptKey {

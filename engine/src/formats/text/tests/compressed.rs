@@ -98,9 +98,9 @@ fn members_of_gzip_may_be_padded() {
     let mut wrong = file.clone();
     let end = wrong.len();
     wrong[end - 6] ^= 1;
-    assert_eq!(lines(Compression::Gzip, &wrong, 5).unwrap_err().message(), "the compressed text has a wrong checksum");
+    assert_eq!(lines(Compression::Gzip, &wrong, 5).unwrap_err().message(), "the checksum of the compressed text is wrong");
     let message = lines(Compression::Gzip, b"a\nb\n", 5).unwrap_err().message().to_owned();
-    assert_eq!(message, "the text is not compressed as gzip: it has no header");
+    assert_eq!(message, "the file is not valid gzip: it has no header");
     // With a name, a comment, an extra field and a checksum of the header.
     let header = [b"\x1f\x8b\x08\x1e\0\0\0\0\0\x03\x02\0ab".as_slice(), b"name\0comment\0", b"\x01\x02"].concat();
     assert_eq!(lines(Compression::Gzip, &[header.as_slice(), &file[10..]].concat(), 3).unwrap(), wanted);

@@ -4,7 +4,7 @@ use chrono::{NaiveDate, TimeDelta};
 use glaux_tests::instance::Instance;
 
 use super::{Chance, table::DOUBLES};
-use crate::scan::sorted;
+use crate::{quote, scan::sorted};
 
 /// A query over `t`, and what its answer has to be by `whole`.
 #[derive(Debug)]
@@ -112,6 +112,7 @@ impl Question {
     pub(super) async fn agrees(&self, instance: &Instance) -> Result<(), String> {
         let run = async |sql: String| {
             let outcome = instance.try_run(&sql).await.map_err(|failure| format!("{sql}: {:?}", failure.error))?;
+            quote::holds(instance, &sql, &outcome.report).await?;
             Ok::<_, String>((sql, outcome.lines()))
         };
         let hit = |predicate: &Option<String>| predicate.clone().unwrap_or_else(|| "true".to_owned());
