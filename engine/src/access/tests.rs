@@ -205,7 +205,7 @@ async fn workgroups_are_shown_to_those_who_may_use_them_and_changed_by_administr
     let catalog = catalog(&[]).await;
     let administrator = SessionOptions { role: Role::Administrator, ..session("root", &[]) };
     let administrator = Caller::new(&administrator, Access::Read, &locations()).guard(&catalog);
-    for (name, groups) in [("bi", &["analysts"][..]), ("etl", &["loaders"])] {
+    for (name, groups) in [("bi", &["analysts"][..]), ("etl", &["loaders"][..])] {
         let mut workgroup = Workgroup::new(name, chrono::DateTime::UNIX_EPOCH);
         workgroup.settings.allowed_groups = groups.iter().map(|group| (*group).to_owned()).collect();
         administrator.put_workgroup(workgroup, PutWorkgroup::Create).await.unwrap();

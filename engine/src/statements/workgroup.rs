@@ -128,16 +128,16 @@ pub(super) async fn show_create(name: &str, context: &StatementContext<'_>) -> R
 
 /// `DESCRIBE WORKGROUP`.
 pub(super) async fn describe(name: &str, context: &StatementContext<'_>) -> Result<Vec<Row>> {
-    let workgroup = context.metastore().workgroup(name).await?;
+    let Workgroup { description, state, settings, .. } = context.metastore().workgroup(name).await?;
     let described = |setting: &str, value: Option<String>, meaning: &str| {
-        vec![Some(workgroup.name.clone()), Some(setting.to_owned()), value, Some(meaning.to_owned())]
+        vec![Some(setting.to_owned()), value, Some(meaning.to_owned())]
     };
     let mut rows = vec![
-        described("state", Some(workgroup.state.as_str().to_owned()), "Whether queries can run in it: ENABLED or DISABLED"),
-        described("description", workgroup.description.clone(), "Comment"),
+        described("state", Some(state.as_str().to_owned()), "Whether queries can run in it: ENABLED or DISABLED"),
+        described("description", description, "Comment"),
     ];
     rows.extend(WORKGROUP_SETTINGS.iter().map(|setting| {
-        described(setting.name, setting.get(&workgroup.settings).map(|value| value.to_string()), setting.meaning)
+        described(setting.name, setting.get(&settings).map(|value| value.to_string()), setting.meaning)
     }));
     Ok(rows)
 }

@@ -105,7 +105,7 @@ impl Statement {
             Self::DropWorkgroup { .. } => definition("DROP_WORKGROUP", Nothing),
             Self::Show(what) => show(what),
             Self::Describe(_) => shown("DESCRIBE_TABLE", &["col_name", "data_type", "comment"]),
-            Self::DescribeWorkgroup { .. } => shown("DESCRIBE_WORKGROUP", &["name", "setting", "value", "meaning"]),
+            Self::DescribeWorkgroup { .. } => shown("DESCRIBE_WORKGROUP", &["setting", "value", "meaning"]),
             Self::Use { .. } => utility("USE", Changes::Session, Nothing),
             Self::SetSession { .. } => utility("SET_SESSION", Changes::Session, Nothing),
             Self::ResetSession { .. } => utility("RESET_SESSION", Changes::Session, Nothing),
