@@ -106,11 +106,12 @@ async fn instance() -> Instance {
 }
 
 /// Queries that nothing spares any data: whole scans, columns, partitions, row groups and pages that metadata leave out, counts from footers.
-const EXACT: [&str; 17] = [
+const EXACT: [&str; 18] = [
     "SELECT * FROM big",
     "SELECT sum(x) FROM big",
     "SELECT n, count(*), sum(x) FROM big GROUP BY n",
     "SELECT id FROM big ORDER BY x",
+    "SELECT n, sum(x) AS s FROM big GROUP BY n ORDER BY s DESC LIMIT 3",
     "SELECT sum(x) FROM big WHERE id BETWEEN 10000 AND 14999",
     "SELECT id FROM big WHERE id < 0",
     "SELECT count(*), min(id), max(id), count(word) FROM big",
