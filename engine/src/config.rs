@@ -1,12 +1,15 @@
 //! The engine's settings: plain numbers and paths, read from a file or set by an embedding program. Live objects are passed as `runtime::Parts`.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use glaux_catalog::model::Access;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    accounting::Tariff,
+    accounting::{DEFAULT_TARIFF, TariffOptions},
     lifecycle::HistoryOptions,
     scan::FetchOptions,
     storage::{DataCacheOptions, StorageOptions},
@@ -38,7 +41,10 @@ pub struct EngineOptions {
     /// What users who are not administrators may do where nothing is granted: `none`, `read` or `write`.
     pub default_access: Access,
     pub locations: LocationOptions,
-    pub tariff: Tariff,
+    /// The name of the tariff by which queries are billed whose workgroup names no other.
+    pub tariff: String,
+    /// Versions of tariffs, by name, besides those that are built in.
+    pub tariffs: BTreeMap<String, Vec<TariffOptions>>,
     pub storage: StorageOptions,
 }
 
@@ -93,7 +99,8 @@ impl Default for EngineOptions {
             history: HistoryOptions::default(),
             default_access: Access::Read,
             locations: LocationOptions::default(),
-            tariff: Tariff::default(),
+            tariff: DEFAULT_TARIFF.to_owned(),
+            tariffs: BTreeMap::new(),
             storage: StorageOptions::default(),
         }
     }

@@ -15,6 +15,7 @@ use glaux_catalog::{
 pub use crate::data_dir::CATALOG_FILE;
 use crate::{
     access::LocationPolicy,
+    accounting::Tariffs,
     clock::{Clock, system_clock},
     config::EngineOptions,
     data_dir::{CACHE_DIRECTORY, RUN_DIRECTORY, SPILL_DIRECTORY},
@@ -54,7 +55,8 @@ impl Engine {
     /// Opens a data directory, by its path or by [`EngineOptions`] that name it. It is created if it does not exist.
     ///
     /// # Errors
-    /// `Invalid` if the directory cannot be created or written, `CorruptData` if its files are not Glaux's.
+    /// `Invalid` if the directory cannot be created or written, `CorruptData` if its files are not Glaux's; those of options that do not
+    /// fit, such as a tariff that does not exist.
     pub async fn open(options: impl Into<EngineOptions>) -> Result<Self> {
         Self::open_with(options.into(), Parts::default()).await
     }
@@ -87,11 +89,12 @@ impl Engine {
         options.storage.check()?;
         let Parts { metastore, history, clock, observer } = parts;
         let clock = clock.unwrap_or_else(system_clock);
+        let tariffs = Tariffs::new(&options.tariff, &options.tariffs, Arc::clone(&clock))?;
         let (data_dir, kept, time) = (options.data_dir.clone(), options.history, Arc::clone(&clock));
         let open_history = move |data_dir: &Path| History::open_with(data_dir, kept, time);
         let opened = tokio::task::spawn_blocking(move || open_files(&data_dir, metastore, history, open_history)).await;
         let (metastore, history) = opened.map_err(|error| Error::internal("opening was interrupted").with_source(error))??;
-        let queries = QueryManager::new(history, options.tariff, options.max_concurrent_queries, Arc::clone(&clock));
+        let queries = QueryManager::new(history, tariffs, options.max_concurrent_queries, Arc::clone(&clock));
         if let Some(observer) = observer {
             queries.observe(observer)?;
         }

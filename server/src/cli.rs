@@ -19,6 +19,7 @@ mod serve;
 mod shell;
 mod sql;
 mod stop;
+mod tariff;
 mod user;
 mod watch;
 

@@ -20,7 +20,8 @@ use figment::{
 };
 use glaux_engine::{
     EngineOptions, Error, Result, SessionOptions,
-    accounting::Tariff,
+    accounting::{TariffOptions, Tariffs, Usd},
+    clock::system_clock,
     error::nearest,
     session::{parse_bytes, parse_duration, parse_time_zone},
     storage::StorageOptions,
@@ -82,8 +83,8 @@ pub(crate) struct Config {
     engine: EngineOptions,
     /// Stores, their endpoints and credentials.
     storage: StorageOptions,
-    /// What a scanned byte costs.
-    tariff: Tariff,
+    /// Tariffs besides those that are built in: what scanned bytes and requests cost.
+    tariffs: BTreeMap<String, Vec<TariffOptions>>,
     /// The catalog service to use in place of the data directory's catalog.
     catalog: CatalogOptions,
     /// What a session begins with.
@@ -156,6 +157,7 @@ pub(crate) struct Loaded {
     pub(crate) auth: AuthOptions,
     pub(crate) tls: TlsOptions,
     pub(crate) catalog: CatalogOptions,
+    pub(crate) tariffs: Tariffs,
     /// The file that was read, if any.
     pub(crate) file: Option<PathBuf>,
     figment: Figment,
@@ -186,14 +188,17 @@ pub(crate) fn load(overrides: &Overrides, variables: &[(String, String)]) -> Res
     }
     figment = merge_flags(figment, overrides);
 
+    refuse_former_tariff(&figment)?;
     let config: Config = figment.extract().map_err(|error| extract_error(&error))?;
     refuse_copies(&figment)?;
     config.storage.check()?;
-    let Config { engine, storage, tariff, catalog, session, server, flight, log, telemetry, auth, tls } = config;
+    let Config { engine, storage, tariffs, catalog, session, server, flight, log, telemetry, auth, tls } = config;
     let session = session_options(&session, overrides, variables)?;
-    let mut engine = EngineOptions { tariff, storage, ..engine };
+    let mut engine = EngineOptions { tariffs, storage, ..engine };
+    let tariffs = Tariffs::new(&engine.tariff, &engine.tariffs, system_clock())?;
     engine.locations.closed.extend([Some(&file), auth.users_file.as_ref(), tls.key.as_ref()].into_iter().flatten().cloned());
-    Ok(Loaded { engine, session, server, flight, log, telemetry, auth, tls, catalog, file: exists.then_some(file), figment })
+    let file = exists.then_some(file);
+    Ok(Loaded { engine, session, server, flight, log, telemetry, auth, tls, catalog, tariffs, file, figment })
 }
 
 impl Loaded {
@@ -203,16 +208,32 @@ impl Loaded {
     }
 }
 
-/// Refuses `[engine.tariff]` and `[engine.storage]`: they are sections of their own, which the engine's options hold only in memory.
+/// Refuses `[engine.tariffs]` and `[engine.storage]`: they are sections of their own, which the engine's options hold only in memory.
 fn refuse_copies(figment: &Figment) -> Result<()> {
     for setting in origin::all(figment, &default_name())? {
-        let section = ["tariff", "storage"].into_iter().find(|section| setting.key.starts_with(&format!("engine.{section}.")));
+        let section = ["tariffs", "storage"].into_iter().find(|section| setting.key.starts_with(&format!("engine.{section}.")));
         if let Some(section) = section.filter(|_| !setting.is_default()) {
             return Err(Error::invalid(format!("unknown key \"{}\" in {}", setting.key, setting.origin))
                 .with_hint(format!("Write it in its own section: [{section}]")));
         }
     }
     Ok(())
+}
+
+/// Refuses the section `[tariff]` of former versions, when there was one tariff without a name, and says what to write in its place.
+fn refuse_former_tariff(figment: &Figment) -> Result<()> {
+    let Some(metadata) = figment.find_metadata("tariff") else { return Ok(()) };
+    let number = |key: &str| figment.extract_inner::<u64>(&format!("tariff.{key}")).ok();
+    let mut written = vec!["effective_from = \"2026-01-01\"".to_owned()];
+    // Of millionths of a USD.
+    let price = number("micro_usd_per_terabyte").map(|micro| Usd::from_atto(u128::from(micro) * 1_000_000_000_000));
+    written.extend(price.map(|price| format!("usd_per_tb = \"{price}\"")));
+    for key in ["increment_bytes", "minimum_bytes"] {
+        written.extend(number(key).map(|bytes| format!("{key} = {bytes}")));
+    }
+    let written = written.join(", ");
+    Err(Error::invalid(format!("unknown key \"tariff\" in {}: tariffs have names", origin::describe(metadata)))
+        .with_hint(format!("Write a section [[tariffs.mine]] with {written}; and tariff = \"mine\" in the section [engine]")))
 }
 
 /// The name of the provider of the defaults.

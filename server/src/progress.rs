@@ -172,6 +172,7 @@ mod tests {
             state: QueryState::Running,
             usage: Usage { requests: Requests { list: 57, ..Requests::default() }, ..Usage::default() },
             bill: Bill::default(),
+            tariff: None,
             timings: Timings::default(),
             scan: None,
             listing: None,

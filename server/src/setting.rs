@@ -154,10 +154,11 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_found_also_for_one_bucket() {
+    fn keys_are_found_also_for_one_bucket_or_tariff() {
         assert_eq!(find("engine.memory_limit").and_then(|key| key.flag), Some("--memory-limit"));
         let of_bucket = find("storage.buckets.s3://lake.example.timeout_seconds");
         assert_eq!(of_bucket.map(|key| key.name), Some("storage.defaults.timeout_seconds"));
+        assert_eq!(find("tariffs.mine.0.usd_per_tb").map(|key| key.name), Some("tariffs"));
         assert!(find("engine.nope").is_none() && find("storage.buckets.lake.nope").is_none());
     }
 

@@ -119,7 +119,14 @@ pub(crate) fn text(report: &QueryReport, columns: bool) -> String {
         let _ = write!(line, "; {}", figures::count(usage.requests.total(), "request"));
     }
     if touched {
-        let _ = write!(line, "; billed {} = {}", figures::bytes(report.bill.billed_bytes), report.bill);
+        let bill = report.bill;
+        let _ = write!(line, "; billed {} = {bill}", figures::bytes(bill.billed_bytes));
+        // A bill for the scan alone has no parts.
+        if bill.total() != bill.scan {
+            let parts = [("scan", bill.scan), ("requests", bill.requests), ("transfer", bill.transfer)];
+            let parts = parts.into_iter().filter(|(_, cost)| !cost.is_zero()).map(|(part, cost)| format!("{part} {cost}"));
+            let _ = write!(line, " ({})", parts.collect::<Vec<_>>().join(", "));
+        }
     }
     line
 }
@@ -135,7 +142,7 @@ pub(crate) fn part(scanned: Scanned, noun: &str) -> String {
 #[cfg(test)]
 mod tests {
     use glaux_engine::{
-        accounting::{Requests, Tariff, Timings, Usage},
+        accounting::{Requests, StoreUsage, Tariff, Timings, Usage, UsageDetail},
         query::QueryId,
     };
 
@@ -153,7 +160,8 @@ mod tests {
         QueryReport {
             query_id: QueryId::next(),
             state: QueryState::Succeeded,
-            bill: Tariff::default().bill(usage.data_scanned_bytes),
+            bill: Tariff::default().bill(&UsageDetail::of_scan(usage.data_scanned_bytes)),
+            tariff: Some(Tariff::default().id()),
             usage,
             timings: Timings { total: 41, ..Timings::default() },
             scan: None,
@@ -172,6 +180,16 @@ mod tests {
         assert!(text(&failed, true).starts_with("failed in 41 ms, scanned 1.24 MB"));
     }
 
+    /// 1,000 GETs at 0.0004 USD and one page of a listing at 0.000005.
+    #[test]
+    fn a_bill_with_requests_has_its_parts() {
+        let requests = Requests { get: 1_000, list: 1, ..Requests::default() };
+        let stores = vec![StoreUsage { store: "s3://lake".to_owned(), requests, fetched_bytes: 0 }];
+        let bill = Tariff::athena_s3().bill(&UsageDetail { stores, ..UsageDetail::of_scan(1_240_000) });
+        let line = text(&QueryReport { bill, ..report() }, true);
+        assert!(line.ends_with("; billed 10 MB = 0.000455 USD (scan 0.00005, requests 0.000405)"), "{line}");
+    }
+
     #[test]
     fn a_statement_without_tables_has_no_bill() {
         let usage = Usage { partitions: Scanned { scanned: 0, total: Some(0) }, ..Usage::default() };
@@ -186,6 +204,8 @@ mod tests {
         let object: serde_json::Value = serde_json::from_str(&line).unwrap();
         assert_eq!(object["data_scanned_bytes"], 1_240_000);
         assert_eq!(object["cost_usd"], "0.00005");
+        assert_eq!(object["cost"], serde_json::json!({ "scan_usd": "0.00005", "requests_usd": "0", "transfer_usd": "0" }));
+        assert_eq!(object["tariff"], "athena@2026-11-01");
         assert_eq!(object["partitions"]["total"], 84);
         assert_eq!(object["timings_ms"]["total"], 41);
     }

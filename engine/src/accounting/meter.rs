@@ -1,10 +1,11 @@
-//! The meter of one query: counters that only grow, written by readers of files, by the store stack and by listings.
+//! The meter of one query: counters that only grow, written by readers of files, by the store stack and by listings. Requests and fetched bytes
+//! are counted by store, what scans consume by table; the query's own figures are their sums.
 //!
 //! It is shared by `Arc` and read at any time. A byte budget (`--max-scan`) is checked where bytes are consumed, so that a query stops
 //! before the read that would cross it.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     ops::Range,
     sync::{
         Arc, Mutex, PoisonError,
@@ -13,24 +14,20 @@ use std::{
     time::Duration,
 };
 
-use glaux_catalog::discovery::RepairProgress;
+use glaux_catalog::{TableName, discovery::RepairProgress};
 
-use super::{InFlight, ListingCounters, RequestKind, Requests, ScanCounters, Scanned, Usage};
+use super::{InFlight, ListingCounters, ScanCounters, StoreMeter, StoreUsage, TableMeter, TableUsage, Usage, UsageDetail};
 
 /// The counters of one query.
 #[derive(Debug, Default)]
 pub struct Meter {
+    /// By the URL of the store's bucket or root.
+    stores: Mutex<BTreeMap<String, Arc<StoreMeter>>>,
+    tables: Mutex<BTreeMap<TableName, Arc<TableMeter>>>,
+    /// Of files that belong to no table.
+    no_table: Arc<TableMeter>,
+    /// Table data that was taken of the budget.
     data_scanned: AtomicU64,
-    metadata: AtomicU64,
-    fetched: AtomicU64,
-    requests: [AtomicU64; 5],
-    partitions_scanned: AtomicU64,
-    partitions_total: AtomicU64,
-    partitions_unknown: AtomicBool,
-    files_scanned: AtomicU64,
-    files_total: AtomicU64,
-    row_groups_scanned: AtomicU64,
-    row_groups_total: AtomicU64,
     rows: AtomicU64,
     listing_nanos: AtomicU64,
     scan_limit: Option<u64>,
@@ -78,6 +75,29 @@ impl Meter {
         &self.in_flight
     }
 
+    /// The counters of a store. Look them up once, and keep them for all its requests.
+    #[must_use]
+    pub fn store(&self, url: &str) -> Arc<StoreMeter> {
+        let mut stores = self.stores.lock().unwrap_or_else(PoisonError::into_inner);
+        match stores.get(url) {
+            Some(store) => Arc::clone(store),
+            None => Arc::clone(stores.entry(url.to_owned()).or_default()),
+        }
+    }
+
+    /// The counters of a table.
+    #[must_use]
+    pub fn table(&self, name: &TableName) -> Arc<TableMeter> {
+        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(tables.entry(name.clone()).or_default())
+    }
+
+    /// The counters of files that belong to no table, such as those that a crawl looks at.
+    #[must_use]
+    pub fn no_table(&self) -> &Arc<TableMeter> {
+        &self.no_table
+    }
+
     /// Counts table data that is handed to a decoder, unless that would go over the budget.
     fn take(&self, bytes: u64) -> bool {
         let limit = self.scan_limit.unwrap_or(u64::MAX);
@@ -106,35 +126,6 @@ impl Meter {
         self.refused.load(Relaxed)
     }
 
-    /// An attempt of a request to a store.
-    pub fn add_request(&self, kind: RequestKind) {
-        self.requests[kind as usize].fetch_add(1, Relaxed);
-    }
-
-    /// Bytes of a response body as they arrive, or of a local read.
-    pub fn add_fetched(&self, bytes: u64) {
-        self.fetched.fetch_add(bytes, Relaxed);
-    }
-
-    /// Bytes of footers, indexes, bloom filters and schema probes, as fetched.
-    pub fn add_metadata(&self, bytes: u64) {
-        self.metadata.fetch_add(bytes, Relaxed);
-    }
-
-    /// The partitions of one scan of a table: those that survived pruning, of all it has (`None` where that is not enumerated).
-    pub fn add_partitions(&self, scanned: u64, total: Option<u64>) {
-        self.partitions_scanned.fetch_add(scanned, Relaxed);
-        match total {
-            Some(total) => _ = self.partitions_total.fetch_add(total, Relaxed),
-            None => self.partitions_unknown.store(true, Relaxed),
-        }
-    }
-
-    /// Files in the surviving partitions of one scan.
-    pub fn add_files_total(&self, files: u64) {
-        self.files_total.fetch_add(files, Relaxed);
-    }
-
     pub fn add_rows(&self, rows: u64) {
         self.rows.fetch_add(rows, Relaxed);
     }
@@ -149,30 +140,46 @@ impl Meter {
         Duration::from_nanos(self.listing_nanos.load(Relaxed))
     }
 
-    /// The figures so far.
+    /// The figures so far, in all.
     #[must_use]
     pub fn usage(&self) -> Usage {
-        let get = |counter: &AtomicU64| counter.load(Relaxed);
-        let request = |kind: RequestKind| get(&self.requests[kind as usize]);
-        Usage {
-            data_scanned_bytes: get(&self.data_scanned),
-            metadata_bytes: get(&self.metadata),
-            fetched_bytes: get(&self.fetched),
-            requests: Requests {
-                get: request(RequestKind::Get),
-                head: request(RequestKind::Head),
-                list: request(RequestKind::List),
-                put: request(RequestKind::Put),
-                delete: request(RequestKind::Delete),
-            },
-            partitions: Scanned {
-                scanned: get(&self.partitions_scanned),
-                total: (!self.partitions_unknown.load(Relaxed)).then(|| get(&self.partitions_total)),
-            },
-            files: Scanned { scanned: get(&self.files_scanned), total: Some(get(&self.files_total)) },
-            row_groups: Scanned { scanned: get(&self.row_groups_scanned), total: Some(get(&self.row_groups_total)) },
-            rows: get(&self.rows),
+        self.detail().total
+    }
+
+    /// The figures so far: in all, by store and by table.
+    #[must_use]
+    pub fn detail(&self) -> UsageDetail {
+        let stores: Vec<StoreUsage> = {
+            let stores = self.stores.lock().unwrap_or_else(PoisonError::into_inner);
+            let used = |usage: &StoreUsage| usage.requests.total() > 0 || usage.fetched_bytes > 0;
+            stores.iter().map(|(url, store)| store.usage(url.clone())).filter(used).collect()
+        };
+        let tables: Vec<TableUsage> = {
+            let tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+            tables.iter().map(|(name, table)| table.usage(name.clone())).collect()
+        };
+        let no_table = self.no_table.usage(TableName::new("", ""));
+        let mut total = Usage {
+            data_scanned_bytes: no_table.data_scanned_bytes,
+            metadata_bytes: no_table.metadata_bytes,
+            partitions: no_table.partitions,
+            files: no_table.files,
+            row_groups: no_table.row_groups,
+            rows: self.rows.load(Relaxed),
+            ..Usage::default()
+        };
+        for store in &stores {
+            total.requests = total.requests + store.requests;
+            total.fetched_bytes += store.fetched_bytes;
         }
+        for table in &tables {
+            total.data_scanned_bytes += table.data_scanned_bytes;
+            total.metadata_bytes += table.metadata_bytes;
+            total.partitions = total.partitions + table.partitions;
+            total.files = total.files + table.files;
+            total.row_groups = total.row_groups + table.row_groups;
+        }
+        UsageDetail { total, stores, tables }
     }
 }
 
@@ -180,6 +187,7 @@ impl Meter {
 #[derive(Debug)]
 pub struct ScanMeter {
     meter: Arc<Meter>,
+    table: Arc<TableMeter>,
     opened: Mutex<HashSet<String>>,
     scanned: Mutex<ScannedFiles>,
 }
@@ -192,9 +200,24 @@ struct ScannedFiles {
 }
 
 impl ScanMeter {
+    /// Of files that belong to no table.
     #[must_use]
     pub fn new(meter: Arc<Meter>) -> Arc<Self> {
-        Arc::new(Self { meter, opened: Mutex::default(), scanned: Mutex::default() })
+        let table = Arc::clone(&meter.no_table);
+        Arc::new(Self { meter, table, opened: Mutex::default(), scanned: Mutex::default() })
+    }
+
+    /// Of a table's files.
+    #[must_use]
+    pub fn of_table(meter: Arc<Meter>, table: &TableName) -> Arc<Self> {
+        let table = meter.table(table);
+        Arc::new(Self { meter, table, opened: Mutex::default(), scanned: Mutex::default() })
+    }
+
+    /// The counters of the table.
+    #[must_use]
+    pub fn table(&self) -> &TableMeter {
+        &self.table
     }
 
     #[must_use]
@@ -225,7 +248,7 @@ impl FileMeter {
         self.row_groups = row_groups.into_iter().map(|range| (range, false)).collect();
         let mut opened = self.scan.opened.lock().unwrap_or_else(PoisonError::into_inner);
         if opened.insert(self.path.clone()) {
-            self.scan.meter.row_groups_total.fetch_add(self.row_groups.len() as u64, Relaxed);
+            self.scan.table.add_row_groups_total(self.row_groups.len() as u64);
         }
     }
 
@@ -236,20 +259,21 @@ impl FileMeter {
         if fresh == 0 {
             return true;
         }
-        let meter = &self.scan.meter;
-        if !meter.take(fresh) {
+        if !self.scan.meter.take(fresh) {
             return false;
         }
+        let table = &self.scan.table;
+        table.add_data(fresh);
         let mut scanned = self.scan.scanned.lock().unwrap_or_else(PoisonError::into_inner);
         if !scanned.files.contains(&self.path) {
             scanned.files.insert(self.path.clone());
-            meter.files_scanned.fetch_add(1, Relaxed);
+            table.add_file();
         }
         for (at, (row_group, counted)) in self.row_groups.iter_mut().enumerate() {
             if !*counted && row_group.start < range.end && range.start < row_group.end {
                 *counted = true;
                 if scanned.row_groups.insert((self.path.clone(), at)) {
-                    meter.row_groups_scanned.fetch_add(1, Relaxed);
+                    table.add_row_group();
                 }
             }
         }
@@ -264,7 +288,7 @@ impl FileMeter {
 
 /// A set of bytes as disjoint ranges, in order.
 #[derive(Debug, Default)]
-struct RangeSet(std::collections::BTreeMap<u64, u64>);
+struct RangeSet(BTreeMap<u64, u64>);
 
 impl RangeSet {
     /// Adds a range; returns how many of its bytes were not in the set before.
@@ -295,6 +319,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::accounting::{RequestKind, Requests, Scanned};
 
     proptest! {
         #[test]
@@ -321,5 +346,42 @@ mod tests {
         let usage = meter.usage();
         assert_eq!(usage.data_scanned_bytes, 26);
         assert_eq!((usage.files.scanned, usage.row_groups), (1, Scanned { scanned: 2, total: Some(2) }));
+    }
+
+    #[test]
+    fn stores_and_tables_sum_to_the_query() {
+        let meter = Meter::new(None);
+        for (url, requests, bytes) in [("s3://b", 2, 30), ("file://", 1, 5), ("s3://b", 1, 7)] {
+            let store = meter.store(url);
+            (0..requests).for_each(|_| store.add_request(RequestKind::Get));
+            store.add_request(RequestKind::List);
+            store.add_fetched(bytes);
+        }
+        let (one, other) = (TableName::new("d", "one"), TableName::new("d", "other"));
+        meter.table(&one).add_partitions(2, Some(9), true);
+        meter.table(&one).add_files_total(4);
+        // A second scan of it, which no partition key filters.
+        meter.table(&one).add_partitions(9, Some(9), false);
+        meter.table(&other).add_partitions(1, None, true);
+        for (table, bytes) in [(&one, 10), (&one, 20), (&other, 5)] {
+            assert!(ScanMeter::of_table(Arc::clone(&meter), table).file("a").consume(&(0..bytes)));
+        }
+        ScanMeter::of_table(Arc::clone(&meter), &other).table().add_metadata(3);
+        meter.no_table().add_metadata(100);
+
+        let UsageDetail { total, stores, tables } = meter.detail();
+        let requests = |get, list| Requests { get, list, ..Requests::default() };
+        let names: Vec<_> = stores.iter().map(|store| (store.store.as_str(), store.requests, store.fetched_bytes)).collect();
+        assert_eq!(names, [("file://", requests(1, 1), 5), ("s3://b", requests(3, 2), 37)]);
+        assert_eq!((total.requests, total.fetched_bytes), (requests(4, 3), 42));
+        let figures: Vec<_> = tables.iter().map(|table| (&table.table, table.data_scanned_bytes, table.metadata_bytes)).collect();
+        assert_eq!(figures, [(&one, 30, 0), (&other, 5, 3)]);
+        assert_eq!((total.data_scanned_bytes, total.metadata_bytes), (35, 103));
+        assert_eq!(tables[0].partitions, Scanned { scanned: 11, total: Some(18) });
+        assert_eq!(total.partitions, Scanned { scanned: 12, total: None });
+        assert_eq!(total.files, Scanned { scanned: 3, total: Some(4) });
+        let filtered: Vec<_> = tables.iter().map(|table| (table.has_partition_keys, table.is_partition_filtered)).collect();
+        assert_eq!(filtered, [(true, false), (true, true)]);
+        assert_eq!(meter.usage(), total);
     }
 }

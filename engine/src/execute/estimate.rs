@@ -11,7 +11,7 @@ use datafusion::{
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use crate::{
-    accounting::{Bill, Tariff},
+    accounting::{Bill, Tariff, UsageDetail},
     scan::LakeScan,
 };
 
@@ -22,7 +22,7 @@ pub struct Estimate {
     pub files: u64,
     /// Their sizes.
     pub bytes: u64,
-    /// The price of these bytes by the tariff.
+    /// The price of scanning these bytes by the tariff.
     pub bill: Bill,
 }
 
@@ -38,7 +38,7 @@ impl Estimate {
         };
         let walked = plans.iter().try_for_each(|plan| plan.apply(&mut walk).map(drop));
         debug_assert!(walked.is_ok(), "looking at a plan cannot fail");
-        Self { files, bytes, bill: tariff.bill(bytes) }
+        Self { files, bytes, bill: tariff.bill(&UsageDetail::of_scan(bytes)) }
     }
 }
 

@@ -78,6 +78,7 @@ async fn prepare(shared: Arc<Shared>, entry: Arc<Entry>, text: String, parameter
     let access = Some(Arc::clone(&context.guard));
     let (state, logical) = context.logical(query, &context.session.database).await?;
     let (mut plans, mut output) = (Vec::new(), None);
+    let tariff = Arc::clone(&entry.tariff);
     let stop: Stop = Arc::new(move || entry.stopped_with());
     for logical in parameters.bind(logical, query.parameters)? {
         if let Some(explain) = explain {
@@ -91,7 +92,7 @@ async fn prepare(shared: Arc<Shared>, entry: Arc<Entry>, text: String, parameter
         let plan = state.query_planner().create_physical_plan(&optimized, &state).await.map_err(from_datafusion)?;
         plans.push(bounded(cooperative(plan, &stop)?, context.session.max_recursion_depth)?);
     }
-    let estimate = Estimate::of(&plans, shared.queries.tariff());
+    let estimate = Estimate::of(&plans, &tariff);
     let context = state.task_ctx();
     let unbound = || Error::internal("a statement was bound to no values");
     let work = match explain {

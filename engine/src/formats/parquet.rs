@@ -105,7 +105,7 @@ impl Summaries for Parquet {
     }
 
     async fn analyze(&self, io: &ScanIo, file: &DataFile, columns: &[Column]) -> Result<Analyzed> {
-        let reads = MetadataReads { fetch: io.fetch.clone(), meter: Arc::clone(io.meter()), whole: None };
+        let reads = MetadataReads { fetch: io.fetch.clone(), scan: Arc::clone(&io.scan), whole: None };
         let (footer, _) = self.known.footers.open(&self.known.table, file, &reads).await?;
         Ok(figures::of_footer(&footer, file.meta.size, columns))
     }
@@ -144,6 +144,6 @@ pub(crate) async fn footer(footers: &Footers, io: &ScanIo, root: &str, file: &Da
         first_read: OnceLock::new(),
         learned: AtomicBool::new(false),
     };
-    let reads = MetadataReads { fetch: io.fetch.clone(), meter: Arc::clone(io.meter()), whole: None };
+    let reads = MetadataReads { fetch: io.fetch.clone(), scan: Arc::clone(&io.scan), whole: None };
     Ok(footers.open(&files, file, &reads).await?.0)
 }

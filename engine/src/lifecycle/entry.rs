@@ -3,6 +3,7 @@
 //! Its figures change until it ends, and never after. It ends once.
 
 use std::{
+    borrow::Cow,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -17,7 +18,7 @@ use super::{
     report::{QueryId, QueryReport, QueryState, RepairFigures},
 };
 use crate::{
-    accounting::{Bill, Meter, Tariff, Timings, Usage},
+    accounting::{Bill, Meter, Tariff, Timings, UsageDetail},
     clock::Clock,
     error::{Error, ErrorKind},
     session::SessionOptions,
@@ -35,7 +36,8 @@ pub(crate) struct Entry {
     pub(crate) statement: String,
     pub(crate) meter: Arc<Meter>,
     pub(crate) submitted_at: DateTime<Utc>,
-    tariff: Tariff,
+    /// What it is billed by, as it was when the query came in.
+    pub(crate) tariff: Arc<Tariff>,
     clock: Arc<dyn Clock>,
     cancel: watch::Sender<Option<CancelReason>>,
     progress: Mutex<Progress>,
@@ -62,7 +64,7 @@ struct Marks {
 struct End {
     ending: Ending,
     at: DateTime<Utc>,
-    usage: Usage,
+    usage: UsageDetail,
     timings: Timings,
     error: Option<(ErrorKind, String)>,
 }
@@ -85,7 +87,7 @@ impl Marks {
 }
 
 impl Entry {
-    pub(crate) fn new(options: SessionOptions, statement: &str, tariff: Tariff, clock: Arc<dyn Clock>) -> Arc<Self> {
+    pub(crate) fn new(options: SessionOptions, statement: &str, tariff: Arc<Tariff>, clock: Arc<dyn Clock>) -> Arc<Self> {
         let marks = Marks { received: Instant::now(), planned: None, executing: None };
         Arc::new(Self {
             id: QueryId::next(),
@@ -128,7 +130,7 @@ impl Entry {
         progress.end = Some(End {
             ending: self.ending(error),
             at: self.clock.now(),
-            usage: self.meter.usage(),
+            usage: self.meter.detail(),
             timings: progress.marks.timings(Instant::now(), self.meter.listing_time()),
             error: error.map(|error| (error.kind(), error.to_string())),
         });
@@ -150,23 +152,31 @@ impl Entry {
         self.report_of(&self.lock())
     }
 
+    /// The figures in all, by store and by table: so far, or at the end.
+    pub(crate) fn detail(&self) -> UsageDetail {
+        self.lock().end.as_ref().map_or_else(|| self.meter.detail(), |end| end.usage.clone())
+    }
+
     fn report_of(&self, progress: &Progress) -> QueryReport {
         let (state, usage, timings) = match &progress.end {
-            Some(end) => (end.ending.state(), end.usage, end.timings),
+            Some(end) => (end.ending.state(), Cow::Borrowed(&end.usage), end.timings),
             None => {
                 let state = if progress.marks.executing.is_some() { QueryState::Running } else { QueryState::Queued };
-                (state, self.meter.usage(), progress.marks.timings(Instant::now(), self.meter.listing_time()))
+                let timings = progress.marks.timings(Instant::now(), self.meter.listing_time());
+                (state, Cow::Owned(self.meter.detail()), timings)
             }
         };
         let pays = progress.billable && progress.end.as_ref().is_none_or(|end| end.ending.pays());
-        let bill = if pays { self.tariff.bill(usage.data_scanned_bytes) } else { Bill::default() };
+        // Of a query that does not pay everything is free: its requests, too.
+        let bill = if pays { self.tariff.bill(&usage) } else { Bill::default() };
         let repair = self.meter.repair();
         let repair = RepairFigures { found: repair.found(), added: repair.added(), dropped: repair.dropped() };
         QueryReport {
             query_id: self.id,
             state,
-            usage,
+            usage: usage.total,
             bill,
+            tariff: Some(self.tariff.id()),
             timings,
             scan: Some(self.meter.scan().snapshot()),
             listing: self.meter.listing().snapshot_of(),
@@ -192,6 +202,7 @@ impl Entry {
             error_message: error.map(|(_, message)| message.clone()),
             usage: report.usage,
             bill: report.bill,
+            tariff: report.tariff,
             timings: report.timings,
         }
     }

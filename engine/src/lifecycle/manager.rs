@@ -19,7 +19,7 @@ use super::{
     report::{Failure, QueryId, QueryState},
 };
 use crate::{
-    accounting::{Tariff, Usage},
+    accounting::{Tariff, Tariffs, Usage},
     clock::Clock,
     error::{Error, ErrorKind, Result},
     session::SessionOptions,
@@ -46,20 +46,27 @@ pub struct RunningQuery {
 #[derive(Debug)]
 pub struct QueryManager {
     registry: Arc<Registry>,
-    tariff: Tariff,
+    tariffs: Tariffs,
     clock: Arc<dyn Clock>,
 }
 
 impl QueryManager {
     /// `max_concurrent_queries` is at least 1.
     #[must_use]
-    pub fn new(history: Arc<History>, tariff: Tariff, max_concurrent_queries: usize, clock: Arc<dyn Clock>) -> Self {
-        Self { registry: Registry::new(history, max_concurrent_queries), tariff, clock }
+    pub fn new(history: Arc<History>, tariffs: Tariffs, max_concurrent_queries: usize, clock: Arc<dyn Clock>) -> Self {
+        Self { registry: Registry::new(history, max_concurrent_queries), tariffs, clock }
     }
 
+    /// The tariffs that there are.
     #[must_use]
-    pub fn tariff(&self) -> &Tariff {
-        &self.tariff
+    pub fn tariffs(&self) -> &Tariffs {
+        &self.tariffs
+    }
+
+    /// The tariff by which queries are billed that come in now, where nothing names another.
+    #[must_use]
+    pub fn tariff(&self) -> Arc<Tariff> {
+        self.tariffs.default_tariff()
     }
 
     #[must_use]
@@ -84,7 +91,7 @@ impl QueryManager {
     /// `LimitExceeded` while too many queries that have ended wait to be written to the history; the statement is in no history then.
     #[expect(clippy::result_large_err, reason = "what ends a query carries its figures, everywhere")]
     pub fn receive(&self, session: SessionOptions, statement: &str) -> Result<QueryGuard<Received>, Failure> {
-        let entry = Entry::new(session, statement, self.tariff, Arc::clone(&self.clock));
+        let entry = Entry::new(session, statement, self.tariff(), Arc::clone(&self.clock));
         if let Err(error) = self.history().check_room() {
             entry.end(Some(&error));
             return Err(Failure { error, report: entry.report() });

@@ -76,13 +76,15 @@ impl fmt::Display for QueryState {
 }
 
 /// The statistics of one query: the object that `--stats json` prints.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct QueryReport {
     pub query_id: QueryId,
     pub state: QueryState,
     pub usage: Usage,
     /// The price of the usage by the tariff; zero for statements that are free and for failed queries.
     pub bill: Bill,
+    /// The tariff by which the bill was made: `name@version`. Absent where it is not known.
+    pub tariff: Option<String>,
     pub timings: Timings,
     /// How the scans got their bytes; absent in a report from the history, which does not keep it. Not among the figures that every channel shows.
     pub scan: Option<ScanDetails>,
@@ -131,7 +133,7 @@ impl Serialize for QueryReport {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Usage { data_scanned_bytes, metadata_bytes, fetched_bytes, requests, partitions, files, row_groups, rows } =
             self.usage;
-        let mut map = serializer.serialize_map(Some(13))?;
+        let mut map = serializer.serialize_map(Some(15))?;
         map.serialize_entry("query_id", &self.query_id.to_string())?;
         map.serialize_entry("state", self.state.as_str())?;
         map.serialize_entry("data_scanned_bytes", &data_scanned_bytes)?;
@@ -139,6 +141,8 @@ impl Serialize for QueryReport {
         map.serialize_entry("fetched_bytes", &fetched_bytes)?;
         map.serialize_entry("billed_bytes", &self.bill.billed_bytes)?;
         map.serialize_entry("cost_usd", &self.bill.cost_usd())?;
+        map.serialize_entry("cost", &self.bill)?;
+        map.serialize_entry("tariff", &self.tariff)?;
         map.serialize_entry("requests", &requests)?;
         map.serialize_entry("partitions", &partitions)?;
         map.serialize_entry("files", &files)?;

@@ -21,7 +21,10 @@ use super::{
     guard::{Executing, QueryGuard},
     report::{QueryId, QueryReport},
 };
-use crate::error::{Error, Result};
+use crate::{
+    accounting::UsageDetail,
+    error::{Error, Result},
+};
 
 /// A running query: a stream of its record batches.
 ///
@@ -71,6 +74,12 @@ impl Query {
     #[must_use]
     pub fn report(&self) -> QueryReport {
         self.entry.report()
+    }
+
+    /// The same by store and by table.
+    #[must_use]
+    pub fn detail(&self) -> UsageDetail {
+        self.entry.detail()
     }
 
     /// Reads the result to its end, into memory.

@@ -55,7 +55,7 @@ pub(crate) async fn analyze(analyze: &Analyze, context: &ProbeContext<'_>) -> Re
             .with_hint("Parquet tables can be analyzed"));
     };
     let files = scan.listing.files(&table, &index, &rows).await?;
-    let io = scan.io();
+    let io = scan.io(&table.name);
     let told = stream::iter(files).map(|file| one(summaries, &io, &columns, file));
     let mut told = told.buffer_unordered(scan.listing_concurrency.max(1));
     let mut found: BTreeMap<u32, Analyzed> = rows.iter().map(|row| (*row, Analyzed::default())).collect();

@@ -21,7 +21,7 @@ pub(super) use early::EarlyPage;
 
 use super::{entity_tag, failure, meter_tag::MeterTag, place::StorePlace};
 use crate::{
-    accounting::{Meter, RequestKind},
+    accounting::{RequestKind, StoreMeter},
     error::{Error, Result},
 };
 
@@ -39,7 +39,7 @@ pub(super) enum Pages {
 #[derive(Clone)]
 pub(super) struct StoreLister {
     pages: Pages,
-    meter: Arc<Meter>,
+    meter: Arc<StoreMeter>,
     place: Arc<StorePlace>,
 }
 
@@ -50,7 +50,7 @@ impl std::fmt::Debug for StoreLister {
 }
 
 impl StoreLister {
-    pub(super) fn new(pages: Pages, meter: Arc<Meter>, place: Arc<StorePlace>) -> Self {
+    pub(super) fn new(pages: Pages, meter: Arc<StoreMeter>, place: Arc<StorePlace>) -> Self {
         Self { pages, meter, place }
     }
 
@@ -188,7 +188,7 @@ mod tests {
     #[tokio::test]
     async fn a_listing_that_does_not_advance_ends() {
         let place = Arc::new(StorePlace::of(crate::storage::url::parse("s3://lake").unwrap().store));
-        let lister = StoreLister::new(Pages::Store(Arc::new(Tokens(&["a", "b", "b"]))), Meter::new(None), place);
+        let lister = StoreLister::new(Pages::Store(Arc::new(Tokens(&["a", "b", "b"]))), Arc::default(), place);
         let mut request = ListRequest { prefix: "t/".to_owned(), ..ListRequest::default() };
         for _ in 0..2 {
             request.token = lister.page(request.clone()).await.unwrap().next_token;

@@ -28,7 +28,7 @@ use super::{
     place::StorePlace,
     ranges::RangePolicy,
 };
-use crate::accounting::{Meter, RequestKind};
+use crate::accounting::{RequestKind, StoreMeter};
 
 /// What a stream of a file's bytes reads at a time.
 const CHUNK_BYTES: u64 = 1024 * 1024;
@@ -38,7 +38,7 @@ const CHUNK_BYTES: u64 = 1024 * 1024;
 pub(super) struct LocalStore {
     files: LocalFileSystem,
     lister: Arc<StoreLister>,
-    meter: Arc<Meter>,
+    meter: Arc<StoreMeter>,
     place: Arc<StorePlace>,
     policy: RangePolicy,
     closed: Arc<ClosedFiles>,
@@ -47,7 +47,7 @@ pub(super) struct LocalStore {
 impl LocalStore {
     pub(super) fn new(
         lister: Arc<StoreLister>,
-        meter: Arc<Meter>,
+        meter: Arc<StoreMeter>,
         place: Arc<StorePlace>,
         policy: RangePolicy,
         closed: Arc<ClosedFiles>,

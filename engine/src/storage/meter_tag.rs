@@ -1,27 +1,28 @@
-//! The tag by which a request finds the meter of its query.
+//! The tag by which a request finds the meter of its query and store.
 
 use std::sync::{
     Arc,
     atomic::{AtomicU32, Ordering::Relaxed},
 };
 
-use crate::accounting::Meter;
+use crate::accounting::StoreMeter;
 
-/// The meter of the query that makes a request, as it travels in the request's extensions. One operation has one tag.
+/// The meter of the query that makes a request, for the store that is asked, as it travels in the request's extensions. One operation has one
+/// tag.
 #[derive(Debug, Clone)]
 pub(super) struct MeterTag {
-    meter: Arc<Meter>,
+    meter: Arc<StoreMeter>,
     failed_to_connect: Arc<AtomicU32>,
 }
 
 impl MeterTag {
     #[must_use]
-    pub(super) fn new(meter: Arc<Meter>) -> Self {
+    pub(super) fn new(meter: Arc<StoreMeter>) -> Self {
         Self { meter, failed_to_connect: Arc::default() }
     }
 
     #[must_use]
-    pub(super) fn meter(&self) -> &Arc<Meter> {
+    pub(super) fn meter(&self) -> &Arc<StoreMeter> {
         &self.meter
     }
 

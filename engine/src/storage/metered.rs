@@ -1,5 +1,5 @@
-//! The store that a query uses over HTTP. It attaches the query's meter to each request and adds the place to errors. Requests are counted below,
-//! in [`super::wire`].
+//! The store that a query uses over HTTP. It attaches the query's meter of the store to each request and adds the place to errors. Requests are
+//! counted below, in [`super::wire`].
 
 use std::{
     fmt,
@@ -24,14 +24,14 @@ use super::{
     place::StorePlace,
     ranges::RangePolicy,
 };
-use crate::accounting::Meter;
+use crate::accounting::StoreMeter;
 
 /// A store over HTTP, as one query sees it.
 #[derive(Debug, Clone)]
 pub(super) struct TaggedStore {
     inner: Arc<dyn ObjectStore>,
     lister: Arc<StoreLister>,
-    meter: Arc<Meter>,
+    meter: Arc<StoreMeter>,
     place: Arc<StorePlace>,
     policy: RangePolicy,
 }
@@ -40,7 +40,7 @@ impl TaggedStore {
     pub(super) fn new(
         inner: Arc<dyn ObjectStore>,
         lister: Arc<StoreLister>,
-        meter: Arc<Meter>,
+        meter: Arc<StoreMeter>,
         place: Arc<StorePlace>,
         policy: RangePolicy,
     ) -> Self {

@@ -106,7 +106,7 @@ impl Stores {
         }
     }
 
-    /// The stores as one query sees them: every request counts in `meter`.
+    /// The stores as one query sees them: every request counts in `meter`, under its store.
     #[must_use]
     pub fn for_query(this: &Arc<Self>, meter: Arc<Meter>) -> QueryStores {
         QueryStores { stores: Arc::clone(this), meter }
@@ -162,12 +162,12 @@ impl QueryStores {
 
     fn open_store(&self, key: &StoreKey) -> Result<(Arc<dyn ObjectStore>, Arc<StoreLister>)> {
         let Backend { store, pages, place } = self.stores.backend(key)?;
-        let meter = || Arc::clone(&self.meter);
-        let lister = Arc::new(StoreLister::new(pages, meter(), Arc::clone(&place)));
+        let meter = self.meter.store(&key.to_string());
+        let lister = Arc::new(StoreLister::new(pages, Arc::clone(&meter), Arc::clone(&place)));
         let policy = self.stores.options.range_policy();
         let store: Arc<dyn ObjectStore> = match store {
-            Some(store) => Arc::new(TaggedStore::new(store, Arc::clone(&lister), meter(), place, policy)),
-            None => Arc::new(LocalStore::new(Arc::clone(&lister), meter(), place, policy, Arc::clone(&self.stores.closed))),
+            Some(store) => Arc::new(TaggedStore::new(store, Arc::clone(&lister), meter, place, policy)),
+            None => Arc::new(LocalStore::new(Arc::clone(&lister), meter, place, policy, Arc::clone(&self.stores.closed))),
         };
         Ok((store, lister))
     }

@@ -34,7 +34,7 @@ use super::{
     list::EarlyPage,
     meter_tag::{MeterTag, current_tag},
 };
-use crate::accounting::{Meter, RequestKind};
+use crate::accounting::{RequestKind, StoreMeter};
 
 /// Attempts of one operation that may fail to connect before it is given up.
 const CONNECT_ATTEMPTS: u32 = 5;
@@ -259,7 +259,7 @@ impl Body for WatchedBody {
 /// A response's body that counts what of it arrives.
 struct CountedBody {
     body: HttpResponseBody,
-    meter: Arc<Meter>,
+    meter: Arc<StoreMeter>,
 }
 
 impl Body for CountedBody {

@@ -65,7 +65,7 @@ pub(super) fn times(values: impl IntoIterator<Item = Option<DateTime<Utc>>>) -> 
 }
 
 pub(super) fn costs<'a>(bills: impl IntoIterator<Item = &'a Bill>) -> ArrayRef {
-    let atto = |bill: &Bill| i128::try_from(bill.atto_usd()).unwrap_or(i128::MAX);
+    let atto = |bill: &Bill| i128::try_from(bill.total().atto()).unwrap_or(i128::MAX);
     Arc::new(Decimal128Array::from_iter_values(bills.into_iter().map(atto)).with_data_type(MONEY))
 }
 

@@ -20,7 +20,7 @@ use glaux_catalog::{
 
 use super::*;
 use crate::{
-    accounting::{Meter, ScanMeter, Tariff},
+    accounting::{Meter, ScanMeter, Tariffs},
     clock::FixedClock,
     error::{Error, ErrorKind},
     failure::from_datafusion,
@@ -117,7 +117,7 @@ async fn lake() -> Lake {
     metastore.create_table(view).await.unwrap();
 
     let history = Arc::new(History::in_memory().unwrap());
-    let queries = QueryManager::new(history, Tariff::default(), 4, Arc::new(FixedClock(now())));
+    let queries = QueryManager::new(history, Tariffs::default(), 4, Arc::new(FixedClock(now())));
     let files = Arc::new(TwoFiles::default());
     let deps = SystemContext {
         metastore: Arc::new(metastore),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use glaux_catalog::TableName;
 
 use super::listing::Listing;
 use crate::{
@@ -26,8 +27,13 @@ pub(crate) struct ScanContext {
 }
 
 impl ScanContext {
-    /// How one scan reads, and where it counts.
-    pub(crate) fn io(&self) -> ScanIo {
+    /// How one scan of a table reads, and where it counts.
+    pub(crate) fn io(&self, table: &TableName) -> ScanIo {
+        ScanIo { fetch: self.fetch.clone(), scan: ScanMeter::of_table(Arc::clone(&self.meter), table) }
+    }
+
+    /// The same for files that belong to no table.
+    pub(crate) fn io_of_no_table(&self) -> ScanIo {
         ScanIo { fetch: self.fetch.clone(), scan: ScanMeter::new(Arc::clone(&self.meter)) }
     }
 
@@ -37,7 +43,7 @@ impl ScanContext {
     /// Those of the store, naming the file.
     pub(crate) async fn head(&self, file: &DataFile, bytes: u64) -> Result<Bytes> {
         let end = file.meta.size.min(bytes);
-        self.meter.add_metadata(end);
+        self.meter.no_table().add_metadata(end);
         Ok(self.fetch.fetch(file, std::slice::from_ref(&(0..end))).await?.pop().unwrap_or_default())
     }
 }

@@ -91,11 +91,12 @@ impl LakeTable {
     /// The files to read: of surviving partitions, and not excluded by hidden columns.
     async fn files(&self, index: &PartitionIndex, props: &ExecutionProps, filters: &[Expr]) -> Result<Vec<DataFile>> {
         let meter = &self.context.meter;
+        let of_table = meter.table(&self.table.name);
         let survivors = if self.table.is_partitioned() {
             let survivors = prune::partitions::surviving(index, filters, props);
             // How many a projection has in all is not enumerated.
             let total = self.projection.is_none().then_some(index.len() as u64);
-            meter.add_partitions(survivors.len() as u64, total);
+            of_table.add_partitions(survivors.len() as u64, total, prune::partitions::is_filtered(index, filters));
             survivors
         } else {
             Vec::new()
@@ -104,7 +105,7 @@ impl LakeTable {
         let listed = self.context.listing.files(&self.table, index, &survivors).await;
         meter.add_listing_time(started.elapsed());
         let mut files = listed?;
-        meter.add_files_total(files.len() as u64);
+        of_table.add_files_total(files.len() as u64);
         if self.has_hidden && !filters.is_empty() {
             let known = self.known_of_files(index, &files)?;
             if let Some(kept) = prune::keep(&known, filters, props) {
@@ -222,7 +223,7 @@ impl LakeTable {
             Arc::from(self.table.name.to_string()),
             self.schema.clone(),
             Arc::clone(&self.format),
-            self.context.io(),
+            self.context.io(&self.table.name),
         );
         let analyzed = Analyzed::of_table(self.context.listing.metastore.as_ref(), &self.table).await;
         let known = Known { format: self.format.as_ref(), analyzed: analyzed.as_ref() };

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::{options::CommonOptions, say::say, stop::Stop};
+use super::{options::CommonOptions, say::say, stop::Stop, tariff};
 
 /// Show the configuration
 #[derive(Debug, Args)]
@@ -12,7 +12,7 @@ such as GLAUX__ENGINE__PARALLELISM=4, and flags.
 
 Examples:
   glaux config show
-  GLAUX__TARIFF__MINIMUM_BYTES=0 glaux config show")]
+  GLAUX__ENGINE__TARIFF=free glaux config show")]
 pub(crate) struct ConfigArgs {
     #[command(subcommand)]
     command: ConfigCommand,
@@ -20,16 +20,18 @@ pub(crate) struct ConfigArgs {
 
 #[derive(Debug, Subcommand)]
 enum ConfigCommand {
-    /// Print every setting with its value and where it came from
+    /// Print every setting with its value and where it came from, and the prices in force
     Show,
 }
 
 pub(crate) fn run(options: &CommonOptions, args: &ConfigArgs) -> Result<(), Stop> {
     match args.command {
         ConfigCommand::Show => {
-            for setting in options.load()?.settings()? {
+            let loaded = options.load()?;
+            for setting in loaded.settings()? {
                 say(&format!("{} = {}  # {}", setting.key, setting.value, setting.origin))?;
             }
+            say(&format!("# {}", tariff::describe(&loaded.tariffs.default_tariff())))?;
             Ok(())
         }
     }

@@ -14,7 +14,7 @@ use glaux_catalog::{Metastore, metastore::Definitions};
 use glaux_engine::{Error, Result, runtime::CATALOG_FILE};
 
 use self::findings::Findings;
-use super::{catalog_file, options::CommonOptions, runtime::runtime, say::say, stop::Stop};
+use super::{catalog_file, options::CommonOptions, runtime::runtime, say::say, stop::Stop, tariff};
 use crate::{
     config::{CatalogOptions, Loaded},
     diagnostic, exit_code, figures,
@@ -73,7 +73,7 @@ fn configuration(findings: &mut Findings, loaded: &Loaded) -> Result<()> {
     for setting in loaded.settings()?.iter().filter(|setting| !setting.is_default()) {
         findings.detail(&format!("{} = {}  ({})", setting.key, setting.value, setting.origin))?;
     }
-    Ok(())
+    findings.ok(&tariff::describe(&loaded.tariffs.default_tariff()))
 }
 
 /// Whether the data directory is there and can be written to.

@@ -13,7 +13,7 @@ const ENV_PREFIX: &str = "GLAUX__";
 
 /// The sections, in order of their names.
 pub(super) const SECTIONS: [&str; 11] =
-    ["auth", "catalog", "engine", "flight", "log", "server", "session", "storage", "tariff", "telemetry", "tls"];
+    ["auth", "catalog", "engine", "flight", "log", "server", "session", "storage", "tariffs", "telemetry", "tls"];
 
 /// A value given by a flag, or by the variable that stands for it.
 #[derive(Debug)]
@@ -85,7 +85,7 @@ pub(super) fn describe(metadata: &Metadata) -> String {
 /// # Errors
 /// `Internal` if a value is no text.
 pub(super) fn settings(figment: &Figment, defaults: &str) -> Result<Vec<Setting>> {
-    let copy = |key: &str| key.starts_with("engine.tariff.") || key.starts_with("engine.storage.");
+    let copy = |key: &str| key.starts_with("engine.tariffs.") || key.starts_with("engine.storage.");
     Ok(all(figment, defaults)?.into_iter().filter(|setting| !copy(&setting.key)).collect())
 }
 

@@ -52,8 +52,9 @@ is an error. Changes of the file take effect at the next start.
 | time | a text with a unit: `"250ms"`, `"30s"`, `"5m"`, `"1h"`; or a number of seconds |
 | text, path, URL, address:port, one of several texts | a text between quotes |
 | list of texts | `["a", "b"]` |
-| true or false, number, milliseconds, seconds, days, millionths of a USD | as it is |
+| true or false, number, milliseconds, seconds, days | as it is |
 | texts by name, sections by name | a section of its own, with names that you choose |
+| lists of sections by name | `[[section.name]]`, once for each entry of the list |
 "#;
 
 /// The sections in the order of the page, each with what it is about.
@@ -64,7 +65,7 @@ const CHAPTERS: [(&str, &str); 11] = [
         "How the engine works: memory, parallelism, caches, the history, and where tables may lie. See [scan.md](scan.md),\n\
          [access.md](access.md) and [security.md](security.md#where-tables-may-lie).",
     ),
-    ("tariff", "What a scanned byte costs. The defaults are Athena's prices."),
+    ("tariffs", "What scanned bytes and requests cost: [billing.md](billing.md). `engine.tariff` names the one that holds."),
     (
         "storage",
         "Stores, and how they are asked. `[storage.defaults]` is for every bucket. Keys that are not set come from the usual\n\
@@ -150,8 +151,8 @@ fn the_page_is_what_the_keys_and_defaults_say() {
 
 #[test]
 fn every_key_is_in_the_table_and_takes_what_it_says() {
-    // The engine's options hold the sections of the tariff and of storage, which are not written there.
-    let is_copy = |name: &str| name.starts_with("engine.tariff.") || name.starts_with("engine.storage.");
+    // The engine's options hold the sections of tariffs and of storage, which are not written there.
+    let is_copy = |name: &str| name == "engine.tariffs" || name.starts_with("engine.storage.");
     let read: Vec<_> = schema::keys::<Config>().into_iter().filter(|(name, _)| !is_copy(name)).collect();
     let names: BTreeSet<&str> = read.iter().map(|(name, _)| name.as_str()).collect();
     let known: BTreeSet<&str> = KEYS.iter().map(|key| key.name).collect();
@@ -192,11 +193,12 @@ fn samples(takes: Takes) -> Vec<String> {
         Takes::TextOrTexts => &["\"x\"", "[\"x\", \"y\"]"],
         Takes::NamedTexts => &["{ a = \"x\" }"],
         Takes::NamedSections => &["{ a = { region = \"x\" } }"],
+        Takes::NamedLists => &["{ a = [{ effective_from = \"2027-01-01\", usd_per_tb = \"4.5\" }] }"],
         Takes::Path => &["\"/x/y\""],
         Takes::Address => &["\"127.0.0.1:0\""],
         Takes::Bytes => &["7", "\"10MB\"", "\"10MiB\""],
         Takes::Time => &["7", "\"250ms\"", "\"30s\"", "\"5m\"", "\"1h\""],
-        Takes::Milliseconds | Takes::Seconds | Takes::Days | Takes::Count | Takes::MillionthsOfUsd => &["7"],
+        Takes::Milliseconds | Takes::Seconds | Takes::Days | Takes::Count => &["7"],
         Takes::Switch => &["true", "false"],
         Takes::OneOf(values) => return values.iter().map(|value| format!("\"{value}\"")).collect(),
         Takes::OneOrMoreOf(values) => {

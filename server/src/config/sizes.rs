@@ -33,6 +33,13 @@ fn convert(dict: &mut Dict) {
     for (key, value) in dict.iter_mut() {
         match value {
             Value::Dict(_, inner) => convert(inner),
+            Value::Array(_, items) => {
+                for item in items {
+                    if let Value::Dict(_, inner) = item {
+                        convert(inner);
+                    }
+                }
+            }
             Value::String(tag, text) if key.ends_with("_bytes") || key.ends_with("_limit") => {
                 if let Ok(bytes) = parse_bytes(text) {
                     *value = Value::Num(*tag, Num::U64(bytes));

@@ -67,13 +67,21 @@ fn flags_win_over_the_environment_over_the_file_over_defaults() {
 }
 
 #[test]
-fn the_tariff_and_labels_come_from_their_sections() {
+fn tariffs_and_labels_come_from_their_sections() {
     let case = Case::new();
     let file = case.dir.path().join("my.toml");
-    fs::write(&file, "[tariff]\nmicro_usd_per_terabyte = 6250000\n[session.labels]\nteam = \"a\"\njob = \"x\"").unwrap();
+    let text = "[engine]\ntariff = \"mine\"\n[session.labels]\nteam = \"a\"\njob = \"x\"\n\
+        [[tariffs.mine]]\neffective_from = \"2026-01-01\"\nusd_per_tb = 6.25\nminimum_bytes = \"20MB\"\n\
+        [[tariffs.mine.stores]]\nprefix = \"s3://\"\nget_usd_per_1000 = \"0.0004\"";
+    fs::write(&file, text).unwrap();
     let labels = vec![("job".to_owned(), "y".to_owned())];
     let loaded = load(&Overrides { file: Some(file), labels, ..case.overrides() }, &[]).unwrap();
-    assert_eq!(loaded.engine.tariff.micro_usd_per_terabyte, 6_250_000);
+    let tariff = loaded.tariffs.default_tariff();
+    assert_eq!((tariff.id().as_str(), tariff.minimum_bytes), ("mine@2026-01-01", 20_000_000));
+    assert_eq!([tariff.price_per_tb.to_string(), tariff.stores[0].get_per_1000.to_string()], ["6.25", "0.0004"]);
+    let shown = loaded.settings().unwrap();
+    assert!(shown.iter().any(|setting| setting.key == "tariffs.mine" && setting.value.contains("6.25")), "{shown:?}");
+    assert!(shown.iter().all(|setting| !setting.key.starts_with("engine.tariffs")), "{shown:?}");
     assert_eq!(loaded.session.labels, BTreeMap::from([("job".into(), "y".into()), ("team".into(), "a".into())]));
 }
 
@@ -85,17 +93,17 @@ fn unknown_keys_are_errors_that_name_key_and_place() {
     assert!(error.message().contains("\"engine.paralelism\"") && error.message().contains("glaux.toml"), "{error}");
     assert!(error.hint().unwrap().contains("parallelism"), "{error:?}");
 
-    case.file("[engine.tariff]\nminimum_bytes = 3");
+    case.file("[[engine.tariffs.mine]]\nminimum_bytes = 3");
     let error = case.load().unwrap_err();
-    assert!(error.message().contains("engine.tariff") && error.hint().unwrap().contains("[tariff]"), "{error:?}");
+    assert!(error.message().contains("engine.tariffs") && error.hint().unwrap().contains("[tariffs]"), "{error:?}");
 
     case.file("[nonsense]\nx = 1");
     assert!(case.load().unwrap_err().message().contains("\"nonsense\""));
 
-    case.file("[tariff]\nminimum_bytes = \"much\"");
+    case.file("[engine]\nspill_limit = \"much\"");
     let error = case.load().unwrap_err();
-    assert!(error.message().contains("tariff.minimum_bytes") && error.message().contains("glaux.toml"), "{error}");
-    assert_eq!(error.hint(), Some("A query that scans anything is billed for at least this. (bytes)"));
+    assert!(error.message().contains("engine.spill_limit") && error.message().contains("glaux.toml"), "{error}");
+    assert_eq!(error.hint(), Some("Disk space that spilling may use. A query that needs more fails. (bytes)"));
     case.file("[storage.buckets.lake]\ntimeout_seconds = \"long\"");
     let error = case.load().unwrap_err();
     assert!(error.message().contains("storage.buckets.lake.timeout_seconds"), "{error}");
@@ -105,6 +113,44 @@ fn unknown_keys_are_errors_that_name_key_and_place() {
     case.set("GLAUX__ENGINE__NOPE", "1");
     let error = case.load().unwrap_err();
     assert!(error.message().contains("engine.nope") && error.message().contains("GLAUX__ENGINE__NOPE"), "{error}");
+}
+
+#[test]
+fn tariffs_that_do_not_fit_are_refused_at_the_start() {
+    let case = Case::new();
+    let dated = |line: &str| format!("[[tariffs.mine]]\neffective_from = \"2027-01-01\"\n{line}\n");
+    for (text, told) in [
+        (dated("usd_per_tb = \"-5\""), "invalid \"tariffs.mine.0.usd_per_tb\""),
+        (dated("usd_per_tb = -5"), "the amount of USD \"-5\" is negative"),
+        (dated("usd_per_tb = \"5 EUR\""), "is not a decimal"),
+        (dated("currency = \"EUR\""), "\"tariffs.mine.0.currency\" is \"EUR\": prices are in USD only"),
+        (dated("minimum_bytes = \"1kB\""), "\"tariffs.mine.0.minimum_bytes\" is 1000, less than the increment"),
+        (dated("price = 5"), "unknown key \"tariffs.mine.0.price\""),
+        ("[tariffs.mine]\nusd_per_tb = 5".to_owned(), "invalid \"tariffs.mine\""),
+        ("[engine]\ntariff = \"cheap\"".to_owned(), "tariff \"cheap\" does not exist"),
+        ("[engine]\ntariff = 5".to_owned(), "invalid \"engine.tariff\""),
+    ] {
+        case.file(&text);
+        let error = case.load().unwrap_err();
+        assert!(error.message().contains(told), "{text}: {error}");
+        assert!(error.hint().is_some(), "{text}: {error:?}");
+    }
+}
+
+#[test]
+fn the_tariff_of_former_versions_is_refused_with_what_to_write() {
+    let mut case = Case::new();
+    case.file("[tariff]\nmicro_usd_per_terabyte = 6250000\nminimum_bytes = \"20MB\"");
+    let error = case.load().unwrap_err();
+    assert!(error.message().starts_with("unknown key \"tariff\" in ") && error.message().contains("glaux.toml"), "{error}");
+    let hint = error.hint().unwrap();
+    let section = "[[tariffs.mine]] with effective_from = \"2026-01-01\", usd_per_tb = \"6.25\", minimum_bytes = 20000000";
+    assert!(hint.contains(section), "{hint}");
+    assert!(hint.ends_with("tariff = \"mine\" in the section [engine]"), "{hint}");
+    case.file("");
+    case.set("GLAUX__TARIFF__MINIMUM_BYTES", "0");
+    let error = case.load().unwrap_err();
+    assert!(error.message().contains("environment variable GLAUX__TARIFF__MINIMUM_BYTES"), "{error}");
 }
 
 #[test]

@@ -47,8 +47,11 @@ pub(super) fn write_trailers(report: &QueryReport, trailers: &mut MetadataMap) {
     put("x-glaux-state", report.state.to_string());
     put("x-glaux-data-scanned-bytes", report.usage.data_scanned_bytes.to_string());
     put("x-glaux-billed-bytes", report.bill.billed_bytes.to_string());
-    put("x-glaux-cost-usd", report.bill.cost_usd().to_string());
+    put("x-glaux-cost-usd", report.bill.cost_usd());
     put("x-glaux-rows", report.usage.rows.to_string());
     put("x-glaux-total-ms", report.timings.total.to_string());
     put("x-glaux-stats", json(report).to_string());
+    if let Some(tariff) = &report.tariff {
+        put("x-glaux-tariff", tariff.clone());
+    }
 }

@@ -56,6 +56,7 @@ mod tests {
             state: QueryState::Running,
             usage: Usage { files: Scanned { scanned: 0, total: Some(files) }, row_groups, ..Usage::default() },
             bill: Bill::default(),
+            tariff: None,
             timings: Timings { execution: 10_000, ..Timings::default() },
             scan: Some(scan),
             listing: None,

@@ -4,8 +4,8 @@
 use std::fmt;
 
 use self::Takes::{
-    Address, Bytes, Count, Days, MillionthsOfUsd, Milliseconds, NamedSections, NamedTexts, OneOf, OneOrMoreOf, Path, Seconds,
-    Switch, Text, TextOrTexts, Texts, Time, Url,
+    Address, Bytes, Count, Days, Milliseconds, NamedLists, NamedSections, NamedTexts, OneOf, OneOrMoreOf, Path, Seconds, Switch,
+    Text, TextOrTexts, Texts, Time, Url,
 };
 
 /// The variables that stand for flags.
@@ -23,6 +23,8 @@ pub(crate) enum Takes {
     NamedTexts,
     /// Sections by names of the user's own.
     NamedSections,
+    /// Lists of sections by names of the user's own.
+    NamedLists,
     Path,
     Url,
     Address,
@@ -34,7 +36,6 @@ pub(crate) enum Takes {
     Seconds,
     Days,
     Count,
-    MillionthsOfUsd,
     Switch,
     OneOf(&'static [&'static str]),
     OneOrMoreOf(&'static [&'static str]),
@@ -48,6 +49,7 @@ impl fmt::Display for Takes {
             Self::TextOrTexts => "text, or list of texts",
             Self::NamedTexts => "texts by name",
             Self::NamedSections => "sections by name",
+            Self::NamedLists => "lists of sections by name",
             Self::Path => "path",
             Self::Url => "URL",
             Self::Address => "address:port",
@@ -57,7 +59,6 @@ impl fmt::Display for Takes {
             Self::Seconds => "seconds",
             Self::Days => "days",
             Self::Count => "number",
-            Self::MillionthsOfUsd => "millionths of a USD",
             Self::Switch => "true or false",
             Self::OneOf(values) => return choice(f, values),
             Self::OneOrMoreOf(values) => {
@@ -121,8 +122,9 @@ impl Key {
     }
 }
 
-/// The key of that name; one of a single bucket is that of all buckets.
+/// The key of that name; one of a single bucket is that of all buckets, one of a tariff that of all tariffs.
 pub(crate) fn find(name: &str) -> Option<&'static Key> {
+    let name = if name.starts_with("tariffs.") { "tariffs" } else { name };
     let of_bucket = name.strip_prefix("storage.buckets.").and_then(|rest| rest.rsplit_once('.'));
     let general = of_bucket.map(|(_, last)| format!("storage.defaults.{last}"));
     let name = general.as_deref().unwrap_or(name);
@@ -249,9 +251,19 @@ pub(crate) const KEYS: &[Key] = &[
          `false` for `glaux serve`, `true` for other commands.",
     ),
     Key::new("engine.locations.http", Switch, "The same for `http://` and `https://` locations."),
-    Key::new("tariff.increment_bytes", Bytes, "Scanned bytes are rounded up to a multiple of this."),
-    Key::new("tariff.minimum_bytes", Bytes, "A query that scans anything is billed for at least this."),
-    Key::new("tariff.micro_usd_per_terabyte", MillionthsOfUsd, "Price of 10^12 bytes; 5000000 is 5 USD."),
+    Key::new(
+        "engine.tariff",
+        Text,
+        "Tariff that queries are billed by whose workgroup names no other: `athena`, `athena+s3`, `free`, or one of `tariffs`.",
+    ),
+    Key::new(
+        "tariffs",
+        NamedLists,
+        "Versions of tariffs. `[[tariffs.mine]]` has `effective_from`, the first day on which it holds, and what differs from the \
+         version before it or from `base`: `version`, `units`, `usd_per_tb`, `increment_bytes`, `minimum_bytes`, \
+         `bill_metadata`, and for stores, `[[tariffs.mine.stores]]` with `prefix`, `get_usd_per_1000`, `list_usd_per_1000`, \
+         `put_usd_per_1000`, `delete_usd_per_1000`, `transfer_usd_per_gb`. Prices are in USD.",
+    ),
     Key::new("storage.defaults.region", Text, "S3: the region. `us-east-1` if not set."),
     Key::new(
         "storage.defaults.endpoint",

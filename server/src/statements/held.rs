@@ -264,12 +264,12 @@ impl HeldStatements {
                 Ok(Opened::Rows(RowStream::new(result, on_end)))
             }
             Ok(Fetched::Answer(answer)) => {
-                client.ended(answer.report);
+                client.ended(answer.report.clone());
                 Ok(Opened::Answer(answer))
             }
             Err(refusal) => {
                 if let Refusal::Failed(failure) = &refusal {
-                    client.ended(failure.report);
+                    client.ended(failure.report.clone());
                     self.remove(held.id);
                 }
                 Err(refusal)

@@ -58,7 +58,7 @@ impl ClientSession {
 
     /// The figures of the last query that has ended.
     pub(crate) fn last_query(&self) -> Option<QueryReport> {
-        *lock(&self.last_query)
+        lock(&self.last_query).clone()
     }
 
     /// Remembers a query's figures as the last's.

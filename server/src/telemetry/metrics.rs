@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use glaux_engine::{Engine, Error, Result, query::QueryState};
+use glaux_engine::{Engine, Error, Result, accounting::Usd, query::QueryState};
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram, gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
@@ -115,22 +115,21 @@ impl Metrics {
     }
 }
 
-/// What queries have cost by workgroup, exact to 10^-18 USD: counters of the library are whole numbers.
+/// What queries have cost by workgroup, exact: counters of the library are whole numbers.
 #[derive(Debug, Default)]
-pub(super) struct Costs(Mutex<BTreeMap<Arc<str>, u128>>);
+pub(super) struct Costs(Mutex<BTreeMap<Arc<str>, Usd>>);
 
 impl Costs {
     /// Adds a cost, and gives the label that the workgroup is counted under: `other` once there are too many of them, since a client may
     /// make names up.
-    pub(super) fn add(&self, workgroup: &str, atto_usd: u128) -> Arc<str> {
+    pub(super) fn add(&self, workgroup: &str, cost: Usd) -> Arc<str> {
         let mut costs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let key: Arc<str> = match costs.get_key_value(workgroup) {
             Some((known, _)) => Arc::clone(known),
             None if costs.len() < LABELS => workgroup.into(),
             None => "other".into(),
         };
-        let cost = costs.entry(Arc::clone(&key)).or_default();
-        *cost = cost.saturating_add(atto_usd);
+        *costs.entry(Arc::clone(&key)).or_default() += cost;
         key
     }
 
@@ -142,8 +141,7 @@ impl Costs {
         text.push_str(
             "# HELP glaux_query_cost_usd_total What ended queries cost, in USD.\n# TYPE glaux_query_cost_usd_total counter\n",
         );
-        for (workgroup, atto_usd) in costs.iter() {
-            let cost = glaux_engine::accounting::Bill::from_parts(0, *atto_usd).cost_usd();
+        for (workgroup, cost) in costs.iter() {
             let workgroup = workgroup.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
             let _ = writeln!(text, "glaux_query_cost_usd_total{{workgroup=\"{workgroup}\"}} {cost}");
         }
@@ -186,13 +184,13 @@ mod tests {
     fn costs_are_exact_and_their_labels_bounded() {
         let costs = Costs::default();
         for _ in 0..3 {
-            assert_eq!(&*costs.add("a\"b", 50_000_000_000_000), "a\"b");
+            assert_eq!(&*costs.add("a\"b", Usd::from_atto(50_000_000_000_000)), "a\"b");
         }
         for number in 0..200 {
-            costs.add(&format!("made-up-{number}"), 1);
+            costs.add(&format!("made-up-{number}"), Usd::from_atto(1));
         }
-        assert_eq!(&*costs.add("another", 0), "other");
-        assert_eq!(&*costs.add("a\"b", 0), "a\"b");
+        assert_eq!(&*costs.add("another", Usd::ZERO), "other");
+        assert_eq!(&*costs.add("a\"b", Usd::ZERO), "a\"b");
         let mut text = String::new();
         costs.render(&mut text);
         assert!(text.contains("glaux_query_cost_usd_total{workgroup=\"a\\\"b\"} 0.00015\n"), "{text}");

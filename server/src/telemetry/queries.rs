@@ -36,7 +36,7 @@ impl QueryFigures {
 
     fn count(&self, record: &QueryRecord) {
         let (usage, bill) = (&record.usage, &record.bill);
-        let workgroup = self.costs.add(&record.workgroup, bill.atto_usd());
+        let workgroup = self.costs.add(&record.workgroup, bill.total());
         let label = || [("workgroup", Arc::clone(&workgroup))];
         counter!("glaux_queries_total", "state" => record.state.as_str(), "workgroup" => Arc::clone(&workgroup)).increment(1);
         if let Some(kind) = record.error_kind {

@@ -158,6 +158,8 @@ fn the_statistics_are_one_object_a_statement() {
         "fetched_bytes",
         "billed_bytes",
         "cost_usd",
+        "cost",
+        "tariff",
         "requests",
         "partitions",
         "files",

@@ -7,8 +7,9 @@ fn settings_come_from_flags_environment_and_file() {
     let dir = TempDir::new().unwrap();
     fs::write(dir.path().join("glaux.toml"), "[engine]\nmax_concurrent_queries = 3\n").unwrap();
     let shown =
-        ok(&run(glaux(dir.path()).env("GLAUX__TARIFF__MINIMUM_BYTES", "0").args(["config", "show", "--memory-limit", "1GiB"])));
-    for line in ["engine.max_concurrent_queries = 3", "engine.memory_limit = 1073741824", "tariff.minimum_bytes = 0"] {
+        ok(&run(glaux(dir.path()).env("GLAUX__ENGINE__TARIFF", "free").args(["config", "show", "--memory-limit", "1GiB"])));
+    let prices = "# tariff free@2026-11-01: 0 USD per TB";
+    for line in ["engine.max_concurrent_queries = 3", "engine.memory_limit = 1073741824", "engine.tariff = \"free\"", prices] {
         assert!(shown.contains(line), "{line} is not in\n{shown}");
     }
     fs::write(dir.path().join("glaux.toml"), "[engine]\nmax_queries = 3\n").unwrap();

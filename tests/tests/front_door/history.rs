@@ -52,6 +52,7 @@ fn made() -> Vec<QueryRecord> {
             error_message: None,
             usage: Default::default(),
             bill: Default::default(),
+            tariff: None,
             timings: Default::default(),
         };
         record.usage.rows = at as u64;

@@ -81,7 +81,7 @@ pub(super) fn is_small(file: &DataFile) -> bool {
 }
 
 fn reads(io: &ScanIo) -> MetadataReads {
-    MetadataReads { fetch: io.fetch.clone(), meter: Arc::clone(io.meter()), whole: None }
+    MetadataReads { fetch: io.fetch.clone(), scan: Arc::clone(&io.scan), whole: None }
 }
 
 /// From the first to the last byte of a row group's column chunks.

@@ -176,7 +176,7 @@ impl ParquetOpener {
         let Some(wanted) = wanted else { return Ok((metadata, survivors)) };
         let indexed = self.known.footers.indexed(&self.known.table, file, &metadata, wanted, reads).await?;
         let survivors = match (&shape.pages, wanted) {
-            (Some(pages), Indexes::All) => prune::by_pages(survivors, pages, shape, &indexed, reads.meter.scan()),
+            (Some(pages), Indexes::All) => prune::by_pages(survivors, pages, shape, &indexed, reads.scan.meter().scan()),
             _ => survivors,
         };
         Ok((indexed, survivors))

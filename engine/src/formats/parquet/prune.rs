@@ -163,7 +163,7 @@ pub(super) async fn by_bloom_filters(
         }
         // A filter without any bits is one to its decoder, and none to ask.
         match contained(|| pruning.prune(&statistics)) {
-            Ok(Ok(kept)) if kept.first() == Some(&false) => reads.meter.scan().pruned(PrunedBy::BloomFilter, 1),
+            Ok(Ok(kept)) if kept.first() == Some(&false) => reads.scan.meter().scan().pruned(PrunedBy::BloomFilter, 1),
             _ => left.push(survivor),
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::{
-    accounting::{RequestKind, ScanMeter, Tariff},
+    accounting::{RequestKind, ScanMeter, Tariffs},
     clock::system_clock,
     error::ErrorKind,
     lifecycle::{History, QueryManager, QueryObserver, QueryRecord, QueryState},
@@ -12,7 +12,7 @@ use crate::{
 };
 
 fn manager(slots: usize) -> QueryManager {
-    QueryManager::new(Arc::new(History::in_memory().unwrap()), Tariff::default(), slots, system_clock())
+    QueryManager::new(Arc::new(History::in_memory().unwrap()), Tariffs::default(), slots, system_clock())
 }
 
 fn receive(manager: &QueryManager, options: SessionOptions) -> QueryGuard<Received> {
@@ -46,7 +46,7 @@ async fn a_success_is_recorded_with_its_bill() {
     let guard = guard.planned().admit().await.unwrap();
     assert_eq!(recorded(&manager).await.state, QueryState::Running);
     scan(guard.meter(), 10_000_001);
-    guard.meter().add_request(RequestKind::Get);
+    guard.meter().store("s3://lake").add_request(RequestKind::Get);
     let report = guard.succeed().await;
     let record = recorded(&manager).await;
     assert_eq!((report.state, report.bill.billed_bytes), (QueryState::Succeeded, 11_000_000));

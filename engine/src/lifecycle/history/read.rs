@@ -10,7 +10,7 @@ use super::{
     schema::{ATTO_PER_NANO, failed},
 };
 use crate::{
-    accounting::{Bill, Requests, Scanned, Timings, Usage},
+    accounting::{Bill, Requests, Scanned, Timings, Usage, Usd},
     error::{Error, ErrorKind, Result},
     lifecycle::{QueryId, QueryState},
     statement_kind::StatementKind,
@@ -272,6 +272,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<QueryRecord> {
             rows: count("rows")?,
         },
         bill: bill(row.get("billed_bytes")?, row.get("cost_nano_usd")?, row.get("cost_rest_atto_usd")?),
+        tariff: None,
         timings: Timings {
             queued: count("queued_ms")?,
             planning: count("planning_ms")?,
@@ -282,8 +283,10 @@ fn record(row: &Row<'_>) -> rusqlite::Result<QueryRecord> {
     })
 }
 
+/// A bill of which the total is kept.
 fn bill(billed_bytes: i64, nano: i64, rest: i64) -> Bill {
-    Bill::from_parts(unsigned(billed_bytes), u128::from(unsigned(nano)) * ATTO_PER_NANO + u128::from(unsigned(rest)))
+    let total = u128::from(unsigned(nano)) * ATTO_PER_NANO + u128::from(unsigned(rest));
+    Bill::from_parts(unsigned(billed_bytes), Usd::from_atto(total), Usd::ZERO, Usd::ZERO)
 }
 
 fn time(millis: i64) -> DateTime<Utc> {

@@ -34,14 +34,25 @@ pub struct QueryRecord {
     pub usage: Usage,
     /// Zero for free queries: DDL, `SHOW`, `EXPLAIN`, failed ones.
     pub bill: Bill,
+    /// The tariff by which the bill was made: `name@version`. Absent where it is not known.
+    pub tariff: Option<String>,
     pub timings: Timings,
 }
 
 impl QueryRecord {
     #[must_use]
     pub fn report(&self) -> QueryReport {
-        let (query_id, state, usage) = (self.query_id, self.state, self.usage);
-        QueryReport { query_id, state, usage, bill: self.bill, timings: self.timings, scan: None, listing: None, repair: None }
+        QueryReport {
+            query_id: self.query_id,
+            state: self.state,
+            usage: self.usage,
+            bill: self.bill,
+            tariff: self.tariff.clone(),
+            timings: self.timings,
+            scan: None,
+            listing: None,
+            repair: None,
+        }
     }
 }
 

@@ -118,7 +118,7 @@ pub(super) fn put(connection: &Connection, instance: &str, record: &QueryRecord)
             execution_ms = excluded.execution_ms, total_ms = excluded.total_ms
         WHERE excluded.ended_at IS NOT NULL OR queries.ended_at IS NULL";
     let Usage { requests, partitions, files, row_groups, .. } = record.usage;
-    let atto = record.bill.atto_usd();
+    let atto = record.bill.total().atto();
     let values = named_params! {
         ":query_id": record.query_id.to_string(),
         ":instance": instance,

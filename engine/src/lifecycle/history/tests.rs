@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 
 use super::*;
 use crate::{
-    accounting::{Bill, Requests, Scanned, Tariff, Timings, Usage},
+    accounting::{Bill, Requests, Scanned, Tariff, Timings, Usage, UsageDetail, Usd},
     clock::FixedClock,
     lifecycle::QueryState,
     statement_kind::StatementKind,
@@ -30,6 +30,7 @@ fn received(seconds: i64) -> QueryRecord {
         error_message: None,
         usage: Usage::default(),
         bill: Bill::default(),
+        tariff: None,
         timings: Timings::default(),
     }
 }
@@ -49,7 +50,7 @@ fn ended(begun: &QueryRecord, state: QueryState, bytes: u64) -> QueryRecord {
             row_groups: Scanned { scanned: 12, total: Some(13) },
             rows: 14,
         },
-        bill: Tariff::default().bill(bytes),
+        bill: Tariff::default().bill(&UsageDetail::of_scan(bytes)),
         timings: Timings { queued: 15, planning: 16, listing: 17, execution: 18, total: 2_000 },
         ..begun.clone()
     }
@@ -113,7 +114,7 @@ async fn queries_of_a_process_that_died_failed() {
     for left_behind in [true, false] {
         let (dead, mut row) = (uuid::Uuid::now_v7().to_string(), received(1));
         row.state = QueryState::Running;
-        row.bill = Tariff::default().bill(1);
+        row.bill = Tariff::default().bill(&UsageDetail::of_scan(1));
         row.timings.total = 700;
         let path = folder.path().join("run").join(format!("{dead}.lock"));
         if left_behind {
@@ -222,10 +223,11 @@ async fn filters_narrow_and_pruning_forgets() {
 #[tokio::test]
 async fn totals_are_exact_sums_of_rounded_bills() {
     let history = History::in_memory().unwrap();
-    let tariff = Tariff { increment_bytes: 1, minimum_bytes: 0, micro_usd_per_terabyte: 1 };
+    let price_per_tb = Usd::from_atto(1_000_000_000_000);
+    let tariff = Tariff { increment_bytes: 1, minimum_bytes: 0, price_per_tb, ..Tariff::default() };
     for (seconds, bytes) in [(0, 1), (1, 2), (86_400, u64::from(u32::MAX))] {
         let mut end = ended(&received(seconds), QueryState::Succeeded, bytes);
-        end.bill = tariff.bill(bytes);
+        end.bill = tariff.bill(&UsageDetail::of_scan(bytes));
         history.end(end).await.unwrap();
     }
     history.begin(received(2));

@@ -16,7 +16,7 @@ use crate::{
 };
 
 fn manager(slots: usize) -> QueryManager {
-    QueryManager::new(Arc::new(History::in_memory().unwrap()), Tariff::default(), slots, system_clock())
+    QueryManager::new(Arc::new(History::in_memory().unwrap()), Tariffs::default(), slots, system_clock())
 }
 
 impl QueryManager {
@@ -191,8 +191,8 @@ async fn queries_wait_for_slots_in_their_order_and_may_be_cancelled_there() {
 async fn another_process_kills_through_the_history() {
     let folder = tempfile::tempdir().unwrap();
     let open = || Arc::new(History::open(folder.path()).unwrap());
-    let runs = QueryManager::new(open(), Tariff::default(), 1, system_clock());
-    let asks = QueryManager::new(open(), Tariff::default(), 1, system_clock());
+    let runs = QueryManager::new(open(), Tariffs::default(), 1, system_clock());
+    let asks = QueryManager::new(open(), Tariffs::default(), 1, system_clock());
     let query = query(execute(&runs).await, stream::pending());
     let id = query.id();
     runs.history().flush().await.unwrap();

@@ -116,7 +116,7 @@ impl Sampler<'_> {
     }
 
     async fn parquet(&self, file: &DataFile, sampled: &mut Sampled) -> Result<()> {
-        let footer = parquet::footer(&self.scan.footers, &self.scan.io(), &self.root, file).await?;
+        let footer = parquet::footer(&self.scan.footers, &self.scan.io_of_no_table(), &self.root, file).await?;
         let schema =
             file_schema(&footer).map_err(|error| crate::error::Error::unsupported(format!("unsupported schema: {error}")))?;
         for field in schema.fields() {

@@ -52,6 +52,12 @@ pub(crate) fn surviving(index: &PartitionIndex, filters: &[Expr], props: &Execut
     rows
 }
 
+/// Whether any filter on a partition key takes part in choosing the partitions.
+pub(crate) fn is_filtered(index: &PartitionIndex, filters: &[Expr]) -> bool {
+    let is_key = |name: &str| index.keys().iter().any(|key| key.name == name);
+    filters.iter().any(|filter| implied(filter, &is_key).is_some_and(|implied| !implied.column_refs().is_empty()))
+}
+
 /// Whether a filter speaks of keys only and evaluates over all that there is: then what survives needs no further filter.
 pub(crate) fn is_exact(index: &PartitionIndex, filter: &Expr, props: &ExecutionProps) -> bool {
     let is_key = |name: &str| index.keys().iter().any(|key| key.name == name);

@@ -86,7 +86,7 @@ pub(super) fn summary(answers: &[Answered]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use glaux_engine::{
-        accounting::{Tariff, Timings, Usage},
+        accounting::{Tariff, Timings, Usage, UsageDetail},
         query::{QueryId, QueryState},
     };
 
@@ -97,7 +97,8 @@ mod tests {
             query_id: QueryId::next(),
             state: QueryState::Succeeded,
             usage: Usage { data_scanned_bytes, ..Usage::default() },
-            bill: Tariff::default().bill(data_scanned_bytes),
+            bill: Tariff::default().bill(&UsageDetail::of_scan(data_scanned_bytes)),
+            tariff: Some(Tariff::default().id()),
             timings: Timings::default(),
             scan: None,
             listing: None,

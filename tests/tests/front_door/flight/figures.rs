@@ -58,6 +58,7 @@ async fn every_channel_has_the_same_figures() -> Result<(), Failed> {
     assert_eq!(trailers("x-glaux-query-id"), id);
     assert_eq!(trailers("x-glaux-state"), "SUCCEEDED");
     assert_eq!(trailers("x-glaux-cost-usd"), figures["cost_usd"].as_str().ok_or("a cost")?);
+    assert_eq!(trailers("x-glaux-tariff"), figures["tariff"].as_str().ok_or("a tariff")?);
     for (trailer, figure) in
         [("x-glaux-data-scanned-bytes", "data_scanned_bytes"), ("x-glaux-billed-bytes", "billed_bytes"), ("x-glaux-rows", "rows")]
     {
@@ -67,6 +68,8 @@ async fn every_channel_has_the_same_figures() -> Result<(), Failed> {
     assert_eq!(figures["rows"], 1);
     assert_eq!(figures["billed_bytes"], 10_000_000);
     assert_eq!(figures["cost_usd"], "0.00005");
+    assert_eq!(figures["cost"], serde_json::json!({ "scan_usd": "0.00005", "requests_usd": "0", "transfer_usd": "0" }));
+    assert!(figures["tariff"].as_str().is_some_and(|tariff| tariff.starts_with("athena@")), "{figures}");
     assert!(figures["data_scanned_bytes"].as_u64() > Some(0));
 
     let options = options::get(&mut raw).await;

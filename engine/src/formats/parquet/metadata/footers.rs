@@ -251,11 +251,11 @@ impl Footers {
         self.learn(table, length + TAIL);
         if let Some(whole) = &reads.whole {
             // Of a file that is read for its data as well, only the footer is metadata.
-            reads.meter.add_metadata(length + TAIL);
+            reads.scan.table().add_metadata(length + TAIL);
             // Somebody else may have read it meanwhile; then that is as good.
             let _ = whole.set((0, end.clone()));
         } else {
-            reads.meter.add_metadata(first);
+            reads.scan.table().add_metadata(first);
         }
         let missing = (length + TAIL).saturating_sub(first);
         if missing > 0 {

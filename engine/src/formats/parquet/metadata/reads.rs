@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tokio::sync::OnceCell;
 
 use crate::{
-    accounting::Meter,
+    accounting::ScanMeter,
     error::{Error, Result},
     scan::{DataFile, QueryFetch},
 };
@@ -18,14 +18,14 @@ pub(crate) type Buffer = Arc<OnceCell<(u64, Bytes)>>;
 #[derive(Debug, Clone)]
 pub(crate) struct MetadataReads {
     pub fetch: QueryFetch,
-    pub meter: Arc<Meter>,
+    pub scan: Arc<ScanMeter>,
     /// For a small file, which is read whole as soon as anything of it is.
     pub whole: Option<Buffer>,
 }
 
 impl MetadataReads {
     pub(super) async fn get(&self, file: &DataFile, range: Range<u64>) -> Result<Bytes> {
-        self.meter.add_metadata(range.end - range.start);
+        self.scan.table().add_metadata(range.end - range.start);
         let fetch = async |range: Range<u64>| {
             Ok::<_, Error>(self.fetch.fetch(file, std::slice::from_ref(&range)).await?.pop().unwrap_or_default())
         };
