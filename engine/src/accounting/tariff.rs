@@ -5,7 +5,7 @@
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use super::{Bill, Requests, StoreUsage, Usd, UsageDetail};
+use super::{Bill, Requests, StoreUsage, UsageDetail, Usd};
 
 /// How many bytes a megabyte, a gigabyte and a terabyte have.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

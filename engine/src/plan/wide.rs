@@ -140,9 +140,8 @@ fn projection(items: &[SelectItem], input: &Arc<LogicalPlan>, state: &SessionSta
 
 /// A wildcard without EXCEPT and its like.
 fn is_bare(options: &WildcardAdditionalOptions) -> bool {
-    let WildcardAdditionalOptions {
-        wildcard_token: _, opt_ilike, opt_exclude, opt_except, opt_replace, opt_rename, opt_alias
-    } = options;
+    let WildcardAdditionalOptions { wildcard_token: _, opt_ilike, opt_exclude, opt_except, opt_replace, opt_rename, opt_alias } =
+        options;
     let has_more = opt_ilike.is_some() || opt_exclude.is_some() || opt_except.is_some();
     !has_more && opt_replace.is_none() && opt_rename.is_none() && opt_alias.is_none()
 }
@@ -156,9 +155,7 @@ fn expand(
 ) -> Option<()> {
     let mut columns = columns.into_iter().peekable();
     for (qualifier, field) in schema.iter() {
-        let is_next = |expr: &Expr| {
-            matches!(expr, Expr::Column(column) if column.name == *field.name() && column.relation.as_ref() == qualifier)
-        };
+        let is_next = |expr: &Expr| matches!(expr, Expr::Column(column) if column.name == *field.name() && column.relation.as_ref() == qualifier);
         if let Some(column) = columns.next_if(is_next) {
             exprs.push(column);
             fields.push((qualifier.cloned(), Arc::clone(field)));

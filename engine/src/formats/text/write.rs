@@ -188,8 +188,11 @@ impl FileWriter for TextWriter {
                 return Err(lost(&self.layout, rows, row, 0));
             }
             if line.len() > LONGEST_LINE {
-                return Err(Error::invalid(format!("a row has {} bytes as text, and {LONGEST_LINE} at most are read", line.len()))
-                    .with_hint("Use a Parquet table"));
+                return Err(Error::invalid(format!(
+                    "a row has {} bytes as text, and {LONGEST_LINE} at most are read",
+                    line.len()
+                ))
+                .with_hint("Use a Parquet table"));
             }
             text.push(b'\n');
             if text.len() >= PIECE {

@@ -181,8 +181,7 @@ impl Resolved {
                     |table: &Table| table.all_columns().map(|c| (c.name.clone(), c.hive_type.clone())).collect::<Vec<_>>();
                 // Properties of the table, too, may say how text is laid out.
                 let has_layout = FileFormat::of(&then.storage) != Some(FileFormat::Parquet);
-                let is_laid_out_anew =
-                    then.storage.serde != now.storage.serde || has_layout && then.properties != now.properties;
+                let is_laid_out_anew = then.storage.serde != now.storage.serde || has_layout && then.properties != now.properties;
                 if columns(then) != columns(now) || then.root() != now.root() || is_laid_out_anew {
                     return Err(self.conflict("was altered"));
                 }

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     error::{ErrorKind, Result},
     formats::{
-        output::{FileWriter, OutputFormat},
+        output::OutputFormat,
         text::{TextOutput, date, value},
     },
 };
@@ -120,10 +120,8 @@ fn array(hive_type: &HiveType, values: &[&Value]) -> ArrayRef {
             let (entries, offsets, nulls) = parts(values);
             let part = |at: usize| entries.iter().map(|entry| &entry[at]).collect::<Vec<_>>();
             let (keys, values) = (array(key, &part(0)), array(of_key, &part(1)));
-            let fields = vec![
-                Field::new("key", keys.data_type().clone(), false),
-                Field::new("value", values.data_type().clone(), true),
-            ];
+            let fields =
+                vec![Field::new("key", keys.data_type().clone(), false), Field::new("value", values.data_type().clone(), true)];
             let entries = StructArray::new(fields.into(), vec![keys, values], None);
             let field = Arc::new(Field::new("key_value", entries.data_type().clone(), false));
             Arc::new(MapArray::new(field, offsets, entries, nulls, false))

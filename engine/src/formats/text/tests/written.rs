@@ -18,7 +18,7 @@ use super::{OPEN_CSV, Table, decode, strings, writes::file};
 use crate::{
     error::{Error, ErrorKind, Result},
     formats::{
-        output::{FileWriter, OutputFormat},
+        output::OutputFormat,
         text::{TextOutput, compression::Compression},
     },
 };

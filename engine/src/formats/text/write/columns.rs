@@ -5,7 +5,7 @@ use std::ops::Range;
 use arrow::{
     array::{
         Array, AsArray, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float32Array, Float64Array, Int8Array,
-        Int16Array, Int32Array, Int64Array, ListArray, MapArray, StringArray, StructArray, TimestampMicrosecondArray,
+        Int16Array, Int32Array, Int64Array, ListArray, MapArray, StringArray, TimestampMicrosecondArray,
         TimestampMillisecondArray,
     },
     buffer::OffsetBuffer,
@@ -153,9 +153,8 @@ impl<'a> Values<'a> {
             }
             (Typed::Map(written, keys, values), Typed::Map(read, other_keys, other_values)) => {
                 let (parts, of_read) = (range(written.offsets(), row), range(read.offsets(), at));
-                let is_same = |(row, at)| {
-                    keys.is_same(row, other_keys, at, tolerance) && values.is_same(row, other_values, at, tolerance)
-                };
+                let is_same =
+                    |(row, at)| keys.is_same(row, other_keys, at, tolerance) && values.is_same(row, other_values, at, tolerance);
                 parts.len() == of_read.len() && parts.zip(of_read).all(is_same)
             }
             (Typed::Struct(written), Typed::Struct(read)) => {
