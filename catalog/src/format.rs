@@ -162,6 +162,12 @@ impl FileFormat {
         FORMATS.iter().find(|classes| classes.format == self).unwrap_or(&FORMATS[0])
     }
 
+    /// The usual ending of its files' names; empty if there is none.
+    #[must_use]
+    pub fn ending(self) -> &'static str {
+        self.classes().endings.first().copied().unwrap_or_default()
+    }
+
     /// The format of a table, by its SerDe and input format; `None` if nothing here goes by these classes.
     #[must_use]
     pub fn of(storage: &StorageDescriptor) -> Option<Self> {

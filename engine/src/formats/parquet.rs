@@ -3,7 +3,7 @@
 //! `metadata` reads and keeps footers, page indexes and bloom filters (`kept`: on disk), and `belief` takes out of them what must not be believed.
 //! `evolve` makes a file's columns the table's; `shape` is what a file's schema makes of a scan's expressions. `select` decides which row groups are read
 //! (`prune`), `open` opens them, `unit` is one row group, `late` says in which order its columns are read, and `decode` reads it. `quote` tells from the same
-//! decisions what a scan takes. `summary` answers aggregations from footers, `figures` ANALYZE.
+//! decisions what a scan takes. `summary` answers aggregations from footers, `figures` ANALYZE. `write` makes files.
 
 mod belief;
 mod decode;
@@ -24,6 +24,7 @@ mod select;
 mod shape;
 mod summary;
 mod unit;
+mod write;
 
 use std::sync::{Arc, OnceLock, atomic::AtomicBool};
 
@@ -33,7 +34,7 @@ use datafusion::common::ScalarValue;
 use glaux_catalog::model::{Column, Table};
 use parquet::file::metadata::ParquetMetaData;
 
-pub(crate) use self::metadata::{arrow_schema as file_schema, meaning};
+pub use self::write::ParquetOptions;
 use self::{
     evolve::EvolveFactory,
     footer::Known,
@@ -42,7 +43,11 @@ use self::{
     quote::ParquetQuoter,
     shape::Shape,
 };
-pub(crate) use self::{kept::KeptFooters, metadata::Footers};
+pub(crate) use self::{
+    kept::KeptFooters,
+    metadata::{Footers, arrow_schema as file_schema, meaning},
+    write::ParquetOutput,
+};
 use crate::{
     error::Result,
     scan::{

@@ -2,7 +2,7 @@
 //!
 //! `options` come from a table's or a partition's storage, `compression` from a file's name. `decoder` takes a file's bytes, or those of a range of it
 //! (`lines`), and gives batches of the columns that are wanted: no IO, and no names of files. Around it, `open` opens the files of a scan, `unit` reads a
-//! split of one, and `shape` makes the result's rows; `quote` tells what all of it takes.
+//! split of one, and `shape` makes the result's rows; `quote` tells what all of it takes. `write` makes files, as Trino does.
 
 mod column;
 mod compression;
@@ -26,12 +26,14 @@ mod timestamp_format;
 mod timestamp_pattern;
 mod unit;
 mod value;
+mod write;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use glaux_catalog::model::Table;
 
+pub(super) use self::write::TextOutput;
 use self::{
     compression::Compression,
     open::{TextOpener, TextTable},

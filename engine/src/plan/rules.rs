@@ -32,7 +32,10 @@ use std::sync::Arc;
 use datafusion::{
     common::{
         DFSchema, NullEquality, Result,
-        tree_node::{Transformed, TreeNode},
+        tree_node::{
+            Transformed, TreeNode,
+            TreeNodeRecursion::{Continue, Stop},
+        },
     },
     config::ConfigOptions,
     logical_expr::{Expr, GroupingSet, LogicalPlan, Operator, expr_rewriter::NamePreserver, utils::merge_schema},
@@ -81,7 +84,14 @@ struct ExprRule {
 
 impl AnalyzerRule for ExprRule {
     fn analyze(&self, plan: LogicalPlan, config: &ConfigOptions) -> Result<LogicalPlan> {
-        Ok(plan.transform_up_with_subqueries(|plan| self.node(plan, config))?.data)
+        let mut has_changed = false;
+        let node = |plan: LogicalPlan| {
+            let plan = self.node(plan, config)?;
+            has_changed |= plan.transformed;
+            // What is below came first: where something has changed, types above it may have, too.
+            if has_changed { plan.map_data(LogicalPlan::recompute_schema) } else { Ok(plan) }
+        };
+        Ok(plan.transform_up_with_subqueries(node)?.data)
     }
 
     fn name(&self) -> &str {
@@ -91,9 +101,16 @@ impl AnalyzerRule for ExprRule {
 
 impl ExprRule {
     fn node(&self, plan: LogicalPlan, config: &ConfigOptions) -> Result<Transformed<LogicalPlan>> {
+        let is_column = |expr: &Expr| Ok(if matches!(expr, Expr::Column(_)) { Continue } else { Stop });
+        if plan.apply_expressions(is_column)? == Continue && self.pair.is_none() {
+            return Ok(Transformed::no(plan));
+        }
         let schema = merge_schema(&plan.inputs());
         let names = NamePreserver::new(&plan);
         let named = |expr: Expr| {
+            if matches!(expr, Expr::Column(_)) {
+                return Ok(Transformed::no(expr));
+            }
             let name = names.save(&expr);
             let rewritten = expr.transform_up(|expr| (self.rewrite)(expr, &schema, config))?;
             Ok(rewritten.update_data(|expr| name.restore(expr)))
@@ -111,8 +128,7 @@ impl ExprRule {
             };
             join.on = std::mem::take(&mut join.on).into_iter().map(|on| pair(on, op, left, right)).collect();
         }
-        // Types may have changed below, too.
-        plan.map_data(LogicalPlan::recompute_schema)
+        Ok(plan)
     }
 }
 

@@ -137,26 +137,29 @@ impl ScanSpec {
 
     /// Whether an expression is a partition or hidden column as it is: filled in for each file, so that files share everything else.
     pub(crate) fn is_value(&self, expr: &Arc<dyn PhysicalExpr>) -> bool {
-        expr.downcast_ref::<ColumnExpr>().is_some_and(|column| self.schema.file_schema().index_of(column.name()).is_err())
+        expr.downcast_ref::<ColumnExpr>().is_some_and(|column| self.is_of_partition(column))
+    }
+
+    /// Whether a column is a partition or hidden column: few are, so that this is cheap in wide tables.
+    fn is_of_partition(&self, column: &ColumnExpr) -> bool {
+        self.schema.table_partition_cols().iter().any(|field| field.name() == column.name())
     }
 
     /// Whether an expression speaks of partition or hidden columns.
     pub(crate) fn speaks_of_values(&self, expr: &Arc<dyn PhysicalExpr>) -> bool {
-        collect_columns(expr).iter().any(|column| self.schema.file_schema().index_of(column.name()).is_err())
+        collect_columns(expr).iter().any(|column| self.is_of_partition(column))
     }
 
     /// The columns of the files that are wanted.
     pub(crate) fn data_columns(&self) -> BTreeSet<String> {
-        let file = self.schema.file_schema();
         let exprs = self.predicate.iter().cloned().chain(self.projection.expr_iter());
-        let named = exprs.flat_map(|expr| collect_columns(&expr)).map(|column| column.name().to_owned());
-        named.filter(|name| file.index_of(name).is_ok()).collect()
+        let columns = exprs.flat_map(|expr| collect_columns(&expr)).filter(|column| !self.is_of_partition(column));
+        columns.map(|column| column.name().to_owned()).collect()
     }
 
     /// Whether any column of the files is wanted.
     pub(crate) fn needs_data(&self) -> bool {
-        let file = self.schema.file_schema();
-        let is_of_file = |expr: &_| collect_columns(expr).iter().any(|column| file.index_of(column.name()).is_ok());
+        let is_of_file = |expr: &_| collect_columns(expr).iter().any(|column| !self.is_of_partition(column));
         self.predicate.iter().any(is_of_file) || self.projection.expr_iter().any(|expr| is_of_file(&expr))
     }
 }

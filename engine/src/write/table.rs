@@ -22,14 +22,35 @@ use object_store::{ObjectStore, path::Path};
 use tokio::sync::Semaphore;
 
 use super::{
-    parquet::{ParquetFileWriter, WriteOptions},
+    file::TableFile,
     staged::Staged,
     upload::{Destination, Publishing, Upload, hidden},
 };
 use crate::{
     error::{Error, ErrorKind, Result},
+    formats::{
+        OutputFormat,
+        parquet::{ParquetOptions, ParquetOutput},
+    },
     storage::from_store,
 };
+
+/// How the files of a table are written, whatever their format.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WriteOptions {
+    /// Files are named `<prefix>-00000` and so on, with the ending of their format. A file of that name that already exists is replaced.
+    pub file_prefix: String,
+    /// Files that are open at the same time; beyond it, the one that waited longest is ended.
+    pub max_open_files: usize,
+    /// Bytes of encoded rows in memory; beyond it, the largest open file sends what it can, or is ended.
+    pub memory_limit: usize,
+}
+
+impl Default for WriteOptions {
+    fn default() -> Self {
+        Self { file_prefix: "part".to_owned(), max_open_files: 256, memory_limit: 512 << 20 }
+    }
+}
 
 /// Parts on their way, of all files of a table.
 const PARTS_IN_FLIGHT: usize = 8;
@@ -48,16 +69,16 @@ pub struct WrittenFile {
     pub values: Vec<Option<String>>,
     pub rows: u64,
     pub bytes: u64,
-    pub row_groups: usize,
 }
 
-/// A directory for files, and how files appear in it.
+/// A directory for files, how files appear in it, and what writes them.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
     pub(super) store: Arc<dyn ObjectStore>,
     /// Without a slash at its end.
     pub(super) directory: Path,
     pub(super) publishing: Publishing,
+    pub(super) format: Arc<dyn OutputFormat>,
 }
 
 /// Decides where the files of a partition go.
@@ -65,7 +86,7 @@ pub(super) trait Placement: std::fmt::Debug + Send + Sync {
     /// The place of the partition with this Hive name; the name is empty for a table without partition keys.
     ///
     /// # Errors
-    /// `Invalid` if a store cannot have the name; those of opening the store.
+    /// `Invalid` if a store cannot have the name; `Unsupported` for a format that is not written; those of opening the store.
     fn place(&self, name: &str) -> Result<Place>;
 }
 
@@ -124,23 +145,34 @@ struct Partition {
 #[derive(Debug)]
 struct OpenFile {
     path: Path,
-    writer: ParquetFileWriter,
+    writer: TableFile,
+    /// The size at which it is ended.
+    target_bytes: usize,
     memory: usize,
     turn: u64,
 }
 
 impl TableWriter {
-    /// Begins a table below `root`, a key without a slash at its end. The `keys` are columns of `schema` by name; they are written as
+    /// Begins a table of Parquet files below `root`, a key without a slash at its end. The `keys` are columns of `schema` by name; they are written as
     /// directories, the other columns into the files, in the order of `schema`.
     ///
     /// # Errors
-    /// `Invalid` if a key is not in the schema or no column is left; `Unsupported` if a key has a type that directories cannot have.
-    pub fn new(store: Arc<dyn ObjectStore>, root: Path, schema: &Schema, keys: &[Column], options: WriteOptions) -> Result<Self> {
-        let root = Below(Place { store, directory: root, publishing: Publishing::Completion });
+    /// `Invalid` if a key is not in the schema or no column is left, and for options that do not fit; `Unsupported` if a key has a type that directories
+    /// cannot have.
+    pub fn parquet(
+        store: Arc<dyn ObjectStore>,
+        root: Path,
+        schema: &Schema,
+        keys: &[Column],
+        files: &ParquetOptions,
+        options: WriteOptions,
+    ) -> Result<Self> {
+        let format = Arc::new(ParquetOutput::new(files)?);
+        let root = Below(Place { store, directory: root, publishing: Publishing::Completion, format });
         Self::placed(Box::new(root), schema, keys, options)
     }
 
-    /// Begins a table whose files go where the placement says; otherwise as [`TableWriter::new`].
+    /// Begins a table whose files go where the placement says, in the format that it says; otherwise as [`TableWriter::parquet`].
     pub(super) fn placed(placement: Box<dyn Placement>, schema: &Schema, keys: &[Column], options: WriteOptions) -> Result<Self> {
         let position = |key: &Column| {
             schema
@@ -312,17 +344,17 @@ impl TableWriter {
         let result = file.writer.write(data).await;
         (file.turn, file.memory) = (self.turn, file.writer.memory_size());
         result?;
-        if file.writer.size() >= self.options.target_file_bytes {
+        if file.writer.size() >= file.target_bytes {
             self.end_file(partition).await?;
         }
         self.bound_memory().await
     }
 
     fn begin_file(&mut self, partition: usize) -> Result<OpenFile> {
-        let Place { store, directory, publishing } =
+        let Place { store, directory, publishing, format } =
             self.placement.place(&hive_name(&self.keys, &self.partitions[partition].values))?;
         let number = self.begun.entry(directory.clone()).or_default();
-        let path = joined(&directory, &format!("{}-{number:05}.parquet", self.options.file_prefix))?;
+        let path = joined(&directory, &format!("{}-{number:05}{}", self.options.file_prefix, format.ending()))?;
         *number += 1;
         if let (Publishing::Rename, Some(staged)) = (publishing, &self.staged) {
             let file = FsPath::new("/").join(hidden(&path).as_ref());
@@ -332,25 +364,19 @@ impl TableWriter {
             })?;
         }
         let to = Destination { store, path: path.clone(), publishing, slots: Arc::clone(&self.slots) };
-        let writer = ParquetFileWriter::create_at(to, Arc::clone(&self.data_schema), &self.options)?;
-        Ok(OpenFile { path, writer, memory: 0, turn: self.turn })
+        let writer = TableFile::begin(to, format.as_ref(), &self.data_schema)?;
+        Ok(OpenFile { path, writer, target_bytes: format.target_file_bytes(), memory: 0, turn: self.turn })
     }
 
     /// Ends a partition's open file, if it has one.
     async fn end_file(&mut self, partition: usize) -> Result<()> {
         // It stays where it is until it is sealed, so that it is found and removed if this goes no further.
         let Some(file) = &mut self.partitions[partition].file else { return Ok(()) };
-        let size = file.writer.seal().await?;
+        file.writer.seal().await?;
         let Some(file) = self.partitions[partition].file.take() else { return Ok(()) };
         let values = self.partitions[partition].values.clone();
+        self.written.push(WrittenFile { path: file.path, values, rows: file.writer.rows(), bytes: file.writer.bytes() });
         self.sealed.push(file.writer.into_upload());
-        self.written.push(WrittenFile {
-            path: file.path,
-            values,
-            rows: size.rows,
-            bytes: size.bytes,
-            row_groups: size.row_groups,
-        });
         self.bound_held().await
     }
 
@@ -376,7 +402,7 @@ impl TableWriter {
         }
     }
 
-    /// Ends the largest row groups, or files, as long as all together hold more memory than they may.
+    /// Lets the largest files send what they can, or ends them, as long as all together hold more memory than they may.
     async fn bound_memory(&mut self) -> Result<()> {
         loop {
             let files =

@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use arrow::{
     array::{ArrayRef, AsArray, Int32Array, Int64Array, RecordBatch, StringArray},
     datatypes::{Int64Type, Schema},
@@ -10,6 +9,7 @@ use arrow::{
 use futures::TryStreamExt;
 use glaux_catalog::{HiveType, model::Column};
 use object_store::{ObjectStore, ObjectStoreExt, memory::InMemory, path::Path};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::*;
 
@@ -28,9 +28,9 @@ fn keys() -> Vec<Column> {
     vec![Column::new("year", HiveType::Int), Column::new("name", HiveType::String)]
 }
 
-fn writer(store: &Arc<InMemory>, keys: &[Column], options: WriteOptions) -> TableWriter {
+fn writer(store: &Arc<InMemory>, keys: &[Column], files: &ParquetOptions, options: WriteOptions) -> TableWriter {
     let store: Arc<dyn ObjectStore> = Arc::clone(store) as _;
-    TableWriter::new(store, Path::from("lake/t"), &batch(0..1).schema(), keys, options).unwrap()
+    TableWriter::parquet(store, Path::from("lake/t"), &batch(0..1).schema(), keys, files, options).unwrap()
 }
 
 async fn names(store: &InMemory) -> Vec<String> {
@@ -51,7 +51,7 @@ async fn read(store: &InMemory, path: &Path) -> (Arc<Schema>, Vec<i64>) {
 #[tokio::test]
 async fn rows_go_to_the_directories_of_their_keys_in_order() {
     let store = Arc::new(InMemory::new());
-    let mut table = writer(&store, &keys(), WriteOptions::default());
+    let mut table = writer(&store, &keys(), &ParquetOptions::default(), WriteOptions::default());
     table.write(&batch(0..50)).await.unwrap();
     table.write(&batch(50..100)).await.unwrap();
     let files = table.finish().await.unwrap();
@@ -78,8 +78,9 @@ async fn rows_go_to_the_directories_of_their_keys_in_order() {
 #[tokio::test]
 async fn few_open_files_and_little_memory_lose_no_row() {
     let store = Arc::new(InMemory::new());
-    let options = WriteOptions { max_open_files: 2, memory_limit: 1, row_group_rows: 10, ..WriteOptions::default() };
-    let mut table = writer(&store, &keys(), options);
+    let files = ParquetOptions { row_group_rows: 10, ..ParquetOptions::default() };
+    let options = WriteOptions { max_open_files: 2, memory_limit: 1, ..WriteOptions::default() };
+    let mut table = writer(&store, &keys(), &files, options);
     for part in 0..5 {
         table.write(&batch(part * 20..(part + 1) * 20)).await.unwrap();
     }
@@ -99,8 +100,9 @@ async fn few_open_files_and_little_memory_lose_no_row() {
 #[tokio::test]
 async fn a_table_without_keys_is_cut_into_files_of_a_size() {
     let store = Arc::new(InMemory::new());
-    let options = WriteOptions { target_file_bytes: 1, file_prefix: "flat".to_owned(), ..WriteOptions::default() };
-    let mut table = writer(&store, &[], options);
+    let files = ParquetOptions { target_file_bytes: 1, ..ParquetOptions::default() };
+    let options = WriteOptions { file_prefix: "flat".to_owned(), ..WriteOptions::default() };
+    let mut table = writer(&store, &[], &files, options);
     table.write(&batch(0..10)).await.unwrap();
     table.write(&batch(10..30)).await.unwrap();
     table.write(&batch(0..0)).await.unwrap();
@@ -112,7 +114,8 @@ async fn a_table_without_keys_is_cut_into_files_of_a_size() {
 #[tokio::test]
 async fn what_is_given_up_leaves_nothing() {
     let store = Arc::new(InMemory::new());
-    let mut table = writer(&store, &keys(), WriteOptions { max_open_files: 1, ..WriteOptions::default() });
+    let options = WriteOptions { max_open_files: 1, ..WriteOptions::default() };
+    let mut table = writer(&store, &keys(), &ParquetOptions::default(), options);
     table.write(&batch(0..10)).await.unwrap();
     assert!(!table.written().is_empty(), "some files are complete already");
     assert!(names(&store).await.is_empty(), "and nobody sees them");
@@ -132,8 +135,9 @@ async fn null_and_the_empty_string_share_a_directory() {
     .unwrap();
     let store = Arc::new(InMemory::new());
     let keys = [Column::new("k", HiveType::String)];
+    let (files, options) = (ParquetOptions::default(), WriteOptions::default());
     let mut table =
-        TableWriter::new(Arc::clone(&store) as _, Path::from("t"), &rows.schema(), &keys, WriteOptions::default()).unwrap();
+        TableWriter::parquet(Arc::clone(&store) as _, Path::from("t"), &rows.schema(), &keys, &files, options).unwrap();
     table.write(&rows).await.unwrap();
     let files = table.finish().await.unwrap();
     assert_eq!(names(&store).await, ["t/k=__HIVE_DEFAULT_PARTITION__/part-00000.parquet"]);
@@ -142,7 +146,6 @@ async fn null_and_the_empty_string_share_a_directory() {
 
 #[tokio::test]
 async fn large_objects_go_in_parts_and_appear_whole() {
-    use ::parquet::arrow::async_writer::AsyncFileWriter;
     let store = Arc::new(InMemory::new());
     let bytes: bytes::Bytes = (0..20_000_003_u32).map(|at| u8::try_from(at % 251).unwrap()).collect::<Vec<_>>().into();
     for finish in [false, true] {
@@ -153,10 +156,10 @@ async fn large_objects_go_in_parts_and_appear_whole() {
             slots: Arc::new(tokio::sync::Semaphore::new(2)),
         });
         for chunk in bytes.chunks(3_000_001) {
-            upload.write(bytes::Bytes::copy_from_slice(chunk)).await.unwrap();
+            upload.push(bytes::Bytes::copy_from_slice(chunk)).await.unwrap();
             assert!(names(&store).await.is_empty(), "half an object is visible");
         }
-        upload.complete().await.unwrap();
+        upload.seal().await.unwrap();
         assert!(names(&store).await.is_empty(), "an object is visible before it is published");
         if finish {
             upload.publish().await.unwrap();
@@ -171,6 +174,7 @@ async fn large_objects_go_in_parts_and_appear_whole() {
 fn keys_that_are_not_columns_are_refused() {
     let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
     let keys = [Column::new("month", HiveType::Int)];
-    let error = TableWriter::new(store, Path::from("t"), &batch(0..1).schema(), &keys, WriteOptions::default()).unwrap_err();
+    let (files, options) = (ParquetOptions::default(), WriteOptions::default());
+    let error = TableWriter::parquet(store, Path::from("t"), &batch(0..1).schema(), &keys, &files, options).unwrap_err();
     assert!(error.message().contains("month"), "{error}");
 }

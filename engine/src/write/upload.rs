@@ -10,19 +10,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures::future::BoxFuture;
 use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt, PutPayload, PutPayloadMut, Result, path::Path};
-use parquet::{
-    arrow::async_writer::AsyncFileWriter,
-    errors::{ParquetError, Result as ParquetResult},
-};
 use tokio::{
     sync::Semaphore,
     task::{JoinHandle, JoinSet},
 };
 
 /// Bytes of a part; S3 asks for at least 5 MiB, and R2 for equal parts.
-pub(super) const PART_BYTES: usize = 8 << 20;
+const PART_BYTES: usize = 8 << 20;
 
 /// How an object comes to be seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,7 +91,13 @@ impl Upload {
         if self.stage == Stage::Sealed { self.pending.content_length() } else { 0 }
     }
 
-    async fn push(&mut self, mut bytes: Bytes) -> Result<()> {
+    /// Bytes that do not make a part yet.
+    pub(super) fn pending_bytes(&self) -> usize {
+        self.pending.content_length()
+    }
+
+    /// Adds bytes at the end.
+    pub(super) async fn push(&mut self, mut bytes: Bytes) -> Result<()> {
         while self.pending.content_length() + bytes.len() >= PART_BYTES {
             self.pending.push(bytes.split_to(PART_BYTES - self.pending.content_length()));
             let part = std::mem::take(&mut self.pending).freeze();
@@ -141,7 +142,7 @@ impl Upload {
     }
 
     /// All bytes are written. They are with the store now, but for those of a small object that appears by its PUT.
-    async fn seal(&mut self) -> Result<()> {
+    pub(super) async fn seal(&mut self) -> Result<()> {
         match self.to.publishing {
             Publishing::Completion if self.parts.is_some() => self.send_rest().await?,
             Publishing::Completion => {}
@@ -250,18 +251,4 @@ pub(super) fn hidden(path: &Path) -> Path {
 
 fn joined<T>(ended: Result<Result<T>, tokio::task::JoinError>) -> Result<T> {
     ended.unwrap_or_else(|source| Err(object_store::Error::JoinError { source }))
-}
-
-impl AsyncFileWriter for Upload {
-    fn write(&mut self, bytes: Bytes) -> BoxFuture<'_, ParquetResult<()>> {
-        Box::pin(async { self.push(bytes).await.map_err(external) })
-    }
-
-    fn complete(&mut self) -> BoxFuture<'_, ParquetResult<()>> {
-        Box::pin(async { self.seal().await.map_err(external) })
-    }
-}
-
-fn external(error: object_store::Error) -> ParquetError {
-    ParquetError::External(Box::new(error))
 }

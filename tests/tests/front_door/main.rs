@@ -30,6 +30,7 @@ mod flight;
 mod history;
 mod house;
 mod ingest;
+mod ingest_text;
 mod locations;
 mod nesting;
 mod partitions;
@@ -52,6 +53,7 @@ fn main() {
     trials.extend(flight::trials());
     trials.extend(history::trials());
     trials.extend(ingest::trials());
+    trials.extend(ingest_text::trials());
     trials.extend(locations::trials());
     trials.extend(nesting::trials());
     trials.extend(partitions::trials());

@@ -1,6 +1,6 @@
 //! One row group from its first request to its last row: its decoder says which bytes it needs, and is given them.
 
-use std::{ops::Range, sync::Arc};
+use std::{collections::HashMap, ops::Range, sync::Arc};
 
 use arrow::{
     array::{ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, StringViewArray},
@@ -9,7 +9,7 @@ use arrow::{
 };
 use datafusion::{
     common::Result as DataFusionResult,
-    physical_expr::{projection::Projector, utils::reassign_expr_columns},
+    physical_expr::{PhysicalExpr, expressions::Column, projection::Projector, utils::reassign_expr_columns},
 };
 use futures::future::BoxFuture;
 use parquet::{
@@ -265,7 +265,13 @@ impl Ready {
         }
         if self.projector.is_none() {
             let schema = batch.schema();
-            let bound = self.unit.file.projection.clone().try_map_exprs(|expr| reassign_expr_columns(expr, &schema))?;
+            let places: HashMap<&str, usize> =
+                schema.fields().iter().enumerate().rev().map(|(at, field)| (field.name().as_str(), at)).collect();
+            let place = |expr: Arc<dyn PhysicalExpr>| match expr.downcast_ref::<Column>() {
+                Some(column) if let Some(at) = places.get(column.name()) => Ok(Arc::new(Column::new(column.name(), *at)) as _),
+                _ => reassign_expr_columns(expr, &schema),
+            };
+            let bound = self.unit.file.projection.clone().try_map_exprs(place)?;
             self.projector = Some(bound.make_projector(&schema)?);
         }
         let Some(projector) = &self.projector else { return Ok(batch) };

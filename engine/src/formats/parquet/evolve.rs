@@ -56,21 +56,27 @@ impl EvolveFactory {
 
 impl PhysicalExprAdapterFactory for EvolveFactory {
     fn create(&self, table: SchemaRef, file: SchemaRef) -> Result<Arc<dyn PhysicalExprAdapter>> {
+        let mut places: HashMap<&str, usize> = HashMap::with_capacity(file.fields().len());
+        for (at, field) in file.fields().iter().enumerate() {
+            places.entry(field.name()).or_insert(at);
+        }
         // What is ours to convert, DataFusion's adapter must leave as it is in the file; and what has the table's type already, whether or not
         // the file allows NULL.
-        let as_read = table.fields().iter().map(|field| match file.field_with_name(field.name()) {
-            Ok(found)
-                if self.lengths.contains_key(field.name())
-                    || is_ours(found, field.data_type())
-                    || found.data_type() == field.data_type() =>
-            {
-                Arc::new(found.clone())
+        let mut as_they_are = HashMap::new();
+        let as_read = table.fields().iter().map(|field| {
+            let Some(at) = places.get(field.name().as_str()) else { return Arc::clone(field) };
+            let found = &file.fields()[*at];
+            let is_converted = self.lengths.contains_key(field.name()) || is_ours(found, field.data_type());
+            let is_same = found.data_type() == field.data_type();
+            if is_same && !is_converted {
+                as_they_are.insert(field.name().clone(), *at);
             }
-            _ => Arc::clone(field),
+            Arc::clone(if is_converted || is_same { found } else { field })
         });
         let as_read = Arc::new(Schema::new(as_read.collect::<Vec<FieldRef>>()));
+        drop(places);
         let inner = DefaultPhysicalExprAdapterFactory.create(as_read, Arc::clone(&file))?;
-        Ok(Arc::new(Evolve { table, file, lengths: Arc::clone(&self.lengths), inner }))
+        Ok(Arc::new(Evolve { table, file, lengths: Arc::clone(&self.lengths), as_they_are, inner }))
     }
 }
 
@@ -79,11 +85,18 @@ struct Evolve {
     table: SchemaRef,
     file: SchemaRef,
     lengths: Arc<HashMap<String, TextLength>>,
+    /// Columns that are read as the file has them, and their places in it.
+    as_they_are: HashMap<String, usize>,
     inner: Arc<dyn PhysicalExprAdapter>,
 }
 
 impl PhysicalExprAdapter for Evolve {
     fn rewrite(&self, expr: Arc<dyn PhysicalExpr>) -> Result<Arc<dyn PhysicalExpr>> {
+        if let Some(column) = expr.downcast_ref::<Column>()
+            && let Some(at) = self.as_they_are.get(column.name())
+        {
+            return Ok(Arc::new(Column::new(column.name(), *at)));
+        }
         let rewritten = expr.transform_down(|expr| {
             if let Some(comparison) = expr.downcast_ref::<BinaryExpr>()
                 && let Some(finer) = self.finer_comparison(comparison)

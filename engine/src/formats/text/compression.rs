@@ -42,6 +42,16 @@ impl Compression {
         }
     }
 
+    /// What the name of a file ends with that is compressed so.
+    pub(super) fn ending(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::Gzip => ".gz",
+            Self::Deflate => ".deflate",
+            Self::Zstd => ".zst",
+        }
+    }
+
     /// Whether a range of the file can be read without what is before it.
     #[must_use]
     pub(crate) fn is_splittable(self) -> bool {

@@ -13,7 +13,8 @@ use crate::error::{Error, Result};
 /// Bytes of the longest line that is read, as in Trino.
 pub(super) const LONGEST_LINE: usize = 100 << 20;
 
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+/// A file may begin with it; it is no part of the first line.
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The bytes of a file whose lines are wanted: those that begin in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

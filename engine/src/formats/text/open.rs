@@ -29,14 +29,8 @@ impl TextTable {
         let Some(own) = file.own.as_ref().filter(|own| own.serde.is_some() || own.columns.is_some()) else {
             return Ok(Arc::clone(&self.options));
         };
-        let mut storage = self.storage.clone();
-        if let Some(serde) = &own.serde {
-            storage.serde = serde.clone();
-        }
-        if let Some(columns) = &own.columns {
-            storage.columns.clone_from(columns);
-        }
-        Ok(Arc::new(TextOptions::of(&storage, &self.properties)?))
+        let (serde, columns) = (own.serde.as_ref(), own.columns.as_deref());
+        Ok(Arc::new(TextOptions::of_partition(&self.storage, &self.properties, serde, columns)?))
     }
 
     /// The columns of a file's lines.

@@ -5,7 +5,7 @@
 use glaux_catalog::{
     HiveType,
     format::FileFormat,
-    model::{Properties, StorageDescriptor},
+    model::{Column, Properties, SerDe, StorageDescriptor},
 };
 
 use super::{
@@ -65,6 +65,8 @@ pub(super) struct CsvOptions {
     pub separator: u8,
     pub quote: u8,
     pub escape: u8,
+    /// What is written before a quote that stands for itself: another one, or the escape character if the table names it.
+    pub before_quote: u8,
 }
 
 impl TextOptions {
@@ -92,6 +94,42 @@ impl TextOptions {
         }
         let footer = properties.count(FOOTER)?;
         Ok(Self { serde, header: properties.count(HEADER)?, footer: usize::try_from(footer).unwrap_or(usize::MAX) })
+    }
+
+    /// For a partition that has a SerDe or columns of its own, of a table whose storage and properties these are.
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    pub(super) fn of_partition(
+        table: &StorageDescriptor,
+        properties: &Properties,
+        serde: Option<&SerDe>,
+        columns: Option<&[Column]>,
+    ) -> Result<Self> {
+        let mut storage = table.clone();
+        if let Some(serde) = serde {
+            storage.serde = serde.clone();
+        }
+        if let Some(columns) = columns {
+            storage.columns = columns.to_vec();
+        }
+        Self::of(&storage, properties)
+    }
+
+    /// Checks that files can be added, for planning.
+    ///
+    /// # Errors
+    /// `Unsupported` for lines that are skipped and cannot be written, naming the property.
+    pub(super) fn check_writable(&self) -> Result<()> {
+        let refused = |key: &str, count: u64, hint: &str| {
+            let message = format!("rows cannot be added to a table whose property \"{key}\" is {count}");
+            Err(Error::unsupported(message).with_hint(hint))
+        };
+        match (self.header, self.footer) {
+            (0 | 1, 0) => Ok(()),
+            (0 | 1, footer) => refused(FOOTER, footer as u64, "The last rows of a file would be skipped: use another table"),
+            (header, _) => refused(HEADER, header, "One header line, of the columns' names, can be written: use another table"),
+        }
     }
 
     /// Whether a file can be read in ranges: not if it is compressed, or has more to skip than one line at its start.
@@ -126,8 +164,8 @@ impl TextOptions {
     }
 }
 
-/// The last level of delimiters that a type at a level needs.
-fn deepest(hive_type: &HiveType, level: usize) -> usize {
+/// The last level of delimiters that a type at a level needs; 0, which is that of fields, for types without parts.
+pub(super) fn deepest(hive_type: &HiveType, level: usize) -> usize {
     match hive_type {
         HiveType::Array(element) => level.max(deepest(element, level + 1)),
         HiveType::Map(_, value) => (level + 1).max(deepest(value, level + 2)),
@@ -240,10 +278,11 @@ fn csv(properties: &Lookup<'_>) -> Result<CsvOptions> {
     const ESCAPE: &str = "escapeChar";
     let separator = properties.character(SEPARATOR, b',')?;
     let quote = properties.character(QUOTE, b'"')?;
-    // Hive escapes with a backslash when it is told to escape with a double quote.
-    let escape = match properties.character(ESCAPE, b'\\')? {
-        b'"' => b'\\',
-        escape => escape,
+    // Hive reads a backslash as the escape character, and writes quotes twice, unless it is told of another than the double quote.
+    let (escape, before_quote) = match properties.character(ESCAPE, b'"')? {
+        b'"' => (b'\\', quote),
+        0 => (0, quote),
+        escape => (escape, escape),
     };
     let same = |key: &str, other: &str| {
         Err(Error::invalid(format!("properties \"{key}\" and \"{other}\" are the same character")).with_hint("Choose another"))
@@ -254,6 +293,6 @@ fn csv(properties: &Lookup<'_>) -> Result<CsvOptions> {
         _ if separator == escape => same(SEPARATOR, ESCAPE),
         // Both null: nothing is quoted or escaped.
         _ if quote == escape && quote != 0 => same(QUOTE, ESCAPE),
-        _ => Ok(CsvOptions { separator, quote, escape }),
+        _ => Ok(CsvOptions { separator, quote, escape, before_quote }),
     }
 }

@@ -1,9 +1,12 @@
-//! What text is read as: answers of a Trino (`answers.jsonl`, which `record.py` records), and what no Trino can be asked.
+//! What text is read as, and which text is written: answers of a Trino (`answers.jsonl` and `writes.jsonl`, which `record.py` and `record_writes.py`
+//! record), and what no Trino can be asked.
 
 mod answers;
 mod compressed;
 mod csv;
 mod ranges;
+mod writes;
+mod written;
 
 use std::sync::Arc;
 

@@ -64,10 +64,16 @@ pub(super) struct UnionColumns;
 
 impl AnalyzerRule for UnionColumns {
     fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
+        let mut has_changed = false;
         let align = |plan: LogicalPlan| match plan {
-            LogicalPlan::Union(union) => align_union(union),
+            LogicalPlan::Union(union) => {
+                let aligned = align_union(union)?;
+                has_changed |= aligned.transformed;
+                Ok(aligned)
+            }
             // Types may have changed below.
-            plan => Ok(Transformed::no(plan.recompute_schema()?)),
+            plan if has_changed => Ok(Transformed::no(plan.recompute_schema()?)),
+            plan => Ok(Transformed::no(plan)),
         };
         Ok(plan.transform_up_with_subqueries(align)?.data)
     }

@@ -11,6 +11,7 @@ use arrow::array::RecordBatch;
 use futures::{Stream, TryStreamExt};
 use glaux_catalog::{
     Metastore, TableName,
+    format::FileFormat,
     metastore::PartitionChange,
     model::{Partition, PartitionValues, Table},
     partition::hive_name,
@@ -47,7 +48,7 @@ pub(crate) struct Ingest {
 }
 
 impl Ingest {
-    /// Nothing is sent yet. What is staged on disks is noted in the folder `run`. Files are named `<prefix>-00000.parquet` and so on, which must be unique.
+    /// Nothing is sent yet. What is staged on disks is noted in the folder `run`. Files are named `<prefix>-00000` and so on, which must be unique.
     ///
     /// # Errors
     /// `Invalid` for columns that do not fit the table, naming them.
@@ -59,15 +60,17 @@ impl Ingest {
         file_prefix: String,
     ) -> Result<Self> {
         let columns = Columns::matched(&target.name, schema, &target.columns, &target.keys)?;
-        let places = Places { stores: Arc::clone(stores), root: target.root.clone(), index: Arc::clone(&target.index) };
-        let options = WriteOptions {
-            file_prefix,
-            target_file_bytes: 128 << 20,
-            max_open_files: 100,
-            memory_limit: 128 << 20,
-            arrow_schema: false,
-            ..WriteOptions::default()
+        let places = Places {
+            stores: Arc::clone(stores),
+            root: target.root.clone(),
+            index: Arc::clone(&target.index),
+            format: Arc::clone(&target.format),
+            table: match &target.fate {
+                Fate::Append(table) => Some(table.clone()),
+                Fate::Create { .. } => None,
+            },
         };
+        let options = WriteOptions { file_prefix, max_open_files: 100, memory_limit: 128 << 20 };
         let staged = Staged::begin(run, &options.file_prefix).map_err(|error| {
             Error::new(ErrorKind::Unavailable, format!("\"{}\" cannot be written to", run.display()))
                 .with_hint("Give this user write access to the data directory, on a file system with locks")
@@ -176,7 +179,10 @@ impl Resolved {
             (Fate::Append(then), Some(now)) if then.id == now.id => {
                 let columns =
                     |table: &Table| table.all_columns().map(|c| (c.name.clone(), c.hive_type.clone())).collect::<Vec<_>>();
-                if columns(then) != columns(now) || then.root() != now.root() || then.storage.serde != now.storage.serde {
+                // Properties of the table, too, may say how text is laid out.
+                let has_layout = FileFormat::of(&then.storage) != Some(FileFormat::Parquet);
+                let is_laid_out_anew = then.storage.serde != now.storage.serde || has_layout && then.properties != now.properties;
+                if columns(then) != columns(now) || then.root() != now.root() || is_laid_out_anew {
                     return Err(self.conflict("was altered"));
                 }
             }

@@ -25,8 +25,8 @@ const CAST: CastOptions<'static> = CastOptions { safe: true, format_options: For
 /// The longest value that an error shows, in characters.
 const SHOWN: usize = 64;
 
-/// The Arrow type with which a column is written, so that Parquet gets the form that every reader knows: timestamps have microseconds,
-/// the parts of lists and maps have the names of Parquet's specification.
+/// The Arrow type with which a column is written, whatever the format: timestamps have microseconds, and the parts of lists and maps have the names of
+/// Parquet's specification, so that Parquet gets the form that every reader knows.
 pub(super) fn file_type(hive_type: &HiveType) -> DataType {
     match hive_type {
         HiveType::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),

@@ -5,7 +5,6 @@ use std::{collections::HashSet, path::Path, sync::Arc};
 use glaux_catalog::{
     HiveType, Metastore, TableName,
     discovery::{ListRequest, StoreProvider},
-    format::FileFormat,
     ident,
     model::{Access, Column, Properties, Table},
     partition::PartitionIndex,
@@ -16,6 +15,7 @@ use crate::{
     access::Guarded,
     data_dir::WAREHOUSE,
     error::{Error, ErrorKind, Result, nearest},
+    formats::{self, OutputFormat},
     location::normalise_location,
     managed::Managed,
     plan::PlanContext,
@@ -34,6 +34,8 @@ pub(crate) struct Resolved {
     pub(super) root: String,
     /// Its partitions so far.
     pub(super) index: Arc<PartitionIndex>,
+    /// What writes its files, but for partitions that are laid out otherwise.
+    pub(super) format: Arc<dyn OutputFormat>,
     pub(super) fate: Fate,
 }
 
@@ -113,13 +115,7 @@ impl Resolved {
                     .with_hint("Run DROP TABLE first, which keeps its files, or append to it")
             });
         }
-        if FileFormat::of(&table.storage) != Some(FileFormat::Parquet) {
-            return Err(Error::unsupported(format!(
-                "table \"{name}\" has a format that cannot be written: {}",
-                table.storage.serde.library
-            ))
-            .with_hint("Only Parquet tables take rows"));
-        }
+        let format = formats::output_of(&table, None)?;
         if table.storage.bucket_count.is_some() {
             return Err(Error::unsupported(format!("table \"{name}\" is bucketed, and buckets cannot be written"))
                 .with_hint("Append to a table without CLUSTERED BY"));
@@ -148,6 +144,7 @@ impl Resolved {
             keys: table.partition_keys.clone(),
             root: table.root(),
             index,
+            format,
             fate: Fate::Append(table),
         }))
     }
@@ -170,7 +167,8 @@ impl Resolved {
         replaces: Option<Managed>,
     ) -> Result<Self> {
         let (columns, keys) = definition(target, &name)?;
-        check_empty(stores, &name, &root).await?;
+        let format = formats::parquet_output()?;
+        check_empty(stores, &name, &root, &format).await?;
         let create = CreateTable {
             table: TableRef { database: Some(name.database.clone()), table: name.table.clone() },
             if_not_exists: false,
@@ -186,7 +184,7 @@ impl Resolved {
         };
         let index = Arc::new(PartitionIndex::empty(&keys)?);
         let fate = Fate::Create { create, managed: target.location.is_none(), replaces };
-        Ok(Self { name, columns, keys, root, index, fate })
+        Ok(Self { name, columns, keys, root, index, format, fate })
     }
 }
 
@@ -256,9 +254,9 @@ fn check_parts(hive_type: &HiveType) -> Result<()> {
 }
 
 /// Refuses a new table's location that holds files, which would be the table's.
-async fn check_empty(stores: &QueryStores, table: &TableName, location: &str) -> Result<()> {
+async fn check_empty(stores: &QueryStores, table: &TableName, location: &str, format: &Arc<dyn OutputFormat>) -> Result<()> {
     // Whether it can be written is asked before it is listed.
-    place(stores, location)?;
+    place(stores, location, Arc::clone(format))?;
     let opened = stores.open(location)?;
     let prefix = if opened.prefix.is_empty() { String::new() } else { format!("{}/", opened.prefix) };
     let mut token = None;

@@ -13,7 +13,7 @@ use glaux_engine::{
     Engine, Error, Result,
     accounting::Meter,
     storage::{QueryStores, Stores},
-    write::{TableWriter, WriteOptions, WrittenFile},
+    write::{ParquetOptions, TableWriter, WriteOptions, WrittenFile},
 };
 use tokio::{sync::mpsc, task::JoinHandle};
 use tpchgen::generators::{LineItemGenerator, OrderGenerator};
@@ -76,12 +76,12 @@ async fn write(
         let keys = (table.keys)();
         let schema = keyed_schema(rows.schema(), table, &keys)?;
         let location = stores.resolve(&root.join(table.name).to_string_lossy())?;
-        let options = WriteOptions {
+        let files = ParquetOptions {
             row_group_rows: 128 << 10,
             plain_columns: table.plain_columns.iter().map(|column| (*column).to_owned()).collect(),
-            ..WriteOptions::default()
+            ..ParquetOptions::default()
         };
-        let writer = TableWriter::new(location.store, location.path, &schema, &keys, options)?;
+        let writer = TableWriter::parquet(location.store, location.path, &schema, &keys, &files, WriteOptions::default())?;
         let (sender, receiver) = mpsc::channel(BATCHES_IN_FLIGHT);
         senders.push(sender);
         writers.push(async move { ended(tokio::spawn(take(writer, schema, receiver, table))).await });

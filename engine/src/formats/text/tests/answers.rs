@@ -23,10 +23,6 @@ fn text_is_read_as_trino_reads_it() {
 
 /// How a file is read otherwise than in its answer.
 fn difference(case: &Value) -> Option<String> {
-    let pairs = |value: &Value| match value {
-        Value::Object(entries) => entries.iter().map(|(key, value)| (key.clone(), text(value))).collect::<Vec<_>>(),
-        other => other.as_array().unwrap().iter().map(|pair| (text(&pair[0]), text(&pair[1]))).collect(),
-    };
     let (columns, properties) = (pairs(&case["columns"]), pairs(&case["properties"]));
     let columns: Vec<(&str, &str)> = columns.iter().map(|(name, kind)| (name.as_str(), kind.as_str())).collect();
     let properties: Vec<(&str, &str)> = properties.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
@@ -56,11 +52,19 @@ fn difference(case: &Value) -> Option<String> {
     })
 }
 
-fn text(value: &Value) -> String {
+/// The pairs of texts of a list, or of an object.
+pub(super) fn pairs(value: &Value) -> Vec<(String, String)> {
+    match value {
+        Value::Object(entries) => entries.iter().map(|(key, value)| (key.clone(), text(value))).collect(),
+        other => other.as_array().unwrap().iter().map(|pair| (text(&pair[0]), text(&pair[1]))).collect(),
+    }
+}
+
+pub(super) fn text(value: &Value) -> String {
     value.as_str().unwrap().to_owned()
 }
 
-fn bytes_of_hex(hex: &str) -> Vec<u8> {
+pub(super) fn bytes_of_hex(hex: &str) -> Vec<u8> {
     (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
 }
 
