@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::physical_plan::{
-    ExecutionPlan, InputOrderMode, aggregates::AggregateExec, recursive_query::RecursiveQueryExec,
-};
+use datafusion::physical_plan::{ExecutionPlan, InputOrderMode, aggregates::AggregateExec, recursive_query::RecursiveQueryExec};
 
 use crate::scan::{FooterAggregate, LakeScan};
 

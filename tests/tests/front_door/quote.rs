@@ -8,7 +8,7 @@ use std::time::Duration;
 use glaux_engine::{
     ErrorKind, Role, Session, SessionOptions,
     accounting::RequestKind,
-    query::{Basis, Failure, Parameters, Quote, QueryReport, QueryState, Reason},
+    query::{Basis, Failure, Parameters, QueryReport, QueryState, Quote, Reason},
 };
 use glaux_tests::{
     instance::Instance,
@@ -45,7 +45,8 @@ pub(crate) async fn quoted(instance: &Instance, sql: &str, basis: Basis) -> Resu
 /// Whether quotes of a query bound what a run of it took, and equal that where they say so.
 pub(crate) async fn holds(instance: &Instance, sql: &str, report: &QueryReport) -> Result<(), String> {
     for basis in [Basis::Known, Basis::Footers] {
-        let quote = quoted(instance, sql, basis).await.map_err(|failure| format!("{sql}\n  is not quoted: {:?}", failure.error))?;
+        let quote =
+            quoted(instance, sql, basis).await.map_err(|failure| format!("{sql}\n  is not quoted: {:?}", failure.error))?;
         bounds(&quote, report).map_err(|why| format!("{sql}\n  {basis:?}: {why}"))?;
     }
     Ok(())
