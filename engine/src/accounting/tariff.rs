@@ -5,7 +5,7 @@
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use super::{Bill, Requests, StoreUsage, Usd, UsageDetail};
+use super::{Bill, Requests, StoreUsage, UsageDetail, Usd};
 
 /// How many bytes a megabyte, a gigabyte and a terabyte have.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,7 +100,7 @@ pub struct Tariff {
     pub stores: Vec<StorePrice>,
 }
 
-/// When the built-in prices were last compared with those that are published.
+/// The version of the built-in prices.
 const PUBLISHED: NaiveDate = match NaiveDate::from_ymd_opt(2026, 11, 1) {
     Some(day) => day,
     None => NaiveDate::MIN,

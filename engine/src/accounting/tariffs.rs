@@ -177,7 +177,7 @@ fn named_base(name: &str, key: &str) -> Result<Tariff> {
 mod tests {
     use super::*;
     use crate::{
-        accounting::{Requests, StoreUsage, Units, Usd, UsageDetail},
+        accounting::{Requests, StoreUsage, Units, UsageDetail, Usd},
         clock::FixedClock,
         error::ErrorKind,
     };

@@ -51,8 +51,8 @@ pub(crate) use self::{
 use crate::{
     error::Result,
     scan::{
-        Analyzed, Asked, Basis, DataFile, Execution, Format, KnownFile, Opener, PlannedFile, QuotedScan, Quoter, ScanIo, ScanSpec,
-        Summaries,
+        Analyzed, Asked, Basis, DataFile, Execution, Format, KnownFile, Opener, PlannedFile, QuotedScan, Quoter, ScanIo,
+        ScanSpec, Summaries,
     },
 };
 

@@ -102,9 +102,9 @@ pub(super) fn of_scan(scan: &ScanQuote, repeats: bool) -> Vec<Reason> {
         reasons.push(Reason::AllColumns { columns: scan.columns as u64, widest: widest(&scan.column_bytes) });
     }
     let files = scan.files.total.unwrap_or_default();
-    for (column, unpruned) in &scan.unpruned {
-        if unpruned.without_statistics > 0 {
-            reasons.push(Reason::NoStatistics { column: column.clone(), files: unpruned.without_statistics, of: files });
+    for (column, without_statistics) in &scan.unpruned {
+        if *without_statistics > 0 {
+            reasons.push(Reason::NoStatistics { column: column.clone(), files: *without_statistics, of: files });
         } else if scan.pruned_files == 0 && scan.row_groups.total.is_some_and(|total| total > 1) {
             reasons.push(Reason::UnsortedColumn { column: column.clone() });
         }

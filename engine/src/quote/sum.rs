@@ -20,12 +20,7 @@ use crate::{
 ///
 /// # Errors
 /// Those of reading and decoding the metadata of files, naming the file.
-pub(crate) async fn of(
-    plans: &[Arc<dyn ExecutionPlan>],
-    planning: UsageDetail,
-    tariff: &Tariff,
-    basis: Basis,
-) -> Result<Quote> {
+pub(crate) async fn of(plans: &[Arc<dyn ExecutionPlan>], planning: UsageDetail, tariff: &Tariff, basis: Basis) -> Result<Quote> {
     let mut sum = Sum::after(planning);
     for found in plans.iter().flat_map(walk::scans) {
         let quote = match found.answer {

@@ -85,15 +85,6 @@ impl FileQuote {
     }
 }
 
-/// How often a filter's column left out nothing.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Unpruned {
-    /// Files whose statistics of it leave out no row group.
-    pub files: u64,
-    /// Files without statistics of it.
-    pub without_statistics: u64,
-}
-
 /// What a scan takes at most.
 #[derive(Debug, Default)]
 pub(crate) struct ScanQuote {
@@ -120,9 +111,9 @@ pub(crate) struct ScanQuote {
     pub is_exact: bool,
     /// Files of which nothing but their size is known.
     pub guesses: u64,
-    /// Files in which a filter left out no row group, by its columns.
-    pub unpruned: BTreeMap<String, Unpruned>,
-    /// Files with a filter on data columns of which at least one row group was left out.
+    /// The columns of filters that left out no row group of some file, each with how many of these files have no statistics of it.
+    pub unpruned: BTreeMap<String, u64>,
+    /// Files of which at least one row group was left out.
     pub pruned_files: u64,
 }
 
@@ -167,12 +158,7 @@ impl ScanQuote {
         self.is_exact &= is_exact;
         self.guesses += u64::from(is_guess);
         for (column, has_statistics) in unpruned {
-            let of_column = self.unpruned.entry(column).or_default();
-            if has_statistics {
-                of_column.files += 1;
-            } else {
-                of_column.without_statistics += 1;
-            }
+            *self.unpruned.entry(column).or_default() += u64::from(!has_statistics);
         }
     }
 }

@@ -35,13 +35,7 @@ pub(crate) struct LakeSource {
 
 impl LakeSource {
     /// All columns and rows of the partitions of a table that pruning left.
-    pub(crate) fn new(
-        table: Arc<str>,
-        pruning: Arc<Pruning>,
-        schema: TableSchema,
-        format: Arc<dyn Format>,
-        io: ScanIo,
-    ) -> Self {
+    pub(crate) fn new(table: Arc<str>, pruning: Arc<Pruning>, schema: TableSchema, format: Arc<dyn Format>, io: ScanIo) -> Self {
         let columns: Vec<usize> = (0..schema.table_schema().fields().len()).collect();
         let projection = ProjectionExprs::from_indices(&columns, schema.table_schema());
         Self { table, pruning, schema, format, io, projection, predicate: None, metrics: ExecutionPlanMetricsSet::new() }

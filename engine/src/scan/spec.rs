@@ -152,10 +152,9 @@ impl ScanSpec {
 
     /// The columns of the files that are wanted.
     pub(crate) fn data_columns(&self) -> BTreeSet<String> {
-        let file = self.schema.file_schema();
         let exprs = self.predicate.iter().cloned().chain(self.projection.expr_iter());
-        let named = exprs.flat_map(|expr| collect_columns(&expr)).map(|column| column.name().to_owned());
-        named.filter(|name| file.index_of(name).is_ok()).collect()
+        let columns = exprs.flat_map(|expr| collect_columns(&expr)).filter(|column| !self.is_of_partition(column));
+        columns.map(|column| column.name().to_owned()).collect()
     }
 
     /// Whether any column of the files is wanted.

@@ -106,7 +106,7 @@ impl ParquetQuoter {
             fetch.requests += if is_small(file) { 0 } else { 2 };
         }
         let data_bytes = if needs_data { size } else { 0 };
-        FileQuote { data_bytes, metadata_bytes: footer, fetch, is_guess: true, ..FileQuote::default() }
+        FileQuote { data_bytes, metadata_bytes: footer, fetch, is_exact: !needs_data, is_guess: true, ..FileQuote::default() }
     }
 
     /// Adds the data that a split takes.
