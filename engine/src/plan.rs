@@ -2,6 +2,7 @@
 //! metastore, `types` has the types of times, `rules` gives expressions their meaning in Trino, `limits` bounds the size of plans. Planning changes
 //! nothing.
 
+mod conditions;
 mod cooperate;
 mod interruptible;
 mod limits;

@@ -13,7 +13,7 @@ use datafusion::{
 };
 use glaux_catalog::ident::{CATALOG_NAME, DEFAULT_DATABASE};
 
-use super::{operators::Operators, rules::analyzer_rules, types::Types};
+use super::{conditions::Conditions, operators::Operators, rules::analyzer_rules, types::Types};
 use crate::{
     config::EngineOptions,
     data_dir::SPILL_DIRECTORY,
@@ -65,6 +65,7 @@ pub(crate) fn base_state(options: &EngineOptions) -> Result<SessionState> {
         .with_default_features()
         .with_analyzer_rules(analyzer_rules())
         .with_physical_optimizer_rule(Arc::new(UseLakeScan))
+        .with_physical_optimizer_rule(Arc::new(Conditions))
         .build();
     functions::register(&mut state).map_err(from_datafusion)?;
     Ok(state)

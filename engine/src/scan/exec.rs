@@ -29,6 +29,7 @@ use super::{
     spec::{ScanSpec, Split, TopRows},
     stream,
 };
+use crate::conditional::lazily;
 
 /// Reads the rows of a table's files.
 #[derive(Debug)]
@@ -58,11 +59,13 @@ impl LakeScan {
             splits.push(Arc::clone(file.extension::<Arc<Split>>()?));
         }
         splits.sort_by_key(|split| split.position);
+        let columns = source.schema.table_schema();
+        let projection = source.projection.clone().try_map_exprs(|expr| lazily(&expr, columns)).ok()?;
         let spec = ScanSpec {
             table: Arc::clone(&source.table),
             schema: source.schema.clone(),
             splits,
-            projection: source.projection.clone(),
+            projection,
             output: config.projected_schema().ok()?,
             predicate: source.predicate.clone(),
             limit: config.limit,
