@@ -14,6 +14,7 @@ mod rules;
 mod state;
 mod types;
 mod wide;
+mod wildcards;
 
 pub(crate) use cooperate::cooperative;
 pub(crate) use interruptible::Stop;

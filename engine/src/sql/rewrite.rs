@@ -18,6 +18,7 @@ mod types;
 mod words;
 
 pub use duplicates::label;
+pub(crate) use duplicates::mark_duplicates;
 pub use hidden::{HIDDEN_COLUMNS, HIDDEN_SUFFIX};
 use sqlparser::ast::Query;
 
@@ -40,6 +41,5 @@ pub(super) fn apply(query: &mut Query, originals: &Originals) -> Result<()> {
     hidden::apply(query)?;
     casts::apply(query);
     labels::apply(query, originals);
-    duplicates::apply(query);
-    Ok(())
+    mark_duplicates(query)
 }
