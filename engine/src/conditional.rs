@@ -11,10 +11,7 @@ use std::{
 
 use arrow::{
     array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch},
-    compute::{
-        filter_record_batch,
-        kernels::boolean::{and_kleene, or_kleene},
-    },
+    compute::{and_kleene, filter_record_batch, or_kleene},
     datatypes::{DataType, Schema},
 };
 use datafusion::{
@@ -150,9 +147,8 @@ impl PhysicalExpr for Conditional {
     fn evaluate(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
         let left = match self.left.evaluate(batch)? {
             ColumnarValue::Scalar(ScalarValue::Boolean(Some(holds))) => {
-                let is_open = holds == self.is_and;
-                let decided = || Ok(ColumnarValue::Scalar(ScalarValue::Boolean(Some(holds))));
-                return if is_open { self.right.evaluate(batch) } else { decided() };
+                let decided = ColumnarValue::Scalar(ScalarValue::Boolean(Some(holds)));
+                return if holds == self.is_and { self.right.evaluate(batch) } else { Ok(decided) };
             }
             left => left.into_array(batch.num_rows())?,
         };

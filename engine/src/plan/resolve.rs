@@ -106,7 +106,7 @@ async fn planned(query: Box<ast::Query>, original: &Query, state: &SessionState)
         Err(error) if wildcards::is_twice(&error) => {
             let mut again = original.ast.clone();
             names::resolve(&mut again, state);
-            match wildcards::written_out(&again, state).await? {
+            match Box::pin(wildcards::written_out(&again, state)).await? {
                 Some(written) => state.statement_to_plan(statement(Box::new(written))).await.map_err(from_datafusion),
                 None => Err(from_datafusion(error)),
             }

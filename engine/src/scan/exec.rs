@@ -262,6 +262,8 @@ impl ExecutionPlan for LakeScan {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::Range;
+
     use chrono::DateTime;
     use object_store::{ObjectMeta, memory::InMemory, path::Path};
 
@@ -277,7 +279,9 @@ mod tests {
             Arc::new(PlannedFile { file, values: Vec::new(), own: None })
         };
         let (a, b) = (file("a"), file("b"));
-        let split = |(position, (file, range))| Arc::new(Split { file: Arc::clone(file), range, position, stream: position % 2 });
+        let split = |(position, (file, range)): (usize, (&Arc<PlannedFile>, Range<u64>))| {
+            Arc::new(Split { file: Arc::clone(file), range, position, stream: position % 2 })
+        };
         let splits = [(&a, 0..10), (&a, 10..20), (&a, 20..30), (&b, 0..30)].into_iter().enumerate().map(split).collect();
         let whole = joined(splits);
         let ranges: Vec<_> = whole.iter().map(|split| (split.file.file.url(), split.range.clone(), split.is_whole())).collect();
