@@ -17,33 +17,115 @@ use datafusion::{
 };
 
 /// Functions that have a value for all arguments of their types.
-const INFALLIBLE: [&str; 26] = [
+const INFALLIBLE: [&str; 92] = [
+    "acos",
+    "acosh",
+    "array_compact",
+    "array_distinct",
     "array_has",
+    "array_has_all",
+    "array_has_any",
     "array_length",
+    "array_max",
+    "array_min",
+    "array_position",
+    "array_sort",
+    "array_to_string",
+    "arrow_typeof",
+    "ascii",
+    "asin",
+    "asinh",
+    "atan",
+    "atan2",
+    "atanh",
+    "bit_length",
     "btrim",
     "cardinality",
+    "cbrt",
     "ceil",
+    "char_length",
     "character_length",
     "coalesce",
     "comparable",
     "comparable_nan_first",
+    "concat",
+    "concat_ws",
     "contains",
-    "date_part",
+    "cos",
+    "cosh",
+    "cot",
+    "cut_texts",
+    "degrees",
+    "element_at",
+    "empty",
     "ends_with",
     "equal",
+    "exp",
+    "find_in_set",
     "floor",
     "get_field",
     "greatest",
+    "initcap",
     "isnan",
+    "iszero",
     "least",
+    "left",
+    "length",
+    "levenshtein",
+    "ln",
+    "log",
+    "log10",
+    "log2",
     "lower",
     "ltrim",
+    "make_array",
+    "map_keys",
+    "map_values",
+    "md5",
+    "named_struct",
+    "nanvl",
+    "now",
     "nullif",
+    "nvl",
+    "nvl2",
+    "octet_length",
+    "radians",
+    "replace",
     "reverse",
+    "right",
+    "round",
+    "row",
     "rtrim",
+    "sha256",
+    "sha512",
+    "signum",
+    "sin",
+    "sinh",
+    "sqrt",
     "starts_with",
     "strpos",
+    "struct",
+    "substr",
+    "tan",
+    "tanh",
+    "to_hex",
     "upper",
+];
+
+/// Functions that have one if all of their arguments but one are constants: patterns, units, zones and lengths are wrong for all rows, or for none.
+const INFALLIBLE_OF_ONE: [&str; 12] = [
+    "at_timezone",
+    "date_format",
+    "date_part",
+    "date_trunc",
+    "lpad",
+    "regexp_count",
+    "regexp_like",
+    "regexp_replace",
+    "repeat",
+    "rpad",
+    "split_part",
+    "with_timezone",
 ];
 
 /// Whether an expression over such columns may fail.
@@ -65,7 +147,7 @@ fn may_fail_itself(expr: &Arc<dyn PhysicalExpr>, schema: &Schema) -> bool {
         return !cast.cast_options().safe && !widens();
     }
     if let Some(call) = expr.downcast_ref::<ScalarFunctionExpr>() {
-        return !INFALLIBLE.contains(&call.name());
+        return call_may_fail(call, schema);
     }
     if expr.is::<NegativeExpr>() {
         return !is_float(expr);
@@ -82,6 +164,38 @@ fn may_fail_itself(expr: &Arc<dyn PhysicalExpr>, schema: &Schema) -> bool {
         || expr.is::<DynamicFilterPhysicalExpr>()
         || expr.is::<ScalarSubqueryExpr>();
     !is_known
+}
+
+fn call_may_fail(call: &ScalarFunctionExpr, schema: &Schema) -> bool {
+    let (name, args) = (call.fun().name(), call.args());
+    if INFALLIBLE.contains(&name) || name.starts_with("try_cast_as_") {
+        return false;
+    }
+    let is_constant = |arg: &&Arc<dyn PhysicalExpr>| arg.is::<Literal>();
+    if INFALLIBLE_OF_ONE.contains(&name) {
+        return args.len() - args.iter().filter(is_constant).count() > 1;
+    }
+    match args {
+        // Casts that `plan/rules` has made functions of.
+        [of] if name.starts_with("cast_as_") => {
+            !of.data_type(schema).is_ok_and(|from| widens(&from, call.return_type()) || rounds(&from, call.return_type()))
+        }
+        // Longer texts are cut to the length.
+        [of, _] if name.starts_with("cast_as_") => !of.data_type(schema).is_ok_and(|from| from.is_string()),
+        _ => true,
+    }
+}
+
+/// Whether each time of a type is one of another, though perhaps less exactly.
+fn rounds(from: &DataType, to: &DataType) -> bool {
+    use DataType as T;
+    match (from, to) {
+        (T::Timestamp(from, _), T::Timestamp(to, _)) => to <= from,
+        (T::Timestamp(..), T::Time32(_) | T::Time64(_) | T::Utf8) => true,
+        (T::Time32(from) | T::Time64(from), T::Time32(to) | T::Time64(to)) => to <= from,
+        (from, T::Boolean) => from.is_numeric(),
+        _ => false,
+    }
 }
 
 fn is_comparison(op: Operator) -> bool {

@@ -1,5 +1,5 @@
 //! Conditions of filters, joins, projections and aggregates that are evaluated from left to right where an operand may fail; those of scans are
-//! the scan's.
+//! the scan's. And what DataFusion has come to compute below a filter that does not look at it is computed above it again, of the rows that are left.
 
 use std::sync::Arc;
 
@@ -9,7 +9,10 @@ use datafusion::{
         tree_node::{Transformed, TreeNode},
     },
     config::ConfigOptions,
-    physical_expr::PhysicalExpr,
+    physical_expr::{
+        PhysicalExpr,
+        expressions::{Column, Literal},
+    },
     physical_optimizer::PhysicalOptimizerRule,
     physical_plan::{
         ExecutionPlan,
@@ -47,6 +50,11 @@ impl PhysicalOptimizerRule for Conditions {
 /// The node with such conditions, if it needs any.
 fn rewritten(node: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     if let Some(filter) = node.downcast_ref::<FilterExec>() {
+        if let Some((above, below)) = below_projection(filter)? {
+            let below: Arc<dyn ExecutionPlan> = Arc::new(below);
+            let input = rewritten(&below)?.unwrap_or(below);
+            return Ok(Some(Arc::new(ProjectionExec::try_new(above, input)?)));
+        }
         let predicate = lazily(filter.predicate(), &filter.input().schema())?;
         if Arc::ptr_eq(&predicate, filter.predicate()) {
             return Ok(None);
@@ -68,6 +76,35 @@ fn rewritten(node: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPl
         Some(aggregate) if matches!(aggregate.mode().input_mode(), AggregateInputMode::Raw) => of_aggregate(aggregate),
         _ => Ok(None),
     }
+}
+
+/// A filter of a projection whose computed columns it does not look at, taken apart: what is computed above, and the filter below that.
+fn below_projection(filter: &FilterExec) -> Result<Option<(Vec<ProjectionExpr>, FilterExec)>> {
+    let Some(projection) = filter.input().downcast_ref::<ProjectionExec>() else { return Ok(None) };
+    let exprs = projection.expr();
+    if exprs.iter().all(|shown| shown.expr.is::<Column>() || shown.expr.is::<Literal>()) {
+        return Ok(None);
+    }
+    let mut is_of_columns = true;
+    let predicate = Arc::clone(filter.predicate()).transform_up(|part| {
+        let Some(column) = part.downcast_ref::<Column>() else { return Ok(Transformed::no(part)) };
+        let source = exprs.get(column.index()).map(|shown| &shown.expr).filter(|source| source.is::<Column>());
+        is_of_columns &= source.is_some();
+        Ok(source.cloned().map_or_else(|| Transformed::no(Arc::clone(&part)), Transformed::yes))
+    })?;
+    if !is_of_columns {
+        return Ok(None);
+    }
+    let above = match filter.projection() {
+        Some(shown) => shown.iter().filter_map(|at| exprs.get(*at).cloned()).collect(),
+        None => exprs.to_vec(),
+    };
+    let below = FilterExecBuilder::from(filter)
+        .with_input(Arc::clone(projection.input()))
+        .with_predicate(predicate.data)
+        .apply_projection(None)?
+        .build()?;
+    Ok(Some((above, below)))
 }
 
 fn of_projection(projection: &ProjectionExec) -> Result<Option<Arc<dyn ExecutionPlan>>> {
@@ -120,4 +157,35 @@ fn of_aggregate(aggregate: &AggregateExec) -> Result<Option<Arc<dyn ExecutionPla
     let input = Arc::clone(aggregate.input());
     let rewritten = AggregateExec::try_new(*aggregate.mode(), group, functions, filters, input, Arc::clone(&schema))?;
     Ok(Some(Arc::new(rewritten.with_limit_options(aggregate.limit_options()))))
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::datatypes::{DataType, Field, Schema};
+    use datafusion::{
+        logical_expr::Operator,
+        physical_expr::expressions::{binary, col, lit},
+        physical_plan::empty::EmptyExec,
+    };
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_computed_of_rows_that_a_filter_leaves_out() {
+        let fields = ["a", "b"].map(|name| Field::new(name, DataType::Int64, true));
+        let schema = Arc::new(Schema::new(fields.to_vec()));
+        let quotient = binary(lit(6_i64), Operator::Divide, col("b", &schema).unwrap(), &schema).unwrap();
+        let exprs = [ProjectionExpr::new(col("b", &schema).unwrap(), "b"), ProjectionExpr::new(quotient, "q")];
+        let projection = Arc::new(ProjectionExec::try_new(exprs, Arc::new(EmptyExec::new(schema))).unwrap());
+        let filter = |column: &str| -> Arc<dyn ExecutionPlan> {
+            let schema = projection.schema();
+            let predicate = binary(col(column, &schema).unwrap(), Operator::NotEq, lit(0_i64), &schema).unwrap();
+            Arc::new(FilterExec::try_new(predicate, Arc::clone(&projection) as Arc<dyn ExecutionPlan>).unwrap())
+        };
+        let rewritten = |plan| Conditions.optimize(plan, &ConfigOptions::default()).unwrap();
+        let moved = rewritten(filter("b"));
+        assert!(moved.is::<ProjectionExec>() && moved.children()[0].is::<FilterExec>());
+        assert_eq!(moved.schema(), projection.schema());
+        assert!(rewritten(filter("q")).is::<FilterExec>());
+    }
 }
