@@ -4,9 +4,12 @@
 use std::sync::Arc;
 
 use datafusion::{
-    common::{DFSchema, Result, tree_node::Transformed},
+    common::{
+        DFSchema, Result,
+        tree_node::{Transformed, TreeNode},
+    },
     logical_expr::{
-        Expr, Filter, LogicalPlan,
+        BinaryExpr, Expr, Filter, LogicalPlan,
         execution_props::ExecutionProps,
         physical_planning_context::PhysicalPlanningContext,
         utils::{conjunction, split_conjunction},
@@ -15,6 +18,7 @@ use datafusion::{
     physical_expr::create_physical_expr,
 };
 
+use super::rules::is_comparison;
 use crate::conditional;
 
 /// The rule that orders them: behind the one that moves filters, before the one that looks for what they have in common.
@@ -53,6 +57,24 @@ fn in_order(predicate: &Expr, schema: &DFSchema) -> Option<Expr> {
 
 /// Whether a conjunct may fail; one that cannot be planned by itself may.
 fn may_fail(conjunct: &Expr, schema: &DFSchema) -> bool {
+    if !conjunct.exists(|part| Ok(computes(part))).unwrap_or(true) {
+        return false;
+    }
     let planned = create_physical_expr(conjunct, schema, &ExecutionProps::new(), &PhysicalPlanningContext::default());
     !planned.is_ok_and(|planned| !conditional::may_fail(&planned, schema.as_arrow()))
+}
+
+/// Whether a part of a conjunct does more than compare: a list of very many constants is not planned to learn that.
+fn computes(part: &Expr) -> bool {
+    match part {
+        Expr::BinaryExpr(BinaryExpr { op, .. }) => !is_comparison(*op) && !op.is_logic_operator(),
+        Expr::Column(_)
+        | Expr::Literal(..)
+        | Expr::Not(_)
+        | Expr::IsNull(_)
+        | Expr::IsNotNull(_)
+        | Expr::Between(_)
+        | Expr::InList(_) => false,
+        _ => true,
+    }
 }

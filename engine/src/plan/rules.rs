@@ -44,6 +44,8 @@ use datafusion::{
     optimizer::{AnalyzerRule, analyzer::Analyzer},
 };
 
+pub(super) use operands::is_comparison;
+
 /// DataFusion's rules in their order, with ours right before its coercion of types, and one that looks at what that has cast.
 #[must_use]
 pub(super) fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
