@@ -1,10 +1,11 @@
 //! Calls with arguments that DataFusion takes and then gives up on: refused as Trino does, or said so that it does not.
 
+use arrow::datatypes::DataType;
 use datafusion::{
     common::{DFSchema, Result, ScalarValue, plan_err, tree_node::Transformed},
     config::ConfigOptions,
     logical_expr::{
-        Expr, ExprSchemable,
+        Expr, ExprSchemable, cast,
         expr::{AggregateFunction, ScalarFunction},
         lit,
     },
@@ -30,6 +31,7 @@ pub(super) fn rewrite(expr: Expr, schema: &DFSchema, _config: &ConfigOptions) ->
             Ok(distinct(aggregate))
         }
         Expr::ScalarFunction(call) if call.func.name() == "from_unixtime" => from_unixtime(call),
+        Expr::ScalarFunction(call) if call.func.name() == "log" => Ok(logarithm(call, schema)),
         expr => Ok(Transformed::no(expr)),
     }
 }
@@ -70,4 +72,15 @@ fn from_unixtime(mut call: ScalarFunction) -> Result<Transformed<Expr>> {
     }
     *zone = known;
     Ok(Transformed::yes(Expr::ScalarFunction(call)))
+}
+
+/// `log(x)` of a decimal as of a double: DataFusion looks for ten among its decimals, few of which hold it.
+fn logarithm(mut call: ScalarFunction, schema: &DFSchema) -> Transformed<Expr> {
+    match call.args.as_mut_slice() {
+        [of] if of.get_type(schema).is_ok_and(|data_type| data_type.is_decimal()) => {
+            *of = cast(std::mem::take(of), DataType::Float64);
+            Transformed::yes(Expr::ScalarFunction(call))
+        }
+        _ => Transformed::no(Expr::ScalarFunction(call)),
+    }
 }
