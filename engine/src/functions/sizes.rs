@@ -61,12 +61,13 @@ impl ScalarUDFImpl for Bounded {
         self.plain.inner().is_strict()
     }
 
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+    fn invoke_with_args(&self, mut args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let is_constant = args.args.iter().all(|argument| matches!(argument, ColumnarValue::Scalar(_)));
         let rows = if is_constant { 1 } else { args.number_rows };
+        let pads = matches!(self.name(), "lpad" | "rpad");
         let mut bytes = 0_u64;
         for row in 0..rows {
-            if matches!(self.name(), "lpad" | "rpad") {
+            if pads {
                 check_padding(&args.args, row)?;
             }
             bytes = bytes.saturating_add(made(self.name(), &args.args, row));
@@ -75,6 +76,14 @@ impl ScalarUDFImpl for Bounded {
                 let message = format!("function '{}' would produce more than {most} MiB of text at once", self.name());
                 let error = Error::new(ErrorKind::LimitExceeded, message).with_hint("Produce shorter strings, or fewer of them");
                 return Err(to_datafusion(error));
+            }
+        }
+        if pads && let Some(ColumnarValue::Array(lengths)) = args.args.get_mut(1) {
+            // Those below zero stand where something is NULL.
+            let numbers = lengths.as_primitive_opt::<Int64Type>();
+            let above_zero = numbers.map(|numbers| numbers.unary::<_, Int64Type>(|number| number.max(0)));
+            if let Some(above_zero) = above_zero {
+                *lengths = Arc::new(above_zero);
             }
         }
         self.plain.invoke_with_args(args)
