@@ -78,13 +78,8 @@ impl ScalarUDFImpl for Bounded {
                 return Err(to_datafusion(error));
             }
         }
-        if pads && let Some(ColumnarValue::Array(lengths)) = args.args.get_mut(1) {
-            // Those below zero stand where something is NULL.
-            let numbers = lengths.as_primitive_opt::<Int64Type>();
-            let above_zero = numbers.map(|numbers| numbers.unary::<_, Int64Type>(|number| number.max(0)));
-            if let Some(above_zero) = above_zero {
-                *lengths = Arc::new(above_zero);
-            }
+        if pads && let Some(length) = args.args.get_mut(1) {
+            without_negative(length);
         }
         self.plain.invoke_with_args(args)
     }
@@ -127,6 +122,21 @@ fn check_padding(args: &[ColumnarValue], row: usize) -> Result<()> {
         return exec_err!("padding string must not be empty");
     }
     Ok(())
+}
+
+/// Lengths without those below zero, which stand where something else is NULL: DataFusion makes room for all.
+fn without_negative(length: &mut ColumnarValue) {
+    match length {
+        ColumnarValue::Scalar(ScalarValue::Int64(Some(number))) => *number = (*number).max(0),
+        ColumnarValue::Array(lengths) => {
+            let numbers = lengths.as_primitive_opt::<Int64Type>();
+            let above_zero = numbers.map(|numbers| numbers.unary::<_, Int64Type>(|number| number.max(0)));
+            if let Some(above_zero) = above_zero {
+                *lengths = Arc::new(above_zero);
+            }
+        }
+        ColumnarValue::Scalar(_) => {}
+    }
 }
 
 /// The text of one row; empty if there is none.
