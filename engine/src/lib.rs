@@ -34,6 +34,7 @@
 mod access;
 pub mod accounting;
 pub mod clock;
+mod conditional;
 pub mod config;
 mod data_dir;
 mod definition;

@@ -1,9 +1,13 @@
 //! From a query's syntax tree to DataFusion's plans: `state` sets DataFusion up, `resolve` finds the tables and views that a query names in the
-//! metastore, `types` has the types of times, `rules` gives expressions their meaning in Trino, `limits` bounds the size of plans, `memory` what a
-//! query holds when it runs. Planning changes nothing.
+//! metastore, `types` has the types of times, `rules` gives expressions their meaning in Trino, `filters`, `keys` and `conditions` have conditions
+//! evaluated in their order, `limits` bounds the size of plans, `memory` what a query holds
+//! when it runs. Planning changes nothing.
 
+mod conditions;
 mod cooperate;
+mod filters;
 mod interruptible;
+mod keys;
 mod limits;
 mod memory;
 mod names;
@@ -14,6 +18,7 @@ mod rules;
 mod state;
 mod types;
 mod wide;
+mod wildcards;
 
 pub(crate) use cooperate::cooperative;
 pub(crate) use interruptible::Stop;

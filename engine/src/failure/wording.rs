@@ -60,8 +60,22 @@ fn without_report(text: &str) -> String {
 type Pattern = fn(&str) -> Option<Wording>;
 
 /// The first that knows a text decides.
-const PATTERNS: [Pattern; 13] =
-    [unify, call, unknown_function, operator, boolean, cast, overflow, grouping, positions, fields, regex, accumulator, physical];
+const PATTERNS: [Pattern; 14] = [
+    unify,
+    call,
+    unknown_function,
+    operator,
+    boolean,
+    cast,
+    overflow,
+    grouping,
+    positions,
+    fields,
+    regex,
+    accumulator,
+    physical,
+    surrender,
+];
 
 /// What stands between two texts.
 fn between<'a>(text: &'a str, begin: &str, end: &str) -> Option<&'a str> {
@@ -311,6 +325,15 @@ fn physical(text: &str) -> Option<Wording> {
     Some(Wording { message: message.to_owned(), kind: Some(ErrorKind::Unsupported), hint: Some(hint) })
 }
 
+/// A function that gives up on its arguments, which it takes for a fault of its own: `array_resize: output size overflow`.
+fn surrender(text: &str) -> Option<Wording> {
+    let told = text.strip_prefix("Internal error: ")?;
+    let name = told.split([' ', ':']).next()?;
+    let is_of_names = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    let is_function = name.contains('_') && name.bytes().all(is_of_names);
+    is_function.then(|| Wording::from(plain(&translated(told.trim_end_matches('.')))))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -364,6 +387,10 @@ mod tests {
             (
                 "Failed to unify argument types of make_array: [Int64, Date32]",
                 "all ARRAY elements must be the same type or coercible to a common type, not bigint, date",
+            ),
+            (
+                "Internal error: array_resize: output size overflow.\nThis issue was likely caused by a bug in DataFusion's code. Please help: https://github.com/apache/datafusion/issues",
+                "array_resize: output size overflow",
             ),
             (
                 "something else\nThis issue was likely caused by a bug in DataFusion's code. Please help: https://github.com/apache/datafusion/issues",

@@ -23,7 +23,7 @@ use glaux_catalog::{
 };
 use sqlparser::ast;
 
-use super::{limits, memory::QueryMemory, names, wide};
+use super::{limits, memory::QueryMemory, names, wide, wildcards};
 use crate::{
     access::{Guarded, view_denied},
     clock::Clock,
@@ -96,13 +96,26 @@ impl PlanContext {
         names::resolve(&mut ast, &state);
         let plan = match wide::plan(&ast, &state).await.map_err(from_datafusion)? {
             Some(plan) => plan,
-            None => {
-                let statement = PlannedStatement::Statement(Box::new(ast::Statement::Query(ast)));
-                state.statement_to_plan(statement).await.map_err(from_datafusion)?
-            }
+            None => planned(ast, query, &state).await?,
         };
         limits::check(&plan)?;
         Ok((state, plan))
+    }
+}
+
+/// The plan of a query, which `original` was before its names were resolved.
+async fn planned(query: Box<ast::Query>, original: &Query, state: &SessionState) -> Result<LogicalPlan> {
+    let statement = |query| PlannedStatement::Statement(Box::new(ast::Statement::Query(query)));
+    match state.statement_to_plan(statement(query)).await {
+        Err(error) if wildcards::is_twice(&error) => {
+            let mut again = original.ast.clone();
+            names::resolve(&mut again, state);
+            match Box::pin(wildcards::written_out(&again, state)).await? {
+                Some(written) => state.statement_to_plan(statement(Box::new(written))).await.map_err(from_datafusion),
+                None => Err(from_datafusion(error)),
+            }
+        }
+        planned => planned.map_err(from_datafusion),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Our rules, which run before DataFusion coerces types. They are needed where DataFusion's semantics are not Trino's, or where what it derives from an
 //! expression would lose rows:
 //!
+//! - `calls` refuses calls that DataFusion takes and then gives up on;
 //! - `membership` gives `IN (SELECT ...)` its three truth values;
 //! - `rows` compares rows and arrays;
 //! - `align` gives decimals and floats, and dates and timestamps, a common type;
@@ -15,6 +16,7 @@
 
 mod align;
 mod arithmetic;
+mod calls;
 mod cast;
 mod extremes;
 mod guards;
@@ -42,13 +44,16 @@ use datafusion::{
     optimizer::{AnalyzerRule, analyzer::Analyzer},
 };
 
+pub(super) use operands::is_comparison;
+
 /// DataFusion's rules in their order, with ours right before its coercion of types, and one that looks at what that has cast.
 #[must_use]
 pub(super) fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     let mut rules = Analyzer::new().rules;
     // GROUPING is resolved by comparing expressions as they are written, before any are changed.
     let at = rules.iter().position(|rule| rule.name() == "type_coercion").unwrap_or(0);
-    let ours: [ExprRule; 10] = [
+    let ours: [ExprRule; 11] = [
+        ExprRule { name: "glaux_calls", rewrite: calls::rewrite, pair: None },
         ExprRule { name: "glaux_rows", rewrite: rows::rewrite, pair: None },
         ExprRule { name: "glaux_align", rewrite: align::rewrite, pair: Some(align::rewrite_pair) },
         ExprRule { name: "glaux_nan", rewrite: nan::rewrite, pair: Some(nan::rewrite_pair) },

@@ -9,11 +9,14 @@ use datafusion::{
         runtime_env::{RuntimeEnv, RuntimeEnvBuilder},
         session_state::SessionStateBuilder,
     },
+    optimizer::{Optimizer, OptimizerRule},
     prelude::SessionConfig,
 };
 use glaux_catalog::ident::{CATALOG_NAME, DEFAULT_DATABASE};
 
-use super::{operators::Operators, rules::analyzer_rules, types::Types};
+use super::{
+    conditions::Conditions, filters::FiltersInOrder, keys::KeysBelow, operators::Operators, rules::analyzer_rules, types::Types,
+};
 use crate::{
     config::EngineOptions,
     data_dir::SPILL_DIRECTORY,
@@ -64,10 +67,21 @@ pub(crate) fn base_state(options: &EngineOptions) -> Result<SessionState> {
         .with_type_planner(Arc::new(Types))
         .with_default_features()
         .with_analyzer_rules(analyzer_rules())
+        .with_optimizer_rules(optimizer_rules())
         .with_physical_optimizer_rule(Arc::new(UseLakeScan))
+        .with_physical_optimizer_rule(Arc::new(Conditions))
         .build();
     functions::register(&mut state).map_err(from_datafusion)?;
     Ok(state)
+}
+
+/// DataFusion's rules in their order, with ours right behind the one that moves filters.
+fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+    let mut rules = Optimizer::new().rules;
+    let at = rules.iter().position(|rule| rule.name() == "push_down_filter").map_or(rules.len(), |at| at + 1);
+    let ours: [Arc<dyn OptimizerRule + Send + Sync>; 2] = [Arc::new(FiltersInOrder), Arc::new(KeysBelow)];
+    rules.splice(at..at, ours);
+    rules
 }
 
 /// Memory and disk that all queries of an engine share.

@@ -31,7 +31,10 @@ use super::{
     spec::{ScanSpec, Split, TopRows},
     stream,
 };
-use crate::error::Error;
+use crate::{conditional::lazily, error::Error};
+
+/// Rows that may well be at the beginning of a file that does not tell how many it has.
+const FEW_ROWS: usize = 10_000;
 
 /// Reads the rows of a table's files.
 #[derive(Debug)]
@@ -61,12 +64,18 @@ impl LakeScan {
             splits.push(Arc::clone(file.extension::<Arc<Split>>()?));
         }
         splits.sort_by_key(|split| split.position);
+        let are_few_wanted = config.limit.is_some_and(|limit| limit <= FEW_ROWS) && source.predicate.is_none();
+        if are_few_wanted && source.format.summaries().is_none() {
+            splits = joined(splits);
+        }
+        let columns = source.schema.table_schema();
+        let projection = source.projection.clone().try_map_exprs(|expr| lazily(&expr, columns)).ok()?;
         let spec = ScanSpec {
             table: Arc::clone(&source.table),
             pruning: Arc::clone(&source.pruning),
             schema: source.schema.clone(),
             splits,
-            projection: source.projection.clone(),
+            projection,
             output: config.projected_schema().ok()?,
             predicate: source.predicate.clone(),
             limit: config.limit,
@@ -163,6 +172,21 @@ impl LakeScan {
     }
 }
 
+/// The splits with those of one file put together: the first of them may have all rows that are wanted, and nobody begins the others beside it.
+fn joined(splits: Vec<Arc<Split>>) -> Vec<Arc<Split>> {
+    let mut whole: Vec<Arc<Split>> = Vec::new();
+    for split in splits {
+        match whole.last_mut() {
+            Some(last) if Arc::ptr_eq(&last.file, &split.file) && last.range.end == split.range.start => {
+                let range = last.range.start..split.range.end;
+                *last = Arc::new(Split { range, ..last.as_ref().clone() });
+            }
+            _ => whole.push(split),
+        }
+    }
+    whole
+}
+
 impl DisplayAs for LakeScan {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let spec = &self.spec;
@@ -250,5 +274,34 @@ impl ExecutionPlan for LakeScan {
         } else {
             Arc::clone(&self.statistics)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ops::Range;
+
+    use chrono::DateTime;
+    use object_store::{ObjectMeta, memory::InMemory, path::Path};
+
+    use super::*;
+    use crate::scan::{DataFile, PlannedFile};
+
+    #[test]
+    fn splits_of_one_file_are_put_together() {
+        let file = |name: &str| {
+            let location = Path::from(name);
+            let meta = ObjectMeta { location, last_modified: DateTime::UNIX_EPOCH, size: 30, e_tag: None, version: None };
+            let file = DataFile { store: Arc::new(InMemory::new()), store_url: Arc::from("memory:///"), meta, partition: 0 };
+            Arc::new(PlannedFile { file, values: Vec::new(), own: None })
+        };
+        let (a, b) = (file("a"), file("b"));
+        let split = |(position, (file, range)): (usize, (&Arc<PlannedFile>, Range<u64>))| {
+            Arc::new(Split { file: Arc::clone(file), range, position, stream: position % 2 })
+        };
+        let splits = [(&a, 0..10), (&a, 10..20), (&a, 20..30), (&b, 0..30)].into_iter().enumerate().map(split).collect();
+        let whole = joined(splits);
+        let ranges: Vec<_> = whole.iter().map(|split| (split.file.file.url(), split.range.clone(), split.is_whole())).collect();
+        assert_eq!(ranges, [("memory:///a".to_owned(), 0..30, true), ("memory:///b".to_owned(), 0..30, true)]);
     }
 }

@@ -13,6 +13,7 @@ use datafusion::{
 };
 
 use super::{cheap, execution::Execution};
+use crate::conditional::lazily;
 
 /// What rows have to pass.
 #[derive(Debug)]
@@ -47,7 +48,7 @@ impl Sieve {
     fn bind(&mut self, schema: &Schema) -> Result<()> {
         if !self.is_bound {
             let bind = |expr| reassign_expr_columns(expr, schema);
-            self.filter = self.filter.take().map(bind).transpose()?;
+            self.filter = self.filter.take().map(|filter| lazily(&bind(filter)?, schema)).transpose()?;
             self.keys = std::mem::take(&mut self.keys).into_iter().map(bind).collect::<Result<_>>()?;
             self.is_bound = true;
         }

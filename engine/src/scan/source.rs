@@ -19,6 +19,7 @@ use datafusion::{
 use object_store::ObjectStore;
 
 use super::{format::Format, io::ScanIo, spec::Pruning};
+use crate::conditional::may_fail;
 
 /// A planned scan of a table.
 #[derive(Debug, Clone)]
@@ -87,8 +88,14 @@ impl FileSource for LakeSource {
         filters: Vec<Arc<dyn PhysicalExpr>>,
         _: &ConfigOptions,
     ) -> Result<FilterPushdownPropagation<Arc<dyn FileSource>>> {
-        let is_taken = |filter: &Arc<dyn PhysicalExpr>| can_expr_be_pushed_down_with_schemas(filter, self.schema.table_schema());
-        let taken: Vec<bool> = filters.iter().map(is_taken).collect();
+        let schema = self.schema.table_schema();
+        let (mut is_one_left, mut taken) = (false, Vec::with_capacity(filters.len()));
+        for filter in &filters {
+            // What may fail on rows that a filter before it leaves out is evaluated above, behind that one.
+            let is_taken = can_expr_be_pushed_down_with_schemas(filter, schema) && !(is_one_left && may_fail(filter, schema));
+            is_one_left |= !is_taken;
+            taken.push(is_taken);
+        }
         let told = taken.iter().map(|taken| if *taken { PushedDown::Yes } else { PushedDown::No }).collect();
         let told = FilterPushdownPropagation::with_parent_pushdown_result(told);
         if !taken.contains(&true) {

@@ -17,7 +17,7 @@ pub(super) mod tokens;
 mod types;
 mod words;
 
-pub(crate) use duplicates::label;
+pub(crate) use duplicates::{label, mark_duplicates};
 pub(crate) use hidden::{HIDDEN_COLUMNS, HIDDEN_SUFFIX};
 use sqlparser::ast::Query;
 
@@ -40,6 +40,5 @@ pub(super) fn apply(query: &mut Query, originals: &Originals) -> Result<()> {
     hidden::apply(query)?;
     casts::apply(query);
     labels::apply(query, originals);
-    duplicates::apply(query);
-    Ok(())
+    mark_duplicates(query)
 }

@@ -16,7 +16,7 @@ use datafusion::{
 };
 
 use super::{narrowing::Narrowing, scan::SystemScan, source::RowSource};
-use crate::error::to_datafusion;
+use crate::{conditional::lazily, error::to_datafusion};
 
 /// A system table.
 #[derive(Debug)]
@@ -52,7 +52,8 @@ impl TableProvider for SystemTable {
         let schema = DFSchema::try_from(self.0.schema())?;
         let unqualified = |filter: &Expr| unqualified(filter.clone());
         let filter = conjunction(filters.iter().map(unqualified).collect::<DataFusionResult<Vec<_>>>()?);
-        let predicate = filter.map(|filter| state.create_physical_expr(filter, &schema)).transpose()?;
+        let planned = |filter| lazily(&state.create_physical_expr(filter, &schema)?, schema.as_arrow());
+        let predicate = filter.map(planned).transpose()?;
         Ok(Arc::new(SystemScan::try_new(Arc::clone(&self.0), narrowing, predicate, projection, limit)?))
     }
 }

@@ -1,5 +1,5 @@
-//! Subscripts after a condition: `cardinality(a) >= 2 AND a[2] = 'x'` asks first whether the element exists. DataFusion computes both sides for all rows,
-//! so a missing element is NULL there and does not fail the query.
+//! Subscripts after a condition: `cardinality(a) >= 2 AND a[2] = 'x'` asks first whether the element exists. A condition on one table may be evaluated
+//! before those on others that are written before it, so a missing element is NULL there and does not fail the query.
 
 use datafusion::{
     common::{

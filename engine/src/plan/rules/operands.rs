@@ -6,7 +6,7 @@ use datafusion::{
     logical_expr::{Expr, Operator},
 };
 
-pub(super) fn is_comparison(op: Operator) -> bool {
+pub(in crate::plan) fn is_comparison(op: Operator) -> bool {
     use Operator as O;
     matches!(op, O::Eq | O::NotEq | O::Lt | O::LtEq | O::Gt | O::GtEq | O::IsDistinctFrom | O::IsNotDistinctFrom)
 }
