@@ -8,12 +8,15 @@ mod types;
 mod wording;
 
 use arrow::datatypes::DataType;
-use datafusion::{common::SchemaError, error::DataFusionError};
+use datafusion::{
+    common::{Column, SchemaError},
+    error::DataFusionError,
+};
 pub(crate) use wording::QUERY_LIMIT;
 
 use crate::{
     error::{Error, ErrorKind, nearest},
-    sql::rewrite::label,
+    sql::rewrite::{USING, label},
     storage::from_store,
 };
 
@@ -43,7 +46,7 @@ pub(crate) fn from_datafusion(error: DataFusionError) -> Error {
         root @ DataFusionError::ResourcesExhausted(_) => {
             let text = root.strip_backtrace();
             let error = Error::new(kind, wording::exhausted(&text));
-            match text.contains(wording::QUERY_LIMIT) {
+            match text.contains(QUERY_LIMIT) {
                 true => error.with_hint(
                     "Join and sort less at once (joins do not spill to disk), or ask an administrator: ALTER WORKGROUP raises \
                      memory_limit",
@@ -74,6 +77,11 @@ fn from_schema_error(error: &SchemaError) -> Error {
             if field.relation.as_ref().is_some_and(|of| of.table().starts_with(CORRELATED)) {
                 return Error::unsupported("the FROM clause of a subquery cannot refer to the outer query")
                     .with_hint("Join the tables in the outer FROM instead");
+            }
+            let is_merged = |column: &Column| column.relation.as_ref().is_some_and(|of| of.table().starts_with(USING));
+            if field.relation.is_some() && valid_fields.iter().any(|column| column.name == field.name && is_merged(column)) {
+                return Error::new(ErrorKind::NotFound, format!("column \"{}\" does not exist", field.flat_name()))
+                    .with_hint(format!("USING makes one column of both tables': write {} alone", field.name));
             }
             // Of columns of one name none has it.
             if valid_fields.iter().any(|column| column.name != field.name && label(&column.name) == field.name) {

@@ -1,7 +1,7 @@
 //! From a query's syntax tree to DataFusion's plans: `state` sets DataFusion up, `resolve` finds the tables and views that a query names in the
-//! metastore, `types` has the types of times, `rules` gives expressions their meaning in Trino, `filters`, `keys` and `conditions` have conditions
-//! evaluated in their order, `limits` bounds the size of plans, `memory` what a query holds
-//! when it runs. Planning changes nothing.
+//! metastore, `types` has the types of times, `rules` gives expressions their meaning in Trino, `using` plans joins with USING,
+//! `filters`, `keys` and `conditions` have conditions evaluated in their order, `limits` bounds the size of plans, `memory` what a query holds when it runs.
+//! Planning changes nothing.
 
 mod conditions;
 mod cooperate;
@@ -17,6 +17,7 @@ mod resolve;
 mod rules;
 mod state;
 mod types;
+mod using;
 mod wide;
 mod wildcards;
 

@@ -16,6 +16,7 @@ use glaux_catalog::ident::{CATALOG_NAME, DEFAULT_DATABASE};
 
 use super::{
     conditions::Conditions, filters::FiltersInOrder, keys::KeysBelow, operators::Operators, rules::analyzer_rules, types::Types,
+    using::UsingJoins,
 };
 use crate::{
     config::EngineOptions,
@@ -65,6 +66,7 @@ pub(crate) fn base_state(options: &EngineOptions) -> Result<SessionState> {
         // Ours are asked before DataFusion's.
         .with_expr_planners(vec![Arc::new(Operators)])
         .with_type_planner(Arc::new(Types))
+        .with_relation_planners(vec![Arc::new(UsingJoins)])
         .with_default_features()
         .with_analyzer_rules(analyzer_rules())
         .with_optimizer_rules(optimizer_rules())

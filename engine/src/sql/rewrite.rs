@@ -1,5 +1,5 @@
 //! The changes to a query of the Trino half between its text and the planner: to its tokens before parsing (`tokens`, `types`), and to its tree after
-//! parsing (`forms`, `exists`, `numbers`, `calls`, `timestamps`, `joins`, `like`, `hidden`, `casts`, `labels`, `duplicates`). Each pass is small, and
+//! parsing (`forms`, `exists`, `numbers`, `calls`, `timestamps`, `like`, `hidden`, `joins`, `casts`, `labels`, `duplicates`). Each pass is small, and
 //! leaves alone what it does not know.
 
 mod calls;
@@ -19,6 +19,7 @@ mod words;
 
 pub(crate) use duplicates::{label, mark_duplicates};
 pub(crate) use hidden::{HIDDEN_COLUMNS, HIDDEN_SUFFIX};
+pub(crate) use joins::USING;
 use sqlparser::ast::Query;
 
 use self::tokens::Originals;
@@ -34,10 +35,10 @@ pub(super) fn apply(query: &mut Query, originals: &Originals) -> Result<()> {
     numbers::apply(query)?;
     calls::apply(query)?;
     timestamps::apply(query);
-    joins::check(query)?;
     like::apply(query)?;
     types::check(query)?;
     hidden::apply(query)?;
+    joins::apply(query)?;
     casts::apply(query);
     labels::apply(query, originals);
     mark_duplicates(query)

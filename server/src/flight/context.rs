@@ -73,7 +73,8 @@ impl Flight {
 
     /// One of a result's streams as an endpoint: a ticket, to be shown on the same connection.
     pub(super) fn endpoint(&self, held: &Held, stream: u16) -> FlightEndpoint {
-        let ticket = Ticket { statement: held.id, endpoint: stream, expires_at: held.expires_at(), user: held.user.clone() };
+        let (expires_at, user) = (held.expires_at(), held.user().to_owned());
+        let ticket = Ticket { statement: held.id, endpoint: stream, expires_at, user };
         let handle = TicketStatementQuery { statement_handle: ticket.sign(self.callers.authenticator.signer()).into() };
         FlightEndpoint::new().with_ticket(FlightTicket::new(handle.as_any().encode_to_vec()))
     }

@@ -109,6 +109,11 @@ impl Held {
         self.fetched.load(Relaxed) && !self.is_answer && !self.canceller.report().state.is_terminal()
     }
 
+    /// Whose it is.
+    pub(crate) fn user(&self) -> &str {
+        &self.owner.user
+    }
+
     /// Until when it is held, if it is not fetched.
     pub(crate) fn expires_at(&self) -> DateTime<Utc> {
         *lock(&self.expires_at)

@@ -123,7 +123,7 @@ impl QueryObserver for QueryFigures {
 mod tests {
     use glaux_engine::{
         Engine, EngineOptions, Parts, Session, SessionOptions,
-        query::{History, QueryFilter},
+        query::{History, Parameters, QueryFilter},
     };
     use tempfile::TempDir;
 
@@ -143,7 +143,7 @@ mod tests {
                 metrics.ask_engine(engine.clone());
                 let session = Session::new(SessionOptions { workgroup: "bi".to_owned(), ..SessionOptions::default() });
                 engine.submit(&session, "SELECT").await.unwrap_err();
-                let waiting = engine.queries().receive(session.options(), "SELECT 1").unwrap();
+                let waiting = engine.plan(&session, "SELECT 1", &Parameters::default()).await.unwrap();
                 let text = metrics.render();
                 assert!(text.contains("glaux_queries_total{state=\"FAILED\",workgroup=\"bi\"} 1\n"), "{text}");
                 assert!(text.contains("\nglaux_queries_queued 1\n") && text.contains("\nglaux_queries_running 0\n"), "{text}");

@@ -129,7 +129,7 @@ async fn queries_of_a_process_that_died_were_interrupted() {
 
     // A dead process has left its file behind, unlocked; or nothing at all.
     for left_behind in [true, false] {
-        let (dead, mut row) = (uuid::Uuid::now_v7().to_string(), received(1));
+        let (dead, mut row) = (Uuid::now_v7().to_string(), received(1));
         row.state = QueryState::Running;
         row.bill = athena(1);
         row.timings.total = 700;
@@ -154,7 +154,7 @@ async fn queries_of_a_process_that_died_were_interrupted() {
 async fn a_query_that_was_taken_for_interrupted_ends_after_all_and_counts_once() {
     let folder = tempfile::tempdir().unwrap();
     let (history, query) = (opened(folder.path()), received(0));
-    let gone = uuid::Uuid::now_v7().to_string();
+    let gone = Uuid::now_v7().to_string();
     write::put(&connect(&folder.path().join("history.sqlite")).unwrap(), &gone, &query).unwrap();
     assert_eq!(history.get(query.query_id).await.unwrap().ending, Some(Ending::Interrupted));
     let end = ended(&query, QueryState::Succeeded, 5);
@@ -203,7 +203,7 @@ async fn what_was_committed_survives_the_death_of_the_process() {
 #[tokio::test]
 async fn a_process_takes_its_lock_away_and_sweeps_after_others() {
     let folder = tempfile::tempdir().unwrap();
-    let stale = folder.path().join("run").join(format!("{}.lock", uuid::Uuid::now_v7()));
+    let stale = folder.path().join("run").join(format!("{}.lock", Uuid::now_v7()));
     std::fs::create_dir(folder.path().join("run")).unwrap();
     std::fs::write(&stale, "").unwrap();
     let first = opened(folder.path());
