@@ -27,5 +27,5 @@ pub(crate) use self::{
     in_use::WorkgroupsInUse,
     locations::LocationPolicy,
     views::denied as view_denied,
-    workgroup::workgroup_of,
+    workgroup::{KnownWorkgroups, workgroup_of},
 };

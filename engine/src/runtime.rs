@@ -13,7 +13,7 @@ use glaux_catalog::{
 };
 
 use crate::{
-    access::{LocationPolicy, WorkgroupAssignments, WorkgroupsInUse},
+    access::{KnownWorkgroups, LocationPolicy, WorkgroupAssignments, WorkgroupsInUse},
     accounting::Tariffs,
     clock::{Clock, system_clock},
     config::EngineOptions,
@@ -117,6 +117,7 @@ impl Engine {
             footers: Footers::new(options.footer_cache_bytes, kept),
             listings: Arc::default(),
             fetcher: Fetcher::new(options.fetch, &options.storage, cache),
+            workgroups: KnownWorkgroups::default(),
             workgroups_in_use: WorkgroupsInUse::new(&queries, workgroup_assignments),
             queries,
             planning: Slots::new(planning::SLOTS),
@@ -128,6 +129,8 @@ impl Engine {
             options,
             scratch,
         };
+        // Known from the beginning, so that a catalog that goes away stops only what needs it.
+        _ = shared.workgroups.get(&shared.session.options().workgroup, shared.metastore.as_ref()).await;
         Ok(Self(Arc::new(shared)))
     }
 

@@ -1,5 +1,10 @@
 //! Which workgroup a session's queries run in, and who may use it.
 
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
 use glaux_catalog::{
     Metastore,
     model::{Workgroup, WorkgroupState},
@@ -10,13 +15,45 @@ use crate::{
     session::{Role, SessionOptions},
 };
 
+/// Workgroups as the catalog had them last. While it cannot be reached, a statement that needs nothing else of it runs under what held then.
+#[derive(Debug, Default)]
+pub(crate) struct KnownWorkgroups(Mutex<HashMap<String, Workgroup>>);
+
+impl KnownWorkgroups {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Workgroup>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A workgroup as the catalog has it.
+    ///
+    /// # Errors
+    /// `NotFound`; those of the catalog.
+    pub(crate) async fn get(&self, name: &str, metastore: &dyn Metastore) -> Result<Workgroup> {
+        match metastore.workgroup(name).await {
+            Ok(workgroup) => {
+                let mut known = self.lock();
+                if known.get(name) != Some(&workgroup) {
+                    known.insert(name.to_owned(), workgroup.clone());
+                }
+                Ok(workgroup)
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                self.lock().remove(name);
+                Err(error)
+            }
+            Err(error) if error.kind() == ErrorKind::Unavailable => self.lock().get(name).cloned().ok_or(error),
+            Err(error) => Err(error),
+        }
+    }
+}
+
 /// The workgroup that a session names, if its user may use it.
 ///
 /// # Errors
 /// `NotFound` and `Denied`, with the names of those that the user may use; those of the catalog.
-pub(crate) async fn workgroup_of(session: &SessionOptions, metastore: &dyn Metastore) -> Result<Workgroup> {
+pub(crate) async fn workgroup_of(session: &SessionOptions, metastore: &dyn Metastore, known: &KnownWorkgroups) -> Result<Workgroup> {
     let name = &session.workgroup;
-    let refusal = match metastore.workgroup(name).await {
+    let refusal = match known.get(name, metastore).await {
         Ok(workgroup) => match refused(&workgroup, session) {
             None => return Ok(workgroup),
             Some(message) => Error::new(ErrorKind::Denied, message),

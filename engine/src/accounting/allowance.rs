@@ -132,18 +132,19 @@ impl Allowance {
     /// # Errors
     /// Why they cannot be.
     pub(crate) fn reserve(self: &Arc<Self>, bytes: u64) -> Result<Reservation, Refusal> {
-        if self.reads.fetch_add(1, Relaxed) % READS == READS - 1
-            && let Err(spent) = self.extend(self.wanted(bytes), true)
-        {
-            return Err(self.never(spent));
-        }
         while !self.commit(bytes) {
             if let Err(spent) = self.extend(self.wanted(bytes), false) {
                 let least = self.scanned().saturating_add(bytes);
                 return Err(if self.extend(least, false).is_ok() { Refusal::Later } else { self.never(spent) });
             }
         }
-        Ok(Reservation { allowance: Arc::clone(self), bytes })
+        let reservation = Reservation { allowance: Arc::clone(self), bytes };
+        if self.reads.fetch_add(1, Relaxed) % READS == READS - 1 {
+            // What was forced is beyond it.
+            let held = self.committed.load(Relaxed).min(self.bound.load(Relaxed));
+            self.extend(held, true).map_err(|spent| self.never(spent))?;
+        }
+        Ok(reservation)
     }
 
     /// Reserves bytes although there is no room: something that is reserved must be given back before they can be scanned.
@@ -282,6 +283,19 @@ mod tests {
         assert_eq!(allowance.reserve(8).unwrap_err(), Refusal::Never);
         assert!(allowance.reserve(7).is_ok());
         assert!(!allowance.is_refused(), "a read that is refused may not be needed");
+    }
+
+    #[test]
+    fn reads_that_wait_are_never_refused_for_their_number() {
+        let allowance = limited(10);
+        let first = allowance.reserve(10).unwrap();
+        for _ in 0..=READS {
+            assert_eq!(allowance.reserve(1).unwrap_err(), Refusal::Later);
+        }
+        drop(first);
+        for _ in 0..=READS {
+            assert!(allowance.reserve(10).is_ok());
+        }
     }
 
     #[test]

@@ -139,6 +139,8 @@ fn may_fail_itself(expr: &Arc<dyn PhysicalExpr>, schema: &Schema) -> bool {
         return match binary.op() {
             Operator::Plus | Operator::Minus | Operator::Multiply => !is_float(expr),
             Operator::Divide | Operator::Modulo => !is_float(expr) && !is_positive(binary.right()),
+            // A pattern is wrong for all rows, or for none.
+            op if is_match(*op) => !binary.right().is::<Literal>(),
             op => !matches!(op, Operator::And | Operator::Or | Operator::StringConcat) && !is_comparison(*op),
         };
     }
@@ -201,6 +203,12 @@ fn rounds(from: &DataType, to: &DataType) -> bool {
 fn is_comparison(op: Operator) -> bool {
     use Operator as O;
     matches!(op, O::Eq | O::NotEq | O::Lt | O::LtEq | O::Gt | O::GtEq | O::IsDistinctFrom | O::IsNotDistinctFrom)
+}
+
+fn is_match(op: Operator) -> bool {
+    use Operator as O;
+    matches!(op, O::RegexMatch | O::RegexIMatch | O::RegexNotMatch | O::RegexNotIMatch)
+        || matches!(op, O::LikeMatch | O::ILikeMatch | O::NotLikeMatch | O::NotILikeMatch)
 }
 
 /// Whether it is an integer above zero that is written down: everything can be divided by it.

@@ -18,7 +18,7 @@ use crate::{
 /// # Errors
 /// `NotFound` and `Denied` for a workgroup that its user may not use; those of the catalog.
 pub(super) async fn in_force(shared: &Shared, session: &SessionOptions) -> Result<Limits> {
-    let workgroup = workgroup_of(session, shared.metastore.as_ref()).await?;
+    let workgroup = workgroup_of(session, shared.metastore.as_ref(), &shared.workgroups).await?;
     limits_of(&workgroup, session, shared.queries.tariffs())
 }
 

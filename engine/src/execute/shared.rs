@@ -7,7 +7,7 @@ use glaux_catalog::Metastore;
 
 use super::executor::Executor;
 use crate::{
-    access::{Caller, LocationPolicy, WorkgroupsInUse},
+    access::{Caller, KnownWorkgroups, LocationPolicy, WorkgroupsInUse},
     clock::Clock,
     config::EngineOptions,
     error::{Error, Result},
@@ -33,6 +33,7 @@ pub(crate) struct Shared {
     pub listings: Arc<KeptListings>,
     pub fetcher: Arc<Fetcher>,
     pub queries: Arc<QueryManager>,
+    pub workgroups: KnownWorkgroups,
     pub workgroups_in_use: Arc<WorkgroupsInUse>,
     /// For statements that are being planned.
     pub planning: Arc<Slots>,

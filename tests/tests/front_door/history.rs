@@ -189,7 +189,7 @@ async fn a_full_disk_loses_no_query() -> Result<(), Failed> {
         assert_eq!(status, "503", "after {answered}: {body}");
         assert!(body.contains("wait to be written to the history"), "{body}");
     };
-    assert_eq!(answered, 60);
+    assert_eq!(answered, 60, "{refused}");
     assert_eq!(get(server.http(), "/healthz")?.0, "200");
     assert!(refused.to_string().contains("new statements are refused"), "{refused}");
 

@@ -89,9 +89,11 @@ async fn at_once(
 /// Waits until so many queries run and so many wait.
 async fn wait_for(instance: &Instance, running: usize, queued: usize) {
     loop {
-        let states: Vec<_> = instance.engine.queries().list_running().iter().map(|query| query.state).collect();
-        let count = |state| states.iter().filter(|found| **found == state).count();
-        if (count(QueryState::Running), count(QueryState::Queued)) == (running, queued) {
+        let queries = instance.engine.queries().list_running();
+        let run = queries.iter().filter(|query| query.state == QueryState::Running).count();
+        // Others are being planned.
+        let wait = queries.iter().filter(|query| query.queue_position.is_some()).count();
+        if (run, wait) == (running, queued) {
             return;
         }
         tokio::task::yield_now().await;
@@ -208,7 +210,7 @@ async fn a_full_queue_refuses_and_shows_places() -> Result<(), Failed> {
     }
     let ada = session("ada", "narrow");
     let refused = failure(&instance, &ada, SUM).await?;
-    assert_eq!((refused.error.kind(), refused.report.state), (ErrorKind::LimitExceeded, QueryState::Failed));
+    assert_eq!((refused.error.kind(), refused.report.state), (ErrorKind::LimitExceeded, QueryState::Failed), "{:?}", refused.error);
     assert_eq!(refused.error.message(), "the queue of workgroup \"narrow\" is full: 2 queries wait in it");
     assert!(refused.error.hint().is_some_and(|hint| hint.contains("max_queued_queries")), "{:?}", refused.error);
     assert_eq!(refused.report.bill.total(), Usd::ZERO);

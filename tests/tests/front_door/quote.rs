@@ -5,13 +5,14 @@ mod io;
 
 use std::time::Duration;
 
+use arrow::array::{Array, AsArray};
 use glaux_engine::{
     ErrorKind, Role, Session, SessionOptions,
     accounting::RequestKind,
     query::{Basis, Failure, Parameters, QueryReport, QueryState, Quote, Reason},
 };
 use glaux_tests::{
-    instance::Instance,
+    instance::{Instance, Outcome},
     lake::{BUCKET, Lake},
     s3_endpoint::{Fault, Request},
 };
@@ -288,7 +289,7 @@ async fn reasons_say_why_it_is_not_less() -> Result<(), Failed> {
         ("SELECT * FROM small WHERE p = 1", vec!["all columns", "minimum"]),
         ("SELECT sum(x) FROM small WHERE p + id = 7", vec!["cannot prune", "minimum"]),
         ("SELECT sum(x) FROM small WHERE p = 2 OR id = 7", vec!["cannot prune", "minimum"]),
-        ("SELECT sum(x) FROM small WHERE p = 2 AND n = 500", vec!["unsorted", "minimum"]),
+        ("SELECT sum(x) FROM small WHERE p = 2 AND n > 500", vec!["unsorted", "minimum"]),
         ("SELECT sum(x) FROM small WHERE p = 2 AND id = 1003", vec!["minimum"]),
         ("SELECT sum(x) FROM plain WHERE p = 2 AND id = 1003", vec!["no statistics", "minimum"]),
         ("SELECT sum(id) FROM lines WHERE p = 2", vec!["text", "minimum"]),
@@ -301,7 +302,7 @@ async fn reasons_say_why_it_is_not_less() -> Result<(), Failed> {
     }
     let quote = quoted(&instance, "SELECT sum(x) FROM small WHERE p = 2 OR id = 7", Basis::Footers).await?;
     let told = quote.tables[0].reasons[0].to_string();
-    assert!(told.contains("small.p = 2 OR"), "{told}");
+    assert!(told.contains("\"p = 2 OR id = 7\""), "{told}");
     let quote = quoted(&instance, "SELECT * FROM small", Basis::Footers).await?;
     let Some(Reason::AllColumns { columns: 4, widest }) = quote.tables[0].reasons.get(1) else {
         return Err(format!("{:?}", quote.tables[0].reasons).into());
@@ -319,15 +320,20 @@ async fn reasons_say_why_it_is_not_less() -> Result<(), Failed> {
     Ok(())
 }
 
+/// The one value of an answer, which is JSON.
+fn document(answer: &Outcome) -> Result<Value, Failed> {
+    let [batch] = answer.batches.as_slice() else { return Err("not one batch".into()) };
+    let texts = batch.column(0).as_string_opt::<i32>().filter(|texts| texts.len() == 1).ok_or("not one text")?;
+    Ok(serde_json::from_str(texts.value(0))?)
+}
+
 async fn explain_shows_the_quote() -> Result<(), Failed> {
     let instance = instance().await;
     let sql = "SELECT sum(x) FROM small WHERE p < 2";
     let quote = quoted(&instance, sql, Basis::Footers).await?;
     let lines = instance.run(&format!("EXPLAIN (TYPE COST) {sql}")).await.lines();
     assert_eq!(lines, quote.to_string().lines().collect::<Vec<_>>());
-    let documents = instance.run(&format!("EXPLAIN (TYPE COST, FORMAT JSON) {sql}")).await.lines();
-    let [document] = documents.as_slice() else { return Err(format!("{documents:?}").into()) };
-    let document: Value = serde_json::from_str(document)?;
+    let document = document(&instance.run(&format!("EXPLAIN (TYPE COST, FORMAT JSON) {sql}")).await)?;
     assert_eq!(document, serde_json::to_value(&quote)?);
     let usage = instance.run(sql).await.report;
     let figures = serde_json::to_value(&usage)?;

@@ -197,7 +197,8 @@ pub(super) fn by_pages(
                     continue;
                 }
                 RowGroupAccess::Scan => {}
-                RowGroupAccess::Selection(rows) => survivor.rows = Some(rows.clone()),
+                // It may leave out nothing.
+                RowGroupAccess::Selection(rows) => survivor.rows = Some(rows.clone()).filter(|rows| rows.skipped_row_count() > 0),
             }
         }
         left.push(survivor);

@@ -10,7 +10,7 @@ use crate::{
     accounting::{ScanMeter, Tariffs},
     error::{Error, ErrorKind},
     hooks::HookOptions,
-    lifecycle::{Budget, Executing, Limits, QueryGuard, QueryManager, QueryReport, QueryState, UsageFilter, history::WarningKey},
+    lifecycle::{Budget, Executing, HistoryOptions, Limits, QueryGuard, QueryManager, QueryReport, QueryState, UsageFilter, history::WarningKey},
     session::SessionOptions,
     statement_kind::StatementKind,
 };
@@ -187,7 +187,10 @@ async fn a_long_query_reserves_in_steps_and_a_judged_one_its_whole_quote() {
 #[tokio::test]
 async fn what_was_spent_is_known_after_a_reopening_and_in_other_processes() {
     let (folder, clock) = (tempfile::tempdir().unwrap(), hand());
-    let open = |folder: &Path| manager_of(History::open(folder).unwrap(), &clock);
+    let open = |folder: &Path| {
+        let history = History::open_with(folder, HistoryOptions::default(), Arc::clone(&clock) as Arc<dyn Clock>);
+        manager_of(history.unwrap(), &clock)
+    };
     let limits = of_month("0.0001");
     {
         let (one, other) = (open(folder.path()), open(folder.path()));

@@ -67,9 +67,10 @@ async fn where_it_came_from_and_what_was_quoted_are_recorded() {
     for bytes in [1, 70, 7] {
         guard.meter().note_memory(bytes);
     }
+    let guard = guard.planned().admit().await.unwrap();
     let record = recorded(&manager).await;
     assert_eq!((record.quoted, record.peak_memory_bytes, record.ending), (Some(quoted), Some(70), None));
-    guard.planned().start().succeed().await;
+    guard.succeed().await;
     let record = recorded(&manager).await;
     assert_eq!((record.quoted, record.peak_memory_bytes, record.ending), (Some(quoted), Some(70), Some(Ending::Succeeded)));
     assert_eq!((record.origin, record.fingerprint, record.normalized), (origin, None, None));

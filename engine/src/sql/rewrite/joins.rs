@@ -94,9 +94,10 @@ fn constraint_of(operator: &JoinOperator) -> Option<&JoinConstraint> {
 }
 
 fn check(columns: &[ObjectName], right: &TableFactor) -> Result<()> {
+    let plain = |name: &ObjectName| name.0.iter().filter_map(|part| part.as_ident()).map(|part| part.value.clone()).collect::<String>();
     let mut names = HashSet::new();
     if let Some(twice) = columns.iter().find(|name| !names.insert(*name)) {
-        return Err(Error::invalid(format!("column {twice} appears multiple times in USING")).with_hint("Name it once"));
+        return Err(Error::invalid(format!("column \"{}\" appears multiple times in USING", plain(twice))).with_hint("Name it once"));
     }
     let refers_to_left = match right {
         TableFactor::Derived { lateral, .. } | TableFactor::Function { lateral, .. } => *lateral,

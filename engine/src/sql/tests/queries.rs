@@ -36,14 +36,14 @@ fn names_fold_and_labels_keep_their_casing() {
 #[test]
 fn unnamed_columns_are_numbered() {
     check(&[
-        ("SELECT 1, a, count(*), (a) FROM t", "SELECT 1 AS \"_col0\", a, count(*) AS \"_col2\", (a) FROM t"),
+        ("SELECT 1, a, count(*), (b) FROM t", "SELECT 1 AS \"_col0\", a, count(*) AS \"_col2\", (b) FROM t"),
         ("SELECT count(*) FROM t ORDER BY count(*)", "SELECT count(*) AS \"_col0\" FROM t ORDER BY \"_col0\""),
         (
             "WITH c AS (SELECT max(a) FROM t) SELECT * FROM c, (SELECT 1, 2) d",
             "WITH c AS (SELECT max(a) AS \"_col0\" FROM t) SELECT * FROM c, (SELECT 1 AS \"_col0\", 2 AS \"_col1\") d",
         ),
         ("SELECT a FROM t WHERE b IN (SELECT max(b) FROM t)", "SELECT a FROM t WHERE b IN (SELECT max(b) FROM t)"),
-        ("SELECT r.f, t.a, t.r.g, d.t.a FROM d.t", "SELECT r.f AS f, t.a, t.r.g AS g, d.t.a FROM d.t"),
+        ("SELECT r.f, t.a, t.r.g, d.t.b FROM d.t", "SELECT r.f AS f, t.a, t.r.g AS g, d.t.b FROM d.t"),
     ]);
 }
 

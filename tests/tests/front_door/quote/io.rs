@@ -49,9 +49,8 @@ async fn documents_are_trinos() -> Result<(), Failed> {
     for line in include_str!("io/answers.jsonl").lines() {
         let case: Value = serde_json::from_str(line)?;
         let sql = case["sql"].as_str().ok_or("a query")?.replace(['{', '}'], "");
-        let answer = instance.run(&format!("EXPLAIN (TYPE IO, FORMAT JSON) {sql}")).await.lines();
-        let [document] = answer.as_slice() else { return Err(format!("{sql}: {answer:?}").into()) };
-        let document: Value = serde_json::from_str(document)?;
+        let answer = instance.run(&format!("EXPLAIN (TYPE IO, FORMAT JSON) {sql}")).await;
+        let document = super::document(&answer)?;
         let (found, expected) = (inputs(&document), inputs(&case["document"]));
         if found != expected {
             wrong.push(format!("{sql}\n  {}\n  {}", found.join("\n  "), expected.join("\n  ")));

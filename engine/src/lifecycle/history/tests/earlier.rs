@@ -45,6 +45,7 @@ async fn a_file_of_an_earlier_version_is_read() {
             (end(86_400, failed, Some((ErrorKind::Unavailable, DIED))), Ending::Interrupted),
         ];
         let running = QueryRecord { state: QueryState::Running, ..received(86_401) };
+        let before = Uuid::now_v7().to_string();
         {
             let connection = connect(&folder.path().join("history.sqlite")).unwrap();
             for script in &schema::MIGRATIONS[..version] {
@@ -53,9 +54,9 @@ async fn a_file_of_an_earlier_version_is_read() {
             connection.pragma_update(None, "user_version", version as u32).unwrap();
             // In any order.
             for (record, _) in ends.iter().rev() {
-                put_before(&connection, "before", record, 2);
+                put_before(&connection, &before, record, 2);
             }
-            put_before(&connection, "before", &running, 0);
+            put_before(&connection, &before, &running, 0);
             if version == 2 {
                 let sums = "INSERT INTO usage_by_day VALUES ('2023-11-14', 'ada', 'primary', 'default', 4, 100, 200, 300, 999999999)";
                 connection.execute(sums, []).unwrap();

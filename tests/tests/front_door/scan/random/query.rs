@@ -43,7 +43,9 @@ impl Question {
                 let keys: Vec<&str> = (0..=chance.below(3)).map(|_| *chance.of(&KEYS)).collect();
                 let mut names: Vec<String> = Vec::new();
                 for (at, key) in keys.iter().enumerate() {
-                    names.push(if key.contains('.') { format!("{key} AS key{at}") } else { (*key).to_owned() });
+                    // ORDER BY cannot name what two columns are called.
+                    let is_renamed = key.contains('.') || keys[..at].contains(key);
+                    names.push(if is_renamed { format!("{key} AS key{at}") } else { (*key).to_owned() });
                 }
                 let order = keys.iter().map(|key| {
                     let direction = chance.of(&["", " ASC", " DESC"]);
