@@ -89,10 +89,16 @@ async fn measure(count: usize) -> Result<bool> {
         ("the first 100 of a day", of(&format!("submitted_at >= TIMESTAMP '{day} 00:00:00'"), "submitted_at")),
         ("100 of a user that failed", of("\"user\" = 'user7@example.com' AND state = 'FAILED'", "submitted_at DESC")),
         ("100 of a workgroup", of("workgroup = 'workgroup3'", "submitted_at DESC")),
-        ("100 of a workgroup that scanned much", of("workgroup = 'workgroup3' AND data_scanned_bytes > 4000000000", "submitted_at DESC")),
+        (
+            "100 of a workgroup that scanned much",
+            of("workgroup = 'workgroup3' AND data_scanned_bytes > 4000000000", "submitted_at DESC"),
+        ),
         ("those that were aborted: none", of("state = 'CANCELLED'", "submitted_at DESC")),
         ("one by its id", of(&format!("query_id = '{}'", one.query_id), "submitted_at")),
-        ("100 runs of one statement", of(&format!("fingerprint = '{:016x}'", one.fingerprint.unwrap_or_default()), "submitted_at DESC")),
+        (
+            "100 runs of one statement",
+            of(&format!("fingerprint = '{:016x}'", one.fingerprint.unwrap_or_default()), "submitted_at DESC"),
+        ),
         ("a run of many statements", of("root_id = 'run 7'", "submitted_at DESC")),
         (
             "100 queries of one table",
@@ -125,7 +131,10 @@ async fn measure(count: usize) -> Result<bool> {
         ("a filter on figures that nothing passes", of("rows > 1000000000", "submitted_at DESC")),
         ("the ten that cost most", "SELECT query_id, cost_usd FROM system.queries ORDER BY cost_usd DESC LIMIT 10".to_owned()),
         ("a part of a text", of("statement LIKE '%column77 %'", "submitted_at DESC")),
-        ("a sum by table of system.query_tables", "SELECT table_name, sum(data_scanned_bytes) AS b FROM system.query_tables GROUP BY 1".to_owned()),
+        (
+            "a sum by table of system.query_tables",
+            "SELECT table_name, sum(data_scanned_bytes) AS b FROM system.query_tables GROUP BY 1".to_owned(),
+        ),
     ];
     for (name, sql) in &others {
         let (rows, time) = timed(&engine, sql).await?;

@@ -220,10 +220,8 @@ mod tests {
 
     /// `flag AND 6 / n > 1` or `flag OR 6 / n > 1`, over rows of a flag and a number.
     fn evaluated(op: Operator, rows: &[(Option<bool>, i64)]) -> Result<Vec<Option<bool>>> {
-        let schema = Arc::new(Schema::new(vec![
-            Field::new("n", DataType::Int64, true),
-            Field::new("flag", DataType::Boolean, true),
-        ]));
+        let schema =
+            Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, true), Field::new("flag", DataType::Boolean, true)]));
         let flags: BooleanArray = rows.iter().map(|(flag, _)| *flag).collect();
         let numbers: Int64Array = rows.iter().map(|(_, number)| Some(*number)).collect();
         let batch = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(numbers), Arc::new(flags)])?;

@@ -8,12 +8,12 @@ use std::{
 use glaux_catalog::model::Access;
 use serde::{Deserialize, Serialize};
 
-pub use crate::{hooks::HookOptions, scan::FetchOptions};
 use crate::{
     accounting::{DEFAULT_TARIFF, TariffOptions},
     lifecycle::HistoryOptions,
     storage::{DataCacheOptions, StorageOptions},
 };
+pub use crate::{hooks::HookOptions, scan::FetchOptions};
 
 /// How an engine is opened. Every field has a default, so that `EngineOptions::default()` opens `./glaux-data`.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -39,7 +39,6 @@ mod stream;
 mod top;
 mod unit;
 
-pub use self::{fetch::FetchOptions, quoted::Basis};
 pub(crate) use self::{
     analyzed::{Analyzed, Figures, OF_PARTITION, OF_TABLE},
     answer::{FooterAggregate, merge},
@@ -58,3 +57,4 @@ pub(crate) use self::{
     spec::{Own, PlannedFile, Pruning, ScanSpec, Split},
     unit::{Next, Rows, Unit},
 };
+pub use self::{fetch::FetchOptions, quoted::Basis};

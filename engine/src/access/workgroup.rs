@@ -51,7 +51,11 @@ impl KnownWorkgroups {
 ///
 /// # Errors
 /// `NotFound` and `Denied`, with the names of those that the user may use; those of the catalog.
-pub(crate) async fn workgroup_of(session: &SessionOptions, metastore: &dyn Metastore, known: &KnownWorkgroups) -> Result<Workgroup> {
+pub(crate) async fn workgroup_of(
+    session: &SessionOptions,
+    metastore: &dyn Metastore,
+    known: &KnownWorkgroups,
+) -> Result<Workgroup> {
     let name = &session.workgroup;
     let refusal = match known.get(name, metastore).await {
         Ok(workgroup) => match refused(&workgroup, session) {

@@ -127,10 +127,7 @@ mod tests {
             spent: Usd::from_atto(1_999_950_000_000_000_000),
             reserved: Usd::ZERO,
         };
-        assert_eq!(
-            spent.error().message(),
-            "the budget of workgroup \"bi\" for 2025-06 is used up: 1.99995 of 2 USD are spent"
-        );
+        assert_eq!(spent.error().message(), "the budget of workgroup \"bi\" for 2025-06 is used up: 1.99995 of 2 USD are spent");
         let reserved = BudgetSpent { reserved: Usd::from_atto(50_000_000_000_000), ..spent };
         assert!(reserved.error().message().ends_with("are spent, 0.00005 USD are reserved by running queries"));
         assert!(reserved.error().hint().unwrap().contains("budget_per_month_usd"));

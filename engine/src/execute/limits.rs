@@ -24,8 +24,7 @@ pub(super) async fn in_force(shared: &Shared, session: &SessionOptions) -> Resul
 
 /// Whether a session may carry out definitions although its workgroup is refused to it: an administrator's may, to put that right.
 pub(super) fn may_define(session: &SessionOptions, refusal: &Error) -> bool {
-    session.role == Role::Administrator
-        && matches!(refusal.kind(), ErrorKind::NotFound | ErrorKind::Denied | ErrorKind::Invalid)
+    session.role == Role::Administrator && matches!(refusal.kind(), ErrorKind::NotFound | ErrorKind::Denied | ErrorKind::Invalid)
 }
 
 /// The limits of a workgroup and of a session in it together.
@@ -86,14 +85,9 @@ mod tests {
             tariff: Some("athena+s3".to_owned()),
             ..WorkgroupSettings::default()
         };
-        let session = SessionOptions {
-            max_scan: Some(20_000_000),
-            timeout: Some(Duration::from_secs(1)),
-            ..SessionOptions::default()
-        };
-        let of = |settings: &WorkgroupSettings| {
-            limits_of(&workgroup(settings.clone()), &session, &Tariffs::default()).unwrap()
-        };
+        let session =
+            SessionOptions { max_scan: Some(20_000_000), timeout: Some(Duration::from_secs(1)), ..SessionOptions::default() };
+        let of = |settings: &WorkgroupSettings| limits_of(&workgroup(settings.clone()), &session, &Tariffs::default()).unwrap();
         let limits = of(&settings);
         assert_eq!(limits.max_scan, Some(Limit { value: 10_000_000, is_workgroups: true }));
         assert_eq!(limits.timeout, Some(Limit { value: Duration::from_secs(1), is_workgroups: false }));

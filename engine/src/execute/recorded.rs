@@ -54,8 +54,12 @@ mod tests {
         engine.history().list(QueryFilter::default()).await.unwrap()
     }
 
-    const STATEMENTS: [&str; 4] =
-        ["SELECT 'top secret' AS s -- of 12345", "SELECT CAST('top secret' AS int)", "SELECT FROM 'top secret'", "SHOW TABLES LIKE 'top secret'"];
+    const STATEMENTS: [&str; 4] = [
+        "SELECT 'top secret' AS s -- of 12345",
+        "SELECT CAST('top secret' AS int)",
+        "SELECT FROM 'top secret'",
+        "SHOW TABLES LIKE 'top secret'",
+    ];
 
     #[tokio::test]
     async fn every_statement_has_its_text_and_its_fingerprint() {

@@ -46,9 +46,7 @@ impl CancelReason {
                 let error = Error::new(ErrorKind::TimedOut, message);
                 match is_workgroups {
                     true => error.with_hint(of_workgroup("Filter by partition keys", limits, "timeout_ms")),
-                    false => error
-                        .with_hint("Filter by partition keys, or raise the time limit")
-                        .with_setting("session.timeout"),
+                    false => error.with_hint("Filter by partition keys, or raise the time limit").with_setting("session.timeout"),
                 }
             }
             Self::ScanLimit => {

@@ -32,20 +32,16 @@ impl RelationPlanner for UsingJoins {
             other => return Ok(RelationPlanning::Original(Box::new(other))),
         };
         let TableWithJoins { relation, mut joins } = *table;
-        let Some((join, (join_type, names))) =
-            joins.pop().and_then(|join| Some((join.relation, using(join.join_operator)?)))
+        let Some((join, (join_type, names))) = joins.pop().and_then(|join| Some((join.relation, using(join.join_operator)?)))
         else {
             return plan_err!("a join with USING has nothing to join");
         };
         let left = match joins.is_empty() {
             true => relation,
-            false => TableFactor::NestedJoin {
-                table_with_joins: Box::new(TableWithJoins { relation, joins }),
-                alias: None,
-            },
+            false => TableFactor::NestedJoin { table_with_joins: Box::new(TableWithJoins { relation, joins }), alias: None },
         };
         let (left, right) = (context.plan(left)?, context.plan(join)?);
-        let names = names.into_iter().map(|name| name_of(name, context)).collect::<Result<Vec<_>>>()?;
+        let names = names.iter().map(|name| name_of(name, context)).collect::<Result<Vec<_>>>()?;
         let qualifier = TableReference::bare(alias.name.value);
         let plan = joined(left, right, join_type, &names, &qualifier, context)?;
         Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(plan, None))))
@@ -71,7 +67,7 @@ fn using(operator: JoinOperator) -> Option<(JoinType, Vec<ObjectName>)> {
     }
 }
 
-fn name_of(name: ObjectName, context: &dyn RelationPlannerContext) -> Result<String> {
+fn name_of(name: &ObjectName, context: &dyn RelationPlannerContext) -> Result<String> {
     match name.0.as_slice() {
         [ObjectNamePart::Identifier(name)] => Ok(context.normalize_ident(name.clone())),
         _ => plan_err!("USING names columns without their tables, not {name}"),

@@ -95,7 +95,7 @@ async fn columns(
     };
     let mut around: Vec<Cte> = outer.iter().flat_map(|with| with.cte_tables.clone()).collect();
     let own = query.with.as_ref().map(|with| with.cte_tables.clone()).unwrap_or_default();
-    let with = query.with.as_ref().or(outer.last()).cloned();
+    let with = query.with.as_ref().or_else(|| outer.last()).cloned();
     let is_recursive = outer.iter().chain(&query.with).any(|with| with.recursive);
     loop {
         let mut cte_tables: Vec<Cte> = around.clone();

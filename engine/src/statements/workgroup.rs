@@ -129,15 +129,16 @@ pub(super) async fn show_create(name: &str, context: &StatementContext<'_>) -> R
 /// `DESCRIBE WORKGROUP`.
 pub(super) async fn describe(name: &str, context: &StatementContext<'_>) -> Result<Vec<Row>> {
     let Workgroup { description, state, settings, .. } = context.metastore().workgroup(name).await?;
-    let described = |setting: &str, value: Option<String>, meaning: &str| {
-        vec![Some(setting.to_owned()), value, Some(meaning.to_owned())]
-    };
+    let described =
+        |setting: &str, value: Option<String>, meaning: &str| vec![Some(setting.to_owned()), value, Some(meaning.to_owned())];
     let mut rows = vec![
         described("state", Some(state.as_str().to_owned()), "Whether queries can run in it: ENABLED or DISABLED"),
         described("description", description, "Comment"),
     ];
-    rows.extend(WORKGROUP_SETTINGS.iter().map(|setting| {
-        described(setting.name, setting.get(&settings).map(|value| value.to_string()), setting.meaning)
-    }));
+    rows.extend(
+        WORKGROUP_SETTINGS
+            .iter()
+            .map(|setting| described(setting.name, setting.get(&settings).map(|value| value.to_string()), setting.meaning)),
+    );
     Ok(rows)
 }

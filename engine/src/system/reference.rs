@@ -35,7 +35,9 @@ fn about(table: OwnTable) -> &'static str {
         OwnTable::QueryTables => "A row for each table that a query in the history read.",
         OwnTable::RepairFindings => "A row for each folder that the last repair ignored: [partitions.md](partitions.md).",
         OwnTable::TableUsage => "What queries that have ended read of each table, also those that are no longer in the history.",
-        OwnTable::Workgroups => "A row for each workgroup that you may use: [workgroups.md](workgroups.md). Lists are JSON arrays.",
+        OwnTable::Workgroups => {
+            "A row for each workgroup that you may use: [workgroups.md](workgroups.md). Lists are JSON arrays."
+        }
         OwnTable::Usage => "Sums of the queries that have ended, also of those that are no longer in the history.",
     }
 }

@@ -324,11 +324,17 @@ async fn queries_are_shown_by_table_and_store_and_to_their_user_alone() {
     }
     let tables = "SELECT \"user\", table_name, data_scanned_bytes, partitions_total, files_total, is_partition_filtered
         FROM system.query_tables ORDER BY 1, 2";
-    let expected = ["ada|default.flat|0||4|false", "ada|default.orders|10||4|true", "bob|default.flat|0||4|false", "bob|default.orders|20||4|true"];
+    let expected = [
+        "ada|default.flat|0||4|false",
+        "ada|default.orders|10||4|true",
+        "bob|default.flat|0||4|false",
+        "bob|default.orders|20||4|true",
+    ];
     assert_eq!(lake.rows(tables).await, expected);
     let stores = "SELECT \"user\", store, requests_get, requests_list, fetched_bytes FROM system.query_stores ORDER BY 1";
     assert_eq!(lake.rows(stores).await, ["ada|s3://lake|10|1|7", "bob|s3://lake|20|1|7"]);
-    let joined = "SELECT q.ending, sum(t.data_scanned_bytes) FROM system.queries q JOIN system.query_tables t ON t.query_id = q.query_id
+    let joined =
+        "SELECT q.ending, sum(t.data_scanned_bytes) FROM system.queries q JOIN system.query_tables t ON t.query_id = q.query_id
         WHERE t.table_name = 'default.orders' AND t.data_scanned_bytes > 5 GROUP BY 1";
     assert_eq!(lake.rows(joined).await, ["succeeded|30"]);
     let sums = "SELECT * FROM system.table_usage WHERE table_name = 'default.orders'";

@@ -154,7 +154,10 @@ fn hooks_come_from_their_sections_and_their_urls_are_not_shown() {
     let hooks = &loaded.engine.hooks;
     assert_eq!(hooks["alert"].url.as_deref(), Some("https://user:secret@hooks.example/services/secret"));
     assert_eq!((hooks["alert"].command.len(), hooks["alert"].timeout), (0, HookOptions::TIMEOUT));
-    assert_eq!((hooks["page"].command.join(" "), hooks["page"].timeout), ("/bin/page --now".to_owned(), Duration::from_millis(250)));
+    assert_eq!(
+        (hooks["page"].command.join(" "), hooks["page"].timeout),
+        ("/bin/page --now".to_owned(), Duration::from_millis(250))
+    );
     let shown = loaded.settings().unwrap();
     let url = shown.iter().find(|setting| setting.key == "hooks.alert.url").unwrap();
     assert_eq!(url.value, "\"https://hooks.example/***\"");

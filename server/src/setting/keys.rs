@@ -137,7 +137,9 @@ pub(crate) fn find(name: &str) -> Option<&'static Key> {
 pub(crate) const KEYS: &[Key] = &[
     Key::new("session.database", Text, "Database of table names that name none. `USE` changes it for the session.")
         .flag("--database"),
-    Key::new("session.workgroup", Text, "Workgroup that queries run in: its limits hold for them.").flag("--workgroup").in_session(),
+    Key::new("session.workgroup", Text, "Workgroup that queries run in: its limits hold for them.")
+        .flag("--workgroup")
+        .in_session(),
     Key::new(
         "session.labels",
         NamedTexts,

@@ -135,7 +135,7 @@ async fn stores_and_tables_sum_to_the_query() -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
     let here = format!("file://{}", folder.path().display());
     let instance = Instance::start_with(Lake::on_s3().await, |options| {
-        options.tariff = "athena+s3".to_owned();
+        "athena+s3".clone_into(&mut options.tariff);
         options.locations.allowed.push(here.clone());
     })
     .await;

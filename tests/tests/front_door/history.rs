@@ -44,7 +44,7 @@ fn made() -> Vec<QueryRecord> {
             workgroup: format!("w{}", at % 7),
             database: "made".to_owned(),
             statement: format!("SELECT {at} AS x{}", "%_\\".repeat(at % 2)),
-            fingerprint: (at % 3 > 0).then_some(at as u64 % 50),
+            fingerprint: (!at.is_multiple_of(3)).then_some(at as u64 % 50),
             ended_at: Some(submitted_at + TimeDelta::seconds(1)),
             ending: Some(ending),
             error_kind,
@@ -92,7 +92,9 @@ async fn filters_orders_and_limits_are_exact() -> Result<(), Failed> {
         ("error_kind = 'ABORTED'".to_owned(), |query| query.error_kind == Some(ErrorKind::Aborted)),
         ("ending = 'aborted'".to_owned(), |query| query.ending == Some(Ending::Aborted)),
         ("rows >= 100 AND rows < 300".to_owned(), |query| (100..300).contains(&query.usage.rows)),
-        ("rows BETWEEN 10 AND 20 OR rows = 30".to_owned(), |query| (10..=20).contains(&query.usage.rows) || query.usage.rows == 30),
+        ("rows BETWEEN 10 AND 20 OR rows = 30".to_owned(), |query| {
+            (10..=20).contains(&query.usage.rows) || query.usage.rows == 30
+        }),
         ("billed_bytes > 650.5".to_owned(), |query| query.bill.billed_bytes > 650),
         ("cost_usd > 0.0005 AND workgroup IN ('w1', 'w2')".to_owned(), |query| {
             query.usage.rows > 500 && ["w1", "w2"].contains(&query.workgroup.as_str())

@@ -72,11 +72,7 @@ fn begin(instance: &Arc<Instance>, session: Session, sql: &'static str) -> JoinH
 }
 
 /// What a statement gives to all clients at the same time, each a user in a workgroup.
-async fn at_once(
-    instance: &Arc<Instance>,
-    workgroup: &str,
-    sql: &'static str,
-) -> Result<Vec<Result<Outcome, Failure>>, Failed> {
+async fn at_once(instance: &Arc<Instance>, workgroup: &str, sql: &'static str) -> Result<Vec<Result<Outcome, Failure>>, Failed> {
     let running: Vec<_> =
         (0..CLIENTS).map(|client| begin(instance, session(&format!("user {client}"), workgroup), sql)).collect();
     let mut ended = Vec::new();
@@ -158,7 +154,7 @@ async fn a_session_tightens_a_cut_off_and_never_widens_it() -> Result<(), Failed
         let is_told = |(kind, message): (ErrorKind, &str)| {
             ended.as_ref().is_some_and(|error| error.kind() == kind && error.message().ends_with(message))
         };
-        assert!(told.map_or(ended.is_none(), is_told), "{alter}: {ended:?}");
+        assert!(told.map_or_else(|| ended.is_none(), is_told), "{alter}: {ended:?}");
     }
     Ok(())
 }
@@ -210,7 +206,12 @@ async fn a_full_queue_refuses_and_shows_places() -> Result<(), Failed> {
     }
     let ada = session("ada", "narrow");
     let refused = failure(&instance, &ada, SUM).await?;
-    assert_eq!((refused.error.kind(), refused.report.state), (ErrorKind::LimitExceeded, QueryState::Failed), "{:?}", refused.error);
+    assert_eq!(
+        (refused.error.kind(), refused.report.state),
+        (ErrorKind::LimitExceeded, QueryState::Failed),
+        "{:?}",
+        refused.error
+    );
     assert_eq!(refused.error.message(), "the queue of workgroup \"narrow\" is full: 2 queries wait in it");
     assert!(refused.error.hint().is_some_and(|hint| hint.contains("max_queued_queries")), "{:?}", refused.error);
     assert_eq!(refused.report.bill.total(), Usd::ZERO);

@@ -50,7 +50,7 @@ async fn names(store: &dyn Metastore) -> Vec<String> {
 async fn the_primary_workgroup_is_there(store: &dyn Metastore) {
     let primary = store.workgroup("primary").await.expect("primary");
     assert_eq!(primary, Workgroup::new("primary", primary.created_at));
-    assert_eq!(store.workgroups().await.expect("workgroups"), [primary.clone()]);
+    assert_eq!(store.workgroups().await.expect("workgroups"), std::slice::from_ref(&primary));
     refused(store.remove_workgroup("primary").await, ErrorKind::Invalid, "\"primary\" cannot be dropped");
     refused(store.put_workgroup(workgroup("primary"), PutWorkgroup::Create).await, ErrorKind::AlreadyExists, "\"primary\"");
     let mut changed = primary.clone();

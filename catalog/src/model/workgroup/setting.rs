@@ -247,7 +247,7 @@ mod tests {
     }
 
     fn list<const N: usize>(items: [SettingValue; N]) -> SettingValue {
-        SettingValue::List(items.to_vec())
+        SettingValue::List(items.into())
     }
 
     /// What is shown of a setting after it was set.

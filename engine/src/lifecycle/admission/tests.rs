@@ -12,13 +12,7 @@ fn now(slots: &Arc<Slots>, user: &str) -> Option<Slot> {
 
 /// A claim of a workgroup that may have `max_running` slots, and any number of queries that wait.
 fn claim(workgroup: &str, user: &str, max_running: usize) -> Claim {
-    Claim {
-        query: Some(QueryId::next()),
-        workgroup: workgroup.into(),
-        user: user.into(),
-        max_running,
-        max_waiting: usize::MAX,
-    }
+    Claim { query: Some(QueryId::next()), workgroup: workgroup.into(), user: user.into(), max_running, max_waiting: usize::MAX }
 }
 
 type Waiting<'a> = Pin<Box<dyn Future<Output = Result<Slot>> + 'a>>;

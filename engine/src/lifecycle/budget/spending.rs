@@ -94,7 +94,7 @@ impl Spent {
 
     /// Reserves this much for a query in all. A query that has ended needs nothing.
     pub(super) fn reserve(&mut self, spender: &Spender, amount: Usd, used: Usd) -> Result<(), BudgetSpent> {
-        if !self.own.get(&spender.query).is_some_and(|own| own.ended.is_none()) {
+        if self.own.get(&spender.query).is_none_or(|own| own.ended.is_some()) {
             return Ok(());
         }
         self.check(spender, amount)?;

@@ -10,7 +10,10 @@ use crate::{
     accounting::{ScanMeter, Tariffs},
     error::{Error, ErrorKind},
     hooks::HookOptions,
-    lifecycle::{Budget, Executing, HistoryOptions, Limits, QueryGuard, QueryManager, QueryReport, QueryState, UsageFilter, history::WarningKey},
+    lifecycle::{
+        Budget, Executing, HistoryOptions, Limits, QueryGuard, QueryManager, QueryReport, QueryState, UsageFilter,
+        history::WarningKey,
+    },
     session::SessionOptions,
     statement_kind::StatementKind,
 };
@@ -106,10 +109,7 @@ async fn what_would_begin_is_refused_when_the_budget_is_spent_until_the_next_per
     ten_megabytes(&manager, &limits).await.unwrap();
     let error = ten_megabytes(&manager, &limits).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::LimitExceeded);
-    assert_eq!(
-        error.message(),
-        "the budget of workgroup \"primary\" for 2023-11-29 is used up: 0.0001 of 0.0001 USD are spent"
-    );
+    assert_eq!(error.message(), "the budget of workgroup \"primary\" for 2023-11-29 is used up: 0.0001 of 0.0001 USD are spent");
     // What scans nothing goes on, and other workgroups do.
     begin(&manager, &limits, Some(0)).await.unwrap().succeed().await;
     let other = Limits { workgroup: "bi".into(), ..limits.clone() };

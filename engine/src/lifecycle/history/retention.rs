@@ -95,7 +95,8 @@ pub(super) fn forget(connection: &Connection, before: DateTime<Utc>, limit: usiz
 }
 
 fn remove(connection: &Connection, before: DateTime<Utc>, limit: usize) -> rusqlite::Result<usize> {
-    const OLDEST: &str = "SELECT seq, fingerprint FROM queries WHERE ended_at IS NOT NULL AND seq < :before ORDER BY seq LIMIT :limit";
+    const OLDEST: &str =
+        "SELECT seq, fingerprint FROM queries WHERE ended_at IS NOT NULL AND seq < :before ORDER BY seq LIMIT :limit";
     // All that have ended up to the last of them are the oldest. Older ones that still run stay.
     const GONE: &str = "seq IN (SELECT seq FROM queries WHERE seq <= :last AND ended_at IS NOT NULL)";
     const STATEMENT: &str = "DELETE FROM query_statements

@@ -9,8 +9,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use rusqlite::{Connection, params};
 
 use super::{
-    History,
-    read,
+    History, read,
     record::{TextBounds, UsageFilter},
     schema::failed,
 };

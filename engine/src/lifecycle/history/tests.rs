@@ -41,7 +41,8 @@ fn athena(bytes: u64) -> Bill {
 
 fn ended(begun: &QueryRecord, state: QueryState, bytes: u64) -> QueryRecord {
     let (partitions, files) = (Scanned { scanned: 9, total: None }, Scanned { scanned: 10, total: Some(11) });
-    let (row_groups, requests) = (Scanned { scanned: 12, total: Some(13) }, Requests { get: 4, head: 5, list: 6, put: 7, delete: 8 });
+    let (row_groups, requests) =
+        (Scanned { scanned: 12, total: Some(13) }, Requests { get: 4, head: 5, list: 6, put: 7, delete: 8 });
     let ending = match state {
         QueryState::Cancelled => Ending::Cancelled,
         QueryState::Failed => Ending::Failed,
@@ -62,7 +63,16 @@ fn ended(begun: &QueryRecord, state: QueryState, bytes: u64) -> QueryRecord {
         ending: Some(ending),
         statement_type: Some(StatementKind::Dml),
         ended_at: Some(begun.submitted_at + TimeDelta::seconds(2)),
-        usage: Usage { data_scanned_bytes: bytes, metadata_bytes: 2, fetched_bytes: 3, requests, partitions, files, row_groups, rows: 14 },
+        usage: Usage {
+            data_scanned_bytes: bytes,
+            metadata_bytes: 2,
+            fetched_bytes: 3,
+            requests,
+            partitions,
+            files,
+            row_groups,
+            rows: 14,
+        },
         stores: vec![StoreUsage { store: "s3://b".to_owned(), requests, fetched_bytes: 3 }],
         tables: vec![table("t", bytes), table("u", 0)],
         bill: athena(bytes),
@@ -162,7 +172,10 @@ async fn a_query_that_was_taken_for_interrupted_ends_after_all_and_counts_once()
         history.end(end.clone()).await.unwrap();
         assert_eq!(history.get(query.query_id).await.unwrap(), end);
         let totals = history.totals(UsageFilter::default()).await.unwrap();
-        assert_eq!(totals.iter().map(|total| (total.queries, total.data_scanned_bytes, total.bill)).collect::<Vec<_>>(), [(1, 5, end.bill)]);
+        assert_eq!(
+            totals.iter().map(|total| (total.queries, total.data_scanned_bytes, total.bill)).collect::<Vec<_>>(),
+            [(1, 5, end.bill)]
+        );
         let tables = history.table_totals(UsageFilter::default()).await.unwrap();
         assert_eq!(tables.iter().map(|total| (total.queries, total.data_scanned_bytes)).collect::<Vec<_>>(), [(1, 5), (1, 0)]);
     }
@@ -288,7 +301,8 @@ async fn totals_are_exact_sums_of_rounded_bills() {
     assert_eq!(row(&tables[0]), ("2023-11-14".to_owned(), "default.t".to_owned(), 2, 3));
     assert_eq!(row(&tables[3]), ("2023-11-15".to_owned(), "default.u".to_owned(), 1, 0));
     let of_one = TextBounds::of(["default.u".to_owned()].into());
-    let of_one = UsageFilter { since: Some(totals[1].day), texts: [("table_name".to_owned(), of_one)].into(), ..UsageFilter::default() };
+    let of_one =
+        UsageFilter { since: Some(totals[1].day), texts: [("table_name".to_owned(), of_one)].into(), ..UsageFilter::default() };
     assert_eq!(history.table_totals(of_one).await.unwrap(), tables[3..]);
     // What is forgotten leaves its sums.
     for (before, gone) in [(at(1), 1), (at(86_401), 2)] {

@@ -143,7 +143,8 @@ fn put_figures(connection: &Connection, instance: &str, seq: i64, record: &Query
 
 /// The texts of a query, which stay as they are but for the error and the tariff.
 fn put_texts(connection: &Connection, seq: i64, record: &QueryRecord) -> rusqlite::Result<()> {
-    const SQL: &str = "INSERT INTO query_texts (seq, tariff, application, session_id, parent_id, root_id, labels, error_message, statement)
+    const SQL: &str =
+        "INSERT INTO query_texts (seq, tariff, application, session_id, parent_id, root_id, labels, error_message, statement)
         VALUES (:seq, :tariff, :application, :session_id, :parent_id, :root_id, :labels, :error_message, :statement)
         ON CONFLICT (seq) DO UPDATE SET tariff = excluded.tariff, error_message = excluded.error_message
             WHERE tariff IS NOT excluded.tariff OR error_message IS NOT excluded.error_message";
@@ -167,7 +168,8 @@ fn put_texts(connection: &Connection, seq: i64, record: &QueryRecord) -> rusqlit
 }
 
 fn put_table(connection: &Connection, seq: i64, usage: &TableUsage) -> rusqlite::Result<()> {
-    const SQL: &str = "INSERT OR REPLACE INTO query_tables (seq, table_name, data_scanned_bytes, metadata_bytes, partitions_scanned,
+    const SQL: &str =
+        "INSERT OR REPLACE INTO query_tables (seq, table_name, data_scanned_bytes, metadata_bytes, partitions_scanned,
             partitions_total, files_scanned, files_total, row_groups_scanned, row_groups_total, has_partition_keys,
             is_partition_filtered)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
@@ -190,7 +192,8 @@ fn put_table(connection: &Connection, seq: i64, usage: &TableUsage) -> rusqlite:
 }
 
 fn put_store(connection: &Connection, seq: i64, usage: &StoreUsage) -> rusqlite::Result<()> {
-    const SQL: &str = "INSERT OR REPLACE INTO query_stores (seq, store, fetched_bytes, requests_get, requests_head, requests_list,
+    const SQL: &str =
+        "INSERT OR REPLACE INTO query_stores (seq, store, fetched_bytes, requests_get, requests_head, requests_list,
             requests_put, requests_delete)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
     let Requests { get, head, list, put, delete } = usage.requests;
@@ -218,7 +221,8 @@ fn count(connection: &Connection, seq: i64, times: i64) -> rusqlite::Result<()> 
             requests_rest_atto_usd = requests_rest_atto_usd + excluded.requests_rest_atto_usd,
             transfer_nano_usd = transfer_nano_usd + excluded.transfer_nano_usd,
             transfer_rest_atto_usd = transfer_rest_atto_usd + excluded.transfer_rest_atto_usd";
-    const TABLES: &str = "INSERT INTO table_usage_by_day (day, user, workgroup, table_name, queries, data_scanned_bytes, metadata_bytes)
+    const TABLES: &str =
+        "INSERT INTO table_usage_by_day (day, user, workgroup, table_name, queries, data_scanned_bytes, metadata_bytes)
         SELECT date(q.submitted_at / 1000, 'unixepoch'), q.user, q.workgroup, d.table_name, :times, :times * d.data_scanned_bytes,
             :times * d.metadata_bytes
         FROM queries q CROSS JOIN query_tables d ON d.seq = q.seq WHERE q.seq = :seq
@@ -234,7 +238,8 @@ fn count(connection: &Connection, seq: i64, times: i64) -> rusqlite::Result<()> 
 /// Records that the queries of a dead process were interrupted, with this message. They are free; their figures stay as last known.
 pub(super) fn interrupt(connection: &Connection, instance: &str, message: &str) -> rusqlite::Result<()> {
     const RUNNING: &str = "SELECT seq FROM queries WHERE instance = ? AND ended_at IS NULL";
-    const END: &str = "UPDATE queries SET state = ?, ending = ?, error_kind = ?, ended_at = updated_at, instance = '', billed_bytes = 0,
+    const END: &str =
+        "UPDATE queries SET state = ?, ending = ?, error_kind = ?, ended_at = updated_at, instance = '', billed_bytes = 0,
             cost_nano_usd = 0, cost_rest_atto_usd = 0, requests_nano_usd = 0, requests_rest_atto_usd = 0, transfer_nano_usd = 0,
             transfer_rest_atto_usd = 0
         WHERE seq = ?";

@@ -23,13 +23,7 @@ use glaux_catalog::same_file::SameFile;
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
-use super::{
-    record::QueryRecord,
-    retention::HistoryOptions,
-    schema::failed,
-    waiting::Backlog,
-    write,
-};
+use super::{record::QueryRecord, retention::HistoryOptions, schema::failed, waiting::Backlog, write};
 use crate::{
     clock::Clock,
     error::{Error, ErrorKind, Result},

@@ -51,8 +51,9 @@ impl Nest {
                     true
                 }
                 Some(JoinConstraint::Natural) => {
-                    return Err(Error::unsupported("NATURAL JOIN is not supported")
-                        .with_hint("Name the columns: JOIN ... USING (a, b)"));
+                    return Err(
+                        Error::unsupported("NATURAL JOIN is not supported").with_hint("Name the columns: JOIN ... USING (a, b)")
+                    );
                 }
                 _ => false,
             };
@@ -94,10 +95,13 @@ fn constraint_of(operator: &JoinOperator) -> Option<&JoinConstraint> {
 }
 
 fn check(columns: &[ObjectName], right: &TableFactor) -> Result<()> {
-    let plain = |name: &ObjectName| name.0.iter().filter_map(|part| part.as_ident()).map(|part| part.value.clone()).collect::<String>();
+    let plain =
+        |name: &ObjectName| name.0.iter().filter_map(|part| part.as_ident()).map(|part| part.value.clone()).collect::<String>();
     let mut names = HashSet::new();
     if let Some(twice) = columns.iter().find(|name| !names.insert(*name)) {
-        return Err(Error::invalid(format!("column \"{}\" appears multiple times in USING", plain(twice))).with_hint("Name it once"));
+        return Err(
+            Error::invalid(format!("column \"{}\" appears multiple times in USING", plain(twice))).with_hint("Name it once")
+        );
     }
     let refers_to_left = match right {
         TableFactor::Derived { lateral, .. } | TableFactor::Function { lateral, .. } => *lateral,

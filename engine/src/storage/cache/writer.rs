@@ -30,7 +30,11 @@ const SURVEY_SHARE: u64 = 8;
 
 #[derive(Debug)]
 enum Job {
-    Write { object: ObjectVersion, start: u64, bytes: Bytes },
+    Write {
+        object: ObjectVersion,
+        start: u64,
+        bytes: Bytes,
+    },
     #[cfg(test)]
     Flush(oneshot::Sender<()>),
 }

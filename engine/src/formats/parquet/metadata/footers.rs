@@ -146,12 +146,12 @@ impl Footers {
         if let Some(known) = self.footers.get(&key).await {
             return Some(known);
         }
-        let known = self.from_disk(table, file, &key.0).await?;
+        let known = self.kept_on_disk(table, file, &key.0).await?;
         self.footers.insert(key, Arc::clone(&known)).await;
         Some(known)
     }
 
-    async fn from_disk(&self, table: &TableFiles, file: &DataFile, version: &ObjectVersion) -> Option<Arc<KnownFooter>> {
+    async fn kept_on_disk(&self, table: &TableFiles, file: &DataFile, version: &ObjectVersion) -> Option<Arc<KnownFooter>> {
         let kept = self.kept.get(&kept_key(version)).await?;
         let metadata = decode::footer(file, &kept.bytes, &table.reading).ok()?;
         let length = kept.bytes.len() as u64 + TAIL;
@@ -172,7 +172,7 @@ impl Footers {
     ) -> Result<(Arc<KnownFooter>, bool)> {
         let (version, was_known) = (&file.version(), &AtomicBool::new(true));
         let known = once(&self.footers, (version.clone(), table.reading.clone()), || async move {
-            if let Some(known) = self.from_disk(table, file, version).await {
+            if let Some(known) = self.kept_on_disk(table, file, version).await {
                 return Ok(known);
             }
             was_known.store(false, Relaxed);

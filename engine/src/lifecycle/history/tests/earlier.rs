@@ -58,7 +58,8 @@ async fn a_file_of_an_earlier_version_is_read() {
             }
             put_before(&connection, &before, &running, 0);
             if version == 2 {
-                let sums = "INSERT INTO usage_by_day VALUES ('2023-11-14', 'ada', 'primary', 'default', 4, 100, 200, 300, 999999999)";
+                let sums =
+                    "INSERT INTO usage_by_day VALUES ('2023-11-14', 'ada', 'primary', 'default', 4, 100, 200, 300, 999999999)";
                 connection.execute(sums, []).unwrap();
             }
         }
@@ -66,7 +67,10 @@ async fn a_file_of_an_earlier_version_is_read() {
         for (record, ending) in &ends {
             let found = history.get(record.query_id).await.unwrap();
             assert_eq!((found.state, found.ending, found.ended_at), (record.state, Some(*ending), record.ended_at));
-            assert_eq!((found.submitted_at, &found.statement, &found.user), (record.submitted_at, &record.statement, &record.user));
+            assert_eq!(
+                (found.submitted_at, &found.statement, &found.user),
+                (record.submitted_at, &record.statement, &record.user)
+            );
             assert_eq!((found.error_kind, &found.error_message), (record.error_kind, &record.error_message));
             assert_eq!((found.bill.billed_bytes, found.bill.scan.atto()), (10_000_000, 2_000_000_003));
             assert_eq!((found.usage.requests.delete, found.usage.rows, found.timings.total), (12, 18, 23));

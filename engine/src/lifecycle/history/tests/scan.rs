@@ -5,9 +5,9 @@ use super::*;
 /// What is wanted of queries: these columns, of those with these texts.
 fn wanted(columns: &[&str], texts: &[(&str, &[&str])], newest_first: bool) -> Scan {
     let number = |name: &&str| HistoryTable::Queries.columns().iter().position(|column| column.name == *name).unwrap();
-    let texts = texts.iter().map(|(column, values)| {
-        ((*column).to_owned(), TextBounds::of(values.iter().map(|value| (*value).to_owned()).collect()))
-    });
+    let texts = texts
+        .iter()
+        .map(|(column, values)| ((*column).to_owned(), TextBounds::of(values.iter().map(|value| (*value).to_owned()).collect())));
     Scan {
         table: HistoryTable::Queries,
         columns: columns.iter().map(number).collect(),
@@ -102,7 +102,8 @@ async fn filters_find_what_brute_force_finds() {
     let history = opened(folder.path());
     let mut all = Vec::new();
     for number in 0..200_u64 {
-        let state = [QueryState::Succeeded, QueryState::Failed, QueryState::Cancelled][usize::from(number % 7 == 0) + usize::from(number % 11 == 0)];
+        let state = [QueryState::Succeeded, QueryState::Failed, QueryState::Cancelled]
+            [usize::from(number % 7 == 0) + usize::from(number % 11 == 0)];
         let mut end = ended(&received(number as i64 / 3), state, number * 1_000);
         end.user = format!("u{}", number % 5);
         end.origin.root_id = (number % 4 == 0).then(|| format!("r{}", number % 3));
@@ -111,8 +112,9 @@ async fn filters_find_what_brute_force_finds() {
         drop(history.end(end.clone()));
         all.push(end);
     }
+    type Texts = &'static [(&'static str, &'static [&'static str])];
     type Passes = fn(&QueryRecord) -> bool;
-    let texts: [(&[(&str, &[&str])], Passes); 10] = [
+    let texts: [(Texts, Passes); 10] = [
         (&[], |_| true),
         (&[("user", &["u3"])], |q| q.user == "u3"),
         (&[("user", &["u3", "u4", "nobody"])], |q| q.user == "u3" || q.user == "u4"),
@@ -128,7 +130,9 @@ async fn filters_find_what_brute_force_finds() {
     let numbers: [(&str, Option<i128>, Option<i128>, Passes); 4] = [
         ("data_scanned_bytes", None, None, |_| true),
         ("data_scanned_bytes", Some(50_000 * one), None, |q| q.usage.data_scanned_bytes >= 50_000),
-        ("data_scanned_bytes", Some(50_000 * one - 1), Some(90_000 * one + 1), |q| (50_000..=90_000).contains(&q.usage.data_scanned_bytes)),
+        ("data_scanned_bytes", Some(50_000 * one - 1), Some(90_000 * one + 1), |q| {
+            (50_000..=90_000).contains(&q.usage.data_scanned_bytes)
+        }),
         // Half a byte more than nothing.
         ("data_scanned_bytes", Some(one / 2), None, |q| q.usage.data_scanned_bytes >= 1),
     ];
@@ -144,7 +148,7 @@ async fn filters_find_what_brute_force_finds() {
                 }
                 let row = |query: &&QueryRecord| {
                     let [scan, requests, cost] = [query.bill.scan, query.bill.requests, query.bill.total()].map(Usd::atto);
-                    let fingerprint = query.fingerprint.map_or("NULL".to_owned(), |hash| format!("{hash:016x}"));
+                    let fingerprint = query.fingerprint.map_or_else(|| "NULL".to_owned(), |hash| format!("{hash:016x}"));
                     format!("{}|{scan}|{requests}|{cost}|{fingerprint}", query.query_id)
                 };
                 let expected: Vec<_> = expected.iter().map(row).collect();
