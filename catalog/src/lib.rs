@@ -9,7 +9,7 @@
 //!   Every change is atomic, and raises the table's version.
 //! - [`grpc`] serves any metastore over gRPC; its client, [`grpc::RemoteMetastore`], is a metastore again.
 //! - [`discovery`] finds partitions in storage, for `MSCK REPAIR TABLE`: it walks directories and compares them with the catalog.
-//! - [`format`] says which classes, endings and first bytes mean which format of files.
+//! - [`mod@format`] says which classes, endings and first bytes mean which format of files.
 //! - [`glue`] reads and writes definitions as the JSON of AWS Glue.
 //! - [`private`] creates files that only their owner can read.
 //! - [`contained`] turns a panic of a library that decodes untrusted bytes into an error.

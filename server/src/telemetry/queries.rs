@@ -142,6 +142,7 @@ mod tests {
                 engine.queries().observe(QueryFigures::new(&metrics, None)).unwrap();
                 metrics.ask_engine(engine.clone());
                 let session = Session::new(SessionOptions { workgroup: "bi".to_owned(), ..SessionOptions::default() });
+                engine.submit(&Session::new(SessionOptions::default()), "CREATE WORKGROUP bi").await.unwrap();
                 engine.submit(&session, "SELECT").await.unwrap_err();
                 let waiting = engine.plan(&session, "SELECT 1", &Parameters::default()).await.unwrap();
                 let text = metrics.render();
@@ -150,9 +151,9 @@ mod tests {
                 drop(waiting);
                 let text = metrics.render();
                 assert!(text.contains("glaux_queries_total{state=\"CANCELLED\",workgroup=\"bi\"} 1\n"), "{text}");
-                assert!(text.contains("glaux_query_duration_seconds_count 2\n"), "{text}");
+                assert!(text.contains("glaux_query_duration_seconds_count 3\n"), "{text}");
                 assert!(text.contains("glaux_query_cost_usd_total{workgroup=\"bi\"} 0\n"), "{text}");
-                assert_eq!(engine.history().list(QueryFilter::default()).await.unwrap().len(), 2);
+                assert_eq!(engine.history().list(QueryFilter::default()).await.unwrap().len(), 3);
             });
         });
     }

@@ -131,7 +131,7 @@ async fn tables_are_filtered_by_patterns_and_sorted() {
     assert!(all.is_sorted(), "{all:?}");
     let (system, rest): (Vec<_>, Vec<_>) = all.iter().partition(|row| row.ends_with(" SYSTEM TABLE"));
     assert_eq!(rest, ours);
-    assert_eq!(system.len(), 9);
+    assert_eq!(system.len(), 13);
     assert!(system.contains(&&"system.queries SYSTEM TABLE".to_owned()));
     assert_eq!(fixture.tables(named("SALES", "ORDER_LINES")).await, ours[1..3]);
     assert_eq!(fixture.tables(named("sales", r"order\_lines")).await, ours[1..2]);
@@ -145,12 +145,12 @@ async fn tables_are_filtered_by_patterns_and_sorted() {
 async fn tables_are_filtered_by_catalog_and_type() {
     let fixture = Fixture::with_tables().await;
     let of_catalog = |name: &str| CommandGetTables { catalog: Some(name.to_owned()), ..everything() };
-    assert_eq!(fixture.tables(of_catalog("awsdatacatalog")).await.len(), 13);
+    assert_eq!(fixture.tables(of_catalog("awsdatacatalog")).await.len(), 17);
     assert!(fixture.tables(of_catalog("")).await.is_empty());
     assert!(fixture.tables(of_catalog("other")).await.is_empty());
     assert_eq!(fixture.tables(of_types(&["VIEW"])).await, ["sales.prices VIEW"]);
     assert_eq!(fixture.tables(of_types(&["BASE TABLE"])).await.len(), 3);
-    assert_eq!(fixture.tables(of_types(&["BASE TABLE", "TABLE", "SYSTEM TABLE"])).await.len(), 12);
+    assert_eq!(fixture.tables(of_types(&["BASE TABLE", "TABLE", "SYSTEM TABLE"])).await.len(), 16);
     assert!(fixture.tables(of_types(&["view"])).await.is_empty());
 }
 
